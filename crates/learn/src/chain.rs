@@ -1,0 +1,145 @@
+//! Transformers followed by a learner, as one learner.
+
+use crate::traits::check_width;
+use crate::{
+    Built, Component, Features, Labels, LearnError, Learner, Model, Predictions, StateError, StateReader, StateWriter,
+    Stateful, Task, Transformer,
+};
+
+/// Transformers and the learner behind them.
+///
+/// The order is River's: predicting scales with what was learned before the row; learning shows the row to each
+/// transformer first, transforms it with the new statistics, then teaches the learner.
+pub struct Chain {
+    width: usize,
+    transformers: Vec<Box<dyn Transformer>>,
+    learner: Box<dyn Learner>,
+    room: Predictions,
+}
+
+impl Chain {
+    /// Builds the steps for rows of `width` columns: any number of transformers, then one learner.
+    pub fn new(steps: &[Component], width: usize) -> Result<Self, LearnError> {
+        let mut transformers: Vec<Box<dyn Transformer>> = Vec::new();
+        let mut at = width;
+        for (index, step) in steps.iter().enumerate() {
+            match step.build(at) {
+                Built::Transformer(transformer) => {
+                    at = transformer.width();
+                    transformers.push(transformer);
+                }
+                Built::Learner(learner) if index + 1 == steps.len() => {
+                    return Ok(Self { width, transformers, learner, room: Predictions::default() });
+                }
+                Built::Learner(_) => {
+                    return Err(LearnError::Chain(format!("step {} is a learner, which must come last", index + 1)));
+                }
+            }
+        }
+        Err(LearnError::Chain("a model must end with a learner".into()))
+    }
+
+    /// The transformed row, in `front`.
+    fn prepare(&self, row: &[f64], front: &mut Vec<f64>, back: &mut Vec<f64>) {
+        front.clear();
+        front.extend_from_slice(row);
+        for transformer in &self.transformers {
+            back.clear();
+            transformer.transform(front, back);
+            std::mem::swap(front, back);
+        }
+    }
+}
+
+impl Model for Chain {
+    fn task(&self) -> Task {
+        self.learner.task()
+    }
+
+    fn width(&self) -> usize {
+        self.width
+    }
+
+    fn predict(&self, rows: &Features<'_>, out: &mut Predictions) -> Result<(), LearnError> {
+        check_width(self.width, rows)?;
+        let mut front = std::mem::take(&mut out.front);
+        let mut back = std::mem::take(&mut out.back);
+        let result = rows.rows().try_for_each(|row| {
+            self.prepare(row, &mut front, &mut back);
+            self.learner.predict(&Features::row(&front), out)
+        });
+        out.front = front;
+        out.back = back;
+        result
+    }
+}
+
+impl Learner for Chain {
+    fn learn(&mut self, rows: &Features<'_>, labels: Labels<'_>) -> Result<(), LearnError> {
+        check_width(self.width, rows)?;
+        let mut room = std::mem::take(&mut self.room);
+        let mut result = Ok(());
+        for (index, row) in rows.rows().enumerate() {
+            room.front.clear();
+            room.front.extend_from_slice(row);
+            for transformer in &mut self.transformers {
+                transformer.learn(&room.front);
+                room.back.clear();
+                transformer.transform(&room.front, &mut room.back);
+                std::mem::swap(&mut room.front, &mut room.back);
+            }
+            let label = match labels {
+                Labels::Classes(classes) => Labels::Classes(classes.get(index..index + 1).unwrap_or_default()),
+                Labels::Values(values) => Labels::Values(values.get(index..index + 1).unwrap_or_default()),
+            };
+            result = self.learner.learn(&Features::row(&room.front), label);
+            if result.is_err() {
+                break;
+            }
+        }
+        self.room = room;
+        result
+    }
+}
+
+impl Stateful for Chain {
+    fn save(&self, to: &mut StateWriter) {
+        self.transformers.iter().for_each(|transformer| transformer.save(to));
+        self.learner.save(to);
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        for transformer in &mut self.transformers {
+            transformer.load(from)?;
+        }
+        self.learner.load(from)
+    }
+
+    fn size(&self) -> usize {
+        self.transformers.iter().map(|transformer| transformer.size()).sum::<usize>() + self.learner.size()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_ends_with_its_only_learner() {
+        let scaler = Component::StandardScaler(Default::default());
+        let learner = Component::LogisticRegression(Default::default());
+        assert!(Chain::new(&[scaler.clone(), learner.clone()], 2).is_ok());
+        assert!(Chain::new(std::slice::from_ref(&learner), 2).is_ok());
+        assert!(matches!(Chain::new(std::slice::from_ref(&scaler), 2), Err(LearnError::Chain(_))));
+        assert!(matches!(Chain::new(&[learner, scaler], 2), Err(LearnError::Chain(_))));
+        assert!(matches!(Chain::new(&[], 2), Err(LearnError::Chain(_))));
+    }
+
+    #[test]
+    fn rows_of_another_width_are_refused() {
+        let mut chain = Chain::new(&[Component::LinearRegression(Default::default())], 2).unwrap();
+        let expected = Err(LearnError::Width { expected: 2, found: 1 });
+        assert_eq!(chain.learn(&Features::row(&[1.0]), Labels::Values(&[1.0])), expected);
+        assert_eq!(chain.predict(&Features::row(&[1.0]), &mut Predictions::default()), expected);
+    }
+}

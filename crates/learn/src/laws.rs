@@ -1,0 +1,181 @@
+//! The promises every component keeps, as functions that anyone can run on a component of their own.
+//!
+//! Each law takes a way to make the component fresh and rows to run it on, and returns what broke, if anything.
+//!
+//! ```
+//! use gristmill_learn::{laws, linear::LinearRegressionSettings};
+//! let rows = laws::Rows::of_values(&[(&[1.0, 2.0], 3.0), (&[f64::NAN, 1.0], 0.5), (&[0.0, 1.0], 1.0)]);
+//! laws::learner(&|| Box::new(LinearRegressionSettings::default().build(2)), &rows)?;
+//! # Ok::<(), laws::Broken>(())
+//! ```
+
+use crate::{
+    Features, Labels, LearnError, Learner, Predictions, StateError, StateReader, StateWriter, Task, Transformer, Truth,
+};
+
+/// A law that did not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// L3: cutting the rows into batches changed the state.
+    #[error("L3 batches: cut at row {0}, the state differs from the uncut run's")]
+    Batches(usize),
+    /// L4: a saved and loaded component went on differently, or saved other bytes.
+    #[error("L4 snapshot: saved after row {0} and loaded, it goes on differently")]
+    Snapshot(usize),
+    /// L5: predicting changed the state, or a row's prediction depends on its batch.
+    #[error("L5 predicting: {0}")]
+    Predicting(String),
+    /// L1: the same rows gave other bytes.
+    #[error("L1 determinism: the same rows gave another state")]
+    Determinism,
+    /// L4: cut or foreign bytes were accepted.
+    #[error("L4 snapshot: a state cut at byte {0} was accepted")]
+    Cut(usize),
+    /// The component refused rows that it must take.
+    #[error("refused: {0}")]
+    Refused(#[from] LearnError),
+    /// The component could not load what it saved.
+    #[error("not loaded: {0}")]
+    Load(#[from] StateError),
+}
+
+/// Rows and their labels, to run laws on.
+#[derive(Debug, Clone, Default)]
+pub struct Rows {
+    rows: Vec<Vec<f64>>,
+    truths: Vec<Truth>,
+}
+
+impl Rows {
+    /// Rows with values as labels.
+    pub fn of_values(rows: &[(&[f64], f64)]) -> Self {
+        rows.iter().map(|(row, y)| (row.to_vec(), Truth::Value(*y))).collect()
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+impl FromIterator<(Vec<f64>, Truth)> for Rows {
+    fn from_iter<T: IntoIterator<Item = (Vec<f64>, Truth)>>(rows: T) -> Self {
+        let (rows, truths) = rows.into_iter().unzip();
+        Self { rows, truths }
+    }
+}
+
+fn learn(learner: &mut dyn Learner, rows: &[Vec<f64>], truths: &[Truth]) -> Result<(), LearnError> {
+    let block: Vec<f64> = rows.concat();
+    let features = Features::new(&block, learner.width());
+    match learner.task() {
+        Task::BinaryClassification => {
+            let classes: Vec<u32> = truths.iter().map(|truth| u32::from(truth.number() > 0.5)).collect();
+            learner.learn(&features, Labels::Classes(&classes))
+        }
+        Task::Regression => {
+            let values: Vec<f64> = truths.iter().map(|truth| truth.number()).collect();
+            learner.learn(&features, Labels::Values(&values))
+        }
+    }
+}
+
+fn predict(learner: &dyn Learner, rows: &[Vec<f64>]) -> Result<Vec<u64>, LearnError> {
+    let mut out = Predictions::default();
+    learner.predict(&Features::new(&rows.concat(), learner.width()), &mut out)?;
+    Ok(out.values().iter().map(|value| value.to_bits()).collect())
+}
+
+/// Runs every law on a learner; `make` makes it fresh.
+pub fn learner(make: &dyn Fn() -> Box<dyn Learner>, all: &Rows) -> Result<(), Broken> {
+    let mut uncut = make();
+    learn(uncut.as_mut(), &all.rows, &all.truths)?;
+    let expected = StateWriter::of(uncut.as_ref());
+
+    let mut again = make();
+    learn(again.as_mut(), &all.rows, &all.truths)?;
+    if StateWriter::of(again.as_ref()) != expected {
+        return Err(Broken::Determinism);
+    }
+    for cut in 0..=all.len() {
+        let (rows, truths) = (all.rows.split_at(cut), all.truths.split_at(cut));
+        let mut first = make();
+        learn(first.as_mut(), rows.0, truths.0)?;
+        let saved = StateWriter::of(first.as_ref());
+        let mut second = make();
+        StateReader::into(&saved, second.as_mut())?;
+        let canonical = StateWriter::of(second.as_ref()) == saved;
+        let same = predict(first.as_ref(), &all.rows)? == predict(second.as_ref(), &all.rows)?;
+        learn(first.as_mut(), rows.1, truths.1)?;
+        learn(second.as_mut(), rows.1, truths.1)?;
+        if StateWriter::of(first.as_ref()) != expected {
+            return Err(Broken::Batches(cut));
+        }
+        if !canonical || !same || StateWriter::of(second.as_ref()) != expected {
+            return Err(Broken::Snapshot(cut));
+        }
+    }
+    predicting(uncut.as_ref(), &all.rows, &expected)?;
+    cuts(&expected, &mut |bytes| StateReader::into(bytes, make().as_mut()))
+}
+
+fn predicting(learner: &dyn Learner, rows: &[Vec<f64>], state: &[u8]) -> Result<(), Broken> {
+    let together = predict(learner, rows)?;
+    let mut alone = Vec::new();
+    for row in rows {
+        alone.extend(predict(learner, std::slice::from_ref(row))?);
+    }
+    if together != alone {
+        return Err(Broken::Predicting("a row's prediction depends on its batch".into()));
+    }
+    if StateWriter::of(learner) != state {
+        return Err(Broken::Predicting("the state changed".into()));
+    }
+    Ok(())
+}
+
+/// Every proper prefix of a saved state must be refused.
+fn cuts(saved: &[u8], load: &mut dyn FnMut(&[u8]) -> Result<(), StateError>) -> Result<(), Broken> {
+    for (cut, _) in saved.iter().enumerate() {
+        if load(saved.get(..cut).unwrap_or_default()).is_ok() {
+            return Err(Broken::Cut(cut));
+        }
+    }
+    Ok(())
+}
+
+/// Runs every law on a transformer; `make` makes it fresh.
+pub fn transformer(make: &dyn Fn() -> Box<dyn Transformer>, all: &Rows) -> Result<(), Broken> {
+    let mut uncut = make();
+    all.rows.iter().for_each(|row| uncut.learn(row));
+    let expected = StateWriter::of(uncut.as_ref());
+    for cut in 0..=all.len() {
+        let (before, after) = all.rows.split_at(cut);
+        let mut first = make();
+        before.iter().for_each(|row| first.learn(row));
+        let saved = StateWriter::of(first.as_ref());
+        let mut second = make();
+        StateReader::into(&saved, second.as_mut())?;
+        let canonical = StateWriter::of(second.as_ref()) == saved;
+        let same = transformed(first.as_ref(), &all.rows) == transformed(second.as_ref(), &all.rows);
+        if StateWriter::of(first.as_ref()) != saved {
+            return Err(Broken::Predicting("transforming changed the state".into()));
+        }
+        after.iter().for_each(|row| second.learn(row));
+        if !canonical || !same || StateWriter::of(second.as_ref()) != expected {
+            return Err(Broken::Snapshot(cut));
+        }
+    }
+    cuts(&expected, &mut |bytes| StateReader::into(bytes, make().as_mut()))
+}
+
+fn transformed(transformer: &dyn Transformer, rows: &[Vec<f64>]) -> Vec<u64> {
+    let mut out = Vec::new();
+    rows.iter().for_each(|row| transformer.transform(row, &mut out));
+    out.iter().map(|value| if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }).collect()
+}

@@ -1,0 +1,46 @@
+//! Online machine learning: transformers, learners and metrics that take one row at a time.
+//!
+//! Every component is a deterministic fold over the rows it has seen. What it has learned can be saved and
+//! loaded to the last bit ([`Stateful`]), it does not depend on how rows were cut into batches, and missing
+//! values never surprise it. Those promises are [`laws`], run over every [`Component`] there is.
+//!
+//! Names, parameters, defaults and arithmetic follow [River](https://riverml.xyz), so results can be compared.
+//!
+//! ```
+//! use gristmill_learn::{Chain, Component, Features, Labels, Learner, Model, Predictions};
+//!
+//! let mut model = Chain::new(
+//!     &[Component::StandardScaler(Default::default()), Component::LogisticRegression(Default::default())],
+//!     1,
+//! )?;
+//! let mut out = Predictions::default();
+//! for step in 0..200_u32 {
+//!     let x = f64::from(step % 10);
+//!     let row = [x];
+//!     let features = Features::row(&row);
+//!     out.clear();
+//!     model.predict(&features, &mut out)?;                              // test ...
+//!     model.learn(&features, Labels::Classes(&[u32::from(x > 5.0)]))?;  // ... then train
+//! }
+//! out.clear();
+//! model.predict(&Features::row(&[9.0]), &mut out)?;
+//! assert!(out.values()[0] > 0.7);
+//! # Ok::<(), gristmill_learn::LearnError>(())
+//! ```
+
+pub mod baseline;
+mod catalog;
+mod chain;
+mod features;
+pub mod laws;
+pub mod linear;
+pub mod metric;
+mod state;
+mod traits;
+pub mod transform;
+
+pub use catalog::{Built, Component, MetricKind};
+pub use chain::Chain;
+pub use features::{Features, Labels, Predictions};
+pub use state::{StateError, StateReader, StateWriter, Stateful};
+pub use traits::{LearnError, Learner, Model, Task, Transformer, Truth};

@@ -1,0 +1,77 @@
+//! Every law over every component there is, on random rows full of what real rows are full of.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use gristmill_learn::{Built, Chain, Component, MetricKind, StateReader, StateWriter, Task, Truth, laws};
+use proptest::prelude::*;
+
+fn number() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        8 => -5.0..5.0,
+        1 => Just(0.0),
+        1 => Just(f64::NAN),
+        1 => prop_oneof![Just(f64::INFINITY), Just(f64::NEG_INFINITY), Just(-0.0), Just(1e300), Just(5e-324)],
+    ]
+}
+
+fn rows() -> impl Strategy<Value = laws::Rows> {
+    let row = (proptest::collection::vec(number(), 3), prop_oneof![Just(0.0), Just(1.0), -3.0..3.0]);
+    proptest::collection::vec(row, 0..24)
+        .prop_map(|rows| rows.into_iter().map(|(row, y)| (row, Truth::Value(y))).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_component_keeps_every_law(rows in rows()) {
+        for component in Component::every() {
+            let kept = match component.build(3) {
+                Built::Transformer(_) => laws::transformer(&|| match component.build(3) {
+                    Built::Transformer(made) => made,
+                    Built::Learner(_) => panic!("{component:?} is built as two things"),
+                }, &rows),
+                Built::Learner(_) => laws::learner(&|| match component.build(3) {
+                    Built::Learner(made) => made,
+                    Built::Transformer(_) => panic!("{component:?} is built as two things"),
+                }, &rows),
+            };
+            prop_assert_eq!(kept, Ok(()), "{:?}", component);
+        }
+    }
+
+    #[test]
+    fn every_chain_of_two_keeps_every_law(rows in rows()) {
+        let every = Component::every();
+        for transformer in every.iter().filter(|component| !component.is_learner()) {
+            for learner in every.iter().filter(|component| component.is_learner()) {
+                let steps = [transformer.clone(), learner.clone()];
+                prop_assert_eq!(laws::learner(&|| Box::new(Chain::new(&steps, 3).unwrap()), &rows), Ok(()), "{:?}", steps);
+            }
+        }
+    }
+
+    #[test]
+    fn every_metric_saves_loads_and_absorbs(scores in proptest::collection::vec((any::<bool>(), number()), 0..40), cut in 0_usize..40) {
+        for kind in MetricKind::every() {
+            let task = if kind.build().accepts(Task::Regression) { Task::Regression } else { Task::BinaryClassification };
+            let truth = |class: bool| if task == Task::Regression { Truth::Value(f64::from(u8::from(class))) } else { Truth::Class(u32::from(class)) };
+            let mut whole = kind.build();
+            let mut restored = kind.build();
+            let mut other = kind.build();
+            for (index, (class, score)) in scores.iter().enumerate() {
+                if index == cut {
+                    let saved = StateWriter::of(restored.as_ref());
+                    restored = kind.build();
+                    StateReader::into(&saved, restored.as_mut()).unwrap();
+                }
+                whole.update(truth(*class), *score);
+                restored.update(truth(*class), *score);
+                other.update(truth(*class), *score);
+            }
+            prop_assert_eq!(StateWriter::of(whole.as_ref()), StateWriter::of(restored.as_ref()));
+            let rows = whole.rows();
+            whole.absorb(&mut StateReader::new(&StateWriter::of(other.as_ref()))).unwrap();
+            prop_assert_eq!(whole.rows(), 2 * rows);
+        }
+    }
+}
