@@ -88,7 +88,12 @@ fn learn(learner: &mut dyn Learner, rows: &[Vec<f64>], truths: &[Truth]) -> Resu
 fn predict(learner: &dyn Learner, rows: &[Vec<f64>]) -> Result<Vec<u64>, LearnError> {
     let mut out = Predictions::default();
     learner.predict(&Features::new(&rows.concat(), learner.width()), &mut out)?;
-    Ok(out.values().iter().map(|value| value.to_bits()).collect())
+    Ok(out.values().iter().map(bits).collect())
+}
+
+/// The bits of a number, with one NaN: its sign and payload differ between equal computations.
+fn bits(value: &f64) -> u64 {
+    if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }
 }
 
 /// Runs every law on a learner; `make` makes it fresh.
@@ -177,5 +182,5 @@ pub fn transformer(make: &dyn Fn() -> Box<dyn Transformer>, all: &Rows) -> Resul
 fn transformed(transformer: &dyn Transformer, rows: &[Vec<f64>]) -> Vec<u64> {
     let mut out = Vec::new();
     rows.iter().for_each(|row| transformer.transform(row, &mut out));
-    out.iter().map(|value| if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }).collect()
+    out.iter().map(bits).collect()
 }

@@ -14,7 +14,7 @@
 //!     1,
 //! )?;
 //! let mut out = Predictions::default();
-//! for step in 0..200_u32 {
+//! for step in 0..2000_u32 {
 //!     let x = f64::from(step % 10);
 //!     let row = [x];
 //!     let features = Features::row(&row);

@@ -93,7 +93,8 @@ impl Descent {
         terms.map(|(weight, x)| weight * x).sum::<f64>() + self.intercept
     }
 
-    /// One step against the gradient of the loss by the weighted sum. A gradient that is not a number is no step.
+    /// One step against the gradient of the loss by the weighted sum. What is not a number or would overflow is no
+    /// step, so that one absurd row cannot ruin a model for good.
     pub(crate) fn step(&mut self, row: &[f64], gradient: f64) {
         if gradient.is_nan() {
             return;
@@ -103,7 +104,10 @@ impl Descent {
         let l2 = self.restraint.l2;
         self.intercept -= self.restraint.intercept_lr * gradient;
         for (weight, x) in self.weights.iter_mut().zip(row).filter(|(_, x)| x.is_finite()) {
-            *weight -= lr * (gradient * x + l2 * *weight);
+            let stepped = *weight - lr * (gradient * x + l2 * *weight);
+            if stepped.is_finite() {
+                *weight = stepped;
+            }
         }
         if self.restraint.l1 > 0.0 {
             self.penalty += self.restraint.l1 * lr;

@@ -20,7 +20,7 @@ use crate::{
 /// }
 /// let mut out = Predictions::default();
 /// model.predict(&Features::new(&[-2.0, 2.0], 1), &mut out)?;
-/// assert!(out.values()[0] < 0.01 && out.values()[1] > 0.99);
+/// assert!(out.values()[0] < 0.1 && out.values()[1] > 0.9);
 /// # Ok::<(), gristmill_learn::LearnError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]

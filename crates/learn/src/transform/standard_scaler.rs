@@ -4,8 +4,8 @@ use crate::{StateError, StateReader, StateWriter, Stateful, Transformer};
 
 /// Scales each column to mean 0 and variance 1 with the running mean and the running population variance.
 ///
-/// A column that has not varied yet becomes 0; a missing value is not learned from and stays missing. Memory: 24
-/// bytes a column. Source: `preprocessing.StandardScaler` of River; B. P. Welford, "Note on a Method for
+/// A column that has not varied yet becomes 0; a missing value is not learned from and stays missing; one
+/// so large that its square overflows is not learned from. Memory: 24 bytes a column. Source: `preprocessing.StandardScaler` of River; B. P. Welford, "Note on a Method for
 /// Calculating Corrected Sums of Squares and Products", Technometrics 4 (1962).
 ///
 /// ```
@@ -64,10 +64,12 @@ impl Transformer for StandardScaler {
 
     fn learn(&mut self, row: &[f64]) {
         for (column, x) in self.columns.iter_mut().zip(row).filter(|(_, x)| x.is_finite()) {
-            column.count += 1.0;
-            let before = column.mean;
-            column.mean += (x - before) / column.count;
-            column.variance += ((x - before) * (x - column.mean) - column.variance) / column.count;
+            let count = column.count + 1.0;
+            let mean = column.mean + (x - column.mean) / count;
+            let variance = column.variance + ((x - column.mean) * (x - mean) - column.variance) / count;
+            if variance.is_finite() {
+                *column = Column { count, mean, variance };
+            }
         }
     }
 
