@@ -1,0 +1,197 @@
+//! What there is and how it is written: the doc comments of the specification, in words.
+
+use gristmill_learn::Component;
+use serde_json::Value;
+
+use crate::document::nearest;
+use crate::schema;
+
+/// A component of a kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The kind: `model`, `evaluate`, `column`, `output`, …
+    pub kind: &'static str,
+    /// The name in a document.
+    pub name: String,
+    /// The first sentence of its description.
+    pub summary: String,
+}
+
+/// Where components of each kind stand in the schema.
+const KINDS: [(&str, &str); 3] = [("model", "Component"), ("evaluate", "MetricKind"), ("columns", "ColumnType")];
+/// Sections of a document, by the name of their type.
+const SECTIONS: [(&str, &str); 8] = [
+    ("input", "Input"),
+    ("input.file", "FileInput"),
+    ("input.kafka", "KafkaInput"),
+    ("label", "Label"),
+    ("outputs", "Output"),
+    ("dead_letters", "Target"),
+    ("commit", "Commit"),
+    ("create", "Create"),
+];
+
+/// The name a document gives to a component.
+pub fn name_of(component: &Component) -> String {
+    match serde_json::to_value(component) {
+        Ok(Value::Object(object)) => object.keys().next().cloned().unwrap_or_default(),
+        Ok(Value::String(name)) => name,
+        _ => String::new(),
+    }
+}
+
+/// A component as a document would write it, with the settings that differ from the defaults.
+pub fn written(component: &Component) -> String {
+    let name = name_of(component);
+    let settings = |component: &Component| {
+        serde_json::to_value(component).ok().and_then(|value| value.get(&name).cloned()).unwrap_or_default()
+    };
+    let default = Component::every().into_iter().find(|other| name_of(other) == name);
+    let (mine, defaults) = (settings(component), default.as_ref().map(settings).unwrap_or_default());
+    let changed: Vec<String> = mine
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(key, value)| defaults.get(key.as_str()) != Some(value))
+        .map(|(key, value)| format!("{key}: {}", value.to_string().replace('"', "").replace(":", ": ")))
+        .collect();
+    if changed.is_empty() { name } else { format!("{name} {{{}}}", changed.join(", ")) }
+}
+
+fn definition(name: &str) -> Option<&'static Value> {
+    schema::value().get("$defs")?.get(name)
+}
+
+fn target(schema: &'static Value) -> Option<&'static Value> {
+    definition(schema.get("$ref")?.as_str()?.strip_prefix("#/$defs/")?)
+}
+
+/// The branches of a choice that carry settings: name, branch, settings.
+fn branches(choice: &str) -> Vec<(String, &'static Value, &'static Value)> {
+    let options = definition(choice).and_then(|choice| choice.get("oneOf")?.as_array());
+    let named = options.into_iter().flatten().filter_map(|option| {
+        let (name, settings) = option.get("properties")?.as_object()?.iter().next()?;
+        Some((name.clone(), option, target(settings).unwrap_or(settings)))
+    });
+    named.collect()
+}
+
+fn description(branch: &Value, settings: &Value) -> String {
+    let own = branch.get("description").or_else(|| settings.get("description"));
+    own.and_then(Value::as_str).unwrap_or_default().to_string()
+}
+
+/// The first sentence, on one line.
+fn summary(description: &str) -> String {
+    let paragraph = description.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+    paragraph.split(". ").next().unwrap_or_default().trim_end_matches('.').to_string()
+}
+
+/// Everything that has a name: what `gristmill list` prints.
+pub fn list() -> Vec<Listed> {
+    let components = KINDS.iter().flat_map(|(kind, choice)| {
+        branches(choice).into_iter().map(|(name, branch, settings)| Listed {
+            kind,
+            name,
+            summary: summary(&description(branch, settings)),
+        })
+    });
+    let sections = SECTIONS.iter().map(|(name, section)| {
+        let text = definition(section).map(|section| description(section, section)).unwrap_or_default();
+        Listed { kind: "section", name: name.to_string(), summary: summary(&text) }
+    });
+    components.chain(sections).collect()
+}
+
+/// The reference of one component or section in Markdown; the error names the nearest one.
+pub fn describe(name: &str) -> Result<String, String> {
+    let component = KINDS.iter().find_map(|(kind, choice)| {
+        let (_, branch, settings) = branches(choice).into_iter().find(|(known, ..)| known == name)?;
+        Some(page(name, kind, &description(branch, settings), settings))
+    });
+    let section = || {
+        let (_, section) = SECTIONS.iter().find(|(known, _)| *known == name)?;
+        let section = definition(section)?;
+        Some(page(name, "section", &description(section, section), section))
+    };
+    component.or_else(section).ok_or_else(|| {
+        let known = list();
+        match nearest(name, known.iter().map(|listed| listed.name.as_str())) {
+            Some(meant) => format!("nothing is named `{name}`; did you mean `{meant}`?"),
+            None => format!("nothing is named `{name}`: `gristmill list` shows everything there is"),
+        }
+    })
+}
+
+fn page(name: &str, kind: &str, description: &str, settings: &'static Value) -> String {
+    let mut page = format!("# {name} ({kind})\n\n{}\n", description.replace("```\n", "```rust\n").trim_end());
+    // Every second fence closes: only the opening one names the language.
+    page = close_fences(&page);
+    let properties = settings.get("properties").and_then(Value::as_object);
+    let required: Vec<&str> =
+        settings.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    for (index, (key, property)) in properties.into_iter().flatten().enumerate() {
+        if index == 0 {
+            page.push_str("\nSettings:\n\n");
+        }
+        let kind = kind_of(property);
+        let text = property.get("description").and_then(Value::as_str).unwrap_or_default().replace('\n', " ");
+        let need = if required.contains(&key.as_str()) { ", required" } else { "" };
+        page.push_str(&format!("- `{key}` ({kind}{need}): {text}\n"));
+    }
+    page
+}
+
+fn close_fences(page: &str) -> String {
+    let mut open = false;
+    let lines = page.lines().filter_map(|line| {
+        if line.starts_with("```") {
+            open = !open;
+            return Some(if open { line } else { "```" });
+        }
+        // Lines that only make the example compile are hidden, as rustdoc hides them.
+        (!(open && line.starts_with("# "))).then_some(line)
+    });
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+fn kind_of(property: &'static Value) -> String {
+    if let Some(target) = target(property) {
+        let names: Vec<String> = target
+            .get("oneOf")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|option| {
+                let bare = option.get("const").and_then(Value::as_str).map(str::to_string);
+                bare.or_else(|| option.get("properties")?.as_object()?.keys().next().cloned())
+            })
+            .collect();
+        let mut unique: Vec<String> = Vec::new();
+        names.into_iter().for_each(|name| {
+            if !unique.contains(&name) {
+                unique.push(name);
+            }
+        });
+        return if unique.is_empty() { "mapping".into() } else { unique.join(" | ") };
+    }
+    if let Some(options) = property.get("anyOf").and_then(Value::as_array) {
+        let other = options.iter().find(|option| option.get("type").and_then(Value::as_str) != Some("null"));
+        return other.map_or("mapping".into(), kind_of);
+    }
+    match property.get("type") {
+        Some(Value::Array(types)) => {
+            let named = types.iter().filter_map(Value::as_str).find(|name| *name != "null");
+            named.unwrap_or("value").into()
+        }
+        Some(Value::String(name)) => match (name.as_str(), property.get("format").and_then(Value::as_str)) {
+            ("string", Some("span")) => "length of time".into(),
+            ("string", Some("size")) => "size".into(),
+            ("string", _) => "text".into(),
+            ("object", _) => "mapping".into(),
+            ("array", _) => "list".into(),
+            (name, _) => name.into(),
+        },
+        _ => "value".into(),
+    }
+}

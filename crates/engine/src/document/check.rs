@@ -1,0 +1,285 @@
+//! A document against the JSON Schema: every mistake of form at once, in the words of this product.
+
+use serde_json::{Map, Value};
+
+use super::node::Entry;
+use super::{Node, NodeKind, Place, Problem, nearest};
+use crate::spec::{Size, Span};
+
+/// Reports every mistake, and takes what is wrong out of the document, so that the rest can still be read and
+/// checked for sense.
+pub(super) fn check(root: &mut Node, schema: &Value) -> Found {
+    let mut checker = Checker { schema, problems: Vec::new(), taken_out: Vec::new() };
+    checker.node(root, schema);
+    Found { problems: checker.problems, taken_out: checker.taken_out }
+}
+
+/// What the check found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Every mistake of form.
+    pub(super) problems: Vec<Problem>,
+    /// The keys whose values were wrong and are no longer in the document.
+    taken_out: Vec<String>,
+}
+
+impl Found {
+    /// Whether a mistake of sense only follows from one of these: it is about the same lines, or misses a name
+    /// that was taken out.
+    pub(super) fn explains(&self, other: &Problem) -> bool {
+        let named = |key: &String| other.message.contains(&format!("`{key}`"));
+        let around = |mine: &Problem| other.place.start <= mine.place.start && mine.place.end <= other.place.end;
+        self.taken_out.iter().any(named) || self.problems.iter().any(around)
+    }
+}
+
+struct Checker<'a> {
+    schema: &'a Value,
+    problems: Vec<Problem>,
+    taken_out: Vec<String>,
+}
+
+impl<'a> Checker<'a> {
+    fn wrong(&mut self, place: Place, message: String, help: Option<String>) -> bool {
+        self.problems.push(Problem { place, message, help });
+        false
+    }
+
+    fn resolve(&self, schema: &'a Value) -> &'a Value {
+        let name = schema.get("$ref").and_then(Value::as_str).and_then(|name| name.strip_prefix("#/$defs/"));
+        let found = name.and_then(|name| self.schema.get("$defs")?.get(name));
+        found.map_or(schema, |found| self.resolve(found))
+    }
+
+    /// Whether the node is as the schema says.
+    fn node(&mut self, node: &mut Node, schema: &'a Value) -> bool {
+        let schema = self.resolve(schema);
+        if let Some(options) = schema.get("anyOf").and_then(Value::as_array) {
+            // An optional value: null, or the one other option.
+            let other = options.iter().find(|option| option.get("type").and_then(Value::as_str) != Some("null"));
+            return node.is_null() || other.is_none_or(|other| self.node(node, other));
+        }
+        if let Some(options) = schema.get("oneOf").and_then(Value::as_array) {
+            return self.choice(node, options);
+        }
+        if let Some(words) = schema.get("enum").and_then(Value::as_array) {
+            let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
+            return self.word(node, &words);
+        }
+        match schema.get("type") {
+            Some(Value::Array(types)) => {
+                let named = types.iter().filter_map(Value::as_str).find(|name| *name != "null");
+                node.is_null() || named.is_none_or(|name| self.kind(node, name, schema))
+            }
+            Some(Value::String(name)) => self.kind(node, name, schema),
+            _ => true,
+        }
+    }
+
+    fn kind(&mut self, node: &mut Node, name: &str, schema: &'a Value) -> bool {
+        match name {
+            "object" => self.mapping(node, schema),
+            "array" => self.sequence(node, schema),
+            "string" => self.text(node, schema),
+            "boolean" => self.scalar(node, "true or false", |text| matches!(text, "true" | "false")),
+            "integer" => {
+                self.scalar(node, "a whole number", |text| text.parse::<i128>().is_ok()) && self.range(node, schema)
+            }
+            "number" => {
+                self.scalar(node, "a number", |text| text.parse::<f64>().is_ok_and(f64::is_finite))
+                    && self.range(node, schema)
+            }
+            _ => true,
+        }
+    }
+
+    fn scalar(&mut self, node: &Node, wanted: &str, fits: impl Fn(&str) -> bool) -> bool {
+        if node.text().is_some_and(fits) {
+            return true;
+        }
+        self.wrong(node.place, format!("expected {wanted}, found {}", node.describe()), None)
+    }
+
+    fn range(&mut self, node: &Node, schema: &Value) -> bool {
+        let value: f64 = node.text().and_then(|text| text.parse().ok()).unwrap_or_default();
+        let limit = |key: &str| schema.get(key).and_then(Value::as_f64);
+        let low = limit("minimum").is_some_and(|least| value < least);
+        let low_open = limit("exclusiveMinimum").is_some_and(|least| value <= least);
+        let high = limit("maximum").is_some_and(|most| value > most);
+        if !(low || low_open || high) {
+            return true;
+        }
+        let least = limit("minimum").map(|least| format!("at least {least}"));
+        let above = limit("exclusiveMinimum").map(|least| format!("above {least}"));
+        let most = limit("maximum").map(|most| format!("at most {most}"));
+        let bounds: Vec<String> = [least, above, most].into_iter().flatten().collect();
+        self.wrong(
+            node.place,
+            format!("{} is out of range: it must be {}", node.describe(), bounds.join(" and ")),
+            None,
+        )
+    }
+
+    fn text(&mut self, node: &Node, schema: &Value) -> bool {
+        if !self.scalar(node, "text", |_| true) {
+            return false;
+        }
+        let text = node.text().unwrap_or_default();
+        let parsed = match schema.get("format").and_then(Value::as_str) {
+            Some("span") => text.parse::<Span>().map(|_| ()),
+            Some("size") => text.parse::<Size>().map(|_| ()),
+            _ => Ok(()),
+        };
+        match parsed {
+            Ok(()) => true,
+            Err(message) => self.wrong(node.place, message, None),
+        }
+    }
+
+    fn word(&mut self, node: &Node, words: &[&str]) -> bool {
+        match node.text() {
+            Some(text) if words.contains(&text) => true,
+            Some(text) => self.unknown(node.place, "value", text, words),
+            None => self.wrong(node.place, format!("expected {}, found {}", words.join(" or "), node.describe()), None),
+        }
+    }
+
+    fn unknown(&mut self, place: Place, what: &str, name: &str, known: &[&str]) -> bool {
+        let message = match nearest(name, known.iter().copied()) {
+            Some(meant) => format!("unknown {what} `{name}`; did you mean `{meant}`?"),
+            None => format!("unknown {what} `{name}`"),
+        };
+        self.wrong(place, message, Some(format!("known here: {}", known.join(", "))))
+    }
+
+    /// A name, or `{name: settings}`.
+    fn choice(&mut self, node: &mut Node, options: &'a [Value]) -> bool {
+        let bare: Vec<&str> = options.iter().flat_map(|option| words(self.resolve(option))).collect();
+        let with_settings: Vec<(&str, &Value)> =
+            options.iter().filter_map(|option| properties(self.resolve(option))?.iter().next()).map(pair).collect();
+        let mut names = bare.clone();
+        names.extend(with_settings.iter().map(|(name, _)| *name).filter(|name| !bare.contains(name)));
+        let place = node.place;
+        let entry = match &mut node.kind {
+            NodeKind::Scalar { text, .. } if bare.contains(&text.as_str()) => return true,
+            NodeKind::Scalar { text, .. } if with_settings.iter().any(|(name, _)| name == text) => {
+                let message = format!("`{text}` needs settings");
+                return self.wrong(place, message, Some(format!("write it as {{{text}: {{…}}}}")));
+            }
+            NodeKind::Scalar { text, .. } => {
+                let text = text.clone();
+                return self.unknown(place, "name", &text, &names);
+            }
+            NodeKind::Mapping(entries) => match entries.as_mut_slice() {
+                [entry] => entry,
+                _ => {
+                    let message = "expected one name with its settings".to_string();
+                    let help = "an item of a list is a name, or {name: {…}} with its settings".to_string();
+                    return self.wrong(place, message, Some(help));
+                }
+            },
+            NodeKind::Sequence(_) => {
+                let message = format!("expected one of {}, found a list", names.join(", "));
+                return self.wrong(place, message, None);
+            }
+        };
+        let Some((_, settings)) = with_settings.iter().find(|(name, _)| *name == entry.key) else {
+            let (place, key) = (entry.key_place, entry.key.clone());
+            if bare.contains(&key.as_str()) {
+                return self.wrong(place, format!("`{key}` has no settings: write the name alone"), None);
+            }
+            return self.unknown(place, "name", &key, &names);
+        };
+        if entry.value.is_null() && bare.contains(&entry.key.as_str()) {
+            entry.value = Node::empty(entry.value.place);
+            return true;
+        }
+        self.node(&mut entry.value, settings)
+    }
+
+    fn sequence(&mut self, node: &mut Node, schema: &'a Value) -> bool {
+        let place = node.place;
+        let NodeKind::Sequence(items) = &mut node.kind else {
+            let message = format!("expected a list, found {}", node.describe());
+            return self.wrong(place, message, None);
+        };
+        if let Some(each) = schema.get("items") {
+            items.retain_mut(|item| self.node(item, each));
+        }
+        let least = schema.get("minItems").and_then(Value::as_u64).unwrap_or(0);
+        if (items.len() as u64) < least && self.problems.is_empty() {
+            return self.wrong(place, "the list is empty".into(), None);
+        }
+        true
+    }
+
+    fn mapping(&mut self, node: &mut Node, schema: &'a Value) -> bool {
+        let place = node.place;
+        let NodeKind::Mapping(entries) = &mut node.kind else {
+            let message = format!("expected a mapping of keys and values, found {}", node.describe());
+            return self.wrong(place, message, None);
+        };
+        let known = properties(schema);
+        let rest = schema.get("additionalProperties");
+        let names: Vec<&str> = known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+        let mut present: Vec<String> = Vec::new();
+        entries.retain_mut(|entry| {
+            present.push(entry.key.clone());
+            let fits = self.entry(entry, known, rest, &names, &mut present);
+            if !fits {
+                self.taken_out.push(entry.key.clone());
+            }
+            fits
+        });
+        let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+        for name in required.filter_map(Value::as_str) {
+            if !present.iter().any(|key| key == name) {
+                let description = known.and_then(|known| known.get(name)).map(|known| self.resolve(known));
+                let help = description.and_then(|known| known.get("description")?.as_str()).map(first_sentence);
+                let line = Place { start: place.start, end: place.start + 1 };
+                self.wrong(line, format!("`{name}` is missing"), help.map(|help| format!("{name}: {help}")));
+            }
+        }
+        true
+    }
+
+    fn entry(
+        &mut self,
+        entry: &mut Entry,
+        known: Option<&'a Map<String, Value>>,
+        rest: Option<&'a Value>,
+        names: &[&str],
+        present: &mut Vec<String>,
+    ) -> bool {
+        match (known.and_then(|known| known.get(&entry.key)), rest) {
+            (Some(schema), _) => self.node(&mut entry.value, schema),
+            (None, Some(Value::Bool(false))) => {
+                // A slip stands for the key it was meant to be, which is then not missing as well.
+                present.extend(nearest(&entry.key, names.iter().copied()).map(str::to_string));
+                self.unknown(entry.key_place, "key", &entry.key, names)
+            }
+            (None, Some(schema)) => self.node(&mut entry.value, schema),
+            (None, None) => true,
+        }
+    }
+}
+
+fn pair<'a>((name, schema): (&'a String, &'a Value)) -> (&'a str, &'a Value) {
+    (name.as_str(), schema)
+}
+
+fn properties(schema: &Value) -> Option<&Map<String, Value>> {
+    schema.get("properties").and_then(Value::as_object)
+}
+
+/// The bare names that a branch of a choice allows.
+fn words(option: &Value) -> Vec<&str> {
+    let one = option.get("const").and_then(Value::as_str);
+    let many = option.get("enum").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    one.into_iter().chain(many).collect()
+}
+
+fn first_sentence(text: &str) -> String {
+    let text = text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+    text.split(". ").next().unwrap_or_default().trim_end_matches('.').to_string()
+}

@@ -1,0 +1,98 @@
+//! The text of a pipeline: YAML with the place of every value, so that each mistake can be shown where it is.
+//!
+//! Text → [`Node`]s with places → `${VARIABLES}` filled in → checked against the JSON Schema (all mistakes at
+//! once) → decoded into the [`spec`](crate::spec). The schema that editors use is the schema that checks.
+
+mod check;
+mod decode;
+mod environment;
+mod nearest;
+mod node;
+mod parse;
+mod problem;
+
+pub use environment::Environment;
+pub use nearest::nearest;
+pub use node::{Node, NodeKind, Place};
+pub use problem::{Problem, Problems};
+
+use crate::schema;
+use crate::spec::Pipeline;
+
+/// Where a value is in a document: the keys and indices that lead to it.
+pub type Path = Vec<String>;
+
+/// Makes a [`Path`] of keys.
+pub fn path<const N: usize>(keys: [&str; N]) -> Path {
+    keys.iter().map(|key| key.to_string()).collect()
+}
+
+/// The mistakes of form, to which those of sense are added.
+#[derive(Debug)]
+pub struct Mistakes(check::Found);
+
+impl Mistakes {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.problems.is_empty()
+    }
+
+    /// Adds mistakes of sense, but not those that only follow from mistakes of form.
+    pub fn add(&mut self, more: Vec<Problem>) {
+        let new: Vec<Problem> = more.into_iter().filter(|problem| !self.0.explains(problem)).collect();
+        self.0.problems.extend(new);
+    }
+
+    /// All of them.
+    pub fn into_list(self) -> Vec<Problem> {
+        self.0.problems
+    }
+}
+
+/// A document as written, with the place of everything in it.
+#[derive(Debug, Clone)]
+pub struct Document {
+    name: String,
+    text: String,
+    root: Node,
+}
+
+impl Document {
+    /// Parses YAML and fills in the environment's variables.
+    pub fn parse(name: &str, text: &str, environment: Environment<'_>) -> Result<Self, Problems> {
+        let report = |problems| Problems::new(name, text, problems);
+        let mut root = parse::parse(text).map_err(|problem| report(vec![problem]))?;
+        let problems = environment::fill(&mut root, environment);
+        if problems.is_empty() {
+            Ok(Self { name: name.into(), text: text.into(), root })
+        } else {
+            Err(report(problems))
+        }
+    }
+
+    /// The pipeline as far as it can be read, and every mistake of form found on the way.
+    pub fn read(&self) -> (Option<Pipeline>, Mistakes) {
+        let mut root = self.root.clone();
+        let mut found = check::check(&mut root, schema::value());
+        match decode::decode(&root) {
+            Ok(pipeline) => (Some(pipeline), Mistakes(found)),
+            Err(problem) => {
+                // What the schema has already found need not be said twice in serde's words.
+                if found.problems.is_empty() {
+                    found.problems.push(problem);
+                }
+                (None, Mistakes(found))
+            }
+        }
+    }
+
+    /// Where the value at `path` is written: the value itself, or the nearest thing around it that exists.
+    pub fn place(&self, path: &[String]) -> Place {
+        self.root.place(path)
+    }
+
+    /// These problems, ready to be shown with the lines they are about.
+    pub fn report(&self, problems: Vec<Problem>) -> Problems {
+        Problems::new(&self.name, &self.text, problems)
+    }
+}

@@ -1,0 +1,123 @@
+//! YAML text to nodes.
+
+use std::collections::BTreeMap;
+
+use granit_parser::{Event, Parser, ScalarStyle, Span};
+
+use super::node::Entry;
+use super::{Node, NodeKind, Place, Problem};
+
+/// Anchors are copied where they are used; this bounds what a document can grow to.
+const MAXIMUM_NODES: usize = 100_000;
+
+/// The one document in the text.
+pub(super) fn parse(text: &str) -> Result<Node, Problem> {
+    let mut builder = Builder { text, open: Vec::new(), anchors: BTreeMap::new(), root: None, nodes: 0 };
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| {
+            let start = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
+            let message = format!("not valid YAML: {}", error.info());
+            Problem::at(Place { start, end: (start + 1).min(text.len()) }, message)
+        })?;
+        builder.take(event, span)?;
+    }
+    builder.root.ok_or_else(|| {
+        Problem::at(Place::default(), "the document is empty").help("`gristmill demo` prints a pipeline to start from")
+    })
+}
+
+/// A collection that is being read, its anchor, and the key whose value comes next.
+type Open = (Node, usize, Option<(String, Place)>);
+
+struct Builder<'a> {
+    text: &'a str,
+    open: Vec<Open>,
+    anchors: BTreeMap<usize, Node>,
+    root: Option<Node>,
+    nodes: usize,
+}
+
+impl Builder<'_> {
+    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Problem> {
+        let place = self.place(span);
+        match event {
+            Event::Scalar(text, style, anchor, _) => {
+                let plain = style == ScalarStyle::Plain;
+                self.add(Node { place, kind: NodeKind::Scalar { text: text.into_owned(), plain } }, anchor)
+            }
+            Event::SequenceStart(_, anchor, _) => {
+                self.open.push((Node { place, kind: NodeKind::Sequence(Vec::new()) }, anchor, None));
+                Ok(())
+            }
+            Event::MappingStart(_, anchor, _) => {
+                self.open.push((Node::empty(place), anchor, None));
+                Ok(())
+            }
+            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
+                Some((node, anchor, _)) => self.add(node, anchor),
+                None => Ok(()),
+            },
+            Event::Alias(anchor) => match self.anchors.get(&anchor).cloned() {
+                Some(node) => {
+                    self.nodes += count(&node);
+                    self.add(Node { place, ..node }, 0)
+                }
+                None => Err(Problem::at(place, "this alias names no anchor before it")),
+            },
+            Event::DocumentStart(..) if self.root.is_some() => {
+                Err(Problem::at(place, "a second document: one file holds one pipeline"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn place(&self, span: Span) -> Place {
+        let offset = |marker: granit_parser::Marker| marker.byte_offset().unwrap_or(0).min(self.text.len());
+        Place { start: offset(span.start), end: offset(span.end).max(offset(span.start)) }
+    }
+
+    fn add(&mut self, node: Node, anchor: usize) -> Result<(), Problem> {
+        self.nodes += 1;
+        if self.nodes > MAXIMUM_NODES {
+            return Err(Problem::at(node.place, "the document is too large: aliases multiply it"));
+        }
+        if anchor > 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        let Some((parent, _, key)) = self.open.last_mut() else {
+            self.root = Some(node);
+            return Ok(());
+        };
+        // A block collection's own span is its first token: stretch it over what it holds.
+        parent.place.end = parent.place.end.max(node.place.end);
+        match &mut parent.kind {
+            NodeKind::Sequence(items) => items.push(node),
+            NodeKind::Mapping(entries) => match key.take() {
+                None => *key = Some(name(&node)?),
+                Some((key, key_place)) => {
+                    if entries.iter().any(|entry| entry.key == key) {
+                        return Err(Problem::at(key_place, format!("`{key}` is written twice")));
+                    }
+                    entries.push(Entry { key, key_place, value: node });
+                }
+            },
+            NodeKind::Scalar { .. } => {}
+        }
+        Ok(())
+    }
+}
+
+fn count(node: &Node) -> usize {
+    match &node.kind {
+        NodeKind::Scalar { .. } => 1,
+        NodeKind::Sequence(items) => items.iter().map(count).sum::<usize>() + 1,
+        NodeKind::Mapping(entries) => entries.iter().map(|entry| count(&entry.value)).sum::<usize>() + 1,
+    }
+}
+
+fn name(node: &Node) -> Result<(String, Place), Problem> {
+    match &node.kind {
+        NodeKind::Scalar { text, .. } => Ok((text.clone(), node.place)),
+        _ => Err(Problem::at(node.place, "a key must be a plain name")),
+    }
+}

@@ -1,0 +1,95 @@
+//! A plan in words, as `gristmill plan` prints it.
+
+use std::fmt;
+
+use super::{InputPlan, Plan, TargetPlan};
+use crate::describe;
+use crate::spec::{Format, Guarantee};
+
+impl fmt::Display for TargetPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kafka { topic, .. } => write!(f, "topic {topic}"),
+            Self::File { path } => write!(f, "file {path}"),
+            Self::Stdout => write!(f, "standard output"),
+        }
+    }
+}
+
+impl Plan {
+    fn column_list(&self, columns: impl IntoIterator<Item = usize>) -> String {
+        let names = columns.into_iter().filter_map(|column| self.columns.get(column));
+        names.map(|column| format!("{} {}", column.name, column.kind.name())).collect::<Vec<_>>().join(", ")
+    }
+
+    fn input_line(&self) -> String {
+        let format = match self.format {
+            Format::Json => "JSON",
+            Format::Csv => "CSV",
+        };
+        match &self.input {
+            InputPlan::File { path, .. } if path == "-" => format!("{format} from standard input, one shard"),
+            InputPlan::File { path, .. } => format!("{format} from file {path}, one shard"),
+            InputPlan::Kafka { topic, .. } => {
+                format!("{format} from topic {topic} as group {}, one shard for each partition", self.kafka.group)
+            }
+        }
+    }
+
+    /// Each step of the flow and what it does.
+    pub fn steps(&self) -> Vec<(&'static str, String)> {
+        let mut steps = vec![
+            ("pipeline", self.name.to_string()),
+            ("input", self.input_line()),
+            ("columns", self.column_list(0..self.columns.len())),
+        ];
+        let named = [("id", self.id), ("key", self.key), ("time", self.time)];
+        steps.extend(named.into_iter().filter_map(|(role, column)| Some((role, self.column_list(Some(column?))))));
+        steps.push(("features", self.column_list(self.features.iter().copied())));
+        let model: Vec<String> = self.model.iter().map(describe::written).collect();
+        steps.push(("model", model.join(" → ")));
+        if let Some(label) = &self.label {
+            let classes = match (&label.positive, &label.negative) {
+                (positive, _) if positive.is_empty() => String::new(),
+                (positive, Some(negative)) => format!(", positive {positive}, negative {negative}"),
+                (positive, None) => format!(", positive {positive}, any other value negative"),
+            };
+            steps.push(("label", self.column_list([label.column]) + &classes));
+        }
+        let metrics: Vec<String> = self.metrics.iter().map(|metric| metric.key()).collect();
+        if !metrics.is_empty() {
+            steps.push(("evaluate", format!("{}, each row predicted before it is learned", metrics.join(", "))));
+        }
+        for output in &self.outputs {
+            let when = output.when_text.as_ref().map_or(String::new(), |when| format!(" when {when}"));
+            steps.push(("output", format!("{} to {}{when}", output.name, output.target)));
+        }
+        let dead_letters = match &self.dead_letters {
+            Some(target) => target.to_string(),
+            None => "none: the run stops at the first record that cannot be read".into(),
+        };
+        steps.push(("dead letters", dead_letters));
+        if let InputPlan::Kafka { .. } = self.input {
+            let protocol = match self.kafka.next_generation {
+                Some(true) => "consumer (KIP-848)",
+                Some(false) => "classic",
+                None => "consumer (KIP-848) where the broker offers it, else classic",
+            };
+            steps.push(("protocol", protocol.into()));
+        }
+        let guarantee = match self.guarantee {
+            Guarantee::AtLeastOnce => "at_least_once",
+            Guarantee::ExactlyOnce => "exactly_once",
+        };
+        steps.push(("guarantee", format!("{guarantee}: {}", self.guarantee_reason)));
+        steps.push(("commit", format!("every {} or {} rows", self.commit.every, self.commit.rows)));
+        steps.extend(self.warnings.iter().map(|warning| ("warning", warning.clone())));
+        steps
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.steps().iter().try_for_each(|(step, text)| writeln!(f, "{step:<13} {text}"))
+    }
+}

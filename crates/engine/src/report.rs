@@ -1,0 +1,165 @@
+//! What a run did, for people and for programs.
+
+use std::fmt;
+
+use gristmill_learn::StateError;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::plan::Plan;
+use crate::rows::Partition;
+use crate::shard::{Counts, Evaluation, Scores};
+
+/// The result of a run. As JSON it is one object; as text a table.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// Records read.
+    pub rows: u64,
+    /// Rows scored.
+    pub scored: u64,
+    /// Rows learned from.
+    pub learned: u64,
+    /// Decisions written.
+    pub decisions: u64,
+    /// Records refused.
+    pub dead_letters: DeadLetters,
+    /// From the first record received to the last commit.
+    pub seconds: f64,
+    /// Processor time of the process in that time.
+    pub cpu_seconds: f64,
+    /// The most memory the process held.
+    pub peak_memory_mb: u64,
+    /// The metrics by name.
+    pub metrics: Map<String, Value>,
+    /// The same for each baseline.
+    pub baselines: Map<String, Value>,
+    /// Records read, by partition.
+    pub partitions: Map<String, Value>,
+}
+
+/// Records refused.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct DeadLetters {
+    /// All of them.
+    pub total: u64,
+    /// By the code of the reason.
+    pub by_reason: Map<String, Value>,
+}
+
+/// What is added up while a run goes on: one entry for every shard that was closed.
+#[derive(Default)]
+pub struct Tally {
+    shards: Vec<(Partition, u64, Counts, Option<Evaluation>)>,
+    reasons: Vec<(&'static str, u64)>,
+}
+
+impl Tally {
+    /// Adds a shard that has ended or moved away, and the records it was given.
+    pub fn close(&mut self, partition: &Partition, rows: u64, counts: Counts, evaluation: Option<Evaluation>) {
+        self.shards.push((partition.clone(), rows, counts, evaluation));
+    }
+
+    /// Counts a refused record.
+    pub fn refuse(&mut self, reason: &'static str) {
+        match self.reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => self.reasons.push((reason, 1)),
+        }
+    }
+
+    /// Adds another member's.
+    pub fn absorb(&mut self, other: Self) {
+        self.shards.extend(other.shards);
+        for (reason, count) in other.reasons {
+            match self.reasons.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, mine)) => *mine += count,
+                None => self.reasons.push((reason, count)),
+            }
+        }
+    }
+
+    /// The report: shards in the order of partitions, their metrics merged.
+    pub fn report(mut self, plan: &Plan) -> Result<Report, StateError> {
+        self.shards.sort_by(|a, b| a.0.cmp(&b.0));
+        self.reasons.sort_unstable();
+        let mut merged = Evaluation::new(&plan.metrics, plan.task);
+        let mut totals = Counts::default();
+        let mut partitions: Map<String, Value> = Map::new();
+        let mut all = 0;
+        for (partition, rows, counts, evaluation) in &self.shards {
+            totals.scored += counts.scored;
+            totals.learned += counts.learned;
+            totals.decisions += counts.decisions;
+            all += rows;
+            let before = partitions.get(&partition.to_string()).and_then(Value::as_u64).unwrap_or(0);
+            partitions.insert(partition.to_string(), (before + rows).into());
+            if let Some(evaluation) = evaluation {
+                merged.absorb(evaluation)?;
+            }
+        }
+        let baselines = merged.baselines().into_iter().map(|(name, scores)| (name.to_string(), object(scores).into()));
+        Ok(Report {
+            pipeline: plan.name.to_string(),
+            rows: all,
+            scored: totals.scored,
+            learned: totals.learned,
+            decisions: totals.decisions,
+            dead_letters: DeadLetters {
+                total: self.reasons.iter().map(|(_, count)| count).sum(),
+                by_reason: self.reasons.iter().map(|(reason, count)| (reason.to_string(), (*count).into())).collect(),
+            },
+            seconds: 0.0,
+            cpu_seconds: 0.0,
+            peak_memory_mb: 0,
+            metrics: object(merged.scores()),
+            baselines: baselines.collect(),
+            partitions,
+        })
+    }
+}
+
+fn object(scores: Scores) -> Map<String, Value> {
+    scores.into_iter().map(|(key, value)| (key, value.into())).collect()
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rate = if self.seconds > 0.0 { self.rows as f64 / self.seconds } else { 0.0 };
+        writeln!(f, "pipeline      {}", self.pipeline)?;
+        writeln!(f, "rows          {} in {:.2} s ({rate:.0}/s)", self.rows, self.seconds)?;
+        writeln!(f, "scored        {}", self.scored)?;
+        writeln!(f, "learned       {}", self.learned)?;
+        writeln!(f, "decisions     {}", self.decisions)?;
+        writeln!(f, "dead letters  {}", self.dead_letters.total)?;
+        for (reason, count) in &self.dead_letters.by_reason {
+            writeln!(f, "              {count} {reason}")?;
+        }
+        for (partition, rows) in &self.partitions {
+            writeln!(f, "partition     {partition}: {rows} rows")?;
+        }
+        writeln!(f, "resources     {:.2} s of CPU, {} MB at the peak", self.cpu_seconds, self.peak_memory_mb)?;
+        if self.metrics.is_empty() { Ok(()) } else { self.table(f) }
+    }
+}
+
+impl Report {
+    /// The model's metrics beside the baselines'.
+    fn table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.metrics.keys().map(String::len).max().unwrap_or(0).max(6);
+        let columns: Vec<usize> = self.baselines.keys().map(|name| name.len().max(8)).collect();
+        write!(f, "\n{:width$}  {:>8}", "metric", "model")?;
+        for (name, column) in self.baselines.keys().zip(&columns) {
+            write!(f, "  {name:>column$}")?;
+        }
+        for (metric, value) in &self.metrics {
+            write!(f, "\n{metric:width$}  {:>8.4}", value.as_f64().unwrap_or(f64::NAN))?;
+            for (scores, column) in self.baselines.values().zip(&columns) {
+                let value = scores.get(metric).and_then(Value::as_f64).unwrap_or(f64::NAN);
+                write!(f, "  {value:>column$.4}")?;
+            }
+        }
+        writeln!(f)
+    }
+}

@@ -1,0 +1,244 @@
+//! Records on their way: as bytes from a source, as typed columns after decoding.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
+
+/// A partition of an input: `topic-partition`, or a file's name and 0.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Partition {
+    /// The topic, or the file's name.
+    pub topic: Arc<str>,
+    /// The number of the partition.
+    pub number: i32,
+}
+
+impl Partition {
+    /// A partition of a topic.
+    pub fn new(topic: &str, number: i32) -> Self {
+        Self { topic: topic.into(), number }
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.topic, self.number)
+    }
+}
+
+/// A header of a record.
+pub type Header = (String, Option<Vec<u8>>);
+
+/// Where the parts of a record are in its batch.
+#[derive(Debug, Clone, Default)]
+struct Parts {
+    offset: i64,
+    timestamp: Option<i64>,
+    key: Option<(u32, u32)>,
+    value: Option<(u32, u32)>,
+    headers: Option<Box<[Header]>>,
+}
+
+/// Records of one partition, byte for byte, in one block of memory.
+#[derive(Debug, Clone)]
+pub struct RawRows {
+    /// Where they come from.
+    pub partition: Partition,
+    bytes: Vec<u8>,
+    records: Vec<Parts>,
+}
+
+/// One record, byte for byte.
+#[derive(Debug, Clone, Copy)]
+pub struct RawRecord<'a> {
+    /// Its offset, or its row in a file, from 0.
+    pub offset: i64,
+    /// Its timestamp in milliseconds since 1970.
+    pub timestamp: Option<i64>,
+    /// Its key.
+    pub key: Option<&'a [u8]>,
+    /// Its value; none is a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// Its headers.
+    pub headers: &'a [Header],
+}
+
+impl RawRows {
+    /// No records yet.
+    pub fn new(partition: Partition) -> Self {
+        Self { partition, bytes: Vec::new(), records: Vec::new() }
+    }
+
+    /// The number of records.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// The bytes held.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Copies a record in. A block holds less than 4 GiB; sources cut far below that.
+    pub fn push(&mut self, record: RawRecord<'_>) {
+        let key = record.key.map(|key| self.copy(key));
+        let value = record.value.map(|value| self.copy(value));
+        let headers = (!record.headers.is_empty()).then(|| record.headers.into());
+        self.records.push(Parts { offset: record.offset, timestamp: record.timestamp, key, value, headers });
+    }
+
+    fn copy(&mut self, bytes: &[u8]) -> (u32, u32) {
+        let start = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(bytes);
+        (start, self.bytes.len() as u32)
+    }
+
+    fn part(&self, part: Option<(u32, u32)>) -> Option<&[u8]> {
+        part.and_then(|(start, end)| self.bytes.get(start as usize..end as usize))
+    }
+
+    /// The records in order.
+    pub fn iter(&self) -> impl Iterator<Item = RawRecord<'_>> {
+        self.records.iter().map(|parts| self.view(parts))
+    }
+
+    fn view<'a>(&'a self, parts: &'a Parts) -> RawRecord<'a> {
+        RawRecord {
+            offset: parts.offset,
+            timestamp: parts.timestamp,
+            key: self.part(parts.key),
+            value: self.part(parts.value),
+            headers: parts.headers.as_deref().unwrap_or_default(),
+        }
+    }
+
+    /// The record with this number in the block.
+    pub fn get(&self, index: usize) -> Option<RawRecord<'_>> {
+        self.records.get(index).map(|parts| self.view(parts))
+    }
+
+    /// The position after the last record.
+    pub fn next(&self) -> Option<i64> {
+        self.records.last().map(|parts| parts.offset + 1)
+    }
+}
+
+/// A decoded column.
+#[derive(Debug, Clone)]
+pub enum Column {
+    /// Of `boolean`.
+    Boolean(BooleanArray),
+    /// Of `int64`.
+    Int64(Int64Array),
+    /// Of `float64`.
+    Float64(Float64Array),
+    /// Of `string`.
+    String(StringArray),
+    /// Of `timestamp`, in UTC.
+    Timestamp(TimestampMicrosecondArray),
+}
+
+impl Column {
+    /// The Arrow array.
+    pub fn array(&self) -> ArrayRef {
+        match self {
+            Self::Boolean(array) => Arc::new(array.clone()),
+            Self::Int64(array) => Arc::new(array.clone()),
+            Self::Float64(array) => Arc::new(array.clone()),
+            Self::String(array) => Arc::new(array.clone()),
+            Self::Timestamp(array) => Arc::new(array.clone()),
+        }
+    }
+
+    /// The cell of a row.
+    pub fn cell(&self, row: usize) -> Cell<'_> {
+        use arrow_array::Array;
+        match self {
+            Self::Boolean(array) if array.is_valid(row) => Cell::Boolean(array.value(row)),
+            Self::Int64(array) if array.is_valid(row) => Cell::Int64(array.value(row)),
+            Self::Float64(array) if array.is_valid(row) => Cell::Float64(array.value(row)),
+            Self::String(array) if array.is_valid(row) => Cell::String(array.value(row)),
+            Self::Timestamp(array) if array.is_valid(row) => Cell::Timestamp(array.value(row)),
+            _ => Cell::Missing,
+        }
+    }
+}
+
+/// One value of a row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Cell<'a> {
+    /// Nothing there.
+    Missing,
+    /// True or false.
+    Boolean(bool),
+    /// A whole number.
+    Int64(i64),
+    /// A number.
+    Float64(f64),
+    /// Text.
+    String(&'a str),
+    /// Microseconds since 1970, UTC.
+    Timestamp(i64),
+}
+
+impl Cell<'_> {
+    /// The value as a feature; what is missing or not a number is NaN. A time is in seconds.
+    pub fn number(self) -> f64 {
+        match self {
+            Self::Boolean(value) => f64::from(u8::from(value)),
+            Self::Int64(value) => value as f64,
+            Self::Float64(value) => value,
+            Self::Timestamp(value) => value as f64 / 1e6,
+            Self::Missing | Self::String(_) => f64::NAN,
+        }
+    }
+}
+
+/// Decoded rows of one partition: columns in the plan's order, and for each row the record it came from.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    /// The columns.
+    pub columns: Vec<Column>,
+    /// For each row, the number of its record in the raw block.
+    pub records: Vec<usize>,
+}
+
+impl Rows {
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+}
+
+/// The part of the path where a record was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Reading its value.
+    Decode,
+    /// Reading its label.
+    Label,
+}
+
+/// A record refused, and why. The reason is one of a few codes that reports count by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The number of the record in its raw block.
+    pub record: usize,
+    /// Where it was refused.
+    pub stage: Stage,
+    /// The code of the reason, such as `invalid_json`.
+    pub reason: &'static str,
+    /// The reason in words.
+    pub message: String,
+}

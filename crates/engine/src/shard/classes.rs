@@ -1,0 +1,95 @@
+//! The two classes of a binary task and their names.
+
+use gristmill_learn::{StateError, StateReader, StateWriter, Stateful, Task, Truth};
+
+use crate::plan::LabelPlan;
+use crate::rows::Cell;
+
+/// The positive class is named by the document; the other one too, or by the first other value seen.
+#[derive(Debug, Clone)]
+pub(super) struct Classes {
+    pub(super) positive: String,
+    pub(super) negative: String,
+    /// Whether `negative` is settled; until then it reads `not …`.
+    settled: bool,
+    /// Whether the document named both, so that a third value is a mistake.
+    fixed: bool,
+}
+
+impl Classes {
+    pub(super) fn new(label: Option<&LabelPlan>) -> Self {
+        let positive = label.map_or("true", |label| &label.positive).to_string();
+        let fixed = label.and_then(|label| label.negative.clone());
+        let negative = fixed.clone().unwrap_or_else(|| format!("not {positive}"));
+        Self { positive, negative, settled: fixed.is_some(), fixed: fixed.is_some() }
+    }
+
+    /// The class of a label; nothing where it is missing; an error for a third value of two fixed ones.
+    pub(super) fn truth(&mut self, cell: Cell<'_>) -> Result<Option<Truth>, String> {
+        if matches!(cell, Cell::Missing) || matches!(cell, Cell::Float64(value) if value.is_nan()) {
+            return Ok(None);
+        }
+        if self.is(cell, &self.positive) {
+            return Ok(Some(Truth::Class(1)));
+        }
+        if self.fixed && !self.is(cell, &self.negative) {
+            let (positive, negative) = (&self.positive, &self.negative);
+            return Err(format!("the label is {}, neither `{positive}` nor `{negative}`", shown(cell)));
+        }
+        if !self.settled {
+            self.negative = shown(cell).trim_matches('`').to_string();
+            self.settled = true;
+        }
+        Ok(Some(Truth::Class(0)))
+    }
+
+    fn is(&self, cell: Cell<'_>, class: &str) -> bool {
+        match cell {
+            Cell::String(text) => text == class,
+            Cell::Boolean(value) => class == if value { "true" } else { "false" },
+            Cell::Int64(value) => class.parse() == Ok(value),
+            Cell::Float64(value) => class.parse() == Ok(value),
+            Cell::Timestamp(_) | Cell::Missing => false,
+        }
+    }
+
+    /// The predicted class or value.
+    pub(super) fn prediction(&self, task: Task, score: f64) -> Cell<'_> {
+        match task {
+            Task::Regression => Cell::Float64(score),
+            Task::BinaryClassification if score.is_nan() => Cell::Missing,
+            Task::BinaryClassification => Cell::String(if score > 0.5 { &self.positive } else { &self.negative }),
+        }
+    }
+}
+
+fn shown(cell: Cell<'_>) -> String {
+    match cell {
+        Cell::String(text) => format!("`{text}`"),
+        Cell::Boolean(value) => format!("`{value}`"),
+        Cell::Int64(value) => format!("`{value}`"),
+        Cell::Float64(value) => format!("`{value}`"),
+        Cell::Timestamp(_) | Cell::Missing => "missing".into(),
+    }
+}
+
+const NAME: &str = "classes";
+
+impl Stateful for Classes {
+    fn save(&self, to: &mut StateWriter) {
+        to.begin(NAME, 1);
+        to.text(&self.negative);
+        to.u64(u64::from(self.settled));
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        from.begin(NAME, 1)?;
+        self.negative = from.text()?.to_string();
+        self.settled = from.u64()? == 1;
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        self.positive.capacity() + self.negative.capacity()
+    }
+}

@@ -1,0 +1,258 @@
+//! All state that belongs to one partition, and the step that folds a record into it.
+//!
+//! A shard is a deterministic function of the records it has consumed: no clock, no randomness, no I/O, and no
+//! dependence on how the records were cut into batches.
+
+mod classes;
+mod decision;
+mod evaluation;
+mod outbox;
+
+pub use evaluation::{Evaluation, Scores};
+pub use outbox::{Decision, Outbox};
+
+use std::sync::Arc;
+
+use gristmill_learn::{
+    Chain, Features, Labels, LearnError, Learner, Model, Predictions, StateError, StateReader, StateWriter, Stateful,
+    Task, Truth,
+};
+
+use crate::condition::Facts;
+use crate::plan::{FIRST_COLUMN, PREDICTION, Plan, SCORE};
+use crate::rows::{Cell, Partition, RawRows, Refusal, Rows, Stage};
+use classes::Classes;
+
+/// What a shard has counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rows scored.
+    pub scored: u64,
+    /// Rows learned from.
+    pub learned: u64,
+    /// Decisions written.
+    pub decisions: u64,
+}
+
+/// Why a shard cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ShardError {
+    /// The model refused what the plan promised to be right.
+    #[error("{partition}: the model refused a row: {source}")]
+    Model {
+        /// The shard's partition.
+        partition: Partition,
+        /// What the model said.
+        source: LearnError,
+    },
+    /// Saved state does not fit.
+    #[error("{partition}: saved state cannot be used: {source}")]
+    State {
+        /// The shard's partition.
+        partition: Partition,
+        /// What does not fit.
+        source: StateError,
+    },
+}
+
+/// The state of one partition.
+pub struct Shard {
+    plan: Arc<Plan>,
+    partition: Partition,
+    position: Option<i64>,
+    model: Chain,
+    classes: Classes,
+    evaluation: Evaluation,
+    counts: Counts,
+    features: Vec<f64>,
+    predictions: Predictions,
+}
+
+impl Shard {
+    /// A shard for a partition, untrained or as it was saved.
+    pub fn open(plan: Arc<Plan>, partition: Partition, snapshot: Option<&[u8]>) -> Result<Self, ShardError> {
+        let model = Chain::new(&plan.model, plan.features.len())
+            .map_err(|source| ShardError::Model { partition: partition.clone(), source })?;
+        let mut shard = Self {
+            classes: Classes::new(plan.label.as_ref()),
+            evaluation: Evaluation::new(&plan.metrics, plan.task),
+            plan,
+            partition,
+            position: None,
+            model,
+            counts: Counts::default(),
+            features: Vec::new(),
+            predictions: Predictions::default(),
+        };
+        if let Some(saved) = snapshot {
+            StateReader::into(saved, &mut shard)
+                .map_err(|source| ShardError::State { partition: shard.partition.clone(), source })?;
+        }
+        Ok(shard)
+    }
+
+    /// The partition.
+    pub fn partition(&self) -> &Partition {
+        &self.partition
+    }
+
+    /// The next record to read, once one was read.
+    pub fn position(&self) -> Option<i64> {
+        self.position
+    }
+
+    /// What it has counted.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// What its metrics say.
+    pub fn evaluation(&self) -> &Evaluation {
+        &self.evaluation
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Chain {
+        &self.model
+    }
+
+    /// The whole state, canonical.
+    pub fn snapshot(&self) -> Vec<u8> {
+        StateWriter::of(self)
+    }
+
+    /// Folds decoded rows in: each is scored, evaluated, answered and learned before the next one is looked at.
+    /// `raw` is the block that the rows came from; a row that is refused is added to `refusals`.
+    pub fn step(
+        &mut self,
+        raw: &RawRows,
+        rows: &Rows,
+        refusals: &mut Vec<Refusal>,
+        outbox: &mut Outbox,
+    ) -> Result<(), ShardError> {
+        for (row, record) in rows.records.iter().enumerate() {
+            match self.truth(rows, row) {
+                Ok(truth) => self.row(raw, rows, row, *record, truth, outbox),
+                Err(message) => {
+                    refusals.push(Refusal { record: *record, stage: Stage::Label, reason: "unknown_label", message });
+                    Ok(())
+                }
+            }
+            .map_err(|source| ShardError::Model { partition: self.partition.clone(), source })?;
+        }
+        self.position = raw.next().or(self.position);
+        Ok(())
+    }
+
+    fn row(
+        &mut self,
+        raw: &RawRows,
+        rows: &Rows,
+        row: usize,
+        record: usize,
+        truth: Option<Truth>,
+        outbox: &mut Outbox,
+    ) -> Result<(), LearnError> {
+        let score = self.score(rows, row)?;
+        self.counts.scored += 1;
+        let facts = RowFacts { rows, row, score, prediction: self.classes.prediction(self.plan.task, score) };
+        let plan = Arc::clone(&self.plan);
+        let mut written = None;
+        for (output, when) in plan.outputs.iter().enumerate() {
+            if when.when.as_ref().is_none_or(|condition| condition.holds(&facts)) {
+                let Some(raw_record) = raw.get(record) else { continue };
+                let value = *written.get_or_insert_with(|| {
+                    outbox.value(|bytes| {
+                        decision::write(&plan, &self.classes, self.counts.learned, raw, &raw_record, &facts, bytes)
+                    })
+                });
+                outbox.push(output, &self.partition, &raw_record, value, self.counts.learned);
+                self.counts.decisions += 1;
+            }
+        }
+        if let Some(truth) = truth {
+            self.evaluation.update(truth, score);
+            self.learn(truth)?;
+        }
+        Ok(())
+    }
+
+    fn score(&mut self, rows: &Rows, row: usize) -> Result<f64, LearnError> {
+        self.features.clear();
+        for column in &self.plan.features {
+            let number = rows.columns.get(*column).map_or(f64::NAN, |column| column.cell(row).number());
+            // Infinities are missing too: nothing downstream has to ask again.
+            self.features.push(if number.is_finite() { number } else { f64::NAN });
+        }
+        self.predictions.clear();
+        self.model.predict(&Features::row(&self.features), &mut self.predictions)?;
+        Ok(self.predictions.values().first().copied().unwrap_or(f64::NAN))
+    }
+
+    fn truth(&mut self, rows: &Rows, row: usize) -> Result<Option<Truth>, String> {
+        let Some(label) = &self.plan.label else { return Ok(None) };
+        let cell = rows.columns.get(label.column).map_or(Cell::Missing, |column| column.cell(row));
+        match self.plan.task {
+            Task::Regression => Ok(Some(cell.number()).filter(|value| value.is_finite()).map(Truth::Value)),
+            Task::BinaryClassification => self.classes.truth(cell),
+        }
+    }
+
+    fn learn(&mut self, truth: Truth) -> Result<(), LearnError> {
+        let features = Features::row(&self.features);
+        match truth {
+            Truth::Class(class) => self.model.learn(&features, Labels::Classes(&[class])),
+            Truth::Value(value) => self.model.learn(&features, Labels::Values(&[value])),
+        }?;
+        self.counts.learned += 1;
+        Ok(())
+    }
+}
+
+const NAME: &str = "shard";
+
+impl Stateful for Shard {
+    fn save(&self, to: &mut StateWriter) {
+        to.begin(NAME, 1);
+        to.u64(self.position.map_or(u64::MAX, |position| position as u64));
+        to.u64(self.counts.scored);
+        to.u64(self.counts.learned);
+        to.u64(self.counts.decisions);
+        self.classes.save(to);
+        self.model.save(to);
+        self.evaluation.save(to);
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        from.begin(NAME, 1)?;
+        self.position = i64::try_from(from.u64()?).ok();
+        self.counts = Counts { scored: from.u64()?, learned: from.u64()?, decisions: from.u64()? };
+        self.classes.load(from)?;
+        self.model.load(from)?;
+        self.evaluation.load(from)
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.classes.size() + self.model.size() + self.evaluation.size()
+    }
+}
+
+/// What conditions and decisions know of a row.
+struct RowFacts<'a> {
+    rows: &'a Rows,
+    row: usize,
+    score: f64,
+    prediction: Cell<'a>,
+}
+
+impl Facts for RowFacts<'_> {
+    fn cell(&self, slot: usize) -> Cell<'_> {
+        match slot {
+            SCORE => Cell::Float64(self.score),
+            PREDICTION => self.prediction,
+            column => {
+                self.rows.columns.get(column - FIRST_COLUMN).map_or(Cell::Missing, |column| column.cell(self.row))
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Answers on their way out: kept, byte for byte, until they are committed.
+
+use crate::rows::{Partition, RawRecord};
+
+type Range = (usize, usize);
+
+#[derive(Debug, Clone)]
+struct Entry {
+    output: usize,
+    partition: usize,
+    offset: i64,
+    timestamp: Option<i64>,
+    key: Option<Range>,
+    value: Range,
+    version: u64,
+}
+
+/// A decision for one output.
+#[derive(Debug, Clone, Copy)]
+pub struct Decision<'a> {
+    /// The number of the output in the plan.
+    pub output: usize,
+    /// Where its record came from.
+    pub partition: &'a Partition,
+    /// The record's offset.
+    pub offset: i64,
+    /// The record's timestamp, which the decision takes over.
+    pub timestamp: Option<i64>,
+    /// The record's key, which the decision keeps.
+    pub key: Option<&'a [u8]>,
+    /// The decision as JSON.
+    pub value: &'a [u8],
+    /// The rows the model had learned from when it decided.
+    pub version: u64,
+}
+
+/// Decisions in one block of memory.
+#[derive(Debug, Clone, Default)]
+pub struct Outbox {
+    bytes: Vec<u8>,
+    entries: Vec<Entry>,
+    partitions: Vec<Partition>,
+}
+
+impl Outbox {
+    /// The decisions, in the order they were made.
+    pub fn decisions(&self) -> impl Iterator<Item = Decision<'_>> {
+        self.entries.iter().filter_map(|entry| {
+            Some(Decision {
+                output: entry.output,
+                partition: self.partitions.get(entry.partition)?,
+                offset: entry.offset,
+                timestamp: entry.timestamp,
+                key: entry.key.map(|range| self.part(range)),
+                value: self.part(entry.value),
+                version: entry.version,
+            })
+        })
+    }
+
+    /// The number of decisions.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The bytes held.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Forgets everything, keeping the room.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.entries.clear();
+        self.partitions.clear();
+    }
+
+    fn part(&self, (start, end): Range) -> &[u8] {
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// Writes a value, which several outputs may share.
+    pub(super) fn value(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range {
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        (start, self.bytes.len())
+    }
+
+    pub(super) fn push(
+        &mut self,
+        output: usize,
+        partition: &Partition,
+        record: &RawRecord<'_>,
+        value: Range,
+        version: u64,
+    ) {
+        if self.partitions.last() != Some(partition) {
+            self.partitions.push(partition.clone());
+        }
+        let key = record.key.map(|key| self.value(|bytes| bytes.extend_from_slice(key)));
+        self.entries.push(Entry {
+            output,
+            partition: self.partitions.len() - 1,
+            offset: record.offset,
+            timestamp: record.timestamp,
+            key,
+            value,
+            version,
+        });
+    }
+}

@@ -1,0 +1,73 @@
+//! Where records come from.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{ColumnType, Create, Entries, Size};
+
+/// Where records come from and what is in them: `file` or `kafka`, and the columns.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Records from a file or standard input.
+    #[serde(default)]
+    pub file: Option<FileInput>,
+    /// Records from Kafka, as a member of a consumer group.
+    #[serde(default)]
+    pub kafka: Option<KafkaInput>,
+    /// How a record is written. Default for a file: by its name's ending.
+    #[serde(default)]
+    pub format: Option<Format>,
+    /// The columns of a record and their types; what else a record holds is passed over.
+    pub columns: Entries<ColumnType>,
+    /// The column that identifies a record; decisions carry it. Default: `topic-partition-offset`.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// The column that is also the record key, by which the input is partitioned.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// The column of event time; decisions carry it. Nothing reads the wall clock.
+    #[serde(default)]
+    pub time: Option<String>,
+}
+
+/// Records from a file: one line, one record (a quoted CSV field may hold line breaks).
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileInput {
+    /// The file: `.csv`, `.ndjson` or `.jsonl`, plain or compressed (`.gz`, `.zst`); `-` is standard input.
+    pub path: String,
+    /// The largest record; a larger one is a dead letter. At most 64 MB. Default `1 MB`, as Kafka brokers allow.
+    #[serde(default = "one_megabyte")]
+    pub max_record: Size,
+    /// For CSV: the character between fields. Default `,`.
+    #[serde(default)]
+    pub delimiter: Option<String>,
+}
+
+fn one_megabyte() -> Size {
+    Size(1 << 20)
+}
+
+/// Records from Kafka.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KafkaInput {
+    /// The topics; for now exactly one.
+    #[schemars(length(min = 1))]
+    pub topics: Vec<String>,
+    /// Create the topic if it is missing.
+    #[serde(default)]
+    pub create: Option<Create>,
+}
+
+/// How a record is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// One JSON object.
+    Json,
+    /// Comma-separated values (RFC 4180). A file begins with a line of column names; a Kafka record holds the
+    /// values of `columns` in their order.
+    Csv,
+}

@@ -1,0 +1,103 @@
+//! What a document says, as written: closed enums, no key unknown. Nothing is resolved here; see [`crate::plan`].
+//!
+//! The doc comments of these types are the reference: the JSON Schema, the reference pages and
+//! `gristmill describe` are generated from them.
+
+mod columns;
+mod entries;
+mod input;
+mod output;
+mod units;
+
+pub use columns::{ColumnSettings, ColumnType, EpochUnit, TimestampSettings};
+pub use entries::Entries;
+pub use input::{FileInput, Format, Input, KafkaInput};
+pub use output::{Create, FileTarget, KafkaTarget, Output, Stdout, Target};
+pub use units::{Size, Span};
+
+use gristmill_learn::{Component, MetricKind};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A pipeline: where records come from, what they mean, what learns from them and where the answers go.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pipeline {
+    /// The pipeline's name: the consumer group's id, unless `kafka` sets `group.id`, and part of every decision.
+    /// Letters, digits, `.`, `_` and `-`.
+    pub name: String,
+    /// Properties of every Kafka client of this pipeline, under librdkafka's own names. `auto.offset.reset` says
+    /// where a group without offsets starts: `earliest` (default) or `latest`.
+    #[serde(default)]
+    pub kafka: Entries<String>,
+    /// Where records come from and what is in them.
+    pub input: Input,
+    /// The columns that the model sees, in this order.
+    #[schemars(length(min = 1))]
+    pub features: Vec<String>,
+    /// The truth to learn from. Without it nothing is learned or evaluated.
+    #[serde(default)]
+    pub label: Option<Label>,
+    /// Transformers, then one learner.
+    #[schemars(length(min = 1))]
+    pub model: Vec<Component>,
+    /// Metrics over the labelled rows, each predicted before it is learned. Baselines are always shown beside them.
+    #[serde(default)]
+    pub evaluate: Vec<MetricKind>,
+    /// Where decisions go, by a name of your choice. Each row's decision goes to every output whose `when` it meets.
+    #[serde(default)]
+    pub outputs: Entries<Output>,
+    /// Where records go that cannot be read, byte for byte, with the reason. Without it the run stops at the first.
+    #[serde(default)]
+    pub dead_letters: Option<Target>,
+    /// What holds after a crash. Default `at_least_once`.
+    #[serde(default)]
+    pub guarantee: Option<Guarantee>,
+    /// How often outputs are flushed and positions committed.
+    #[serde(default)]
+    pub commit: Commit,
+}
+
+/// Where the truth is.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Label {
+    /// The column that holds the label. A row where it is missing is scored, not learned from.
+    pub column: String,
+    /// For classes: the value of the positive class. Default `true` for a boolean column, `1` for a number.
+    #[serde(default)]
+    pub positive: Option<String>,
+    /// For classes: the value of the other class. Without it, every value that is not `positive` is the other
+    /// class, and decisions name it after the first such value seen; with it, a row with a third value is a dead
+    /// letter.
+    #[serde(default)]
+    pub negative: Option<String>,
+}
+
+/// What holds after a crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Guarantee {
+    /// Every record is answered at least once: outputs are flushed before positions are committed, so after a
+    /// crash some answers may be written twice.
+    AtLeastOnce,
+    /// Every record is answered once and learned once.
+    ExactlyOnce,
+}
+
+/// When to commit: whichever comes first.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Commit {
+    /// The longest time between commits while records come in. Default `100 ms`.
+    pub every: Span,
+    /// The most rows between commits, at least 1. Default 20000.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub rows: u64,
+}
+
+impl Default for Commit {
+    fn default() -> Self {
+        Self { every: Span::milliseconds(100), rows: 20_000 }
+    }
+}

@@ -1,0 +1,154 @@
+//! Durations and sizes with their units.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+/// A length of time: a number and its unit, `100 ms`, `7 days`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(pub Duration);
+
+impl Span {
+    /// So many milliseconds.
+    pub const fn milliseconds(count: u64) -> Self {
+        Self(Duration::from_millis(count))
+    }
+}
+
+/// A number of bytes: a number and its unit, `64 KB`, `1 GB`; a KB is 1024 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub u64);
+
+const SPANS: [(&str, u64); 7] = [
+    ("ms", 1),
+    ("s", 1_000),
+    ("second", 1_000),
+    ("minute", 60_000),
+    ("min", 60_000),
+    ("hour", 3_600_000),
+    ("day", 86_400_000),
+];
+const SIZES: [(&str, u64); 4] = [("B", 1), ("KB", 1 << 10), ("MB", 1 << 20), ("GB", 1 << 30)];
+
+fn split(text: &str) -> Option<(f64, &str)> {
+    let unit = text.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
+    let (number, unit) = text.split_at(unit);
+    Some((number.parse().ok()?, unit.trim()))
+}
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not a length of time: write a number and a unit, as `100 ms`, `7 days`");
+        let (number, unit) = split(text.trim()).ok_or_else(wrong)?;
+        let known = |name: &str| unit == name || (name.len() > 2 && unit.strip_suffix('s') == Some(name));
+        let (_, milliseconds) = SPANS.iter().find(|(name, _)| known(name)).ok_or_else(wrong)?;
+        let total = number * *milliseconds as f64;
+        if total > 1e15 { Err(wrong()) } else { Ok(Self(Duration::from_micros((total * 1e3) as u64))) }
+    }
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not a size: write a number and a unit, as `64 KB`, `1 MB`");
+        let (number, unit) = split(text.trim()).ok_or_else(wrong)?;
+        let (_, bytes) = SIZES.iter().find(|(name, _)| unit.eq_ignore_ascii_case(name)).ok_or_else(wrong)?;
+        let total = number * *bytes as f64;
+        if total > 1e15 { Err(wrong()) } else { Ok(Self(total as u64)) }
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let milliseconds = self.0.as_millis();
+        match milliseconds {
+            0 => write!(f, "{} ms", self.0.as_secs_f64() * 1e3),
+            whole if whole.is_multiple_of(86_400_000) => write!(f, "{} days", whole / 86_400_000),
+            whole if whole.is_multiple_of(1_000) => write!(f, "{} s", whole / 1_000),
+            whole => write!(f, "{whole} ms"),
+        }
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fits = SIZES.iter().rev().find(|(_, bytes)| self.0 >= *bytes && self.0.is_multiple_of(*bytes));
+        let (unit, bytes) = fits.copied().unwrap_or(("B", 1));
+        write!(f, "{} {unit}", self.0 / bytes)
+    }
+}
+
+macro_rules! as_text {
+    ($type:ident, $format:literal, $description:literal) => {
+        impl Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl JsonSchema for $type {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({"type": "string", "format": $format, "description": $description})
+            }
+        }
+    };
+}
+
+as_text!(Span, "span", "A number and its unit: `100 ms`, `30 s`, `5 minutes`, `1 hour`, `7 days`.");
+as_text!(Size, "size", "A number and its unit: `512 B`, `64 KB`, `1 MB`, `1 GB`; a KB is 1024 bytes.");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans() {
+        for (text, milliseconds) in [
+            ("100 ms", 100),
+            ("7 days", 604_800_000),
+            ("1 hour", 3_600_000),
+            ("0 s", 0),
+            ("1.5 s", 1500),
+            ("2min", 120_000),
+        ] {
+            assert_eq!(text.parse(), Ok(Span::milliseconds(milliseconds)), "{text}");
+        }
+        for wrong in ["", "5", "ms", "5 parsecs", "-5 s", "1e9 days"] {
+            assert!(wrong.parse::<Span>().is_err(), "{wrong}");
+        }
+        assert_eq!(
+            [Span::milliseconds(100), Span::milliseconds(172_800_000)].map(|span| span.to_string()),
+            ["100 ms", "2 days"]
+        );
+    }
+
+    #[test]
+    fn sizes() {
+        for (text, bytes) in [("1 MB", 1 << 20), ("64kb", 65536), ("0.5 KB", 512), ("7 B", 7)] {
+            assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
+        }
+        assert!("12".parse::<Size>().is_err() && "1 XB".parse::<Size>().is_err());
+        assert_eq!(Size(1 << 20).to_string(), "1 MB");
+    }
+}

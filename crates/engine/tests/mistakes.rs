@@ -1,0 +1,179 @@
+//! A newcomer's mistakes in a document: each is found, with its line and column, and the nearest right name.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+use gristmill::document::Problems;
+use gristmill::plan::Plan;
+
+const GOOD: &str = "\
+name: elec2
+kafka:
+  bootstrap.servers: ${BOOTSTRAP:-localhost:9092}
+input:
+  kafka: {topics: [power]}
+  format: json
+  columns: {id: string, price: float64, demand: int64, holiday: boolean, ts: timestamp, class: string}
+  id: id
+  time: ts
+features: [price, demand, holiday]
+label: {column: class, positive: UP}
+model:
+  - standard_scaler
+  - logistic_regression: {optimizer: {sgd: {lr: 0.01}}, intercept_lr: 0.01}
+evaluate: [accuracy, {accuracy: {window: 1000}}]
+outputs:
+  alerts:
+    kafka: {topic: alerts}
+    when: score > 0.5 AND price > 0.1
+dead_letters: {kafka: {topic: dead}}
+commit: {every: 100 ms, rows: 1000}
+";
+
+fn read(text: &str) -> Result<Plan, Problems> {
+    Plan::read("elec2.yaml", text, &|_| None)
+}
+
+/// Replaces `from` by `to` in the good document and expects exactly these problems: line, column, words.
+fn check(from: &str, to: &str, expected: &[(usize, usize, &str)]) {
+    assert!(GOOD.contains(from), "`{from}` is not in the document");
+    let text = GOOD.replacen(from, to, 1);
+    let problems = match read(&text) {
+        Err(problems) => problems,
+        Ok(_) => panic!("`{to}` was accepted"),
+    };
+    let found: Vec<(usize, usize, String)> = problems
+        .list()
+        .iter()
+        .map(|problem| {
+            let (line, column) = problems.line_and_column(problem.place.start);
+            (line, column, format!("{} {}", problem.message, problem.help.as_deref().unwrap_or_default()))
+        })
+        .collect();
+    assert_eq!(found.len(), expected.len(), "{to}\n{problems}");
+    for ((line, column, words), (expected_line, expected_column, expected_words)) in found.iter().zip(expected) {
+        assert!(words.contains(expected_words), "`{to}`: expected `{expected_words}`\n{problems}");
+        assert_eq!((line, column), (expected_line, expected_column), "`{to}`\n{problems}");
+    }
+}
+
+#[test]
+fn the_good_document_is_good() {
+    let plan = read(GOOD).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(plan.kafka.brokers(), "localhost:9092");
+    assert_eq!(plan.features, [1, 2, 3]);
+    assert_eq!(plan.model.len(), 2);
+    assert!(plan.columns[1].needed && !plan.columns[5].needed);
+}
+
+#[test]
+fn mistakes_of_form() {
+    check("model:", "modle:", &[(12, 1, "did you mean `model`?")]);
+    check("name: elec2\n", "", &[(1, 1, "`name` is missing")]);
+    check("standard_scaler", "standart_scaler", &[(13, 5, "did you mean `standard_scaler`?")]);
+    check("lr: 0.01", "lr: fast", &[(14, 49, "expected a number, found `fast`")]);
+    check("lr: 0.01", "lr: 0", &[(14, 49, "must be above 0")]);
+    check("lr: 0.01", "rate: 0.01", &[(14, 45, "unknown key `rate`")]);
+    check("price: float64", "price: float32", &[(7, 32, "did you mean `float64`?")]);
+    check("every: 100 ms", "every: 100", &[(21, 17, "is not a length of time")]);
+    check("rows: 1000", "rows: 0", &[(21, 31, "must be at least 1")]);
+    check("rows: 1000", "rows: many", &[(21, 31, "expected a whole number")]);
+    check("[price, demand, holiday]", "price", &[(10, 11, "expected a list, found `price`")]);
+    check("{window: 1000}", "{window: true}", &[(15, 42, "expected a whole number")]);
+    check("${BOOTSTRAP:-localhost:9092}", "${BOOTSTRAP}", &[(3, 22, "the environment has no variable `BOOTSTRAP`")]);
+    check("name: elec2", "name: elec2\nname: again", &[(2, 1, "`name` is written twice")]);
+    check("features: [", "features: [[", &[(11, 6, "not valid YAML")]);
+    check("  - standard_scaler\n", "  - standard_scaler: {with_std: yes}\n", &[(13, 33, "expected true or false")]);
+    check(
+        "  - standard_scaler\n",
+        "  - standard_scaler:\n    with_std: true\n",
+        &[(13, 5, "one name with its settings")],
+    );
+}
+
+#[test]
+fn mistakes_of_sense() {
+    check("[price, demand", "[prize, demand", &[(10, 12, "no column `prize`; did you mean `price`?")]);
+    check("[price, demand", "[price, price", &[(10, 19, "listed twice")]);
+    check("[price, demand", "[price, class", &[(10, 19, "cannot be a feature")]);
+    check("[price, demand", "[price, id", &[(10, 19, "is a string")]);
+    check("column: class", "column: klass", &[(11, 17, "did you mean `class`?")]);
+    check(", positive: UP", "", &[(11, 1, "which value of `class` is the positive class?")]);
+    check("time: ts", "time: price", &[(9, 9, "event time must be a `timestamp`")]);
+    check("score > 0.5", "scor > 0.5", &[(19, 11, "no column `scor`; did you mean `score`?")]);
+    check("price > 0.1", "price > 'x'", &[(19, 27, "cannot be compared")]);
+    check("evaluate: [accuracy", "evaluate: [mae", &[(15, 12, "does not fit a model that predicts classes")]);
+    check("kafka: {topic: alerts}", "when: score > 1", &[(19, 5, "written twice")]);
+    check("kafka: {topic: alerts}", "stdout: {}\n    file: {path: a}", &[(17, 3, "exactly one of")]);
+    check("{topic: alerts}", "{topic: power}", &[(18, 20, "would feed them back")]);
+    check("topics: [power]", "topics: [power, gas]", &[(5, 11, "exactly one topic")]);
+    check("  bootstrap.servers: ${BOOTSTRAP:-localhost:9092}\n", "  client.id: x\n", &[(4, 1, "no broker is named")]);
+    check(
+        "bootstrap.servers:",
+        "bootstrap.server:",
+        &[(3, 21, "did you mean `bootstrap.servers`?"), (4, 1, "no broker")],
+    );
+    check("kafka:\n", "kafka:\n  enable.auto.commit: true\n", &[(3, 23, "belongs to gristmill")]);
+    check("kafka:\n", "kafka:\n  auto.offset.reset: never\n", &[(3, 22, "`earliest` or `latest`")]);
+    check(
+        "kafka:\n",
+        "kafka:\n  group.protocol: consumer\n  session.timeout.ms: 6000\n",
+        &[(4, 23, "is for `group.protocol: classic`")],
+    );
+    check("name: elec2", "name: elec 2", &[(1, 7, "cannot name a pipeline")]);
+    check("commit:", "guarantee: exactly_once\ncommit:", &[(21, 12, "not offered yet")]);
+    check(
+        "  - logistic_regression: {optimizer: {sgd: {lr: 0.01}}, intercept_lr: 0.01}\n",
+        "",
+        &[(12, 1, "must end with a learner")],
+    );
+    check("intercept_lr: 0.01", "l1: 1, l2: 1", &[(14, 5, "cannot be used together")]);
+    check(
+        "logistic_regression",
+        "linear_regression",
+        &[(11, 17, "needs a number as its label"), (15, 12, "does not fit"), (15, 22, "does not fit")],
+    );
+}
+
+#[test]
+fn all_mistakes_at_once() {
+    let text = GOOD
+        .replace("name: elec2\n", "nme: elec2\n")
+        .replace("[price, demand", "[prize, demand")
+        .replace("{lr: 0.01}", "{lr: -1}")
+        .replace("rows: 1000", "row: 1000");
+    let problems = read(&text).unwrap_err();
+    let lines: Vec<usize> = problems.list().iter().map(|p| problems.line_and_column(p.place.start).0).collect();
+    assert_eq!(lines, [1, 14, 21], "{problems}");
+    let text = text.replace("nme:", "name:");
+    let problems = read(&text).unwrap_err();
+    let lines: Vec<usize> = problems.list().iter().map(|p| problems.line_and_column(p.place.start).0).collect();
+    assert_eq!(lines, [10, 14, 21], "{problems}");
+}
+
+#[test]
+fn a_mistake_is_shown_with_its_line() {
+    let shown = read(&GOOD.replace("model:", "modle:")).unwrap_err().to_string();
+    assert!(shown.contains("elec2.yaml:12:1") && shown.contains("modle:") && shown.contains("^^^^^"), "{shown}");
+}
+
+#[test]
+fn strange_documents_never_panic() {
+    for text in [
+        "",
+        "\u{feff}",
+        "- a",
+        "5",
+        "null",
+        "{",
+        "a: &x [*x]",
+        "--- a\n--- b",
+        "name: [",
+        "\t",
+        "? [a]\n: b",
+        "a: !!binary x",
+    ] {
+        assert!(read(text).is_err(), "{text:?}");
+    }
+    let bomb =
+        (0..40).fold("a0: &a0 [x]\n".to_string(), |text, i| format!("{text}a{}: &a{} [*a{i}, *a{i}]\n", i + 1, i + 1));
+    assert!(read(&bomb).unwrap_err().to_string().contains("too large"));
+}
