@@ -1,2 +1,22 @@
-//! x
-fn main() {}
+//! The command `gristmill`: machine learning on consumer groups.
+
+mod arguments;
+mod commands;
+mod demo;
+mod screen;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = arguments::Arguments::parse();
+    screen::log(arguments.quiet);
+    match commands::execute(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            screen::error(&failure);
+            ExitCode::from(failure.code())
+        }
+    }
+}

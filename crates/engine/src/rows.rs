@@ -123,6 +123,16 @@ impl RawRows {
         self.records.get(index).map(|parts| self.view(parts))
     }
 
+    /// Keeps only the first records.
+    pub fn truncate(&mut self, count: usize) {
+        self.records.truncate(count);
+    }
+
+    /// How many of the first records lie before an offset.
+    pub fn before(&self, offset: i64) -> usize {
+        self.records.iter().take_while(|parts| parts.offset < offset).count()
+    }
+
     /// The position after the last record.
     pub fn next(&self) -> Option<i64> {
         self.records.last().map(|parts| parts.offset + 1)

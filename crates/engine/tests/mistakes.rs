@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use gristmill::document::Problems;
-use gristmill::plan::Plan;
+use gristmill::plan::{Need, Plan};
 
 const GOOD: &str = "\
 name: elec2
@@ -61,7 +61,10 @@ fn the_good_document_is_good() {
     assert_eq!(plan.kafka.brokers(), "localhost:9092");
     assert_eq!(plan.features, [1, 2, 3]);
     assert_eq!(plan.model.len(), 2);
-    assert!(plan.columns[1].needed && !plan.columns[5].needed);
+    assert_eq!(
+        [0, 1, 4, 5].map(|column: usize| plan.columns[column].need),
+        [Need::Value, Need::Presence, Need::Value, Need::Nothing]
+    );
 }
 
 #[test]

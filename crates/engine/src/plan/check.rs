@@ -2,7 +2,7 @@
 
 use gristmill_learn::{Chain, Component, LearnError, Model, Task};
 
-use super::{ColumnPlan, InputPlan, KafkaPlan, LabelPlan, OutputPlan, Plan, TargetPlan};
+use super::{ColumnPlan, InputPlan, KafkaPlan, LabelPlan, Need, OutputPlan, Plan, TargetPlan};
 use crate::condition::{self, Condition};
 use crate::document::{Document, Path, Problem, nearest, path};
 use crate::spec::{ColumnType, Format, Guarantee, KafkaTarget, Pipeline, Size};
@@ -47,8 +47,7 @@ impl Checker<'_> {
         self.metrics(task);
         let outputs = self.outputs(task);
         let dead_letters = self.dead_letters();
-        let needed: Vec<usize> = features.iter().copied().chain(id).chain(time).collect();
-        let columns = self.column_plans(&needed);
+        let columns = self.column_plans(&features, [id, time]);
         let guarantee = self.guarantee();
         let plan = Plan {
             name: pipeline.name.as_str().into(),
@@ -429,14 +428,15 @@ impl Checker<'_> {
         self.target(&path(["dead_letters"]), &target.kafka, target.file.as_ref().map(|file| &file.path), None)
     }
 
-    fn column_plans(&self, needed: &[usize]) -> Vec<ColumnPlan> {
+    fn column_plans(&self, features: &[usize], identity: [Option<usize>; 2]) -> Vec<ColumnPlan> {
+        let need = |index: usize, kind: &ColumnType| match index {
+            index if identity.contains(&Some(index)) => Need::Value,
+            index if features.contains(&index) && !kind.optional() => Need::Presence,
+            _ => Need::Nothing,
+        };
         let columns = self.pipeline.input.columns.0.iter().enumerate();
         columns
-            .map(|(index, (name, kind))| ColumnPlan {
-                name: name.clone(),
-                kind: kind.clone(),
-                needed: needed.contains(&index) && !kind.optional(),
-            })
+            .map(|(index, (name, kind))| ColumnPlan { name: name.clone(), kind: kind.clone(), need: need(index, kind) })
             .collect()
     }
 

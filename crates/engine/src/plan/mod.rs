@@ -102,8 +102,19 @@ pub struct ColumnPlan {
     pub name: String,
     /// Its type.
     pub kind: ColumnType,
-    /// Whether a record without it is refused.
-    pub needed: bool,
+    /// What a record must have of it.
+    pub need: Need,
+}
+
+/// What a record must have of a column, or else it is a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// Nothing: it may be absent.
+    Nothing,
+    /// It must be there, if only as `null`: a missing value that the model can take.
+    Presence,
+    /// It must have a value: nothing can be done without an identity or a time.
+    Value,
 }
 
 /// How a label is read.

@@ -1,0 +1,87 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Machine learning on consumer groups: one YAML file, one binary, every record counted.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, after_help = "Start with `gristmill demo`.")]
+pub(crate) struct Arguments {
+    /// Say only what went wrong.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a pipeline: read, score, learn, write.
+    Run(Run),
+    /// Find every mistake in a pipeline document, without running it.
+    Check {
+        /// The pipeline document.
+        file: PathBuf,
+        /// Also ask the brokers whether the topics are there; missing ones are created where the document says so.
+        #[arg(long)]
+        connect: bool,
+    },
+    /// Show what a pipeline would do, step by step.
+    Plan {
+        /// The pipeline document.
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of pipeline documents, for completion in editors.
+    Schema,
+    /// List every component and section of a pipeline document.
+    List,
+    /// Explain a component or section.
+    Describe {
+        /// Its name, as `gristmill list` shows it.
+        name: String,
+    },
+    /// Watch members of a group learn to find fraud in simulated card payments; needs no set-up.
+    Demo {
+        /// Seconds to run.
+        #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(4..=600))]
+        seconds: u64,
+    },
+    /// Look at records that could not be read, or give them back to the input.
+    DeadLetters {
+        #[command(subcommand)]
+        action: DeadLetters,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The pipeline document.
+    pub(crate) file: PathBuf,
+    /// Group members to start in this process, one thread each.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) members: usize,
+    /// Stop at the ends that the partitions have now, instead of waiting for more records.
+    #[arg(long)]
+    pub(crate) until_end: bool,
+    /// Print the report as one JSON object, the last line of standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLetters {
+    /// Print every dead letter of a pipeline.
+    List {
+        /// The pipeline document.
+        file: PathBuf,
+        /// One JSON object for each, bytes in base64.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send dead letters back to the input's topic, as they came; what was sent back is not sent again.
+    Replay {
+        /// The pipeline document.
+        file: PathBuf,
+    },
+}

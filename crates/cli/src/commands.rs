@@ -1,0 +1,176 @@
+//! What each command does.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gristmill::document::Problems;
+use gristmill::plan::Plan;
+use gristmill::{describe, schema};
+use gristmill_io::dead_letters::{self, Listed};
+use gristmill_io::kafka::{self, KafkaFailure};
+use gristmill_io::member::MemberError;
+use gristmill_io::run::{self, Control, Options, RunError};
+use gristmill_io::sink::SinkError;
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::arguments::{Command, DeadLetters, Run};
+use crate::{demo, screen};
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The document is wrong.
+    Document(Problems),
+    /// The arguments are wrong.
+    Usage(String),
+    /// It failed while running.
+    Run(String),
+    /// The reader of standard output went away.
+    Closed,
+}
+
+impl Failure {
+    /// The process's exit code.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Document(_) | Self::Usage(_) => 2,
+            Self::Run(_) => 1,
+            Self::Closed => 0,
+        }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Document(problems) => problems.fmt(f),
+            Self::Usage(message) | Self::Run(message) => f.write_str(message),
+            Self::Closed => f.write_str("standard output was closed"),
+        }
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Usage(message) => Self::Usage(message),
+            RunError::Sink(SinkError::Closed) | RunError::Member(MemberError::Sink(SinkError::Closed)) => Self::Closed,
+            other => Self::Run(other.to_string()),
+        }
+    }
+}
+
+impl From<KafkaFailure> for Failure {
+    fn from(failure: KafkaFailure) -> Self {
+        Self::Run(failure.to_string())
+    }
+}
+
+pub(crate) fn execute(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Run(arguments) => run(&arguments),
+        Command::Check { file, connect } => check(&file, connect),
+        Command::Plan { file } => screen::print(&read(&file)?.to_string()),
+        Command::Schema => screen::print(&schema::text()),
+        Command::List => list(),
+        Command::Describe { name } => screen::print(&describe::describe(&name).map_err(Failure::Usage)?),
+        Command::Demo { seconds } => demo::demo(seconds),
+        Command::DeadLetters { action: DeadLetters::List { file, json } } => list_dead_letters(&file, json),
+        Command::DeadLetters { action: DeadLetters::Replay { file } } => {
+            let count = dead_letters::replay(&*read(&file)?)?;
+            screen::print(&format!("{count} dead letters sent back to the input\n"))
+        }
+    }
+}
+
+/// The plan of a document file.
+fn read(file: &Path) -> Result<Arc<Plan>, Failure> {
+    let shown = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let why = match error.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file".into(),
+            std::io::ErrorKind::PermissionDenied => "permission denied".into(),
+            std::io::ErrorKind::IsADirectory => "it is a folder; name a pipeline document in it".into(),
+            std::io::ErrorKind::InvalidData => "it is not UTF-8 text".into(),
+            _ => error.to_string(),
+        };
+        Failure::Usage(format!("cannot read the document {shown}: {why}"))
+    })?;
+    let environment = |name: &str| std::env::var(name).ok();
+    Plan::read(&shown, &text, &environment).map(Arc::new).map_err(Failure::Document)
+}
+
+fn run(arguments: &Run) -> Result<(), Failure> {
+    let plan = read(&arguments.file)?;
+    let control = Arc::new(Control::default());
+    stop_on_signals(&control)?;
+    let options = Options { members: arguments.members, until_end: arguments.until_end };
+    let done = AtomicBool::new(false);
+    let report = std::thread::scope(|scope| {
+        scope.spawn(|| screen::progress(&control, &|| done.load(Ordering::SeqCst)));
+        let report = run::run(&plan, options, &control);
+        done.store(true, Ordering::SeqCst);
+        report
+    })?;
+    if arguments.json {
+        let line = serde_json::to_string(&report).map_err(|error| Failure::Run(error.to_string()))?;
+        screen::print(&format!("{line}\n"))
+    } else {
+        use std::io::Write;
+        // The report goes where the log goes: standard output belongs to decisions.
+        write!(std::io::stderr(), "{report}").map_err(|error| Failure::Run(error.to_string()))
+    }
+}
+
+/// The first signal commits and leaves the group; the second does not wait.
+pub(crate) fn stop_on_signals(control: &Arc<Control>) -> Result<(), Failure> {
+    let signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]);
+    let mut signals = signals.map_err(|error| Failure::Run(format!("signals cannot be received: {error}")))?;
+    let control = Arc::clone(control);
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            if control.stopped() {
+                std::process::exit(128 + signal);
+            }
+            tracing::info!("stopping: committing and leaving the group; once more to stop at once");
+            control.stop();
+        }
+    });
+    Ok(())
+}
+
+fn check(file: &Path, connect: bool) -> Result<(), Failure> {
+    let plan = read(file)?;
+    if connect && plan.uses_kafka() {
+        kafka::prepare(&plan, &|| false, true)?;
+    }
+    let warnings: String = plan.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
+    screen::print(&format!("{warnings}{}: fine\n", file.display()))
+}
+
+fn list() -> Result<(), Failure> {
+    let lines = describe::list().into_iter().map(|one| format!("{:<9} {:<22} {}\n", one.kind, one.name, one.summary));
+    screen::print(&lines.collect::<String>())
+}
+
+fn list_dead_letters(file: &Path, json: bool) -> Result<(), Failure> {
+    let plan = read(file)?;
+    let mut failed = None;
+    dead_letters::list(&plan, &mut |Listed { at, letter }| {
+        let line = if json {
+            format!("{}\n", letter.to_json())
+        } else {
+            let value = letter.value.as_deref().unwrap_or_default();
+            let short: String = String::from_utf8_lossy(value).chars().take(60).collect();
+            format!("{at}  from {}  {}: {}  {short:?}\n", letter.place(), letter.reason, letter.message)
+        };
+        failed = screen::print(&line).err();
+        match &failed {
+            Some(failure) => Err(KafkaFailure::new(kafka::Kind::Other, failure.to_string())),
+            None => Ok(()),
+        }
+    })
+    .map_err(|failure| failed.unwrap_or_else(|| failure.into()))?;
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! `gristmill demo`: the main job with no set-up. A broker of librdkafka's own in this process, a group of three
+//! members, simulated card payments; a member leaves half-way and the others take over.
+
+mod simulator;
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use gristmill::plan::Plan;
+use gristmill::shard::Scores;
+use gristmill_io::run::{self, Control, Options};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+
+use crate::commands::{Failure, stop_on_signals};
+use simulator::Simulator;
+
+const PIPELINE: &str = include_str!("pipeline.yaml");
+const PARTITIONS: i32 = 4;
+const MEMBERS: usize = 3;
+const PAYMENTS_A_SECOND: u64 = 2_000;
+/// One in so many payments arrives broken, as real ones do.
+const BROKEN: u64 = 1_500;
+
+fn say(text: &str) {
+    // A demo that nobody sees may go on unseen.
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+fn failed(what: &str) -> impl Fn(rdkafka::error::KafkaError) -> Failure + '_ {
+    move |error| Failure::Run(format!("{what}: {error}"))
+}
+
+pub(crate) fn demo(seconds: u64) -> Result<(), Failure> {
+    let cluster = MockCluster::new(1).map_err(failed("the broker in this process does not start"))?;
+    for (topic, partitions) in [("payments", PARTITIONS), ("decisions", PARTITIONS), ("alerts", 1), ("dead", 1)] {
+        cluster.create_topic(topic, partitions, 1).map_err(failed("a topic cannot be created"))?;
+    }
+    let brokers = cluster.bootstrap_servers();
+    let plan = Plan::read("demo.yaml", PIPELINE, &|name| (name == "BOOTSTRAP").then(|| brokers.clone()))
+        .map_err(Failure::Document)?;
+    say("A broker runs in this process. This pipeline joins its topic as a group of three members:\n");
+    PIPELINE.lines().for_each(|line| say(&format!("    {line}")));
+    say("");
+
+    let (plan, control) = (Arc::new(plan), Arc::new(Control::default()));
+    control.watch();
+    stop_on_signals(&control)?;
+    let sent = AtomicU64::new(0);
+    let total = seconds * PAYMENTS_A_SECOND;
+    let options = Options { members: MEMBERS, until_end: false };
+    let report = std::thread::scope(|scope| {
+        let payments = scope.spawn(|| pay(&brokers, total, &sent, &control));
+        scope.spawn(|| alerts(&brokers, &control));
+        scope.spawn(|| direct(total, &control));
+        let report = run::run(&plan, options, &control);
+        control.stop();
+        match payments.join() {
+            Ok(Err(failure)) => Err(failure),
+            _ => report.map_err(Failure::from),
+        }
+    })?;
+    say(&format!("\n{report}"));
+    say("What to try next:");
+    say("  gristmill list                      every component there is");
+    say("  gristmill describe logistic_regression");
+    say("  gristmill plan examples/phishing.yaml   what a pipeline would do");
+    say("  docs/guide/first-pipeline.md        a pipeline of your own, step by step");
+    Ok(())
+}
+
+/// The payment system: writes payments at a steady pace, a few of them broken.
+fn pay(brokers: &str, total: u64, sent: &AtomicU64, control: &Control) -> Result<(), Failure> {
+    let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("partitioner", "murmur2_random")
+        .create()
+        .map_err(failed("payments cannot be written"))?;
+    let mut simulator = Simulator::new(7);
+    let begun = Instant::now();
+    while sent.load(Ordering::Relaxed) < total && !control.stopped() {
+        let due = (begun.elapsed().as_secs_f64() * PAYMENTS_A_SECOND as f64) as u64;
+        while sent.load(Ordering::Relaxed) < due.min(total) {
+            let number = sent.fetch_add(1, Ordering::Relaxed);
+            let mut payment = simulator.next();
+            if number % BROKEN == BROKEN - 1 {
+                payment.json.truncate(40);
+            }
+            let record = BaseRecord::to("payments").key(&payment.card).payload(&payment.json);
+            producer.send(record).map_err(|(error, _)| failed("payments cannot be written")(error))?;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    producer.flush(Duration::from_secs(10)).map_err(failed("payments cannot be written"))
+}
+
+/// Somebody downstream who reads the alerts; one in a few is shown, so that eyes can follow.
+fn alerts(brokers: &str, control: &Control) {
+    let reader: Result<BaseConsumer, _> =
+        ClientConfig::new().set("bootstrap.servers", brokers).set("group.id", "fraud-desk").create();
+    let mut list = TopicPartitionList::new();
+    let ready = list.add_partition_offset("alerts", 0, Offset::Beginning).is_ok();
+    let Some(reader) = reader.ok().filter(|reader| ready && reader.assign(&list).is_ok()) else { return };
+    let mut shown = Instant::now();
+    let mut count = 0_u64;
+    while !control.stopped() {
+        let Some(Ok(message)) = reader.poll(Duration::from_millis(100)) else { continue };
+        count += 1;
+        if shown.elapsed() < Duration::from_millis(400) {
+            continue;
+        }
+        shown = Instant::now();
+        let alert: serde_json::Value =
+            serde_json::from_slice(message.payload().unwrap_or_default()).unwrap_or_default();
+        let card = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
+        let text = |key: &str| alert.get(key).and_then(serde_json::Value::as_str).unwrap_or("?").to_string();
+        let score = alert.get("score").and_then(serde_json::Value::as_f64).unwrap_or(0.0);
+        say(&format!(
+            "  alert {count:>5}  {}  {card}  payment {:<7} fraud {:.0} %",
+            text("time"),
+            text("id"),
+            100.0 * score
+        ));
+    }
+}
+
+/// Shows what the model has learned, lets a member leave half-way, and ends the run when all payments are done.
+fn direct(total: u64, control: &Control) {
+    let (mut shown, mut left) = (Instant::now(), false);
+    while !control.stopped() && control.rows() < total {
+        std::thread::sleep(Duration::from_millis(50));
+        if !left && control.rows() >= total / 2 {
+            left = true;
+            say("\n  member 1 leaves the group; its partitions move to the others\n");
+            control.leave(1);
+        }
+        if shown.elapsed() > Duration::from_secs(2) {
+            shown = Instant::now();
+            if let Some(evaluation) = control.live() {
+                let baseline = |name: &str| {
+                    let found = evaluation.baselines().into_iter().find(|(known, _)| *known == name);
+                    found.map(|(_, scores)| scores).unwrap_or_default()
+                };
+                let (model, last, majority) = (evaluation.scores(), baseline("last_class"), baseline("majority_class"));
+                say(&format!(
+                    "\n  {:>6} payments   F1 {:.3}   (last class {:.3}, majority class {:.3})   log loss {:.3} (majority class {:.3})\n",
+                    control.rows(),
+                    value(&model, "f1"),
+                    value(&last, "f1"),
+                    value(&majority, "f1"),
+                    value(&model, "log_loss"),
+                    value(&majority, "log_loss"),
+                ));
+            }
+        }
+    }
+    control.stop();
+}
+
+fn value(scores: &Scores, name: &str) -> f64 {
+    scores.iter().find(|(key, _)| key == name).map_or(0.0, |(_, value)| *value)
+}

@@ -1,0 +1,107 @@
+//! One CSV record (RFC 4180) into the columns.
+
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use gristmill::document::nearest;
+use gristmill::plan::{ColumnPlan, Need};
+
+use super::column::wrong_type;
+use super::{Table, Unreadable};
+
+/// Which field belongs to which column.
+pub(super) struct Fields {
+    /// For each field of a record, its column.
+    columns: Vec<Option<usize>>,
+    delimiter: u8,
+    reader: Reader,
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Fields {
+    pub(super) fn new(columns: &[ColumnPlan], header: Option<&[String]>, delimiter: u8) -> Result<Self, String> {
+        let order = match header {
+            None => (0..columns.len()).map(Some).collect(),
+            Some(header) => {
+                for column in columns.iter().filter(|column| column.need > Need::Nothing) {
+                    if !header.contains(&column.name) {
+                        return Err(lacking(&column.name, header, delimiter));
+                    }
+                }
+                header.iter().map(|field| columns.iter().position(|column| column.name == *field)).collect()
+            }
+        };
+        let reader = ReaderBuilder::new().delimiter(delimiter).build();
+        Ok(Self { columns: order, delimiter, reader, text: Vec::new(), ends: Vec::new() })
+    }
+
+    pub(super) fn read(&mut self, record: &str, table: &mut Table) -> Result<(), Unreadable> {
+        if memchr::memchr(b'"', record.as_bytes()).is_none() {
+            return place(&self.columns, record.split(char::from(self.delimiter)), table);
+        }
+        let fields = self.unquote(record)?;
+        place(&self.columns, fields.iter().map(String::as_str), table)
+    }
+
+    fn unquote(&mut self, record: &str) -> Result<Vec<String>, Unreadable> {
+        self.reader.reset();
+        self.text.resize(record.len() + 1, 0);
+        // One more than the fields there can be: a record of n bytes has at most n + 1.
+        self.ends.resize(record.len() + 2, 0);
+        let (mut read, mut written, mut ended) = (0, 0, 0);
+        loop {
+            let input = record.as_bytes().get(read..).unwrap_or_default();
+            let output = self.text.get_mut(written..).unwrap_or_default();
+            let ends = self.ends.get_mut(ended..).unwrap_or_default();
+            let (result, r, w, e) = self.reader.read_record(input, output, ends);
+            (read, written, ended) = (read + r, written + w, ended + e);
+            match result {
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::Record | ReadRecordResult::End => break,
+                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
+                    return Err(Unreadable::new("invalid_csv", "the record has more fields than bytes"));
+                }
+            }
+        }
+        let mut start = 0;
+        let mut fields = Vec::with_capacity(ended);
+        for end in self.ends.get(..ended).unwrap_or_default() {
+            let field = self.text.get(start..*end).unwrap_or_default();
+            // Parts of UTF-8 text cut at ASCII bytes are UTF-8.
+            fields.push(String::from_utf8_lossy(field).into_owned());
+            start = *end;
+        }
+        Ok(fields)
+    }
+}
+
+fn place<'a>(
+    columns: &[Option<usize>],
+    fields: impl Iterator<Item = &'a str>,
+    table: &mut Table,
+) -> Result<(), Unreadable> {
+    let mut count = 0;
+    for field in fields {
+        if let Some(column) = columns.get(count).copied().flatten()
+            && let Some(builder) = table.slot(column)
+        {
+            builder.untyped(field).map_err(|message| wrong_type(table.name(column), &message))?;
+        }
+        count += 1;
+    }
+    if count == columns.len() {
+        return Ok(());
+    }
+    Err(Unreadable::new("invalid_csv", format!("expected {} fields, found {count}", columns.len())))
+}
+
+fn lacking(column: &str, header: &[String], delimiter: u8) -> String {
+    let delimiter = char::from(delimiter);
+    let known = header.join(", ");
+    let other = [',', ';', '\t', '|'].into_iter().find(|c| *c != delimiter && known.contains(*c) && header.len() == 1);
+    let hint = match (nearest(column, header.iter().map(String::as_str)), other) {
+        (_, Some(other)) => format!("; are its fields separated by {other:?}? Then add `delimiter: {other:?}`"),
+        (Some(meant), None) => format!("; did you mean `{meant}`?"),
+        (None, None) => format!("; it has {known}"),
+    };
+    format!("the header has no column `{column}`{hint}")
+}

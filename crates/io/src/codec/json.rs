@@ -1,0 +1,148 @@
+//! One JSON object into the columns, without a tree in between.
+
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::error::Category;
+
+use super::column::{Builder, wrong_type};
+use super::{Table, Unreadable};
+
+/// Reads the object; what the columns do not name is passed over.
+pub(super) fn read(text: &str, table: &mut Table) -> Result<(), Unreadable> {
+    let mut wrong = None;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let read = deserializer.deserialize_map(Object { table, wrong: &mut wrong }).and_then(|()| deserializer.end());
+    read.map_err(|error| match (wrong, error.classify()) {
+        (Some(unreadable), _) => unreadable,
+        (None, Category::Data) => Unreadable::new("not_an_object", "the value is JSON, but not an object"),
+        (None, _) => Unreadable::new("invalid_json", format!("not valid JSON: {error}")),
+    })
+}
+
+struct Object<'a> {
+    table: &'a mut Table,
+    wrong: &'a mut Option<Unreadable>,
+}
+
+impl<'de> Visitor<'de> for Object<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut next = 0;
+        while let Some(column) = map.next_key_seed(Key { table: self.table, guess: next })? {
+            let Some(column) = column else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            next = column + 1;
+            let Some(builder) = self.table.slot(column) else { continue };
+            let mut message = None;
+            let read = map.next_value_seed(Value { builder, message: &mut message });
+            if let Some(message) = message {
+                *self.wrong = Some(wrong_type(self.table.name(column), &message));
+            }
+            read?;
+        }
+        Ok(())
+    }
+}
+
+/// The column of a key; records mostly repeat their order, so the next column is tried first.
+struct Key<'a> {
+    table: &'a Table,
+    guess: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Key<'_> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key<'_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: de::Error>(self, key: &str) -> Result<Option<usize>, E> {
+        if self.table.name(self.guess) == key {
+            return Ok(Some(self.guess));
+        }
+        Ok(self.table.columns.iter().position(|column| column.name == key))
+    }
+}
+
+struct Value<'a> {
+    builder: &'a mut Builder,
+    message: &'a mut Option<String>,
+}
+
+impl Value<'_> {
+    fn take<E: de::Error>(self, put: impl FnOnce(&mut Builder) -> Result<(), String>) -> Result<(), E> {
+        put(self.builder).map_err(|message| {
+            *self.message = Some(message);
+            E::custom("wrong type")
+        })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Value<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Value<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
+        self.builder.missing();
+        Ok(())
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<(), E> {
+        self.take(|builder| builder.boolean(value))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<(), E> {
+        self.take(|builder| builder.whole(value))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<(), E> {
+        self.take(|builder| match i64::try_from(value) {
+            Ok(value) => builder.whole(value),
+            Err(_) => builder.number(value as f64),
+        })
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<(), E> {
+        self.take(|builder| builder.number(value))
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<(), E> {
+        self.take(|builder| builder.text(value))
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
+        self.take(|_| Err("expected one value, found a list".into()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
+        self.take(|_| Err("expected one value, found an object".into()))
+    }
+}

@@ -1,0 +1,153 @@
+//! Records to typed columns, one by one: a bad record never spoils its batch.
+
+mod column;
+mod csv;
+mod json;
+
+use std::sync::Arc;
+
+use gristmill::plan::{ColumnPlan, InputPlan, Need, Plan};
+use gristmill::rows::{RawRows, Refusal, Rows, Stage};
+use gristmill::spec::Format;
+
+use column::Builder;
+
+/// Decodes the records of one partition.
+pub struct Decoder {
+    table: Table,
+    form: Form,
+    largest: usize,
+}
+
+enum Form {
+    Json,
+    Csv(Box<csv::Fields>),
+}
+
+/// The columns being built.
+struct Table {
+    columns: Arc<[ColumnPlan]>,
+    builders: Vec<Builder>,
+    rows: usize,
+}
+
+/// Why a record cannot be read: a code and words.
+#[derive(Debug, PartialEq, Eq)]
+struct Unreadable {
+    reason: &'static str,
+    message: String,
+}
+
+impl Unreadable {
+    fn new(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+}
+
+impl Decoder {
+    /// A decoder for the plan's columns. `header` names the fields of a CSV file; without it they are the plan's
+    /// columns in their order. The error says which column the file lacks.
+    pub fn new(plan: &Plan, header: Option<&[String]>, delimiter: u8) -> Result<Self, String> {
+        let form = match plan.format {
+            Format::Json => Form::Json,
+            Format::Csv => Form::Csv(Box::new(csv::Fields::new(&plan.columns, header, delimiter)?)),
+        };
+        let builders = plan.columns.iter().map(|column| Builder::new(&column.kind)).collect();
+        let largest = match &plan.input {
+            InputPlan::File { max_record, .. } => usize::try_from(max_record.0).unwrap_or(usize::MAX),
+            // Brokers limit the records of a topic.
+            InputPlan::Kafka { .. } => usize::MAX,
+        };
+        Ok(Self { table: Table { columns: plan.columns.as_slice().into(), builders, rows: 0 }, form, largest })
+    }
+
+    /// The rows that can be read; the others are added to `refusals`.
+    pub fn decode(&mut self, raw: &RawRows, refusals: &mut Vec<Refusal>) -> Rows {
+        let mut records = Vec::with_capacity(raw.len());
+        for (index, record) in raw.iter().enumerate() {
+            match self.record(record.value) {
+                Ok(()) => records.push(index),
+                Err(Unreadable { reason, message }) => {
+                    refusals.push(Refusal { record: index, stage: Stage::Decode, reason, message });
+                }
+            }
+        }
+        Rows { columns: self.table.take(), records }
+    }
+
+    fn record(&mut self, value: Option<&[u8]>) -> Result<(), Unreadable> {
+        let value = value.ok_or_else(|| Unreadable::new("null_value", "the record has no value (a tombstone)"))?;
+        if value.len() > self.largest {
+            let message = format!(
+                "the record has {} bytes, {} are allowed; raise `max_record` of the input if that is right",
+                value.len(),
+                self.largest
+            );
+            return Err(Unreadable::new("too_large", message));
+        }
+        if value.iter().all(u8::is_ascii_whitespace) {
+            return Err(Unreadable::new("empty", "the record's value is empty"));
+        }
+        let text = std::str::from_utf8(value).map_err(|error| not_utf8(value, error.valid_up_to()))?;
+        let read = match &mut self.form {
+            Form::Json => json::read(text, &mut self.table),
+            Form::Csv(fields) => fields.read(text, &mut self.table),
+        };
+        read.and_then(|()| self.table.complete()).inspect_err(|_| self.table.undo())
+    }
+}
+
+fn not_utf8(value: &[u8], at: usize) -> Unreadable {
+    let byte = value.get(at).copied().unwrap_or_default();
+    let message = format!(
+        "not UTF-8: byte 0x{byte:02x} at byte {at}; if the text is Latin-1, convert it with `iconv -f latin1 -t utf-8`"
+    );
+    Unreadable::new("invalid_utf8", message)
+}
+
+impl Table {
+    fn name(&self, column: usize) -> &str {
+        self.columns.get(column).map_or("", |column| &column.name)
+    }
+
+    /// The builder of a column, ready for this row's value: the last of several values counts, as in most readers.
+    fn slot(&mut self, column: usize) -> Option<&mut Builder> {
+        let rows = self.rows;
+        let builder = self.builders.get_mut(column)?;
+        builder.truncate(rows);
+        Some(builder)
+    }
+
+    /// Ends the row: what is absent becomes missing where that is allowed.
+    fn complete(&mut self) -> Result<(), Unreadable> {
+        for (builder, column) in self.builders.iter_mut().zip(self.columns.iter()) {
+            let absent = builder.len() == self.rows;
+            if absent && column.need > Need::Nothing {
+                let message = format!("column `{}` is missing", column.name);
+                return Err(Unreadable::new("missing_column", message));
+            }
+            if absent {
+                builder.missing();
+            }
+            if column.need == Need::Value && !builder.last_is_there() {
+                let message = format!("column `{}` has no value, and it identifies or dates the record", column.name);
+                return Err(Unreadable::new("missing_column", message));
+            }
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    fn undo(&mut self) {
+        let rows = self.rows;
+        self.builders.iter_mut().for_each(|builder| builder.truncate(rows));
+    }
+
+    fn take(&mut self) -> Vec<gristmill::rows::Column> {
+        self.rows = 0;
+        self.builders.iter_mut().map(Builder::take).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

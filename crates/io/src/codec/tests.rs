@@ -1,0 +1,178 @@
+//! Records of every kind, right and wrong.
+
+use gristmill::plan::Plan;
+use gristmill::rows::{Cell, Partition, RawRecord, RawRows};
+use proptest::prelude::*;
+
+use super::*;
+
+const DOCUMENT: &str = "
+name: t
+input:
+  file: {path: '-'}
+  format: FORMAT
+  columns:
+    id: string
+    amount: float64
+    count: int64
+    flag: {boolean: {optional: true}}
+    ts: timestamp
+    at: {timestamp: {unit: auto, optional: true}}
+    class: boolean
+  id: id
+features: [amount, count, flag, ts]
+label: {column: class}
+model: [logistic_regression]
+";
+
+fn decoder(format: &str, header: Option<&[&str]>) -> Decoder {
+    let plan = Plan::read("t.yaml", &DOCUMENT.replace("FORMAT", format), &|_| None).unwrap_or_else(|p| panic!("{p}"));
+    let header: Option<Vec<String>> = header.map(|names| names.iter().map(|name| name.to_string()).collect());
+    Decoder::new(&plan, header.as_deref(), b',').unwrap()
+}
+
+fn raw(values: &[Option<&[u8]>]) -> RawRows {
+    let mut rows = RawRows::new(Partition::new("t", 0));
+    for (offset, value) in values.iter().enumerate() {
+        rows.push(RawRecord { offset: offset as i64, timestamp: None, key: None, value: *value, headers: &[] });
+    }
+    rows
+}
+
+fn good(text: &str, format: &str, expected: [Cell<'_>; 7]) {
+    let mut refusals = Vec::new();
+    let rows = decoder(format, None).decode(&raw(&[Some(text.as_bytes())]), &mut refusals);
+    assert_eq!(refusals, [], "{text}");
+    let cells: Vec<Cell<'_>> = rows.columns.iter().map(|column| column.cell(0)).collect();
+    assert_eq!(cells, expected, "{text}");
+}
+
+const TIME: i64 = 1_522_540_831_000_000;
+
+#[test]
+fn json_values_find_their_columns() {
+    use Cell::*;
+    let all = [String("a"), Float64(1.5), Int64(3), Boolean(true), Timestamp(TIME), Timestamp(TIME), Boolean(false)];
+    good(
+        r#"{"id":"a","amount":1.5,"count":3,"flag":true,"ts":"2018-04-01T00:00:31Z","at":1522540831,"class":false}"#,
+        "json",
+        all,
+    );
+    good(
+        r#" { "extra": {"deep": [1, "x", null]}, "class": false, "ts": "2018-04-01 00:00:31", "count": 3.0, "at": 1522540831000,
+              "amount": 15e-1, "flag": true, "id": "\u0061" } "#,
+        "json",
+        all,
+    );
+    good(
+        r#"{"id":"b","id":"a","amount":2,"amount":null,"count":-7,"ts":"2018-04-01T00:00:31Z"}"#,
+        "json",
+        [String("a"), Missing, Int64(-7), Missing, Timestamp(TIME), Missing, Missing],
+    );
+}
+
+#[test]
+fn csv_values_find_their_columns() {
+    use Cell::*;
+    good(
+        "a,1.5,3,True,2018-04-01 00:00:31,1522540831,0",
+        "csv",
+        [String("a"), Float64(1.5), Int64(3), Boolean(true), Timestamp(TIME), Timestamp(TIME), Boolean(false)],
+    );
+    good(
+        "\"a, \"\"b\"\"\nc\",,3,,2018-04-01T00:00:31Z,,",
+        "csv",
+        [String("a, \"b\"\nc"), Missing, Int64(3), Missing, Timestamp(TIME), Missing, Missing],
+    );
+}
+
+fn bad(value: Option<&[u8]>, format: &str, reason: &str, words: &str) {
+    let fine: &[u8] =
+        if format == "csv" { b"a,1,3,,2018-04-01,,1" } else { br#"{"id":"a","amount":1,"count":3,"ts":"2018-04-01"}"# };
+    let mut refusals = Vec::new();
+    let rows = decoder(format, None).decode(&raw(&[Some(fine), value, Some(fine)]), &mut refusals);
+    let shown = value.map(String::from_utf8_lossy);
+    assert_eq!(rows.records, [0, 2], "{shown:?}");
+    assert!(rows.columns.iter().all(|column| column.array().len() == 2), "{shown:?}");
+    assert_eq!((refusals.len(), refusals[0].record, refusals[0].reason), (1, 1, reason), "{shown:?} {refusals:?}");
+    assert!(refusals[0].message.contains(words), "{shown:?} {refusals:?}");
+}
+
+#[test]
+fn a_bad_record_is_refused_and_its_neighbours_are_not() {
+    let json = |text: &str, reason, words| bad(Some(text.as_bytes()), "json", reason, words);
+    bad(None, "json", "null_value", "tombstone");
+    json("", "empty", "empty");
+    json(" \n", "empty", "empty");
+    json("{", "invalid_json", "line 1 column 1");
+    json(r#"{"id":"a","amount":NaN}"#, "invalid_json", "not valid JSON");
+    json(r#"{"id":"a","amount":1,"count":3,"ts":"2018-04-01"} x"#, "invalid_json", "trailing");
+    json("[1]", "not_an_object", "not an object");
+    json("5", "not_an_object", "not an object");
+    json(&"[".repeat(100_000), "not_an_object", "not an object");
+    json(&format!("{{\"x\":{}", "[".repeat(100_000)), "invalid_json", "not valid JSON");
+    bad(Some(b"{\"id\":\"caf\xe9\"}"), "json", "invalid_utf8", "byte 0xe9 at byte 10; if the text is Latin-1");
+    json(
+        r#"{"id":"a","amount":"1","count":3,"ts":"2018-04-01"}"#,
+        "wrong_type",
+        "column `amount`: expected a number, found \"1\"",
+    );
+    json(
+        r#"{"id":"a","amount":1,"count":3.5,"ts":"2018-04-01"}"#,
+        "wrong_type",
+        "column `count`: expected a whole number, found 3.5",
+    );
+    json(r#"{"id":"a","amount":1,"count":9223372036854775808,"ts":"2018-04-01"}"#, "wrong_type", "a whole number");
+    json(r#"{"id":"a","amount":[1],"count":3,"ts":"2018-04-01"}"#, "wrong_type", "found a list");
+    json(r#"{"id":{},"amount":1,"count":3,"ts":"2018-04-01"}"#, "wrong_type", "found an object");
+    json(r#"{"id":"a","amount":1,"count":3,"ts":1522540831}"#, "wrong_type", "a time such as");
+    json(r#"{"id":"a","amount":1,"count":3,"ts":"2018-04-31"}"#, "wrong_type", "a time such as");
+    json(r#"{"id":"a","amount":1,"ts":"2018-04-01"}"#, "missing_column", "column `count` is missing");
+    json(r#"{"id":null,"amount":1,"count":3,"ts":"2018-04-01"}"#, "missing_column", "column `id` has no value");
+    let csv = |text: &str, reason, words| bad(Some(text.as_bytes()), "csv", reason, words);
+    csv("a,1,3", "invalid_csv", "expected 7 fields, found 3");
+    csv("a,1,3,,2018-04-01,,1,9", "invalid_csv", "expected 7 fields, found 8");
+    csv("a,x,3,,2018-04-01,,1", "wrong_type", "column `amount`: expected a number, found \"x\"");
+    csv("a,1,3,maybe,2018-04-01,,1", "wrong_type", "column `flag`");
+    csv(",1,3,,2018-04-01,,1", "missing_column", "column `id` has no value");
+}
+
+#[test]
+fn a_csv_header_may_have_other_columns_and_orders() {
+    let mut decoder = decoder("csv", Some(&["count", "junk", "ts", "amount", "id"]));
+    let rows = decoder.decode(&raw(&[Some(b"3,?,2018-04-01,1.5,a")]), &mut Vec::new());
+    assert_eq!(rows.columns[0].cell(0), Cell::String("a"));
+    assert_eq!(rows.columns[1].cell(0), Cell::Float64(1.5));
+    assert_eq!(rows.columns[6].cell(0), Cell::Missing);
+}
+
+#[test]
+fn a_header_that_lacks_a_column_says_which() {
+    let plan = Plan::read("t.yaml", &DOCUMENT.replace("FORMAT", "csv"), &|_| None).unwrap();
+    let lacks = |names: &[&str]| {
+        let header: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+        Decoder::new(&plan, Some(&header), b',').err().unwrap()
+    };
+    assert!(lacks(&["id", "Amount", "count", "ts"]).contains("no column `amount`; did you mean `Amount`?"));
+    assert!(lacks(&["id;amount;count;ts"]).contains("add `delimiter: ';'`"));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_decoded_or_refused(values in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..20)) {
+        for format in ["json", "csv"] {
+            let values: Vec<Option<&[u8]>> = values.iter().map(|value| Some(value.as_slice())).collect();
+            let mut refusals = Vec::new();
+            let rows = decoder(format, None).decode(&raw(&values), &mut refusals);
+            prop_assert_eq!(rows.len() + refusals.len(), values.len());
+            prop_assert!(rows.columns.iter().all(|column| column.array().len() == rows.len()));
+        }
+    }
+
+    #[test]
+    fn a_float_is_read_to_the_bit(value in any::<f64>().prop_filter("finite", |value| value.is_finite())) {
+        let text = format!(r#"{{"id":"a","amount":{value:e},"count":3,"ts":"2018-04-01"}}"#);
+        let rows = decoder("json", None).decode(&raw(&[Some(text.as_bytes())]), &mut Vec::new());
+        prop_assert_eq!(rows.columns[1].cell(0), Cell::Float64(value));
+    }
+}

@@ -1,0 +1,92 @@
+//! The clients and how they are configured.
+
+use gristmill::plan::{InputPlan, KafkaPlan, Plan};
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::producer::ThreadedProducer;
+
+use super::{KafkaFailure, Kind, MemberContext, PlainContext};
+
+/// A consumer that is a member of the group.
+pub type Consumer = BaseConsumer<MemberContext>;
+/// A producer whose delivery reports are served by a thread of its own.
+pub type Producer = ThreadedProducer<PlainContext>;
+
+/// Larger than any record that a broker would take: brokers limit records, not we. Batches stay at librdkafka's
+/// 1 MB all the same.
+const LARGEST_MESSAGE: &str = "100000000";
+
+fn config(plan: &KafkaPlan, role: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("client.id", "gristmill");
+    config.set_log_level(RDKafkaLogLevel::Info);
+    if role == "C" {
+        // The default of 1000 leaves a fast consumer without records for up to a second whenever its queue was full.
+        config.set("fetch.queue.backoff.ms", "10");
+    } else {
+        config.set("partitioner", "murmur2_random");
+        config.set("queue.buffering.max.messages", "1000000");
+        config.set("message.max.bytes", LARGEST_MESSAGE);
+    }
+    for (name, value) in plan.properties_for(role) {
+        config.set(name, value);
+    }
+    config
+}
+
+fn created<T>(what: &str, result: rdkafka::error::KafkaResult<T>) -> Result<T, KafkaFailure> {
+    result.map_err(|error| {
+        KafkaFailure::new(Kind::Other, format!("the {what} cannot be made: {error}; check the values under `kafka:`"))
+    })
+}
+
+/// A member of the group, number `member` of its process.
+pub fn consumer(plan: &Plan, member: usize, next_generation: bool) -> Result<Consumer, KafkaFailure> {
+    let InputPlan::Kafka { .. } = plan.input else {
+        return Err(KafkaFailure::new(Kind::Other, "the input is not Kafka"));
+    };
+    let mut config = config(&plan.kafka, "C");
+    config
+        .set("group.id", &plan.kafka.group)
+        .set("group.protocol", if next_generation { "consumer" } else { "classic" })
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("enable.partition.eof", "true")
+        .set("isolation.level", "read_committed")
+        .set("allow.auto.create.topics", "false")
+        // The other values skip lost records silently; where to start is decided when partitions are assigned.
+        .set("auto.offset.reset", "error");
+    if !next_generation && config.get("session.timeout.ms").is_none() {
+        config.set("session.timeout.ms", "10000");
+    }
+    if let Some(instance) = config.get("group.instance.id").map(str::to_string) {
+        config.set("group.instance.id", format!("{instance}-{member}"));
+    }
+    created("consumer", config.create_with_context(MemberContext::default()))
+}
+
+/// A client outside the group, for metadata, offsets and reading what was committed.
+pub fn reader(plan: &KafkaPlan) -> Result<BaseConsumer<PlainContext>, KafkaFailure> {
+    let mut config = config(plan, "C");
+    config
+        .set("isolation.level", "read_committed")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("allow.auto.create.topics", "false")
+        .set("auto.offset.reset", "error");
+    config.remove("group.instance.id");
+    created("client", config.create_with_context(PlainContext::default()))
+}
+
+/// A producer.
+pub fn producer(plan: &KafkaPlan) -> Result<Producer, KafkaFailure> {
+    let mut config = config(plan, "P");
+    config.set("enable.idempotence", "true");
+    created("producer", config.create_with_context(PlainContext::default()))
+}
+
+/// The same settings for an administrator.
+pub(super) fn administrator(plan: &KafkaPlan) -> Result<rdkafka::admin::AdminClient<PlainContext>, KafkaFailure> {
+    created("client", config(plan, "P").create_with_context(PlainContext::default()))
+}

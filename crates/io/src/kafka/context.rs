@@ -1,0 +1,219 @@
+//! What librdkafka tells its clients on the side: logs, errors, rebalances.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::ProducerContext;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Message, TopicPartitionList};
+
+use super::failure::is_refusal;
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+            tracing::error!(target: "librdkafka", "{facility}: {message}");
+        }
+        _ => tracing::debug!(target: "librdkafka", "{facility}: {message}"),
+    }
+}
+
+/// The last reason that librdkafka gave for an error, and whether it is one that will not go away.
+#[derive(Debug, Default)]
+struct Trouble {
+    reason: Mutex<Option<String>>,
+    refused: AtomicBool,
+}
+
+impl Trouble {
+    fn note(&self, error: &KafkaError, reason: &str) {
+        tracing::debug!(target: "librdkafka", "{error}: {reason}");
+        let code = error.rdkafka_error_code();
+        // "All brokers down" follows the reason why; it must not take its place.
+        if code != Some(RDKafkaErrorCode::AllBrokersDown) && !self.refused.load(Ordering::Relaxed) {
+            *lock(&self.reason) = Some(reason.to_string());
+            self.refused.store(code.is_some_and(is_refusal), Ordering::Relaxed);
+        }
+    }
+}
+
+/// A client that only asks or writes: it remembers the last trouble and counts what was not delivered.
+#[derive(Debug, Default)]
+pub struct PlainContext {
+    trouble: Trouble,
+    failed: Mutex<Option<Undelivered>>,
+}
+
+/// The first record that could not be delivered.
+#[derive(Debug, Clone)]
+pub(crate) struct Undelivered {
+    pub(crate) topic: String,
+    pub(crate) error: KafkaError,
+    pub(crate) place: Place,
+}
+
+/// Where an answer's record came from: partition and offset packed into one number, since one travels with every
+/// record and a box for each would cost more than the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place(usize);
+
+const OFFSET_BITS: u32 = 48;
+
+impl Place {
+    pub(crate) fn new(partition: i32, offset: i64) -> Self {
+        let offset = offset as usize & ((1 << OFFSET_BITS) - 1);
+        Self(((partition as usize) << OFFSET_BITS) | offset)
+    }
+
+    pub(crate) fn packed(self) -> usize {
+        self.0
+    }
+
+    pub(crate) fn partition(self) -> usize {
+        self.0 >> OFFSET_BITS
+    }
+
+    pub(crate) fn offset(self) -> usize {
+        self.0 & ((1 << OFFSET_BITS) - 1)
+    }
+}
+
+impl PlainContext {
+    /// Why the last thing went wrong.
+    pub fn reason(&self) -> Option<String> {
+        lock(&self.trouble.reason).clone()
+    }
+
+    /// Whether the broker does not let us in.
+    pub fn refused(&self) -> bool {
+        self.trouble.refused.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn undelivered(&self) -> Option<Undelivered> {
+        lock(&self.failed).clone()
+    }
+}
+
+impl ClientContext for PlainContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.trouble.note(&error, reason);
+    }
+}
+
+impl ConsumerContext for PlainContext {}
+
+impl ProducerContext for PlainContext {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, place: usize) {
+        if let Err((error, message)) = result {
+            lock(&self.failed).get_or_insert_with(|| Undelivered {
+                topic: message.topic().to_string(),
+                error: error.clone(),
+                place: Place(place),
+            });
+        }
+    }
+}
+
+/// A change of the group's assignment, as librdkafka reports it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rebalance {
+    /// These partitions are ours now.
+    Assign(Vec<(String, i32)>),
+    /// These are to be let go; `lost`: they have been given away already.
+    Revoke {
+        /// The partitions.
+        partitions: Vec<(String, i32)>,
+        /// Whether it is too late to commit.
+        lost: bool,
+    },
+}
+
+/// A group member: rebalances are queued for the member's own loop instead of being answered here, so that it can
+/// commit before it lets go.
+#[derive(Debug, Default)]
+pub struct MemberContext {
+    trouble: Trouble,
+    rebalances: Mutex<VecDeque<Rebalance>>,
+    closing: AtomicBool,
+}
+
+impl MemberContext {
+    /// The next change to answer.
+    pub fn next(&self) -> Option<Rebalance> {
+        lock(&self.rebalances).pop_front()
+    }
+
+    /// Whether a change waits for its answer.
+    pub fn waiting(&self) -> bool {
+        !lock(&self.rebalances).is_empty()
+    }
+
+    /// From here on changes are acknowledged at once: nobody will answer them any more.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+    }
+
+    /// Why the last thing went wrong.
+    pub fn reason(&self) -> Option<String> {
+        lock(&self.trouble.reason).clone()
+    }
+
+    /// Whether the broker does not let us in.
+    pub fn refused(&self) -> bool {
+        self.trouble.refused.load(Ordering::Relaxed)
+    }
+}
+
+impl ClientContext for MemberContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.trouble.note(&error, reason);
+    }
+}
+
+impl ConsumerContext for MemberContext {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let partitions = list.elements().iter().map(|one| (one.topic().to_string(), one.partition())).collect();
+        let assign = code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if !self.closing.load(Ordering::SeqCst) {
+            let change = if assign {
+                Rebalance::Assign(partitions)
+            } else {
+                Rebalance::Revoke { partitions, lost: consumer.assignment_lost() }
+            };
+            tracing::debug!("rebalance: {change:?}");
+            lock(&self.rebalances).push_back(change);
+            return;
+        }
+        let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+        let answer = match (assign, cooperative) {
+            // An assignment that arrives while leaving is declined.
+            (true, true) => consumer.incremental_assign(&TopicPartitionList::new()),
+            (true, false) => consumer.assign(&TopicPartitionList::new()),
+            (false, true) => consumer.incremental_unassign(list),
+            (false, false) => consumer.unassign(),
+        };
+        if let Err(error) = answer {
+            tracing::debug!("while leaving the group: {error}");
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Records from Kafka, as a member of a consumer group.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gristmill::plan::{InputPlan, Plan, Start};
+use gristmill::rows::{Header, Partition, RawRecord, RawRows};
+use rdkafka::consumer::{CommitMode, Consumer as _, RebalanceProtocol};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers};
+use rdkafka::{Message, Offset, TopicPartitionList};
+
+use super::{Assignment, Event, Source, SourceError};
+use crate::kafka::{Consumer, KafkaFailure, Kind, Rebalance, consumer};
+
+/// Records handed on together: enough to fill vectors, few enough to answer soon.
+const BATCH: usize = 2_000;
+const BATCH_BYTES: usize = 4 << 20;
+/// For questions to the group's coordinator.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// A group member's input. Dropping it leaves the group.
+pub struct KafkaSource {
+    plan: Arc<Plan>,
+    member: usize,
+    consumer: Consumer,
+    events: VecDeque<Event>,
+    topic: Arc<str>,
+    /// Whether the protocol may still turn out to be unknown to the broker.
+    may_fall_back: bool,
+    last_warning: Option<Instant>,
+}
+
+impl Drop for KafkaSource {
+    fn drop(&mut self) {
+        self.consumer.context().close();
+    }
+}
+
+impl KafkaSource {
+    /// Joins the group as member number `member` of this process.
+    pub fn join(plan: Arc<Plan>, member: usize) -> Result<Self, SourceError> {
+        let next_generation = plan.kafka.next_generation.unwrap_or(true);
+        let InputPlan::Kafka { topic, .. } = &plan.input else {
+            return Err(KafkaFailure::new(Kind::Other, "the input is not Kafka").into());
+        };
+        let topic: Arc<str> = topic.as_str().into();
+        let consumer = subscribed(&plan, member, next_generation, &topic)?;
+        let may_fall_back = plan.kafka.next_generation.is_none();
+        Ok(Self { plan, member, consumer, events: VecDeque::new(), topic, may_fall_back, last_warning: None })
+    }
+
+    fn failure(&self, doing: &str, error: &KafkaError) -> KafkaFailure {
+        let context = self.consumer.context();
+        let brokers = self.plan.kafka.brokers();
+        match context.reason() {
+            Some(reason) if context.refused() => KafkaFailure::refused(brokers, &reason),
+            _ => KafkaFailure::of(doing, error, brokers, None),
+        }
+    }
+
+    fn partition(&self, number: i32) -> Partition {
+        Partition { topic: Arc::clone(&self.topic), number }
+    }
+
+    fn list(&self, partitions: &[Partition]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            list.add_partition(&partition.topic, partition.number);
+        }
+        list
+    }
+
+    fn rebalance(&self, change: Rebalance) -> Event {
+        let partitions = |list: Vec<(String, i32)>| -> Vec<Partition> {
+            list.into_iter().map(|(_, number)| self.partition(number)).collect()
+        };
+        match change {
+            Rebalance::Assign(list) => Event::Assigned(
+                partitions(list).into_iter().map(|partition| Assignment { partition, header: None }).collect(),
+            ),
+            Rebalance::Revoke { partitions: list, lost: true } => Event::Lost(partitions(list)),
+            Rebalance::Revoke { partitions: list, lost: false } => Event::Revoked(partitions(list)),
+        }
+    }
+
+    /// An error from the poll loop: some pass by themselves, some end the run.
+    fn trouble(&mut self, error: KafkaError) -> Result<(), SourceError> {
+        if let KafkaError::PartitionEOF(number) = error {
+            self.events.push_back(Event::CaughtUp(self.partition(number)));
+            return Ok(());
+        }
+        let failure = self.failure("reading from the group", &error);
+        let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
+        let protocol = failure.kind == Kind::Protocol || self.is_protocol(&error);
+        if protocol && self.may_fall_back {
+            tracing::warn!("the broker does not offer the group protocol of KIP-848: using the classic one");
+            self.may_fall_back = false;
+            self.consumer.context().close();
+            self.consumer = subscribed(&self.plan, self.member, false, &self.topic)?;
+            return Ok(());
+        }
+        match error.rdkafka_error_code() {
+            _ if fatal || failure.kind == Kind::Refused => Err(failure.into()),
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => Err(failure.into()),
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                let message = format!("the topic `{}` is gone: was it deleted?", self.topic);
+                Err(KafkaFailure::new(Kind::Topic, message).into())
+            }
+            _ => {
+                // librdkafka reconnects by itself; once a while is enough to know.
+                if self.last_warning.is_none_or(|last| last.elapsed() > Duration::from_secs(10)) {
+                    let reason = self.consumer.context().reason().unwrap_or_default();
+                    tracing::warn!("{failure} {reason}; trying again");
+                    self.last_warning = Some(Instant::now());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn is_protocol(&self, error: &KafkaError) -> bool {
+        let code = error.rdkafka_error_code();
+        matches!(code, Some(RDKafkaErrorCode::UnsupportedVersion | RDKafkaErrorCode::UnsupportedFeature))
+            || matches!(error, KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::Fatal))
+                && self.consumer.context().reason().is_some_and(|reason| reason.contains("UNSUPPORTED"))
+    }
+
+    /// Takes what has arrived, up to a batch, and turns it into events in order.
+    fn receive(&mut self, wait: Duration) -> Result<(), SourceError> {
+        let mut blocks: Vec<RawRows> = Vec::new();
+        let (mut count, mut bytes, mut wait) = (0, 0, wait);
+        let mut error = None;
+        while count < BATCH && bytes < BATCH_BYTES && !self.consumer.context().waiting() {
+            match self.consumer.poll(wait) {
+                Some(Ok(message)) => {
+                    bytes += message.payload_len() + 64;
+                    count += 1;
+                    push(&mut blocks, &self.topic, &message);
+                }
+                Some(Err(found)) => {
+                    error = Some(found);
+                    break;
+                }
+                None => break,
+            }
+            wait = Duration::ZERO;
+        }
+        self.events.extend(blocks.into_iter().map(Event::Rows));
+        error.map_or(Ok(()), |error| self.trouble(error))
+    }
+}
+
+fn subscribed(plan: &Plan, member: usize, next_generation: bool, topic: &str) -> Result<Consumer, SourceError> {
+    let consumer = consumer(plan, member, next_generation)?;
+    consumer
+        .subscribe(&[topic])
+        .map_err(|error| KafkaFailure::of("joining the group", &error, plan.kafka.brokers(), None))?;
+    Ok(consumer)
+}
+
+fn push(blocks: &mut Vec<RawRows>, topic: &Arc<str>, message: &BorrowedMessage<'_>) {
+    let number = message.partition();
+    let known = blocks.iter().position(|block| block.partition.number == number);
+    let index = known.unwrap_or_else(|| {
+        blocks.push(RawRows::new(Partition { topic: Arc::clone(topic), number }));
+        blocks.len() - 1
+    });
+    let headers: Vec<Header> = match message.headers() {
+        Some(headers) => headers.iter().map(|one| (one.key.to_string(), one.value.map(<[u8]>::to_vec))).collect(),
+        None => Vec::new(),
+    };
+    if let Some(block) = blocks.get_mut(index) {
+        block.push(RawRecord {
+            offset: message.offset(),
+            timestamp: message.timestamp().to_millis(),
+            key: message.key(),
+            value: message.payload(),
+            headers: &headers,
+        });
+    }
+}
+
+impl Source for KafkaSource {
+    fn poll(&mut self, wait: Duration) -> Result<Option<Event>, SourceError> {
+        if self.events.is_empty() && !self.consumer.context().waiting() {
+            self.receive(wait)?;
+        }
+        if let Some(event) = self.events.pop_front() {
+            return Ok(Some(event));
+        }
+        let Some(change) = self.consumer.context().next() else { return Ok(None) };
+        // Once there is an assignment, the protocol is known to work.
+        self.may_fall_back = false;
+        Ok(Some(self.rebalance(change)))
+    }
+
+    fn accept(&mut self, partitions: &[Partition]) -> Result<(), SourceError> {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for (partition, committed) in partitions.iter().zip(self.committed(partitions)?) {
+            let start = match (committed, self.plan.kafka.start) {
+                (Some(offset), _) => Offset::Offset(offset),
+                (None, Start::Earliest) => Offset::Beginning,
+                (None, Start::Latest) => Offset::End,
+            };
+            let added = list.add_partition_offset(&partition.topic, partition.number, start);
+            added.map_err(|error| self.failure("starting to read", &error))?;
+        }
+        let cooperative = matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+        let answer = if cooperative { self.consumer.incremental_assign(&list) } else { self.consumer.assign(&list) };
+        answer.map_err(|error| self.failure("taking partitions", &error).into())
+    }
+
+    fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<i64>>, SourceError> {
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = self.consumer.committed_offsets(self.list(partitions), ANSWER);
+        let found = found.map_err(|error| self.failure("asking for the group's offsets", &error))?;
+        let offset = |partition: &Partition| match found.find_partition(&partition.topic, partition.number)?.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        };
+        Ok(partitions.iter().map(offset).collect())
+    }
+
+    fn release(&mut self, partitions: &[Partition]) -> Result<(), SourceError> {
+        let cooperative = matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+        let answer = if cooperative {
+            self.consumer.incremental_unassign(&self.list(partitions))
+        } else {
+            self.consumer.unassign()
+        };
+        // Records that were already queued belong to somebody else now.
+        self.events.retain(|event| match event {
+            Event::Rows(rows) => !partitions.contains(&rows.partition),
+            Event::CaughtUp(partition) => !partitions.contains(partition),
+            _ => true,
+        });
+        answer.map_err(|error| self.failure("giving partitions up", &error).into())
+    }
+
+    fn pause(&mut self, partition: &Partition) -> Result<(), SourceError> {
+        let paused = self.consumer.pause(&self.list(std::slice::from_ref(partition)));
+        paused.map_err(|error| self.failure("pausing a partition", &error).into())
+    }
+
+    fn commit(&mut self, positions: &[(Partition, i64)], wait: bool) -> Result<(), SourceError> {
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let mut list = TopicPartitionList::with_capacity(positions.len());
+        for (partition, position) in positions {
+            let added = list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(*position));
+            added.map_err(|error| self.failure("committing", &error))?;
+        }
+        let mode = if wait { CommitMode::Sync } else { CommitMode::Async };
+        match self.consumer.commit(&list, mode) {
+            Ok(()) => Ok(()),
+            Err(error) if is_rebalance(&error) => {
+                // The records will be read again by whoever owns them now: at least once is kept.
+                tracing::warn!("positions were not committed, the group is rebalancing: {error}");
+                Ok(())
+            }
+            Err(error) => Err(self.failure("committing positions", &error).into()),
+        }
+    }
+}
+
+fn is_rebalance(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::IllegalGeneration
+                | RDKafkaErrorCode::RebalanceInProgress
+                | RDKafkaErrorCode::UnknownMemberId
+                | RDKafkaErrorCode::StaleMemberEpoch
+                | RDKafkaErrorCode::FencedMemberEpoch
+                | RDKafkaErrorCode::AssignmentLost
+                | RDKafkaErrorCode::NoOffset
+        )
+    )
+}
