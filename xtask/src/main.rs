@@ -1,2 +1,63 @@
-//! x
-fn main() {}
+//! What building and testing need beyond cargo: `cargo xtask`.
+
+mod bench;
+mod broker;
+mod docs;
+mod test;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+/// What went wrong, in words for the person at the terminal.
+type Done = Result<(), String>;
+
+const USAGE: &str = "\
+cargo xtask test                         every test, the real broker included
+cargo xtask broker start|stop [--dir D]  a real Apache Kafka on a loopback port
+cargo xtask docs                         generate schema and reference pages
+cargo xtask tidy                         check import directions, file sizes, generated documents
+cargo xtask bench [NAME]                 run the benchmarks, side by side with peers; keeps the raw result
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["test", rest @ ..] => test::run(rest),
+        ["broker", "start", rest @ ..] => directory(rest).and_then(|dir| broker::start(&dir).map(|_| ())),
+        ["broker", "stop", rest @ ..] => directory(rest).and_then(|dir| broker::stop(&dir)),
+        ["docs"] => docs::write(),
+        ["tidy"] => tidy::run(),
+        ["bench", rest @ ..] => bench::run(rest),
+        _ => Err(format!("usage:\n{USAGE}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn directory(rest: &[&str]) -> Result<PathBuf, String> {
+    match rest {
+        [] => Ok(broker::default_directory()),
+        ["--dir", dir] => Ok(PathBuf::from(dir)),
+        _ => Err(format!("usage:\n{USAGE}")),
+    }
+}
+
+/// The folder of the repository.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
+
+/// Runs a command to its end; its failure is ours.
+fn succeed(command: &mut Command) -> Done {
+    let shown = format!("{command:?}");
+    let status = command.status().map_err(|error| format!("{shown} cannot be started: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{shown} failed: {status}")) }
+}

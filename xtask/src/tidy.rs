@@ -1,0 +1,139 @@
+//! What keeps the house in order: import directions, file sizes, generated documents, forbidden serde attributes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::{Done, docs, root};
+
+/// Longer files than this need a reason on the list, and the list may only shrink.
+const LINES: usize = 500;
+/// Files that are longer, and the length they may not outgrow.
+const LONGER: [(&str, usize); 0] = [];
+
+/// Which of our crates each crate may use.
+const DIRECTIONS: [(&str, &[&str]); 4] = [
+    ("learn", &[]),
+    ("engine", &["gristmill_learn"]),
+    ("io", &["gristmill_learn", "gristmill"]),
+    ("cli", &["gristmill_learn", "gristmill", "gristmill_io"]),
+];
+/// Rooms of `learn` that never import each other; they meet only through the traits at the root.
+const SIBLINGS: [&str; 4] = ["transform", "linear", "metric", "baseline"];
+
+pub(crate) fn run() -> Done {
+    let problems: Vec<String> = [sizes()?, directions()?, siblings()?, attributes()?, generated()?].concat();
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(format!("not tidy:\n{}", problems.join("\n")))
+}
+
+fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let mut found = Vec::new();
+    let entries = fs::read_dir(folder).map_err(|error| format!("cannot read {}: {error}", folder.display()))?;
+    for entry in entries {
+        let path = entry.map_err(|error| error.to_string())?.path();
+        if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
+            found.extend(sources(&path)?);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn texts(folder: &str) -> Result<Vec<(String, String)>, String> {
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
+        let name = path.strip_prefix(root()).unwrap_or(&path).display().to_string();
+        Ok((name, text))
+    };
+    sources(&root().join(folder))?.into_iter().map(read).collect()
+}
+
+fn sizes() -> Result<Vec<String>, String> {
+    let mut problems = Vec::new();
+    for (name, text) in [texts("crates")?, texts("xtask")?].concat() {
+        let lines = text.lines().count();
+        match LONGER.iter().find(|(longer, _)| *longer == name) {
+            Some((_, most)) if lines > *most => problems.push(format!("{name}: {lines} lines, it may have {most}")),
+            Some((_, most)) if lines + 20 < *most => {
+                problems.push(format!("{name}: now {lines} lines; shrink its entry in the allow-list"));
+            }
+            None if lines > LINES => problems.push(format!("{name}: {lines} lines, more than {LINES}")),
+            _ => {}
+        }
+    }
+    Ok(problems)
+}
+
+fn directions() -> Result<Vec<String>, String> {
+    const OURS: [&str; 3] = ["gristmill_learn", "gristmill_io", "gristmill"];
+    let mut problems = Vec::new();
+    for (folder, allowed) in DIRECTIONS {
+        for (name, text) in texts(&format!("crates/{folder}/src"))? {
+            for ours in OURS.iter().filter(|ours| !allowed.contains(ours)) {
+                let own = folder == "learn" && *ours == "gristmill_learn" || folder == "engine" && *ours == "gristmill";
+                let used = text.lines().any(|line| {
+                    let code = line.trim_start();
+                    !code.starts_with("//") && code.contains(&format!("{ours}::"))
+                });
+                if used && !own {
+                    problems.push(format!("{name}: `{folder}` may not use `{ours}`"));
+                }
+            }
+        }
+    }
+    Ok(problems)
+}
+
+fn siblings() -> Result<Vec<String>, String> {
+    let mut problems = Vec::new();
+    for room in SIBLINGS {
+        for (name, text) in texts(&format!("crates/learn/src/{room}"))? {
+            for other in SIBLINGS.iter().filter(|other| **other != room) {
+                let imported = text
+                    .lines()
+                    .any(|line| !line.trim_start().starts_with("//") && line.contains(&format!("crate::{other}")));
+                if imported {
+                    problems.push(format!("{name}: `{room}` may not import its sibling `{other}`"));
+                }
+            }
+        }
+    }
+    Ok(problems)
+}
+
+/// `flatten` and `untagged` lose the place of an error.
+fn attributes() -> Result<Vec<String>, String> {
+    let mut problems = Vec::new();
+    for (name, text) in texts("crates")? {
+        for (number, line) in text.lines().enumerate() {
+            let serde = line.trim_start().starts_with("#[serde(");
+            if serde && (line.contains("flatten") || line.contains("untagged")) {
+                problems.push(format!("{name}:{}: serde's flatten and untagged lose the place of errors", number + 1));
+            }
+        }
+    }
+    Ok(problems)
+}
+
+fn generated() -> Result<Vec<String>, String> {
+    let mut problems = Vec::new();
+    for (path, text) in docs::pages()? {
+        if fs::read_to_string(&path).ok().as_deref() != Some(text.as_str()) {
+            let name = path.strip_prefix(root()).unwrap_or(&path).display().to_string();
+            problems.push(format!("{name} is out of date: run `cargo xtask docs`"));
+        }
+    }
+    Ok(problems)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_house_is_in_order() {
+        assert_eq!(super::run(), Ok(()));
+    }
+}
