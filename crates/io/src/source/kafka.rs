@@ -216,8 +216,17 @@ impl Source for KafkaSource {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
-        let found = self.consumer.committed_offsets(self.list(partitions), ANSWER);
-        let found = found.map_err(|error| self.failure("asking for the group's offsets", &error))?;
+        let began = Instant::now();
+        let found = loop {
+            match self.consumer.committed_offsets(self.list(partitions), ANSWER) {
+                Ok(found) => break found,
+                // A coordinator that is moving or loading will be there in a moment.
+                Err(error) if is_passing(&error) && began.elapsed() < ANSWER => {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                Err(error) => return Err(self.failure("asking for the group's offsets", &error).into()),
+            }
+        };
         let offset = |partition: &Partition| match found.find_partition(&partition.topic, partition.number)?.offset() {
             Offset::Offset(offset) => Some(offset),
             _ => None,
@@ -266,6 +275,17 @@ impl Source for KafkaSource {
             Err(error) => Err(self.failure("committing positions", &error).into()),
         }
     }
+}
+
+fn is_passing(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::NotCoordinator
+                | RDKafkaErrorCode::CoordinatorNotAvailable
+                | RDKafkaErrorCode::CoordinatorLoadInProgress
+        )
+    )
 }
 
 fn is_rebalance(error: &KafkaError) -> bool {

@@ -1,0 +1,246 @@
+//! What tests of the binary need: a broker's address, topics of their own, records in and out, processes.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Header, Headers, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+
+/// A record as tests see it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Record {
+    pub(crate) partition: i32,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
+    pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
+    pub(crate) timestamp: Option<i64>,
+}
+
+impl Record {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(self.value.as_deref().unwrap()).unwrap()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> String {
+        let (_, value) = self.headers.iter().find(|(key, _)| key == name).unwrap();
+        String::from_utf8(value.clone().unwrap()).unwrap()
+    }
+}
+
+/// The broker that `cargo xtask test` started.
+pub(crate) fn broker() -> String {
+    std::env::var("GRISTMILL_BROKER").unwrap_or_else(|_| address(0))
+}
+
+/// The same broker's listener that asks for a password.
+pub(crate) fn sasl_broker() -> String {
+    std::env::var("GRISTMILL_SASL_BROKER").unwrap_or_else(|_| address(1))
+}
+
+fn address(line: usize) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/broker/address");
+    let text = std::fs::read_to_string(file)
+        .expect("this test needs a real broker: run `cargo xtask test`, or `cargo xtask broker start` first");
+    text.lines().nth(line).unwrap().to_string()
+}
+
+/// A name that no other test and no other run uses.
+pub(crate) fn unique(name: &str) -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros();
+    format!("{name}-{now}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+pub(crate) fn create(topic: &str, partitions: i32, settings: &[(&str, &str)]) {
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", broker()).create().unwrap();
+    let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+    for (key, value) in settings {
+        new = new.set(key, value);
+    }
+    let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(20)));
+    for result in pollster::block_on(admin.create_topics([&new], &options)).unwrap() {
+        result.unwrap();
+    }
+}
+
+pub(crate) fn produce(topic: &str, records: &[Record]) {
+    let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
+        .set("bootstrap.servers", broker())
+        .set("queue.buffering.max.messages", "1000000")
+        .set("message.max.bytes", "20000000")
+        .create()
+        .unwrap();
+    for record in records {
+        let mut headers = OwnedHeaders::new();
+        for (key, value) in &record.headers {
+            headers = headers.insert(Header { key, value: value.as_ref() });
+        }
+        let mut base = BaseRecord::<[u8], [u8]>::to(topic).partition(record.partition).headers(headers);
+        base.key = record.key.as_deref();
+        base.payload = record.value.as_deref();
+        base.timestamp = record.timestamp;
+        producer.send(base).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(Duration::from_secs(60)).unwrap();
+}
+
+fn client() -> BaseConsumer {
+    ClientConfig::new()
+        .set("bootstrap.servers", broker())
+        .set("group.id", unique("reader"))
+        .set("isolation.level", "read_committed")
+        .set("enable.auto.commit", "false")
+        .set("fetch.queue.backoff.ms", "10")
+        .create()
+        .unwrap()
+}
+
+/// Everything in a topic, partition by partition in order.
+pub(crate) fn consume(topic: &str) -> Vec<Record> {
+    let consumer = client();
+    let mut ends = BTreeMap::new();
+    let mut list = TopicPartitionList::new();
+    let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(20)).unwrap();
+    for partition in metadata.topics().first().unwrap().partitions() {
+        let (begin, end) = consumer.fetch_watermarks(topic, partition.id(), Duration::from_secs(20)).unwrap();
+        if end > begin {
+            ends.insert(partition.id(), end);
+            list.add_partition_offset(topic, partition.id(), Offset::Beginning).unwrap();
+        }
+    }
+    consumer.assign(&list).unwrap();
+    let mut found = Vec::new();
+    while !ends.is_empty() {
+        let message = consumer.poll(Duration::from_secs(20)).expect("the topic should go on").unwrap();
+        let headers = message
+            .headers()
+            .map(|headers| headers.iter().map(|one| (one.key.to_string(), one.value.map(<[u8]>::to_vec))).collect());
+        found.push(Record {
+            partition: message.partition(),
+            key: message.key().map(<[u8]>::to_vec),
+            value: message.payload().map(<[u8]>::to_vec),
+            headers: headers.unwrap_or_default(),
+            timestamp: message.timestamp().to_millis(),
+        });
+        if ends.get(&message.partition()).is_some_and(|end| message.offset() + 1 >= *end) {
+            ends.remove(&message.partition());
+        }
+    }
+    found
+}
+
+/// Records of a topic so far, by its watermarks.
+pub(crate) fn count(topic: &str, partitions: i32) -> i64 {
+    let consumer = client();
+    let held = |partition| consumer.fetch_watermarks(topic, partition, Duration::from_secs(20)).unwrap();
+    (0..partitions).map(held).map(|(begin, end)| end - begin).sum()
+}
+
+/// How far the group is behind the topic's ends.
+pub(crate) fn lag(group: &str, topic: &str, partitions: i32) -> i64 {
+    let consumer: BaseConsumer =
+        ClientConfig::new().set("bootstrap.servers", broker()).set("group.id", group).create().unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition_range(topic, 0, partitions - 1);
+    // A broker that has just started looks for the group's coordinator first.
+    let ask = |_| consumer.committed_offsets(list.clone(), Duration::from_secs(20)).map_err(|_| pause()).ok();
+    let committed = (0..100).find_map(ask).expect("the group's offsets");
+    let behind = |partition: i32| {
+        let (begin, end) = consumer.fetch_watermarks(topic, partition, Duration::from_secs(20)).unwrap();
+        let position = match committed.find_partition(topic, partition).unwrap().offset() {
+            Offset::Offset(offset) => offset,
+            _ => begin,
+        };
+        end - position
+    };
+    (0..partitions).map(behind).sum()
+}
+
+fn pause() {
+    std::thread::sleep(Duration::from_millis(100));
+}
+
+/// A folder of the test's own, empty.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique(name));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+pub(crate) fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// The binary, to be started in a folder.
+pub(crate) fn gristmill(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gristmill"));
+    command.args(arguments).current_dir(folder).env_remove("GRISTMILL_LOG").stdin(Stdio::null());
+    command
+}
+
+/// What a finished command said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Said {
+    pub(crate) fn from(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The report: the last line of standard output.
+    pub(crate) fn report(&self) -> serde_json::Value {
+        let line = self.out.lines().last().unwrap_or_else(|| panic!("no report: {self:?}"));
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Said {
+    Said::from(&gristmill(folder, arguments).output().unwrap())
+}
+
+/// Waits for a process, at most so long.
+pub(crate) fn finish(mut child: Child, longest: Duration) -> Said {
+    let began = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if began.elapsed() > longest {
+            child.kill().unwrap();
+            let said = Said::from(&child.wait_with_output().unwrap());
+            panic!("not finished after {longest:?}: {}", said.err);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Said::from(&child.wait_with_output().unwrap())
+}
+
+/// Waits until something holds.
+pub(crate) fn until(what: &str, longest: Duration, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < longest, "{what}: not within {longest:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Sends a signal by name.
+pub(crate) fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
