@@ -44,7 +44,7 @@ pub(crate) enum Command {
     /// Watch members of a group learn to find fraud in simulated card payments; needs no set-up.
     Demo {
         /// Seconds to run.
-        #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(4..=600))]
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(4..=600))]
         seconds: u64,
     },
     /// Look at records that could not be read, or give them back to the input.
@@ -79,7 +79,7 @@ pub(crate) enum DeadLetters {
         #[arg(long)]
         json: bool,
     },
-    /// Send dead letters back to the input's topic, as they came; what was sent back is not sent again.
+    /// Send dead letters back to the input's topic, as they came; those of a topic are sent back once.
     Replay {
         /// The pipeline document.
         file: PathBuf,

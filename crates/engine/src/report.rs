@@ -21,8 +21,10 @@ pub struct Report {
     pub scored: u64,
     /// Rows learned from.
     pub learned: u64,
-    /// Decisions written.
+    /// Decisions made, one for each row scored.
     pub decisions: u64,
+    /// Decisions that met each output's condition, by its name.
+    pub outputs: Map<String, Value>,
     /// Records refused.
     pub dead_letters: DeadLetters,
     /// From the first record received to the last commit.
@@ -48,17 +50,31 @@ pub struct DeadLetters {
     pub by_reason: Map<String, Value>,
 }
 
+/// A shard that has ended or moved away.
+pub struct Closed {
+    /// Its partition.
+    pub partition: Partition,
+    /// The records it was given.
+    pub rows: u64,
+    /// What it has counted.
+    pub counts: Counts,
+    /// Its decisions for each output.
+    pub written: Vec<u64>,
+    /// Its metrics.
+    pub evaluation: Option<Evaluation>,
+}
+
 /// What is added up while a run goes on: one entry for every shard that was closed.
 #[derive(Default)]
 pub struct Tally {
-    shards: Vec<(Partition, u64, Counts, Option<Evaluation>)>,
+    shards: Vec<Closed>,
     reasons: Vec<(&'static str, u64)>,
 }
 
 impl Tally {
-    /// Adds a shard that has ended or moved away, and the records it was given.
-    pub fn close(&mut self, partition: &Partition, rows: u64, counts: Counts, evaluation: Option<Evaluation>) {
-        self.shards.push((partition.clone(), rows, counts, evaluation));
+    /// Adds a shard that has ended or moved away.
+    pub fn close(&mut self, shard: Closed) {
+        self.shards.push(shard);
     }
 
     /// Counts a refused record.
@@ -82,13 +98,15 @@ impl Tally {
 
     /// The report: shards in the order of partitions, their metrics merged.
     pub fn report(mut self, plan: &Plan) -> Result<Report, StateError> {
-        self.shards.sort_by(|a, b| a.0.cmp(&b.0));
+        self.shards.sort_by(|a, b| a.partition.cmp(&b.partition));
         self.reasons.sort_unstable();
         let mut merged = Evaluation::new(&plan.metrics, plan.task);
         let mut totals = Counts::default();
         let mut partitions: Map<String, Value> = Map::new();
         let mut all = 0;
-        for (partition, rows, counts, evaluation) in &self.shards {
+        let mut written = vec![0; plan.outputs.len()];
+        for Closed { partition, rows, counts, written: more, evaluation } in &self.shards {
+            written.iter_mut().zip(more).for_each(|(all, more)| *all += more);
             totals.scored += counts.scored;
             totals.learned += counts.learned;
             totals.decisions += counts.decisions;
@@ -106,6 +124,7 @@ impl Tally {
             scored: totals.scored,
             learned: totals.learned,
             decisions: totals.decisions,
+            outputs: plan.outputs.iter().zip(written).map(|(output, all)| (output.name.clone(), all.into())).collect(),
             dead_letters: DeadLetters {
                 total: self.reasons.iter().map(|(_, count)| count).sum(),
                 by_reason: self.reasons.iter().map(|(reason, count)| (reason.to_string(), (*count).into())).collect(),
@@ -132,6 +151,9 @@ impl fmt::Display for Report {
         writeln!(f, "scored        {}", self.scored)?;
         writeln!(f, "learned       {}", self.learned)?;
         writeln!(f, "decisions     {}", self.decisions)?;
+        for (output, count) in &self.outputs {
+            writeln!(f, "              {count} to {output}")?;
+        }
         writeln!(f, "dead letters  {}", self.dead_letters.total)?;
         for (reason, count) in &self.dead_letters.by_reason {
             writeln!(f, "              {count} {reason}")?;

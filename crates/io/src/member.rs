@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gristmill::plan::{InputPlan, Plan};
-use gristmill::report::Tally;
+use gristmill::report::{Closed, Tally};
 use gristmill::rows::{Partition, RawRows, Refusal};
 use gristmill::shard::{Outbox, Shard, ShardError};
 
@@ -78,6 +78,7 @@ pub struct Member {
     uncommitted: u64,
     since: Option<Instant>,
     asked: Instant,
+    looked: Instant,
     tally: Tally,
 }
 
@@ -102,6 +103,7 @@ impl Member {
             uncommitted: 0,
             since: None,
             asked: Instant::now(),
+            looked: Instant::now(),
             tally: Tally::default(),
         }
     }
@@ -165,6 +167,7 @@ impl Member {
                 ),
                 None => tracing::info!("member {}: {partition} starts", self.number),
             }
+            self.control.opened(1);
             self.shards.insert(partition, Live { shard, decoder, rows: 0, committed });
         }
         self.source.accept(&partitions)?;
@@ -183,8 +186,14 @@ impl Member {
     fn close(&mut self, partitions: &[Partition]) {
         for partition in partitions {
             if let Some(live) = self.shards.remove(partition) {
-                let evaluation = live.shard.evaluation().copy().ok();
-                self.tally.close(partition, live.rows, live.shard.counts(), evaluation);
+                self.control.opened(-1);
+                self.tally.close(Closed {
+                    partition: partition.clone(),
+                    rows: live.rows,
+                    counts: live.shard.counts(),
+                    written: live.shard.written().to_vec(),
+                    evaluation: live.shard.evaluation().copy().ok(),
+                });
             }
         }
     }
@@ -281,7 +290,9 @@ impl Member {
 
     fn due(&self) -> bool {
         let late = self.since.is_some_and(|since| since.elapsed() >= self.plan.commit.every.0);
-        late || self.uncommitted >= self.plan.commit.rows
+        // Without records, too: a commit that failed in a rebalance is made up for.
+        let idle = self.since.is_none() && self.looked.elapsed() >= ASK_ELSEWHERE;
+        late || idle || self.uncommitted >= self.plan.commit.rows
     }
 
     /// First everything written is safe, then the positions move.
@@ -301,6 +312,7 @@ impl Member {
         self.source.commit(&positions, wait)?;
         self.uncommitted = 0;
         self.since = None;
+        self.looked = Instant::now();
         self.control.committed(self.shards.iter().map(|(partition, live)| (partition, &live.shard)));
         Ok(())
     }

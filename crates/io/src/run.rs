@@ -1,7 +1,7 @@
 //! A run: topics are made ready, members start, their results are added up.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -60,6 +60,7 @@ pub struct Control {
     bounded: AtomicBool,
     ends: Mutex<BTreeMap<i32, i64>>,
     unfinished: Mutex<BTreeSet<i32>>,
+    shards: AtomicI64,
     rows: AtomicU64,
     total: AtomicU64,
     bytes: Arc<AtomicU64>,
@@ -103,6 +104,15 @@ impl Control {
             merged.absorb(evaluation).ok()?;
         }
         Some(merged)
+    }
+
+    /// The shards that are open in this process.
+    pub fn shards(&self) -> i64 {
+        self.shards.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn opened(&self, shards: i64) {
+        self.shards.fetch_add(shards, Ordering::Relaxed);
     }
 
     /// Records taken so far.

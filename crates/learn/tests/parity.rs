@@ -1,5 +1,5 @@
 //! The same arithmetic as River 0.26.1: predictions counted on the way, and the final weights.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, missing_docs)]
 
 #[path = "../../../tests/data.rs"]
 mod data;

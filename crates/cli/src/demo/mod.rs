@@ -81,6 +81,10 @@ fn pay(brokers: &str, total: u64, sent: &AtomicU64, control: &Control) -> Result
         .create()
         .map_err(failed("payments cannot be written"))?;
     let mut simulator = Simulator::new(7);
+    // Payments begin when the group is there to see them.
+    while control.shards() < i64::from(PARTITIONS) && !control.stopped() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let begun = Instant::now();
     while sent.load(Ordering::Relaxed) < total && !control.stopped() {
         let due = (begun.elapsed().as_secs_f64() * PAYMENTS_A_SECOND as f64) as u64;

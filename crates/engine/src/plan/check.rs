@@ -112,7 +112,12 @@ impl Checker<'_> {
                         b','
                     }
                 };
-                Some(InputPlan::File { path: file.path.clone(), max_record: file.max_record, delimiter })
+                Some(InputPlan::File {
+                    path: file.path.clone(),
+                    max_record: file.max_record,
+                    header: file.header,
+                    delimiter,
+                })
             }
             (None, Some(kafka)) => match kafka.topics.as_slice() {
                 [topic] => {

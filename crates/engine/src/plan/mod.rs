@@ -66,6 +66,8 @@ pub enum InputPlan {
         path: String,
         /// The largest record.
         max_record: Size,
+        /// Whether the first line of a CSV file names the columns.
+        header: bool,
         /// The character between CSV fields.
         delimiter: u8,
     },

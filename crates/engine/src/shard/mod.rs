@@ -30,7 +30,7 @@ pub struct Counts {
     pub scored: u64,
     /// Rows learned from.
     pub learned: u64,
-    /// Decisions written.
+    /// Decisions made, one for each row scored.
     pub decisions: u64,
 }
 
@@ -64,6 +64,8 @@ pub struct Shard {
     classes: Classes,
     evaluation: Evaluation,
     counts: Counts,
+    /// Decisions that met each output's condition.
+    written: Vec<u64>,
     features: Vec<f64>,
     predictions: Predictions,
 }
@@ -73,6 +75,7 @@ impl Shard {
     pub fn open(plan: Arc<Plan>, partition: Partition, snapshot: Option<&[u8]>) -> Result<Self, ShardError> {
         let model = Chain::new(&plan.model, plan.features.len())
             .map_err(|source| ShardError::Model { partition: partition.clone(), source })?;
+        let written = vec![0; plan.outputs.len()];
         let mut shard = Self {
             classes: Classes::new(plan.label.as_ref()),
             evaluation: Evaluation::new(&plan.metrics, plan.task),
@@ -81,6 +84,7 @@ impl Shard {
             position: None,
             model,
             counts: Counts::default(),
+            written,
             features: Vec::new(),
             predictions: Predictions::default(),
         };
@@ -104,6 +108,11 @@ impl Shard {
     /// What it has counted.
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// The decisions that went to each output.
+    pub fn written(&self) -> &[u64] {
+        &self.written
     }
 
     /// What its metrics say.
@@ -155,6 +164,7 @@ impl Shard {
     ) -> Result<(), LearnError> {
         let score = self.score(rows, row)?;
         self.counts.scored += 1;
+        self.counts.decisions += 1;
         let facts = RowFacts { rows, row, score, prediction: self.classes.prediction(self.plan.task, score) };
         let plan = Arc::clone(&self.plan);
         let mut written = None;
@@ -167,7 +177,9 @@ impl Shard {
                     })
                 });
                 outbox.push(output, &self.partition, &raw_record, value, self.counts.learned);
-                self.counts.decisions += 1;
+                if let Some(count) = self.written.get_mut(output) {
+                    *count += 1;
+                }
             }
         }
         if let Some(truth) = truth {
@@ -218,6 +230,8 @@ impl Stateful for Shard {
         to.u64(self.counts.scored);
         to.u64(self.counts.learned);
         to.u64(self.counts.decisions);
+        to.u64(self.written.len() as u64);
+        self.written.iter().for_each(|count| to.u64(*count));
         self.classes.save(to);
         self.model.save(to);
         self.evaluation.save(to);
@@ -227,6 +241,14 @@ impl Stateful for Shard {
         from.begin(NAME, 1)?;
         self.position = i64::try_from(from.u64()?).ok();
         self.counts = Counts { scored: from.u64()?, learned: from.u64()?, decisions: from.u64()? };
+        let outputs = from.length(8)?;
+        if outputs != self.written.len() {
+            let why = format!("it has {outputs} outputs, this pipeline has {}", self.written.len());
+            return Err(StateError::Unfit { component: NAME.into(), why });
+        }
+        for count in &mut self.written {
+            *count = from.u64()?;
+        }
         self.classes.load(from)?;
         self.model.load(from)?;
         self.evaluation.load(from)

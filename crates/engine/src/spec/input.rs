@@ -40,9 +40,16 @@ pub struct FileInput {
     /// The largest record; a larger one is a dead letter. At most 64 MB. Default `1 MB`, as Kafka brokers allow.
     #[serde(default = "one_megabyte")]
     pub max_record: Size,
+    /// For CSV: whether the first line names the columns; without it fields are `columns` in their order. Default true.
+    #[serde(default = "yes")]
+    pub header: bool,
     /// For CSV: the character between fields. Default `,`.
     #[serde(default)]
     pub delimiter: Option<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn one_megabyte() -> Size {
@@ -67,7 +74,7 @@ pub struct KafkaInput {
 pub enum Format {
     /// One JSON object.
     Json,
-    /// Comma-separated values (RFC 4180). A file begins with a line of column names; a Kafka record holds the
-    /// values of `columns` in their order.
+    /// Comma-separated values (RFC 4180). A file begins with a line of column names, unless `header: false`; a Kafka
+    /// record holds the values of `columns` in their order.
     Csv,
 }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use gristmill::plan::{InputPlan, Plan, TargetPlan};
 use gristmill::rows::RawRecord;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{Header, Headers, OwnedHeaders};
+use rdkafka::message::{BorrowedMessage, Header, Headers, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _};
 use rdkafka::{Message, Offset, TopicPartitionList};
 
@@ -25,20 +25,25 @@ pub struct Listed {
     pub letter: DeadLetter,
 }
 
+/// What to do with each dead letter.
+type Visit<'a> = &'a mut dyn FnMut(Listed) -> Result<(), KafkaFailure>;
+
 /// Visits every dead letter of a pipeline.
-pub fn list(plan: &Plan, visit: &mut dyn FnMut(Listed) -> Result<(), KafkaFailure>) -> Result<u64, KafkaFailure> {
+pub fn list(plan: &Plan, visit: Visit<'_>) -> Result<u64, KafkaFailure> {
     match &plan.dead_letters {
-        None => {
-            let message = "this pipeline has no `dead_letters`, so it stops at the first record it cannot read";
-            Err(KafkaFailure::new(Kind::Other, message))
-        }
-        Some(TargetPlan::Kafka { topic, .. }) => from_topic(plan, &assigned(plan, topic)?, topic, visit),
+        None => Err(nowhere()),
+        Some(TargetPlan::Kafka { topic, .. }) => Reader::open(plan, topic, Begin::First)?.read(visit),
         Some(TargetPlan::File { path }) => from_file(path, visit),
         Some(TargetPlan::Stdout) => Ok(0),
     }
 }
 
-fn from_file(path: &str, visit: &mut dyn FnMut(Listed) -> Result<(), KafkaFailure>) -> Result<u64, KafkaFailure> {
+fn nowhere() -> KafkaFailure {
+    let message = "this pipeline has no `dead_letters`, so it stops at the first record it cannot read";
+    KafkaFailure::new(Kind::Other, message)
+}
+
+fn from_file(path: &str, visit: Visit<'_>) -> Result<u64, KafkaFailure> {
     let wrong = |why: String| KafkaFailure::new(Kind::Other, format!("cannot read {path}: {why}"));
     let file = std::fs::File::open(path).map_err(|error| wrong(error.to_string()))?;
     let mut count = 0;
@@ -54,88 +59,117 @@ fn from_file(path: &str, visit: &mut dyn FnMut(Listed) -> Result<(), KafkaFailur
     Ok(count)
 }
 
-fn from_topic(
-    plan: &Plan,
-    (client, partitions): &(BaseConsumer<PlainContext>, usize),
-    topic: &str,
-    visit: &mut dyn FnMut(Listed) -> Result<(), KafkaFailure>,
-) -> Result<u64, KafkaFailure> {
-    let mut left = *partitions;
-    let mut count = 0;
-    let mut quiet = Instant::now();
-    while left > 0 {
-        match client.poll(Duration::from_millis(200)) {
-            Some(Ok(message)) => {
-                quiet = Instant::now();
-                let headers: Vec<gristmill::rows::Header> = match message.headers() {
-                    Some(all) => all.iter().map(|one| (one.key.into(), one.value.map(<[u8]>::to_vec))).collect(),
-                    None => Vec::new(),
-                };
-                let record = RawRecord {
-                    offset: message.offset(),
-                    timestamp: message.timestamp().to_millis(),
-                    key: message.key(),
-                    value: message.payload(),
-                    headers: &headers,
-                };
-                if let Some(letter) = DeadLetter::from_record(&record) {
-                    count += 1;
-                    visit(Listed {
-                        at: format!("{topic}-{} offset {}", message.partition(), message.offset()),
-                        letter,
-                    })?;
-                }
-            }
-            Some(Err(KafkaError::PartitionEOF(_))) => left -= 1,
-            Some(Err(error)) => return Err(failure(plan, "reading dead letters", &error, client)),
-            None if quiet.elapsed() > ANSWER => {
-                return Err(KafkaFailure::new(Kind::Unreachable, format!("topic {topic} does not answer")));
-            }
-            None => {}
+/// Where a reader begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begin {
+    /// At the first letter there is.
+    First,
+    /// After the last letter that was replayed.
+    AfterReplayed,
+}
+
+/// Reads a dead-letter topic from end to end, outside of any group.
+struct Reader<'a> {
+    plan: &'a Plan,
+    topic: &'a str,
+    client: BaseConsumer<PlainContext>,
+    partitions: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn open(plan: &'a Plan, topic: &'a str, begin: Begin) -> Result<Self, KafkaFailure> {
+        let mut outside = plan.kafka.clone();
+        // Only its offsets are kept under this name; nobody ever joins it.
+        outside.properties.push(("group.id".into(), format!("{}-dead-letters", plan.kafka.group)));
+        let reader = Self { plan, topic, client: kafka::reader(&outside)?, partitions: 0 };
+        let metadata = reader.client.fetch_metadata(Some(topic), ANSWER);
+        let metadata = metadata.map_err(|error| reader.failure("connecting to Kafka", &error))?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
+        let found =
+            found.ok_or_else(|| KafkaFailure::new(Kind::Topic, format!("the topic `{topic}` does not exist")))?;
+        let numbers: Vec<i32> = found.partitions().iter().map(|partition| partition.id()).collect();
+        let reading = |error: KafkaError| reader.failure("reading dead letters", &error);
+        let mut list = TopicPartitionList::new();
+        for number in &numbers {
+            list.add_partition_offset(topic, *number, Offset::Beginning).map_err(reading)?;
         }
+        if begin == Begin::AfterReplayed {
+            let committed = reader.client.committed_offsets(list.clone(), ANSWER).map_err(reading)?;
+            for element in committed.elements().iter().filter(|one| matches!(one.offset(), Offset::Offset(_))) {
+                list.set_partition_offset(topic, element.partition(), element.offset()).map_err(reading)?;
+            }
+        }
+        reader.client.assign(&list).map_err(reading)?;
+        Ok(Self { partitions: numbers.len(), ..reader })
     }
-    Ok(count)
-}
 
-fn failure(plan: &Plan, doing: &str, error: &KafkaError, client: &BaseConsumer<PlainContext>) -> KafkaFailure {
-    KafkaFailure::of(doing, error, plan.kafka.brokers(), client.context().reason().as_deref())
-}
-
-/// A reader at the beginning of every partition that holds something, and their number.
-fn assigned(plan: &Plan, topic: &str) -> Result<(BaseConsumer<PlainContext>, usize), KafkaFailure> {
-    // Reading needs a group id with librdkafka, even outside of any group; nothing is ever committed to it.
-    let mut outside = plan.kafka.clone();
-    outside.properties.retain(|(name, _)| name != "group.id");
-    outside.properties.push(("group.id".into(), format!("{}-dead-letters-reader", plan.kafka.group)));
-    let client = kafka::reader(&outside)?;
-    let metadata = client
-        .fetch_metadata(Some(topic), ANSWER)
-        .map_err(|error| failure(plan, "connecting to Kafka", &error, &client))?;
-    let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
-    let found = found.ok_or_else(|| KafkaFailure::new(Kind::Topic, format!("the topic `{topic}` does not exist")))?;
-    let mut list = TopicPartitionList::new();
-    for partition in found.partitions() {
-        let added = list.add_partition_offset(topic, partition.id(), Offset::Beginning);
-        added.map_err(|error| failure(plan, "reading dead letters", &error, &client))?;
+    fn failure(&self, doing: &str, error: &KafkaError) -> KafkaFailure {
+        KafkaFailure::of(doing, error, self.plan.kafka.brokers(), self.client.context().reason().as_deref())
     }
-    let count = list.count();
-    client.assign(&list).map_err(|error| failure(plan, "reading dead letters", &error, &client))?;
-    Ok((client, count))
+
+    fn read(&self, visit: Visit<'_>) -> Result<u64, KafkaFailure> {
+        let (mut left, mut count, mut quiet) = (self.partitions, 0, Instant::now());
+        while left > 0 {
+            match self.client.poll(Duration::from_millis(200)) {
+                Some(Ok(message)) => {
+                    quiet = Instant::now();
+                    let headers = headers(&message);
+                    let record = RawRecord {
+                        offset: message.offset(),
+                        timestamp: message.timestamp().to_millis(),
+                        key: message.key(),
+                        value: message.payload(),
+                        headers: &headers,
+                    };
+                    if let Some(letter) = DeadLetter::from_record(&record) {
+                        count += 1;
+                        let at = format!("{}-{} offset {}", self.topic, message.partition(), message.offset());
+                        visit(Listed { at, letter })?;
+                    }
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => left -= 1,
+                Some(Err(error)) => return Err(self.failure("reading dead letters", &error)),
+                None if quiet.elapsed() > ANSWER => {
+                    let message = format!("topic {} does not answer", self.topic);
+                    return Err(KafkaFailure::new(Kind::Unreachable, message));
+                }
+                None => {}
+            }
+        }
+        Ok(count)
+    }
+
+    /// Remembers how far letters were replayed.
+    fn commit(&self) -> Result<(), KafkaFailure> {
+        let replayed = self.client.position().map_err(|error| self.failure("remembering what was replayed", &error))?;
+        let mut read = TopicPartitionList::new();
+        for element in replayed.elements().iter().filter(|one| matches!(one.offset(), Offset::Offset(_))) {
+            let added = read.add_partition_offset(self.topic, element.partition(), element.offset());
+            added.map_err(|error| self.failure("remembering what was replayed", &error))?;
+        }
+        let committed = if read.count() == 0 { Ok(()) } else { self.client.commit(&read, CommitMode::Sync) };
+        committed.map_err(|error| self.failure("remembering what was replayed", &error))
+    }
 }
 
-/// Sends every dead letter back to the input's topic, as it was; returns how many.
+fn headers(message: &BorrowedMessage<'_>) -> Vec<gristmill::rows::Header> {
+    let all = message.headers().into_iter().flat_map(|headers| headers.iter());
+    all.map(|one| (one.key.into(), one.value.map(<[u8]>::to_vec))).collect()
+}
+
+/// Sends every dead letter that was not sent before back to the input's topic, as it was; returns how many.
 pub fn replay(plan: &Plan) -> Result<u64, KafkaFailure> {
-    let InputPlan::Kafka { topic, .. } = &plan.input else {
+    let InputPlan::Kafka { topic: input, .. } = &plan.input else {
         let message = "the input is a file: correct the records there and run again";
         return Err(KafkaFailure::new(Kind::Other, message));
     };
     let producer = kafka::producer(&plan.kafka)?;
-    let count = list(plan, &mut |Listed { letter, .. }| {
+    let mut send = |Listed { letter, .. }: Listed| {
         let mut headers = OwnedHeaders::new_with_capacity(letter.headers.len());
         for (key, value) in &letter.headers {
             headers = headers.insert(Header { key, value: value.as_ref() });
         }
-        let mut record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(topic, 0)
+        let mut record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(input, 0)
             .partition(letter.partition.number)
             .headers(headers);
         record.key = letter.key.as_deref();
@@ -143,11 +177,20 @@ pub fn replay(plan: &Plan) -> Result<u64, KafkaFailure> {
         record.timestamp = letter.timestamp;
         let sent = producer.send(record);
         sent.map_err(|(error, _)| KafkaFailure::of("replaying", &error, plan.kafka.brokers(), None))
-    })?;
+    };
+    let (reader, count) = match &plan.dead_letters {
+        Some(TargetPlan::Kafka { topic, .. }) => {
+            let reader = Reader::open(plan, topic, Begin::AfterReplayed)?;
+            let count = reader.read(&mut send)?;
+            (Some(reader), count)
+        }
+        Some(TargetPlan::File { path }) => (None, from_file(path, &mut send)?),
+        _ => return Err(nowhere()),
+    };
     let flushed = producer.flush(Duration::from_secs(60));
     flushed.map_err(|error| KafkaFailure::of("replaying", &error, plan.kafka.brokers(), None))?;
-    match producer.context().undelivered() {
-        Some(lost) => Err(KafkaFailure::of("replaying", &lost.error, plan.kafka.brokers(), None)),
-        None => Ok(count),
+    if let Some(lost) = producer.context().undelivered() {
+        return Err(KafkaFailure::of("replaying", &lost.error, plan.kafka.brokers(), None));
     }
+    reader.map_or(Ok(count), |reader| reader.commit().map(|()| count))
 }

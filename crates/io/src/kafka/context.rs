@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
 use rdkafka::types::RDKafkaRespErr;
@@ -151,6 +151,7 @@ pub struct MemberContext {
     trouble: Trouble,
     rebalances: Mutex<VecDeque<Rebalance>>,
     closing: AtomicBool,
+    uncommitted: AtomicBool,
 }
 
 impl MemberContext {
@@ -162,6 +163,11 @@ impl MemberContext {
     /// Whether a change waits for its answer.
     pub fn waiting(&self) -> bool {
         !lock(&self.rebalances).is_empty()
+    }
+
+    /// Whether a commit has failed since this was asked last.
+    pub fn take_uncommitted(&self) -> bool {
+        self.uncommitted.swap(false, Ordering::SeqCst)
     }
 
     /// From here on changes are acknowledged at once: nobody will answer them any more.
@@ -191,6 +197,13 @@ impl ClientContext for MemberContext {
 }
 
 impl ConsumerContext for MemberContext {
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        if let Err(error) = result {
+            tracing::debug!("positions were not committed: {error}");
+            self.uncommitted.store(true, Ordering::SeqCst);
+        }
+    }
+
     fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let partitions = list.elements().iter().map(|one| (one.topic().to_string(), one.partition())).collect();
         let assign = code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;

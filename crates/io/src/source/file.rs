@@ -62,15 +62,19 @@ fn size(path: &str) -> Option<u64> {
 impl FileSource {
     /// Opens the plan's file; `read` is told the bytes read. The second value is the file's size, where known.
     pub fn open(plan: &Plan, read: Arc<AtomicU64>) -> Result<(Self, Option<u64>), SourceError> {
-        let InputPlan::File { path, delimiter, .. } = &plan.input else {
+        let InputPlan::File { path, delimiter, header: named, .. } = &plan.input else {
             return Err(SourceError::File { path: String::new(), why: "the input is not a file".into() });
         };
         let reader = open(path, read).map_err(|error| failed(path, &error))?;
         let csv = plan.format == Format::Csv;
         let mut records = Records::new(reader, csv, *delimiter);
         let partition = Partition::new(plan.input_name(), 0);
-        let header = if csv { header(path, &mut records, *delimiter)? } else { None };
-        let empty = csv && header.is_none();
+        let named = csv && *named;
+        let header = if named { header(path, &mut records, *delimiter)? } else { None };
+        let empty = named && header.is_none();
+        if empty {
+            tracing::warn!("{path} is empty: there is nothing to do");
+        }
         let assigned = Event::Assigned(vec![Assignment { partition: partition.clone(), header }]);
         let source = Self {
             path: path.clone(),
@@ -100,6 +104,9 @@ impl FileSource {
                 },
             })?;
             if !more {
+                if self.next == 0 {
+                    tracing::warn!("{} is empty: there is nothing to do", self.path);
+                }
                 self.ended = true;
                 break;
             }

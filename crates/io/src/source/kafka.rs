@@ -1,6 +1,6 @@
 //! Records from Kafka, as a member of a consumer group.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ const BATCH: usize = 2_000;
 const BATCH_BYTES: usize = 4 << 20;
 /// For questions to the group's coordinator.
 const ANSWER: Duration = Duration::from_secs(10);
+/// How long a commit that must not be lost is tried again while the group changes.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A group member's input. Dropping it leaves the group.
 pub struct KafkaSource {
@@ -30,6 +32,9 @@ pub struct KafkaSource {
     /// Whether the protocol may still turn out to be unknown to the broker.
     may_fall_back: bool,
     last_warning: Option<Instant>,
+    /// The newest position of each partition that was asked to be committed: a commit during a rebalance fails,
+    /// and is made up for later.
+    wanted: BTreeMap<Partition, i64>,
 }
 
 impl Drop for KafkaSource {
@@ -48,7 +53,16 @@ impl KafkaSource {
         let topic: Arc<str> = topic.as_str().into();
         let consumer = subscribed(&plan, member, next_generation, &topic)?;
         let may_fall_back = plan.kafka.next_generation.is_none();
-        Ok(Self { plan, member, consumer, events: VecDeque::new(), topic, may_fall_back, last_warning: None })
+        Ok(Self {
+            plan,
+            member,
+            consumer,
+            events: VecDeque::new(),
+            topic,
+            may_fall_back,
+            last_warning: None,
+            wanted: BTreeMap::new(),
+        })
     }
 
     fn failure(&self, doing: &str, error: &KafkaError) -> KafkaFailure {
@@ -241,6 +255,7 @@ impl Source for KafkaSource {
         } else {
             self.consumer.unassign()
         };
+        self.wanted.retain(|partition, _| !partitions.contains(partition));
         // Records that were already queued belong to somebody else now.
         self.events.retain(|event| match event {
             Event::Rows(rows) => !partitions.contains(&rows.partition),
@@ -256,23 +271,40 @@ impl Source for KafkaSource {
     }
 
     fn commit(&mut self, positions: &[(Partition, i64)], wait: bool) -> Result<(), SourceError> {
-        if positions.is_empty() {
+        let missed = self.consumer.context().take_uncommitted();
+        self.wanted.extend(positions.iter().cloned());
+        if positions.is_empty() && !missed && !wait || self.wanted.is_empty() {
             return Ok(());
         }
-        let mut list = TopicPartitionList::with_capacity(positions.len());
-        for (partition, position) in positions {
+        let mut list = TopicPartitionList::with_capacity(self.wanted.len());
+        for (partition, position) in &self.wanted {
             let added = list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(*position));
             added.map_err(|error| self.failure("committing", &error))?;
         }
-        let mode = if wait { CommitMode::Sync } else { CommitMode::Async };
-        match self.consumer.commit(&list, mode) {
-            Ok(()) => Ok(()),
-            Err(error) if is_rebalance(&error) => {
-                // The records will be read again by whoever owns them now: at least once is kept.
-                tracing::warn!("positions were not committed, the group is rebalancing: {error}");
-                Ok(())
+        if !wait {
+            let sent = self.consumer.commit(&list, CommitMode::Async);
+            return sent.map_err(|error| self.failure("committing positions", &error).into());
+        }
+        self.commit_now(&list)
+    }
+}
+
+impl KafkaSource {
+    fn commit_now(&self, list: &TopicPartitionList) -> Result<(), SourceError> {
+        let began = Instant::now();
+        loop {
+            match self.consumer.commit(list, CommitMode::Sync) {
+                Ok(()) => return Ok(()),
+                Err(error) if is_passing(&error) && began.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                Err(error) if is_rebalance(&error) => {
+                    // The records will be read again by whoever owns them now: at least once is kept.
+                    tracing::warn!("positions were not committed, the group is rebalancing: {error}");
+                    return Ok(());
+                }
+                Err(error) => return Err(self.failure("committing positions", &error).into()),
             }
-            Err(error) => Err(self.failure("committing positions", &error).into()),
         }
     }
 }
@@ -284,6 +316,7 @@ fn is_passing(error: &KafkaError) -> bool {
             RDKafkaErrorCode::NotCoordinator
                 | RDKafkaErrorCode::CoordinatorNotAvailable
                 | RDKafkaErrorCode::CoordinatorLoadInProgress
+                | RDKafkaErrorCode::RebalanceInProgress
         )
     )
 }

@@ -1,0 +1,152 @@
+//! Every document under `examples/` is run, and says what it said when it was written.
+//!
+//! `UPDATE_EXPECTED=1` writes the expected results anew; look at the difference before you commit it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+#[path = "../../../tests/data.rs"]
+mod data;
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use support::*;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// What a report says apart from times and memory, numbers to 9 digits.
+fn lasting(report: &Value) -> Value {
+    match report {
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(key, _)| !["seconds", "cpu_seconds", "peak_memory_mb"].contains(&key.as_str()))
+            .map(|(key, value)| (key.clone(), lasting(value)))
+            .collect(),
+        Value::Number(number) if number.is_f64() => json!((number.as_f64().unwrap() * 1e9).round() / 1e9),
+        other => other.clone(),
+    }
+}
+
+fn compare(name: &str, found: &str) {
+    let path = root().join("examples/expected").join(name);
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, found).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == expected, "{name} differs from what is expected:\n{found}\nexpected:\n{expected}");
+}
+
+fn run_example(name: &str, needs: Option<&str>) {
+    let out = folder(name);
+    let mut command = gristmill(&root(), &["run", &format!("examples/{name}.yaml"), "--json", "--quiet"]);
+    if let Some(file) = needs {
+        let Some(folder) = data::find(file) else { return };
+        command.env("GRISTMILL_DATA", folder);
+    }
+    let said = Said::from(&command.env("OUT", &out).output().unwrap());
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
+    let mut decisions: Vec<&str> = said.out.lines().collect();
+    decisions.pop();
+    let shown = json!({
+        "report": lasting(&said.report()),
+        "printed": decisions.len(),
+        "first": decisions.first(),
+        "last": decisions.last(),
+    });
+    compare(&format!("{name}.json"), &format!("{shown:#}\n"));
+    for file in ["decisions", "dead"] {
+        if let Ok(text) = std::fs::read_to_string(out.join(format!("{name}-{file}.ndjson"))) {
+            compare(&format!("{name}-{file}.ndjson"), &text);
+        }
+    }
+}
+
+macro_rules! examples {
+    ($($test:ident: $name:literal $(needs $data:literal)?;)*) => {
+        $(#[test] fn $test() { run_example($name, None$(.or(Some($data)))?); })*
+
+        #[test]
+        fn every_document_has_its_test() {
+            let tested = [$($name,)* "card-payments"];
+            for entry in std::fs::read_dir(root().join("examples")).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.file_stem().unwrap().to_str().unwrap();
+                if path.extension().is_some_and(|ending| ending == "yaml") {
+                    assert!(tested.contains(&name), "examples/{name}.yaml has no test");
+                }
+            }
+        }
+    };
+}
+
+examples! {
+    sensors: "sensors";
+    elec2: "elec2" needs "elec2/electricity.csv.zst";
+    phishing: "phishing" needs "phishing/phishing.csv.zst";
+    trump_approval: "trump-approval" needs "trump_approval/trump_approval.csv.zst";
+    bike_demand: "bike-demand" needs "uci_bike_sharing/hour.csv.zst";
+    machine_failures: "machine-failures" needs "ai4i2020/ai4i2020.csv.zst";
+    credit_cards: "credit-cards" needs "creditcard/creditcard_sample_1722.csv.zst";
+    fraud_handbook: "fraud-handbook" needs "fraud_handbook/transformed_2018-07-25_2018-08-14.csv.zst";
+    wine_quality: "wine-quality" needs "wine_quality/winequality-white.csv.zst";
+}
+
+/// The published figures, as the issue of accuracy asks for them: four decimals.
+#[test]
+fn published_results() {
+    let run = |name: &str, file: &str, variable: (&str, &str), metric: &str| -> Option<f64> {
+        let folder = data::find(file)?;
+        let document = format!("examples/{name}.yaml");
+        let mut command = gristmill(&root(), &["run", &document, "--json", "--quiet"]);
+        let said = Said::from(&command.env("GRISTMILL_DATA", folder).env(variable.0, variable.1).output().unwrap());
+        Some((said.report()["metrics"][metric].as_f64().unwrap() * 1e4).round() / 1e4)
+    };
+    let elec2 = "elec2/electricity.csv.zst";
+    let trump = "trump_approval/trump_approval.csv.zst";
+    for (name, file, variable, metric, expected) in [
+        ("elec2", elec2, ("LR", "0.01"), "accuracy", 0.8373),
+        ("elec2", elec2, ("LR", "0.005"), "accuracy", 0.8221),
+        ("elec2", elec2, ("LR", "0.01"), "roc_auc", 0.9107),
+        ("trump-approval", trump, ("INTERCEPT_LR", "0.01"), "mae", 1.3145),
+        ("trump-approval", trump, ("INTERCEPT_LR", "0.1"), "mae", 0.5587),
+        ("phishing", "phishing/phishing.csv.zst", ("X", ""), "accuracy", 0.8928),
+    ] {
+        let Some(found) = run(name, file, variable, metric) else { return };
+        assert_eq!(found, expected, "{name} with {variable:?}");
+    }
+}
+
+/// The main job, as its document says: on the broker, the topics but the first one created by the run itself.
+#[test]
+fn card_payments() {
+    let topic = unique("payments");
+    create(&topic, 4, &[]);
+    let records: Vec<Record> = (0..400_usize)
+        .map(|number| {
+            let fraud = number % 9 == 0;
+            let amount = if fraud { 300 + number } else { 20 + number % 50 };
+            let (distance, online) = (if fraud { 90 } else { 5 }, number % 3 == 0);
+            let label = if number % 10 == 1 { String::new() } else { format!(",\"fraud\":{fraud}") };
+            let value = format!(
+                r#"{{"id":"p{number}","ts":{},"customer":"c{}","amount":{amount},"distance_km":{distance},"online":{online}{label}}}"#,
+                1_700_000_000_000_u64 + number as u64,
+                number % 7,
+            );
+            Record { partition: (number % 4) as i32, key: Some(format!("c{}", number % 7).into()), value: Some(value.into()), ..Record::default() }
+        })
+        .collect();
+    produce(&topic, &records);
+    let mut command = gristmill(
+        &root(),
+        &["run", "examples/card-payments.yaml", "--members", "4", "--until-end", "--json", "--quiet"],
+    );
+    command.env("BOOTSTRAP", broker()).env("TOPIC", &topic).env("GROUP", &topic);
+    let said = Said::from(&command.output().unwrap());
+    assert_eq!(said.code, 0, "{said:?}");
+    compare("card-payments.json", &format!("{:#}\n", lasting(&said.report())).replace(&topic, "payments"));
+    assert_eq!(consume(&format!("{topic}.decisions")).len(), 400);
+    assert_eq!(count(&format!("{topic}.dead"), 4), 0);
+}
