@@ -1,7 +1,81 @@
-//! Benchmarks.
+//! The benchmarks, side by side with peers in one run; the raw result is kept.
 
-use crate::Done;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
-pub(crate) fn run(_: &[&str]) -> Done {
+use crate::{Done, broker, root};
+
+/// The benchmarks by name: package and target, and whether a broker is needed.
+const BENCHES: [(&str, &str, bool); 2] = [("path", "gristmill-io", false), ("member", "gristmill-cli", true)];
+
+pub(crate) fn run(rest: &[&str]) -> Done {
+    let chosen = BENCHES.iter().filter(|(name, ..)| rest.is_empty() || rest.contains(name));
+    for (name, package, needs_broker) in chosen {
+        let mut cargo = Command::new("cargo");
+        cargo.args(["bench", "--quiet", "--package", package, "--bench", name]).current_dir(root());
+        // A broker of its own: figures of a broker that tests have filled say little.
+        let dir = root().join("target").join("bench-broker");
+        if *needs_broker {
+            broker::start(&dir)?;
+            let address = fs::read_to_string(dir.join("address")).map_err(|error| error.to_string())?;
+            cargo.env("GRISTMILL_BROKER", address.lines().next().unwrap_or_default());
+            if let Some(peer) = raw_rust()? {
+                cargo.env("GRISTMILL_RAW_RUST", peer);
+            }
+        }
+        let output = cargo.stderr(Stdio::inherit()).output();
+        if *needs_broker {
+            broker::stop(&dir)?;
+        }
+        let output = output.map_err(|error| format!("cargo cannot be started: {error}"))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        print!("{text}");
+        if !output.status.success() {
+            return Err(format!("the benchmark {name} failed: {}", output.status));
+        }
+        keep(name, &text)?;
+    }
     Ok(())
+}
+
+/// Builds the peer from the folder that `GRISTMILL_PEERS` names (default: `../shared/peers` beside the checkout).
+fn raw_rust() -> Result<Option<PathBuf>, String> {
+    let default = || root().join("../shared/peers");
+    let source = std::env::var_os("GRISTMILL_PEERS").map_or_else(default, PathBuf::from).join("kafka/raw_rust");
+    if !source.exists() {
+        println!("bench: no peer at {}, measuring ours alone", source.display());
+        return Ok(None);
+    }
+    let target = root().join("target").join("peers");
+    let copy = target.join("raw_rust-source");
+    // Nothing is written beside the peer's source.
+    let mut commands = [Command::new("mkdir"), Command::new("cp"), Command::new("cargo")];
+    let [mkdir, cp, cargo] = &mut commands;
+    mkdir.arg("-p").arg(&copy);
+    cp.arg("-r").arg(source.join("src")).arg(source.join("Cargo.toml")).arg(&copy);
+    cargo.args(["build", "--quiet", "--release"]).current_dir(&copy).env("CARGO_TARGET_DIR", &target);
+    for command in &mut commands {
+        crate::succeed(command)?;
+    }
+    Ok(Some(target.join("release").join("raw_rust")))
+}
+
+fn keep(name: &str, text: &str) -> Done {
+    let output = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).current_dir(root()).output();
+        output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string()).unwrap_or_default()
+    };
+    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':')).map_or("", |(_, m)| m);
+    let cores = cpus.lines().filter(|line| line.starts_with("processor")).count();
+    let header = format!(
+        "{}, commit {}, {cores} cores,{model}, {}\n",
+        output("date", &["-u", "+%Y-%m-%dT%H:%MZ"]),
+        output("git", &["rev-parse", "--short", "HEAD"]),
+        output("rustc", &["--version"]),
+    );
+    let path = root().join("benches/runs").join(format!("{name}.txt"));
+    let before = fs::read_to_string(&path).unwrap_or_default();
+    fs::write(&path, format!("{header}{text}\n{before}")).map_err(|error| error.to_string())
 }

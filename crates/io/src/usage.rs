@@ -13,7 +13,11 @@ pub fn cpu_seconds() -> f64 {
 
 /// The most memory the process has held, in MB.
 pub fn peak_memory_mb() -> u64 {
-    // Linux counts kilobytes, macOS bytes.
-    let unit = if cfg!(target_os = "macos") { 1 << 20 } else { 1 << 10 };
-    getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss().unsigned_abs() / unit)
+    // On Linux the system's own count includes what the parent held when it started us.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    if let Some(kilobytes) = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()) {
+        return kilobytes >> 10;
+    }
+    getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss().unsigned_abs() >> 20)
 }

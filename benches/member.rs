@@ -1,0 +1,111 @@
+//! A member on a real broker, in turns with bare librdkafka doing the same parsing, record and flushes.
+//!
+//! `cargo xtask bench` starts a broker and runs this. The peer is the program `raw_rust` whose path
+//! `GRISTMILL_RAW_RUST` names (`raw_rust alo record=full`: parse, a fixed score, the same decision and headers, flush
+//! and commit each 5,000 records or 100 ms). Without it only our own rate is printed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod payments;
+#[path = "../crates/cli/tests/support/mod.rs"]
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+
+use support::*;
+
+const ROUNDS: usize = 5;
+
+struct Run {
+    seconds: f64,
+    cpu: f64,
+    memory: Option<u64>,
+}
+
+fn ours(folder: &Path, topic: &str, records: usize) -> Run {
+    let name = unique("ours");
+    let outputs = format!(
+        "outputs: {{decisions: {{kafka: {{topic: {topic}-out}}}}}}
+dead_letters: {{kafka: {{topic: {topic}-dead}}}}
+kafka: {{bootstrap.servers: \"{}\"}}
+commit: {{every: 100 ms, rows: 5000}}",
+        broker()
+    );
+    let document = payments::document(&format!("kafka: {{topics: [{topic}]}}"), "json", &outputs);
+    write(folder, "bench.yaml", document.replace("name: bench", &format!("name: {name}")));
+    let said = run(folder, &["run", "bench.yaml", "--until-end", "--json", "--quiet"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let report = said.report();
+    assert_eq!(report["rows"], records);
+    Run {
+        seconds: report["seconds"].as_f64().unwrap(),
+        cpu: report["cpu_seconds"].as_f64().unwrap(),
+        memory: report["peak_memory_mb"].as_u64(),
+    }
+}
+
+fn theirs(program: &str, topic: &str, records: usize) -> Run {
+    let output = Command::new(program)
+        .args(["alo", "record=full", "tx_records=5000", "tx_ms=100"])
+        .arg(format!("bootstrap={}", broker()))
+        .arg(format!("group={}", unique("theirs")))
+        .arg(format!("in={topic}"))
+        .arg(format!("out={topic}-out"))
+        .arg(format!("count={records}"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = text.lines().find_map(|line| line.strip_prefix("RESULT ")).unwrap_or_else(|| panic!("{output:?}"));
+    let result: serde_json::Value = serde_json::from_str(line).unwrap();
+    let number = |key: &str| result[key].as_f64().unwrap();
+    Run { seconds: number("seconds"), cpu: number("cpu_seconds"), memory: None }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn main() {
+    let records: usize = std::env::var("RECORDS").map_or(1_000_000, |count| count.parse().unwrap());
+    let folder = folder("bench");
+    let topic = unique("transactions");
+    for (name, partitions) in [(topic.clone(), 4), (format!("{topic}-out"), 4), (format!("{topic}-dead"), 1)] {
+        create(&name, partitions, &[]);
+    }
+    let load: Vec<Record> = payments::payments(records)
+        .map(|payment| Record {
+            partition: (payment.customer % 4) as i32,
+            key: Some(payment.customer.to_string().into()),
+            value: Some(payment.json.into()),
+            ..Record::default()
+        })
+        .collect();
+    produce(&topic, &load);
+    drop(load);
+    let peer = std::env::var("GRISTMILL_RAW_RUST").ok();
+    println!("round\twho\trecords\tseconds\trecords_per_second\tcpu_us_per_record\tpeak_mb");
+    let print = |round: usize, who: &str, run: &Run| {
+        println!(
+            "{round}\t{who}\t{records}\t{:.3}\t{:.0}\t{:.2}\t{}",
+            run.seconds,
+            records as f64 / run.seconds,
+            run.cpu * 1e6 / records as f64,
+            run.memory.map_or("-".into(), |mb| mb.to_string())
+        );
+    };
+    let (mut rates, mut costs) = (Vec::new(), Vec::new());
+    for round in 1..=ROUNDS {
+        let theirs = peer.as_ref().map(|program| theirs(program, &topic, records));
+        let ours = ours(&folder, &topic, records);
+        print(round, "gristmill", &ours);
+        if let Some(theirs) = theirs {
+            print(round, "raw_rust", &theirs);
+            rates.push(theirs.seconds / ours.seconds);
+            costs.push(ours.cpu / theirs.cpu);
+        }
+    }
+    if peer.is_some() {
+        println!("median ratio: {:.2} of raw_rust's rate, {:.2} of its CPU", median(rates), median(costs));
+    }
+}
