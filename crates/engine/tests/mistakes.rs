@@ -145,7 +145,7 @@ fn all_mistakes_at_once() {
         .replace("rows: 1000", "row: 1000");
     let problems = read(&text).unwrap_err();
     let lines: Vec<usize> = problems.list().iter().map(|p| problems.line_and_column(p.place.start).0).collect();
-    assert_eq!(lines, [1, 14, 21], "{problems}");
+    assert_eq!(lines, [1, 10, 14, 21], "{problems}");
     let text = text.replace("nme:", "name:");
     let problems = read(&text).unwrap_err();
     let lines: Vec<usize> = problems.list().iter().map(|p| problems.line_and_column(p.place.start).0).collect();

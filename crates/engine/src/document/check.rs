@@ -136,10 +136,13 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn word(&mut self, node: &Node, words: &[&str]) -> bool {
-        match node.text() {
-            Some(text) if words.contains(&text) => true,
-            Some(text) => self.unknown(node.place, "value", text, words),
+    fn word(&mut self, node: &mut Node, words: &[&str]) -> bool {
+        match node.text().map(str::to_string) {
+            Some(text) if words.contains(&text.as_str()) => true,
+            Some(text) => {
+                self.unknown(node.place, "value", &text, words);
+                take_as(node, nearest(&text, words.iter().copied()))
+            }
             None => self.wrong(node.place, format!("expected {}, found {}", words.join(" or "), node.describe()), None),
         }
     }
@@ -168,7 +171,8 @@ impl<'a> Checker<'a> {
             }
             NodeKind::Scalar { text, .. } => {
                 let text = text.clone();
-                return self.unknown(place, "name", &text, &names);
+                self.unknown(place, "name", &text, &names);
+                return take_as(node, nearest(&text, bare.iter().copied()));
             }
             NodeKind::Mapping(entries) => match entries.as_mut_slice() {
                 [entry] => entry,
@@ -222,9 +226,8 @@ impl<'a> Checker<'a> {
         let known = properties(schema);
         let rest = schema.get("additionalProperties");
         let names: Vec<&str> = known.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-        let mut present: Vec<String> = Vec::new();
+        let mut present: Vec<String> = entries.iter().map(|entry| entry.key.clone()).collect();
         entries.retain_mut(|entry| {
-            present.push(entry.key.clone());
             let fits = self.entry(entry, known, rest, &names, &mut present);
             if !fits {
                 self.taken_out.push(entry.key.clone());
@@ -238,6 +241,9 @@ impl<'a> Checker<'a> {
                 let help = description.and_then(|known| known.get("description")?.as_str()).map(first_sentence);
                 let line = Place { start: place.start, end: place.start + 1 };
                 self.wrong(line, format!("`{name}` is missing"), help.map(|help| format!("{name}: {help}")));
+                // Something in its place lets the rest be checked for sense.
+                entries.extend(description.and_then(|known| stand_in(known, name, line)));
+                self.taken_out.push(name.to_string());
             }
         }
         true
@@ -254,14 +260,41 @@ impl<'a> Checker<'a> {
         match (known.and_then(|known| known.get(&entry.key)), rest) {
             (Some(schema), _) => self.node(&mut entry.value, schema),
             (None, Some(Value::Bool(false))) => {
-                // A slip stands for the key it was meant to be, which is then not missing as well.
-                present.extend(nearest(&entry.key, names.iter().copied()).map(str::to_string));
-                self.unknown(entry.key_place, "key", &entry.key, names)
+                self.unknown(entry.key_place, "key", &entry.key, names);
+                // A slip stands for the key it was meant to be, so that what is under it is checked as well.
+                let meant = nearest(&entry.key, names.iter().copied());
+                match meant.filter(|meant| !present.iter().any(|key| key == meant)) {
+                    Some(meant) => {
+                        present.push(meant.to_string());
+                        entry.key = meant.to_string();
+                        let schema = known.and_then(|known| known.get(meant));
+                        schema.is_none_or(|schema| self.node(&mut entry.value, schema))
+                    }
+                    None => false,
+                }
             }
             (None, Some(schema)) => self.node(&mut entry.value, schema),
             (None, None) => true,
         }
     }
+}
+
+/// Goes on with the name that was probably meant; false where none is near.
+fn take_as(node: &mut Node, meant: Option<&str>) -> bool {
+    if let (Some(meant), NodeKind::Scalar { text, .. }) = (meant, &mut node.kind) {
+        *text = meant.to_string();
+    }
+    meant.is_some()
+}
+
+/// What stands for a required text or list that is missing.
+fn stand_in(schema: &Value, name: &str, place: Place) -> Option<Entry> {
+    let kind = match schema.get("type").and_then(Value::as_str) {
+        Some("string") => NodeKind::Scalar { text: name.to_string(), plain: false },
+        Some("array") => NodeKind::Sequence(Vec::new()),
+        _ => return None,
+    };
+    Some(Entry { key: name.to_string(), key_place: place, value: Node { place, kind } })
 }
 
 fn pair<'a>((name, schema): (&'a String, &'a Value)) -> (&'a str, &'a Value) {

@@ -4,9 +4,10 @@ use crate::{StateError, StateReader, StateWriter, Stateful, Transformer};
 
 /// Scales each column to mean 0 and variance 1 with the running mean and the running population variance.
 ///
-/// A column that has not varied yet becomes 0; a missing value is not learned from and stays missing; one
-/// so large that its square overflows is not learned from. Memory: 24 bytes a column. Source: `preprocessing.StandardScaler` of River; B. P. Welford, "Note on a Method for
-/// Calculating Corrected Sums of Squares and Products", Technometrics 4 (1962).
+/// A column that has not varied yet becomes 0; a missing value is not learned from and stays missing; one so large
+/// that its square overflows is not learned from. Memory: 24 bytes a column. Source: `preprocessing.StandardScaler`
+/// of River; B. P. Welford, "Note on a Method for Calculating Corrected Sums of Squares and Products", Technometrics
+/// 4 (1962).
 ///
 /// ```
 /// use gristmill_learn::{Transformer, transform::StandardScalerSettings};

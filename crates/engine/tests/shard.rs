@@ -1,0 +1,131 @@
+//! L3 and L4 for whole shards: any cut into batches, a snapshot at any cut, the same bytes in answers and state.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+use std::sync::Arc;
+
+use arrow_array::{Float64Array, StringArray};
+use gristmill::plan::Plan;
+use gristmill::rows::{Column, Partition, RawRecord, RawRows, Refusal, Rows};
+use gristmill::shard::{Outbox, Shard};
+use proptest::prelude::*;
+
+const DOCUMENT: &str = "
+name: t
+input:
+  file: {path: '-'}
+  format: json
+  columns: {x: float64, y: float64, class: string}
+features: [x, y]
+label: {column: class, positive: a, negative: b}
+model: [standard_scaler, logistic_regression]
+evaluate: [accuracy, roc_auc, log_loss, {f1: {window: 5}}]
+outputs:
+  all: {stdout: {}}
+  some: {stdout: {}, when: score > 0.5 OR x IS NULL}
+";
+
+/// A row: two numbers, which may be missing, and a label, which may be missing or neither class.
+type Row = (Option<f64>, Option<f64>, Option<&'static str>);
+
+fn row() -> impl Strategy<Value = Row> {
+    let number = prop_oneof![6 => (-5.0..5.0).prop_map(Some), 1 => Just(None), 1 => Just(Some(f64::INFINITY))];
+    let class = prop_oneof![
+        4 => Just(Some("a")), 4 => Just(Some("b")), 1 => Just(None), 1 => Just(Some("neither"))
+    ];
+    (number.clone(), number, class)
+}
+
+fn blocks(rows: &[Row], first: usize) -> (RawRows, Rows) {
+    let mut raw = RawRows::new(Partition::new("t", 3));
+    for (index, _) in rows.iter().enumerate() {
+        let key = format!("k{index}");
+        raw.push(RawRecord {
+            offset: (first + index) as i64,
+            timestamp: Some(7),
+            key: Some(key.as_bytes()),
+            value: Some(b"{}"),
+            headers: &[],
+        });
+    }
+    let columns = vec![
+        Column::Float64(rows.iter().map(|row| row.0).collect::<Float64Array>()),
+        Column::Float64(rows.iter().map(|row| row.1).collect::<Float64Array>()),
+        Column::String(rows.iter().map(|row| row.2).collect::<StringArray>()),
+    ];
+    (raw, Rows { columns, records: (0..rows.len()).collect() })
+}
+
+fn plan() -> Arc<Plan> {
+    Arc::new(Plan::read("t.yaml", DOCUMENT, &|_| None).unwrap_or_else(|problems| panic!("{problems}")))
+}
+
+fn open(snapshot: Option<&[u8]>) -> Shard {
+    Shard::open(plan(), Partition::new("t", 3), snapshot).unwrap()
+}
+
+/// Answers, refusals and the state after the rows, cut and snapshotted where told.
+fn fold(rows: &[Row], cuts: &[usize], snapshot: bool) -> (Vec<(usize, i64, Vec<u8>)>, usize, Vec<u8>) {
+    let mut shard = open(None);
+    let (mut answers, mut refused) = (Vec::new(), 0);
+    let mut bounds: Vec<usize> = cuts.iter().map(|cut| cut % (rows.len() + 1)).chain([0, rows.len()]).collect();
+    bounds.sort_unstable();
+    for pair in bounds.windows(2) {
+        let (raw, decoded) = blocks(&rows[pair[0]..pair[1]], pair[0]);
+        let (mut refusals, mut outbox): (Vec<Refusal>, Outbox) = Default::default();
+        shard.step(&raw, &decoded, &mut refusals, &mut outbox).unwrap();
+        answers.extend(outbox.decisions().map(|one| (one.output, one.offset, one.value.to_vec())));
+        refused += refusals.len();
+        if snapshot {
+            let saved = shard.snapshot();
+            shard = open(Some(&saved));
+            assert_eq!(shard.snapshot(), saved, "saved state is canonical");
+        }
+    }
+    (answers, refused, shard.snapshot())
+}
+
+proptest! {
+    #[test]
+    fn cuts_and_snapshots_change_nothing(
+        rows in proptest::collection::vec(row(), 0..60),
+        cuts in proptest::collection::vec(0_usize..100, 0..6),
+    ) {
+        let whole = fold(&rows, &[], false);
+        prop_assert_eq!(&fold(&rows, &cuts, false), &whole);
+        prop_assert_eq!(&fold(&rows, &cuts, true), &whole);
+        let refused = rows.iter().filter(|row| row.2 == Some("neither")).count();
+        prop_assert_eq!(whole.1, refused);
+        prop_assert_eq!(whole.0.iter().filter(|answer| answer.0 == 0).count(), rows.len() - refused);
+    }
+}
+
+#[test]
+fn state_of_another_pipeline_or_cut_is_refused() {
+    let (raw, rows) = blocks(&[(Some(1.0), None, Some("a"))], 0);
+    let mut shard = open(None);
+    shard.step(&raw, &rows, &mut Vec::new(), &mut Outbox::default()).unwrap();
+    let saved = shard.snapshot();
+    assert_eq!(open(Some(&saved)).position(), Some(1));
+    for cut in 0..saved.len() {
+        assert!(Shard::open(plan(), Partition::new("t", 3), Some(&saved[..cut])).is_err(), "cut at {cut}");
+    }
+    let wider = DOCUMENT.replace("features: [x, y]", "features: [x]");
+    let wider = Arc::new(Plan::read("t.yaml", &wider, &|_| None).unwrap());
+    let error = Shard::open(wider, Partition::new("t", 3), Some(&saved)).err().unwrap().to_string();
+    assert!(error.contains("t-3: saved state cannot be used"), "{error}");
+}
+
+#[test]
+fn a_decision_says_what_was_decided_and_by_which_model() {
+    let (raw, rows) = blocks(&[(Some(1.0), Some(2.0), Some("b")), (Some(1.0), Some(2.0), None)], 5);
+    let (mut shard, mut outbox) = (open(None), Outbox::default());
+    shard.step(&raw, &rows, &mut Vec::new(), &mut outbox).unwrap();
+    let answers: Vec<String> = outbox.decisions().map(|one| String::from_utf8(one.value.to_vec()).unwrap()).collect();
+    assert_eq!(
+        answers[0],
+        r#"{"id":"t-3-5","prediction":"b","score":0.5,"probability":{"a":0.5,"b":0.5},"model":"t@0"}"#
+    );
+    assert!(answers[1].ends_with(r#""model":"t@1"}"#), "{}", answers[1]);
+    let decision = outbox.decisions().next().unwrap();
+    assert_eq!((decision.key, decision.timestamp, decision.version), (Some(&b"k0"[..]), Some(7), 0));
+}
