@@ -17,7 +17,7 @@ pub(crate) fn run(rest: &[&str]) -> Done {
         // A broker of its own: figures of a broker that tests have filled say little.
         let dir = root().join("target").join("bench-broker");
         if *needs_broker {
-            broker::start(&dir)?;
+            broker::start(&dir, &[])?;
             let address = fs::read_to_string(dir.join("address")).map_err(|error| error.to_string())?;
             cargo.env("GRISTMILL_BROKER", address.lines().next().unwrap_or_default());
             if let Some(peer) = raw_rust()? {

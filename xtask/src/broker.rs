@@ -20,21 +20,22 @@ pub(crate) fn default_directory() -> PathBuf {
     root().join("target").join("broker")
 }
 
-/// Starts a broker, or finds the one that runs there; returns whether it was started.
-pub(crate) fn start(dir: &Path) -> Result<bool, String> {
+/// Starts a broker, or finds the one that runs there; returns whether it was started. `settings` are added to its
+/// properties.
+pub(crate) fn start(dir: &Path, settings: &[&str]) -> Result<bool, String> {
     if alive(dir) {
         println!("broker: already running at {}", read(&dir.join("address"))?.trim());
         return Ok(false);
     }
     fs::create_dir_all(dir).map_err(|error| format!("cannot make {}: {error}", dir.display()))?;
     let dir = &dir.canonicalize().map_err(|error| error.to_string())?;
-    fetch(dir)?;
+    fetch()?;
     let data = dir.join("data");
     if data.exists() {
         fs::remove_dir_all(&data).map_err(|error| format!("cannot clear {}: {error}", data.display()))?;
     }
     let [plain, sasl, controller] = ports()?;
-    write(&dir.join("server.properties"), &properties(dir, plain, sasl, controller))?;
+    write(&dir.join("server.properties"), &(properties(dir, plain, sasl, controller) + &settings.join("\n")))?;
     format_storage(dir)?;
     let log = fs::File::create(dir.join("broker.log")).map_err(|error| error.to_string())?;
     let errors = log.try_clone().map_err(|error| error.to_string())?;
@@ -103,9 +104,15 @@ fn there(program: &str, argument: &str, install: &str) -> Done {
     }
 }
 
-fn fetch(dir: &Path) -> Done {
+/// Where the jars lie, for all brokers of this checkout.
+fn jars() -> PathBuf {
+    root().join("target").join("kafka").join(VERSION)
+}
+
+fn fetch() -> Done {
     there("java", "-version", "Debian: apt-get install default-jdk-headless; JDK 17 or newer")?;
-    let marker = dir.join("lib").join(format!("complete-{VERSION}"));
+    let dir = &jars();
+    let marker = dir.join("complete");
     if marker.exists() {
         return Ok(());
     }
@@ -125,6 +132,7 @@ fn fetch(dir: &Path) -> Done {
         // Without a binding the broker logs nothing, not even that it is up.
         dependency("org.slf4j", "slf4j-simple", "1.7.36"),
     );
+    fs::create_dir_all(dir).map_err(|error| format!("cannot make {}: {error}", dir.display()))?;
     write(&dir.join("pom.xml"), &pom)?;
     let mut maven = Command::new("mvn");
     maven.args(["-B", "-q", "-f", "pom.xml", "dependency:copy-dependencies", "-DoutputDirectory=lib"]).current_dir(dir);
@@ -143,7 +151,7 @@ fn ports() -> Result<[u16; 3], String> {
 
 fn java(dir: &Path, class: &str) -> Command {
     let mut java = Command::new("java");
-    java.args(["-Xmx768m", "-Xms256m", "-cp", "lib/*", class]).current_dir(dir);
+    java.args(["-Xmx768m", "-Xms256m", "-cp"]).arg(jars().join("lib").join("*")).arg(class).current_dir(dir);
     java
 }
 

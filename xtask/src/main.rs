@@ -14,7 +14,8 @@ type Done = Result<(), String>;
 
 const USAGE: &str = "\
 cargo xtask test                         every test, the real broker included
-cargo xtask broker start|stop [--dir D]  a real Apache Kafka on a loopback port
+cargo xtask broker start [--dir D [NAME=VALUE ...]]
+cargo xtask broker stop [--dir D]        a real Apache Kafka on a loopback port, with broker properties
 cargo xtask docs                         generate schema and reference pages
 cargo xtask tidy                         check import directions, file sizes, generated documents
 cargo xtask bench [NAME]                 run the benchmarks, side by side with peers; keeps the raw result
@@ -25,8 +26,10 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["test", rest @ ..] => test::run(rest),
-        ["broker", "start", rest @ ..] => directory(rest).and_then(|dir| broker::start(&dir).map(|_| ())),
-        ["broker", "stop", rest @ ..] => directory(rest).and_then(|dir| broker::stop(&dir)),
+        ["broker", "start", rest @ ..] => {
+            directory(rest).and_then(|(dir, settings)| broker::start(&dir, settings).map(|_| ()))
+        }
+        ["broker", "stop", rest @ ..] => directory(rest).and_then(|(dir, _)| broker::stop(&dir)),
         ["docs"] => docs::write(),
         ["tidy"] => tidy::run(),
         ["bench", rest @ ..] => bench::run(rest),
@@ -41,10 +44,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn directory(rest: &[&str]) -> Result<PathBuf, String> {
+/// `--dir D` and what follows it: properties of the broker.
+fn directory<'a>(rest: &'a [&'a str]) -> Result<(PathBuf, &'a [&'a str]), String> {
     match rest {
-        [] => Ok(broker::default_directory()),
-        ["--dir", dir] => Ok(PathBuf::from(dir)),
+        [] => Ok((broker::default_directory(), &[])),
+        ["--dir", dir, settings @ ..] => Ok((PathBuf::from(dir), settings)),
         _ => Err(format!("usage:\n{USAGE}")),
     }
 }

@@ -18,7 +18,7 @@ pub(crate) fn run(rest: &[&str]) -> Done {
     // Each run counts its own.
     let _ = std::fs::remove_file(&not_run);
     let dir = broker::default_directory();
-    let started = broker::start(&dir)?;
+    let started = broker::start(&dir, &[])?;
     let address = std::fs::read_to_string(dir.join("address")).map_err(|error| error.to_string())?;
     let mut addresses = address.lines();
     let mut cargo = Command::new("cargo");

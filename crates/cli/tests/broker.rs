@@ -235,3 +235,39 @@ fn one_killed_one_added_with_kip_848() {
 fn one_killed_one_added_with_the_classic_protocol() {
     one_killed_one_added(PROTOCOLS[1].0, PROTOCOLS[1].1);
 }
+
+/// A broker that offers only the classic protocol: the member falls back to it, and says so.
+#[test]
+fn a_broker_without_kip_848() {
+    let folder = folder("classic-broker");
+    let xtask = |arguments: &[&str]| {
+        let binary = std::path::Path::new(env!("CARGO_BIN_EXE_gristmill")).with_file_name("xtask");
+        let mut command = std::process::Command::new(binary);
+        let output = command.args(["broker"]).args(arguments).output().expect("run `cargo build -p xtask` first");
+        assert!(output.status.success(), "{output:?}");
+    };
+    let dir = folder.join("broker");
+    let dir = dir.to_str().unwrap();
+    xtask(&["start", "--dir", dir, "group.coordinator.rebalance.protocols=classic"]);
+    let address = std::fs::read_to_string(folder.join("broker/address")).unwrap();
+    let document = format!(
+        "name: t
+kafka: {{bootstrap.servers: \"{}\"}}
+input: {{kafka: {{topics: [in], create: {{partitions: 2}}}}, format: csv, columns: {{x: float64, class: string}}}}
+features: [x]
+label: {{column: class, positive: a}}
+model: [logistic_regression]
+",
+        address.lines().next().unwrap()
+    );
+    write(&folder, "t.yaml", document);
+    let mut command = gristmill(&folder, &["run", "t.yaml"]);
+    let log = folder.join("log");
+    let child = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+    let said = || std::fs::read_to_string(&log).unwrap();
+    until("the partitions are assigned", Duration::from_secs(30), || said().contains("in-1 starts"));
+    assert!(said().contains("does not offer the group protocol of KIP-848: using the classic one"), "{}", said());
+    signal(&child, "-TERM");
+    assert_eq!(finish(child, Duration::from_secs(10)).code, 0);
+    xtask(&["stop", "--dir", dir]);
+}

@@ -63,8 +63,11 @@ fn open(snapshot: Option<&[u8]>) -> Shard {
     Shard::open(plan(), Partition::new("t", 3), snapshot).unwrap()
 }
 
-/// Answers, refusals and the state after the rows, cut and snapshotted where told.
-fn fold(rows: &[Row], cuts: &[usize], snapshot: bool) -> (Vec<(usize, i64, Vec<u8>)>, usize, Vec<u8>) {
+/// Answers by output and offset, refusals, and the state at the end.
+type Folded = (Vec<(usize, i64, Vec<u8>)>, usize, Vec<u8>);
+
+/// Folds rows, cut and snapshotted where told.
+fn fold(rows: &[Row], cuts: &[usize], snapshot: bool) -> Folded {
     let mut shard = open(None);
     let (mut answers, mut refused) = (Vec::new(), 0);
     let mut bounds: Vec<usize> = cuts.iter().map(|cut| cut % (rows.len() + 1)).chain([0, rows.len()]).collect();

@@ -19,13 +19,9 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// librdkafka's own log is for those who ask for it: what matters comes as an error as well, and is worded there.
 fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
-    match level {
-        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
-            tracing::error!(target: "librdkafka", "{facility}: {message}");
-        }
-        _ => tracing::debug!(target: "librdkafka", "{facility}: {message}"),
-    }
+    tracing::debug!(target: "librdkafka", "{level:?} {facility}: {message}");
 }
 
 /// The last reason that librdkafka gave for an error, and whether it is one that will not go away.
