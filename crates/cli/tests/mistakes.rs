@@ -258,11 +258,19 @@ fn without_dead_letters_the_run_stops_where_the_record_is() {
         + &format!("dead_letters: {{kafka: {{topic: {topic}-dead, create: {{partitions: 1}}}}}}\n");
     let said = check(&folder, &letters, 0, &[]);
     assert_eq!((&said.report()["rows"], &said.report()["dead_letters"]["total"]), (&2.into(), &1.into()));
+    // Decisions in a file go on where those of the run before ended, as the group does.
+    let filed = letters.clone() + "outputs: {all: {file: {path: all.ndjson}}}\n";
+    let filed = filed.replace("kafka:\n", &format!("kafka:\n  group.id: {topic}-filed\n"));
+    check(&folder, &filed, 0, &[]);
+    produce(&topic, &[value("7,8,a")]);
+    check(&folder, &filed, 0, &[]);
+    assert_eq!(std::fs::read_to_string(folder.join("all.ndjson")).unwrap().lines().count(), 4);
+    write(&folder, "t.yaml", letters);
     let said = run(&folder, &["dead-letters", "list", "t.yaml"]);
     assert!(said.out.contains("invalid_csv: expected 3 fields, found 1  \"3\""), "{said:?}");
     let said = run(&folder, &["dead-letters", "replay", "t.yaml"]);
-    assert_eq!(said.out, "1 dead letters sent back to the input\n", "{said:?}");
-    assert_eq!(count(&topic, 1), 5);
+    assert_eq!(said.out, "2 dead letters sent back to the input\n", "one for each group: {said:?}");
+    assert_eq!(count(&topic, 1), 7);
     let said = run(&folder, &["dead-letters", "replay", "t.yaml"]);
     assert_eq!(said.out, "0 dead letters sent back to the input\n", "sent back once, not twice: {said:?}");
 }

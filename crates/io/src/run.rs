@@ -283,8 +283,10 @@ struct Outputs {
 impl Outputs {
     fn open(plan: &Plan) -> Result<Self, SinkError> {
         let stdout = Lines::stdout();
+        // A file is read from its beginning by every run, so its answers begin anew; a group goes on, and so do its.
+        let append = matches!(plan.input, InputPlan::Kafka { .. });
         let one = |target: &TargetPlan| match target {
-            TargetPlan::File { path } => Lines::create(path).map(Some),
+            TargetPlan::File { path } => Lines::open(path, append).map(Some),
             TargetPlan::Stdout => Ok(Some(stdout.clone())),
             TargetPlan::Kafka { .. } => Ok(None),
         };

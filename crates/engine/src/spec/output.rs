@@ -52,7 +52,7 @@ pub struct Create {
     pub replication: Option<u32>,
 }
 
-/// A file to write to. It is made anew by each run.
+/// A file to write to. Where the input is a file, each run makes it anew; where it is a topic, each run goes on with it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileTarget {

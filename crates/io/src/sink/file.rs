@@ -18,10 +18,12 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Makes the file anew.
-    pub fn create(path: &str) -> Result<Self, SinkError> {
+    /// Opens the file: made anew, or gone on with where the input goes on as well.
+    pub fn open(path: &str, append: bool) -> Result<Self, SinkError> {
         let target = format!("file {path}");
-        let file = File::create(path).map_err(|error| {
+        let mut options = File::options();
+        options.create(true).write(true).append(append).truncate(!append);
+        let file = options.open(path).map_err(|error| {
             let why = match error.kind() {
                 io::ErrorKind::NotFound => "its folder does not exist; create it first".into(),
                 io::ErrorKind::PermissionDenied => "permission denied; may this user write there?".into(),

@@ -195,3 +195,52 @@ fn header(
     let name = |field: &str| field.trim().trim_matches('"').replace("\"\"", "\"");
     Ok(Some(text.split(char::from(delimiter)).map(name).collect()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn check(name: &str, bytes: &[u8]) {
+        let path = std::env::temp_dir().join(format!("gristmill-{}-{name}", std::process::id()));
+        std::fs::write(&path, bytes).unwrap();
+        let document = format!(
+            "name: t\ninput: {{file: {{path: {}}}, columns: {{x: float64}}}}\nfeatures: [x]\nmodel: [linear_regression]",
+            path.display()
+        );
+        let plan = Plan::read("t.yaml", &document, &|_| None).unwrap();
+        let (mut source, size) = FileSource::open(&plan, Arc::default()).unwrap();
+        assert_eq!(size, Some(bytes.len() as u64));
+        let mut values = Vec::new();
+        loop {
+            match source.poll(Duration::ZERO).unwrap() {
+                Some(Event::Assigned(assigned)) => {
+                    assert_eq!(assigned[0].header, Some(vec!["x".to_string()]), "{name}");
+                    source.accept(&[]).unwrap();
+                }
+                Some(Event::Rows(rows)) => {
+                    let text = |record: RawRecord<'_>| String::from_utf8(record.value.unwrap().to_vec()).unwrap();
+                    values.extend(rows.iter().map(text));
+                }
+                _ => break,
+            }
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(values, ["1", "2", "3"], "{name}");
+    }
+
+    #[test]
+    fn plain_and_compressed() {
+        let text = b"\xef\xbb\xbfx\n1\r\n2\n3";
+        check("a.csv", text);
+        let gzip = |part: &[u8]| {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(part).unwrap();
+            encoder.finish().unwrap()
+        };
+        check("b.csv.gz", &gzip(text));
+        check("c.csv.gz", &[gzip(&text[..6]), gzip(&text[6..])].concat());
+        check("d.csv.zst", &zstd::encode_all(&text[..], 1).unwrap());
+    }
+}
