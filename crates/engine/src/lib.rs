@@ -29,6 +29,7 @@ pub mod condition;
 pub mod describe;
 pub mod document;
 pub mod plan;
+pub mod protocol;
 pub mod report;
 pub mod rows;
 pub mod schema;

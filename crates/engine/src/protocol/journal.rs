@@ -1,0 +1,195 @@
+//! The journal: what a shard consumed, in order, one entry for each commit.
+
+use std::sync::Arc;
+
+use gristmill_learn::{StateError, StateReader, StateWriter};
+
+use crate::rows::{Partition, RawRecord, RawRows};
+
+/// Records of one partition that were consumed one after the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// The topic; a journal's partition is its shard's.
+    pub topic: Arc<str>,
+    /// The span of positions and what was in it.
+    pub consumed: Consumed,
+}
+
+/// A span [from, next) of positions, with the number of records in it and their checksum. Gaps are normal: markers of
+/// transactions and aborted records take positions, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Consumed {
+    /// The first position.
+    pub from: i64,
+    /// The position after the last record.
+    pub next: i64,
+    /// The records in between.
+    pub count: u64,
+    /// Of their offsets, keys and values, in order.
+    pub checksum: u64,
+}
+
+impl Consumed {
+    /// Nothing consumed yet, from a position on.
+    pub fn nothing(from: i64) -> Self {
+        Self { from, next: from, count: 0, checksum: 0 }
+    }
+
+    /// Adds a record; records come in order.
+    pub fn add(&mut self, record: &RawRecord<'_>) {
+        self.next = record.offset + 1;
+        self.count += 1;
+        let mut checksum = mix(self.checksum, record.offset as u64);
+        for part in [record.key, record.value] {
+            checksum = mix(checksum, part.map_or(u64::MAX, digest));
+        }
+        self.checksum = checksum;
+    }
+
+    /// Adds a block of records.
+    pub fn add_all(&mut self, rows: &RawRows) {
+        rows.iter().for_each(|record| self.add(&record));
+    }
+}
+
+/// Combines two numbers so that their order matters.
+fn mix(state: u64, value: u64) -> u64 {
+    (state.rotate_left(23) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+fn digest(bytes: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(bytes)
+}
+
+/// One commit of one shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The number of the commit, from 0, without gaps.
+    pub sequence: u64,
+    /// What was consumed since the commit before, in order.
+    pub runs: Vec<Run>,
+}
+
+/// Why records do not match the journal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError {
+    /// The records read again differ from those consumed then.
+    #[error(
+        "{partition}: the records from {from} to {next} are not those that were learned from: {found} of {count} are \
+         there, {}",
+        if *.differ { "and they differ" } else { "the others are gone" }
+    )]
+    Differs {
+        /// The partition.
+        partition: Partition,
+        /// The first position.
+        from: i64,
+        /// The position after the last.
+        next: i64,
+        /// The records consumed then.
+        count: u64,
+        /// The records read now.
+        found: u64,
+        /// Whether what is there is not what was.
+        differ: bool,
+    },
+}
+
+const NAME: &str = "journal";
+
+impl Entry {
+    /// The position after everything consumed; none where nothing was.
+    pub fn next(&self) -> Option<i64> {
+        self.runs.last().map(|run| run.consumed.next)
+    }
+
+    /// The entry's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut to = StateWriter::default();
+        to.begin(NAME, 1);
+        to.u64(self.sequence);
+        to.u64(self.runs.len() as u64);
+        for Run { topic, consumed } in &self.runs {
+            to.text(topic);
+            to.u64(consumed.from as u64);
+            to.u64(consumed.next as u64);
+            to.u64(consumed.count);
+            to.u64(consumed.checksum);
+        }
+        to.into_bytes()
+    }
+
+    /// Back from its bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
+        let mut from = StateReader::new(bytes);
+        from.begin(NAME, 1)?;
+        let sequence = from.u64()?;
+        let mut runs = Vec::new();
+        for _ in 0..from.length(40)? {
+            let topic = from.text()?.into();
+            let (first, next) = (from.u64()? as i64, from.u64()? as i64);
+            let (count, checksum) = (from.u64()?, from.u64()?);
+            runs.push(Run { topic, consumed: Consumed { from: first, next, count, checksum } });
+        }
+        from.end()?;
+        Ok(Self { sequence, runs })
+    }
+}
+
+impl Run {
+    /// Whether records read again are those of the run.
+    pub fn check(&self, partition: &Partition, found: &Consumed) -> Result<(), JournalError> {
+        let Consumed { from, next, count, checksum } = self.consumed;
+        if found.count == count && found.checksum == checksum {
+            return Ok(());
+        }
+        let differ = found.count >= count;
+        Err(JournalError::Differs { partition: partition.clone(), from, next, count, found: found.count, differ })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(offset: i64, value: &[u8]) -> RawRecord<'_> {
+        RawRecord { offset, timestamp: None, key: Some(b"k"), value: Some(value), headers: &[] }
+    }
+
+    fn consumed(records: &[(i64, &[u8])]) -> Consumed {
+        let mut consumed = Consumed::nothing(records[0].0);
+        records.iter().for_each(|(offset, value)| consumed.add(&record(*offset, value)));
+        consumed
+    }
+
+    #[test]
+    fn an_entry_comes_back() {
+        let run = Run { topic: "t".into(), consumed: consumed(&[(3, b"a"), (5, b"b")]) };
+        let entry = Entry { sequence: 9, runs: vec![run] };
+        let bytes = entry.encode();
+        assert_eq!(Entry::decode(&bytes), Ok(entry.clone()));
+        assert_eq!(entry.next(), Some(6));
+        for cut in 0..bytes.len() {
+            assert!(Entry::decode(&bytes[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn other_records_have_another_checksum() {
+        let base = consumed(&[(3, b"a"), (4, b"b")]);
+        for other in [
+            consumed(&[(3, b"b"), (4, b"a")]),
+            consumed(&[(3, b"a"), (5, b"b")]),
+            consumed(&[(3, b"ab"), (4, b"")]),
+            consumed(&[(3, b"a")]),
+        ] {
+            assert_ne!(base.checksum, other.checksum, "{other:?}");
+        }
+        let run = Run { topic: "t".into(), consumed: base };
+        let partition = Partition::new("t", 0);
+        assert_eq!(run.check(&partition, &base), Ok(()));
+        let says = |found: &Consumed| run.check(&partition, found).unwrap_err().to_string();
+        assert!(says(&consumed(&[(3, b"a")])).contains("1 of 2 are there, the others are gone"));
+        assert!(says(&consumed(&[(3, b"a"), (4, b"x")])).contains("2 of 2 are there, and they differ"));
+    }
+}

@@ -1,0 +1,13 @@
+//! Exactly once, as pure decisions: from what was observed to what is to be done. The I/O is at the edge.
+//!
+//! A *commit* makes answers, positions and one [`Entry`] of the journal visible together, or none of them. A
+//! *snapshot* is saved state at a place of the journal. After a crash the state is the snapshot plus the records
+//! that the journal says were consumed since, read again with answers muted.
+
+mod answer;
+mod journal;
+mod opening;
+
+pub use answer::{After, Answer, Landed, after, landed};
+pub use journal::{Consumed, Entry, JournalError, Run};
+pub use opening::{Observed, Opening, Snapshot, Stop, Tail, open};

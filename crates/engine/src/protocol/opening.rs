@@ -1,0 +1,282 @@
+//! What to do when a shard opens, from what was found: the snapshot, the journal's tail, the group's offsets, and
+//! what the log still holds.
+
+use std::fmt;
+
+/// The newest valid snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The commits that are in it: the sequence of the next one.
+    pub sequence: u64,
+    /// The next position to read.
+    pub position: i64,
+    /// Whether this plan and this binary wrote it.
+    pub same_code: bool,
+}
+
+/// The journal's last entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tail {
+    /// Its sequence.
+    pub sequence: u64,
+    /// The next position to read after it.
+    pub position: i64,
+    /// Whether every entry from the snapshot's place up to it is there.
+    pub complete: bool,
+}
+
+/// What was found when a partition was assigned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Observed {
+    /// The newest valid snapshot.
+    pub snapshot: Option<Snapshot>,
+    /// The journal's tail.
+    pub journal: Option<Tail>,
+    /// The group's committed offset, asked by a `read_committed` client.
+    pub offsets: Option<i64>,
+    /// The first position that the log still holds.
+    pub first: i64,
+    /// Whether the journal's stable end has reached the end it had when the partition was assigned: until then a
+    /// transaction may still be pending.
+    pub settled: bool,
+}
+
+/// How to open the shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// Nothing was ever done: start where the document says, and commit that start before the first row.
+    Fresh,
+    /// Load the snapshot and go on.
+    Load,
+    /// Load the snapshot (or start empty), read again up to this position with answers muted, then go on.
+    Replay {
+        /// Where reading again begins.
+        from: i64,
+        /// Where it ends.
+        to: i64,
+    },
+    /// As [`Opening::Load`] or [`Opening::Replay`], but the group has lost its offsets: commit the tail again first.
+    TrustJournal {
+        /// Where reading again begins.
+        from: i64,
+        /// Where it ends; equal to `from` where nothing is to be read again.
+        to: i64,
+    },
+    /// Ask again: a transaction is pending.
+    Wait,
+    /// Stop, and say why.
+    Stop(Stop),
+}
+
+/// Why a shard cannot open. Each says which command repairs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// The group has offsets, but nothing was learned that belongs to them.
+    StateLost {
+        /// The group's offset.
+        offsets: i64,
+    },
+    /// The journal ends before the group's offset, and nothing is pending.
+    JournalBehind {
+        /// The journal's position.
+        journal: i64,
+        /// The group's offset.
+        offsets: i64,
+    },
+    /// Somebody has set the group back.
+    GroupReset {
+        /// The journal's position.
+        journal: i64,
+        /// The group's offset.
+        offsets: i64,
+    },
+    /// Rows that would have to be read again are gone.
+    RowsGone {
+        /// The first position needed.
+        from: i64,
+        /// The first position there is.
+        first: i64,
+    },
+    /// Entries of the journal between snapshot and tail are gone.
+    JournalCut {
+        /// The snapshot's sequence.
+        snapshot: u64,
+        /// The tail's sequence.
+        tail: u64,
+    },
+    /// The snapshot is not at the tail and was written by another plan or binary: reading again under other code
+    /// would give another model.
+    OtherCode {
+        /// The snapshot's position.
+        snapshot: i64,
+        /// The journal's position.
+        journal: i64,
+    },
+}
+
+/// The second table: a shard opens.
+pub fn open(seen: &Observed) -> Opening {
+    let Some(tail) = seen.journal else { return without_journal(seen) };
+    match seen.offsets {
+        Some(offsets) if tail.position < offsets => {
+            if seen.settled {
+                Opening::Stop(Stop::JournalBehind { journal: tail.position, offsets })
+            } else {
+                Opening::Wait
+            }
+        }
+        Some(offsets) if tail.position > offsets => Opening::Stop(Stop::GroupReset { journal: tail.position, offsets }),
+        Some(_) => match replay(seen, tail) {
+            Ok((from, to)) if from == to => Opening::Load,
+            Ok((from, to)) => Opening::Replay { from, to },
+            Err(stop) => Opening::Stop(stop),
+        },
+        None => match replay(seen, tail) {
+            Ok((from, to)) => Opening::TrustJournal { from, to },
+            Err(stop) => Opening::Stop(stop),
+        },
+    }
+}
+
+fn without_journal(seen: &Observed) -> Opening {
+    match (seen.offsets, seen.snapshot) {
+        _ if !seen.settled => Opening::Wait,
+        (None, None) => Opening::Fresh,
+        // A snapshot is valid only with the journal it belongs to, unless the group stands exactly where it does:
+        // then everything the journal said is in it.
+        (Some(offsets), Some(snapshot)) if snapshot.position == offsets => Opening::Load,
+        (Some(offsets), _) => Opening::Stop(Stop::StateLost { offsets }),
+        (None, Some(snapshot)) => Opening::TrustJournal { from: snapshot.position, to: snapshot.position },
+    }
+}
+
+/// What must be read again to get from the snapshot to the tail.
+fn replay(seen: &Observed, tail: Tail) -> Result<(i64, i64), Stop> {
+    let (sequence, from) = seen.snapshot.map_or((0, seen.first), |snapshot| (snapshot.sequence, snapshot.position));
+    if seen.snapshot.is_some_and(|snapshot| snapshot.sequence == tail.sequence + 1) {
+        // At the tail: the input before it is not needed, and other code may go on from here.
+        return Ok((tail.position, tail.position));
+    }
+    if !tail.complete {
+        return Err(Stop::JournalCut { snapshot: sequence, tail: tail.sequence });
+    }
+    if seen.snapshot.is_some_and(|snapshot| !snapshot.same_code) {
+        return Err(Stop::OtherCode { snapshot: from, journal: tail.position });
+    }
+    if from < seen.first {
+        return Err(Stop::RowsGone { from, first: seen.first });
+    }
+    Ok((from, tail.position))
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StateLost { offsets } => write!(
+                f,
+                "the group stands at {offsets}, but there is no state that belongs to it: it was lost, or the group is \
+                 used by something else. `gristmill state adopt` goes on from there untrained, `gristmill state reset` \
+                 starts over"
+            ),
+            Self::JournalBehind { journal, offsets } => write!(
+                f,
+                "the journal ends at {journal}, the group stands at {offsets}: what was learned in between is lost. \
+                 `gristmill state adopt` goes on from there, `gristmill state reset` starts over"
+            ),
+            Self::GroupReset { journal, offsets } => write!(
+                f,
+                "the group was set back to {offsets} although {journal} was learned already: reading on would learn \
+                 twice. `gristmill state reset --to {offsets}` takes the model back as well"
+            ),
+            Self::RowsGone { from, first } => write!(
+                f,
+                "the state must be rebuilt from {from} on, but the log begins at {first}: {} positions are gone. \
+                 `gristmill state adopt` goes on without them",
+                first - from
+            ),
+            Self::JournalCut { snapshot, tail } => write!(
+                f,
+                "entries of the journal between {snapshot} and {tail} are gone; `gristmill state adopt` goes on from \
+                 the snapshot"
+            ),
+            Self::OtherCode { snapshot, journal } => write!(
+                f,
+                "the snapshot at {snapshot} was written by another plan or program, and what came after it, up to \
+                 {journal}, would be learned differently now. Run the old program until it stops cleanly, which saves \
+                 a snapshot at the end, or `gristmill state reset`"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SNAPSHOT: Snapshot = Snapshot { sequence: 5, position: 100, same_code: true };
+    const TAIL: Tail = Tail { sequence: 8, position: 160, complete: true };
+    const SEEN: Observed =
+        Observed { snapshot: Some(SNAPSHOT), journal: Some(TAIL), offsets: Some(160), first: 40, settled: true };
+
+    fn check(seen: Observed, expected: Opening) {
+        assert_eq!(open(&seen), expected, "{seen:?}");
+    }
+
+    #[test]
+    fn journal_and_offsets_agree() {
+        check(SEEN, Opening::Replay { from: 100, to: 160 });
+        check(Observed { first: 100, ..SEEN }, Opening::Replay { from: 100, to: 160 });
+        check(Observed { snapshot: None, first: 0, ..SEEN }, Opening::Replay { from: 0, to: 160 });
+        let at_tail = Some(Snapshot { sequence: 9, position: 160, same_code: true });
+        check(Observed { snapshot: at_tail, ..SEEN }, Opening::Load);
+        // The input before the tail is not needed any more, and other code may go on from there.
+        let other = Some(Snapshot { sequence: 9, position: 160, same_code: false });
+        check(Observed { snapshot: other, first: 5_000, ..SEEN }, Opening::Load);
+    }
+
+    #[test]
+    fn nothing_yet_or_nothing_left() {
+        check(Observed { settled: true, ..Observed::default() }, Opening::Fresh);
+        check(Observed::default(), Opening::Wait);
+        check(Observed { offsets: None, ..SEEN }, Opening::TrustJournal { from: 100, to: 160 });
+        let lost = Observed { snapshot: None, journal: None, ..SEEN };
+        check(lost, Opening::Stop(Stop::StateLost { offsets: 160 }));
+        let stale = Observed { journal: None, ..SEEN };
+        check(stale, Opening::Stop(Stop::StateLost { offsets: 160 }));
+        check(Observed { journal: None, offsets: Some(100), ..SEEN }, Opening::Load);
+        check(Observed { journal: None, offsets: None, ..SEEN }, Opening::TrustJournal { from: 100, to: 100 });
+    }
+
+    #[test]
+    fn journal_and_offsets_differ() {
+        check(Observed { offsets: Some(170), settled: false, ..SEEN }, Opening::Wait);
+        check(
+            Observed { offsets: Some(170), ..SEEN },
+            Opening::Stop(Stop::JournalBehind { journal: 160, offsets: 170 }),
+        );
+        check(Observed { offsets: Some(150), ..SEEN }, Opening::Stop(Stop::GroupReset { journal: 160, offsets: 150 }));
+    }
+
+    #[test]
+    fn rows_or_entries_are_gone_or_the_code_is_another() {
+        check(Observed { first: 130, ..SEEN }, Opening::Stop(Stop::RowsGone { from: 100, first: 130 }));
+        let cut = Some(Tail { complete: false, ..TAIL });
+        check(Observed { journal: cut, ..SEEN }, Opening::Stop(Stop::JournalCut { snapshot: 5, tail: 8 }));
+        let other = Some(Snapshot { same_code: false, ..SNAPSHOT });
+        check(Observed { snapshot: other, ..SEEN }, Opening::Stop(Stop::OtherCode { snapshot: 100, journal: 160 }));
+    }
+
+    #[test]
+    fn every_stop_names_what_repairs_it() {
+        for stop in [
+            Stop::StateLost { offsets: 1 },
+            Stop::JournalBehind { journal: 1, offsets: 2 },
+            Stop::GroupReset { journal: 2, offsets: 1 },
+            Stop::RowsGone { from: 1, first: 2 },
+            Stop::JournalCut { snapshot: 1, tail: 2 },
+            Stop::OtherCode { snapshot: 1, journal: 2 },
+        ] {
+            assert!(stop.to_string().contains("gristmill state "), "{stop}");
+        }
+    }
+}
