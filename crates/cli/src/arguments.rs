@@ -47,6 +47,11 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(4..=600))]
         seconds: u64,
     },
+    /// Look at what a pipeline over a file has saved, or start over.
+    State {
+        #[command(subcommand)]
+        action: State,
+    },
     /// Look at records that could not be read, or give them back to the input.
     DeadLetters {
         #[command(subcommand)]
@@ -83,5 +88,30 @@ pub(crate) enum DeadLetters {
     Replay {
         /// The pipeline document.
         file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum State {
+    /// Print how far the pipeline has come and what its state depends on.
+    Show {
+        /// The pipeline document.
+        file: PathBuf,
+    },
+    /// Write the saved state to a file; equal models have equal bytes.
+    Export {
+        /// The pipeline document.
+        file: PathBuf,
+        /// The file to write.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Forget what was learned: the next run starts over. Asks first.
+    Reset {
+        /// The pipeline document.
+        file: PathBuf,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
     },
 }

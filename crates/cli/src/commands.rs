@@ -12,9 +12,10 @@ use gristmill_io::kafka::{self, KafkaFailure};
 use gristmill_io::member::MemberError;
 use gristmill_io::run::{self, Control, Options, RunError};
 use gristmill_io::sink::SinkError;
+use gristmill_io::state::{self, StateFailure};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::arguments::{Command, DeadLetters, Run};
+use crate::arguments::{Command, DeadLetters, Run, State};
 use crate::{demo, screen};
 
 /// Why a command failed.
@@ -61,6 +62,12 @@ impl From<RunError> for Failure {
     }
 }
 
+impl From<StateFailure> for Failure {
+    fn from(failure: StateFailure) -> Self {
+        Self::Run(failure.to_string())
+    }
+}
+
 impl From<KafkaFailure> for Failure {
     fn from(failure: KafkaFailure) -> Self {
         Self::Run(failure.to_string())
@@ -76,6 +83,12 @@ pub(crate) fn execute(command: Command) -> Result<(), Failure> {
         Command::List => list(),
         Command::Describe { name } => screen::print(&describe::describe(&name).map_err(Failure::Usage)?),
         Command::Demo { seconds } => demo::demo(seconds),
+        Command::State { action: State::Show { file } } => screen::print(&state::show(&*read(&file)?)?),
+        Command::State { action: State::Export { file, out } } => {
+            let written = std::fs::write(&out, state::export(&*read(&file)?)?);
+            written.map_err(|error| Failure::Run(format!("cannot write {}: {error}", out.display())))
+        }
+        Command::State { action: State::Reset { file, yes } } => reset(&file, yes),
         Command::DeadLetters { action: DeadLetters::List { file, json } } => list_dead_letters(&file, json),
         Command::DeadLetters { action: DeadLetters::Replay { file } } => {
             let count = dead_letters::replay(&*read(&file)?)?;
@@ -173,4 +186,19 @@ fn list_dead_letters(file: &Path, json: bool) -> Result<(), Failure> {
     })
     .map_err(|failure| failed.unwrap_or_else(|| failure.into()))?;
     Ok(())
+}
+
+fn reset(file: &Path, yes: bool) -> Result<(), Failure> {
+    let plan = read(file)?;
+    screen::print(&state::show(&plan)?)?;
+    if !yes {
+        screen::print("Forget all of this? Type `yes`: ")?;
+        let mut answer = String::new();
+        let read = std::io::stdin().read_line(&mut answer);
+        if read.is_err() || answer.trim() != "yes" {
+            return Err(Failure::Usage("nothing was changed".into()));
+        }
+    }
+    state::reset(&plan)?;
+    screen::print("forgotten: the next run starts over\n")
 }

@@ -20,7 +20,7 @@ pub struct Listed {
 /// Where components of each kind stand in the schema.
 const KINDS: [(&str, &str); 3] = [("model", "Component"), ("evaluate", "MetricKind"), ("columns", "ColumnType")];
 /// Sections of a document, by the name of their type.
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 10] = [
     ("input", "Input"),
     ("input.file", "FileInput"),
     ("input.kafka", "KafkaInput"),
@@ -29,6 +29,8 @@ const SECTIONS: [(&str, &str); 8] = [
     ("dead_letters", "Target"),
     ("commit", "Commit"),
     ("create", "Create"),
+    ("state", "State"),
+    ("snapshot", "Snapshot"),
 ];
 
 /// The name a document gives to a component.

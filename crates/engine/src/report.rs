@@ -1,5 +1,6 @@
 //! What a run did, for people and for programs.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use gristmill_learn::StateError;
@@ -54,12 +55,12 @@ pub struct DeadLetters {
 pub struct Closed {
     /// Its partition.
     pub partition: Partition,
-    /// The records it was given.
-    pub rows: u64,
     /// What it has counted.
     pub counts: Counts,
     /// Its decisions for each output.
     pub written: Vec<u64>,
+    /// Its records refused, by the code of the reason.
+    pub refused: BTreeMap<String, u64>,
     /// Its metrics.
     pub evaluation: Option<Evaluation>,
 }
@@ -68,7 +69,6 @@ pub struct Closed {
 #[derive(Default)]
 pub struct Tally {
     shards: Vec<Closed>,
-    reasons: Vec<(&'static str, u64)>,
 }
 
 impl Tally {
@@ -77,42 +77,30 @@ impl Tally {
         self.shards.push(shard);
     }
 
-    /// Counts a refused record.
-    pub fn refuse(&mut self, reason: &'static str) {
-        match self.reasons.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, count)) => *count += 1,
-            None => self.reasons.push((reason, 1)),
-        }
-    }
-
     /// Adds another member's.
     pub fn absorb(&mut self, other: Self) {
         self.shards.extend(other.shards);
-        for (reason, count) in other.reasons {
-            match self.reasons.iter_mut().find(|(known, _)| *known == reason) {
-                Some((_, mine)) => *mine += count,
-                None => self.reasons.push((reason, count)),
-            }
-        }
     }
 
     /// The report: shards in the order of partitions, their metrics merged.
     pub fn report(mut self, plan: &Plan) -> Result<Report, StateError> {
         self.shards.sort_by(|a, b| a.partition.cmp(&b.partition));
-        self.reasons.sort_unstable();
         let mut merged = Evaluation::new(&plan.metrics, plan.task);
         let mut totals = Counts::default();
         let mut partitions: Map<String, Value> = Map::new();
-        let mut all = 0;
+        let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
         let mut written = vec![0; plan.outputs.len()];
-        for Closed { partition, rows, counts, written: more, evaluation } in &self.shards {
+        for Closed { partition, counts, written: more, refused, evaluation } in &self.shards {
             written.iter_mut().zip(more).for_each(|(all, more)| *all += more);
             totals.scored += counts.scored;
             totals.learned += counts.learned;
             totals.decisions += counts.decisions;
-            all += rows;
+            totals.rows += counts.rows;
+            for (reason, count) in refused {
+                *reasons.entry(reason.clone()).or_default() += count;
+            }
             let before = partitions.get(&partition.to_string()).and_then(Value::as_u64).unwrap_or(0);
-            partitions.insert(partition.to_string(), (before + rows).into());
+            partitions.insert(partition.to_string(), (before + counts.rows).into());
             if let Some(evaluation) = evaluation {
                 merged.absorb(evaluation)?;
             }
@@ -120,14 +108,14 @@ impl Tally {
         let baselines = merged.baselines().into_iter().map(|(name, scores)| (name.to_string(), object(scores).into()));
         Ok(Report {
             pipeline: plan.name.to_string(),
-            rows: all,
+            rows: totals.rows,
             scored: totals.scored,
             learned: totals.learned,
             decisions: totals.decisions,
             outputs: plan.outputs.iter().zip(written).map(|(output, all)| (output.name.clone(), all.into())).collect(),
             dead_letters: DeadLetters {
-                total: self.reasons.iter().map(|(_, count)| count).sum(),
-                by_reason: self.reasons.iter().map(|(reason, count)| (reason.to_string(), (*count).into())).collect(),
+                total: reasons.values().sum(),
+                by_reason: reasons.into_iter().map(|(reason, count)| (reason, count.into())).collect(),
             },
             seconds: 0.0,
             cpu_seconds: 0.0,

@@ -128,6 +128,13 @@ impl RawRows {
         self.records.truncate(count);
     }
 
+    /// The first records, and the rest.
+    pub fn split(mut self, count: usize) -> (Self, Self) {
+        let rest = self.records.split_off(count.min(self.records.len()));
+        let rest = Self { partition: self.partition.clone(), bytes: self.bytes.clone(), records: rest };
+        (self, rest)
+    }
+
     /// How many of the first records lie before an offset.
     pub fn before(&self, offset: i64) -> usize {
         self.records.iter().take_while(|parts| parts.offset < offset).count()

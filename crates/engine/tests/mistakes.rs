@@ -121,6 +121,7 @@ fn mistakes_of_sense() {
         "kafka:\n  group.protocol: consumer\n  session.timeout.ms: 6000\n",
         &[(4, 23, "is for `group.protocol: classic`")],
     );
+    check("commit:", "state: {directory: s}\ncommit:", &[(21, 1, "is for pipelines over files")]);
     check("name: elec2", "name: elec 2", &[(1, 7, "cannot name a pipeline")]);
     check("commit:", "guarantee: exactly_once\ncommit:", &[(21, 12, "not offered yet")]);
     check(

@@ -11,4 +11,5 @@ pub mod member;
 pub mod run;
 pub mod sink;
 pub mod source;
+pub mod state;
 pub mod usage;

@@ -2,11 +2,12 @@
 //!
 //! poll → decode → step → write, and from time to time: everything written is safe, then positions are committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gristmill::plan::{InputPlan, Plan};
+use gristmill::protocol::{Consumed, Run};
 use gristmill::report::{Closed, Tally};
 use gristmill::rows::{Partition, RawRows, Refusal};
 use gristmill::shard::{Outbox, Shard, ShardError};
@@ -16,6 +17,7 @@ use crate::dead_letters::DeadLetter;
 use crate::run::Control;
 use crate::sink::{Sink, SinkError, Transaction};
 use crate::source::{Assignment, Event, Source, SourceError};
+use crate::state::{Opened, StateFailure, StateFolder};
 
 /// How long a member waits for records before it looks around.
 const LOOK_AROUND: Duration = Duration::from_millis(100);
@@ -34,6 +36,9 @@ pub enum MemberError {
     /// A shard cannot go on.
     #[error(transparent)]
     Shard(#[from] ShardError),
+    /// State cannot be kept or used.
+    #[error(transparent)]
+    State(#[from] StateFailure),
     /// A file's header does not have what the pipeline needs.
     #[error("{partition}: {why}")]
     Header {
@@ -61,8 +66,37 @@ pub enum MemberError {
 struct Live {
     shard: Shard,
     decoder: Decoder,
-    rows: u64,
     committed: Option<i64>,
+    replay: Replay,
+}
+
+/// What is read again after a crash, with answers muted, and checked against the journal.
+#[derive(Default)]
+struct Replay {
+    left: VecDeque<Run>,
+    found: Option<Consumed>,
+}
+
+impl Replay {
+    /// The position where reading again ends.
+    fn end(&self) -> Option<i64> {
+        self.left.back().map(|run| run.consumed.next)
+    }
+
+    /// Counts records read again; at the end of each run they must be what was consumed then.
+    fn consume(&mut self, raw: &RawRows) -> Result<(), StateFailure> {
+        for record in raw.iter() {
+            let Some(run) = self.left.front() else { return Ok(()) };
+            let found = self.found.get_or_insert(Consumed::nothing(run.consumed.from));
+            found.add(&record);
+            if found.next >= run.consumed.next {
+                run.check(&raw.partition, found)?;
+                self.left.pop_front();
+                self.found = None;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// One member of the group.
@@ -72,6 +106,8 @@ pub struct Member {
     source: Box<dyn Source>,
     sinks: Vec<Box<dyn Sink>>,
     control: Arc<Control>,
+    state: Option<StateFolder>,
+    opened: Opened,
     shards: BTreeMap<Partition, Live>,
     open: Vec<Box<dyn Transaction>>,
     outbox: Outbox,
@@ -97,6 +133,8 @@ impl Member {
             source,
             sinks,
             control,
+            state: None,
+            opened: Opened::default(),
             shards: BTreeMap::new(),
             open: Vec::new(),
             outbox: Outbox::default(),
@@ -106,6 +144,13 @@ impl Member {
             looked: Instant::now(),
             tally: Tally::default(),
         }
+    }
+
+    /// Keeps its shard's state in a folder, and goes on from what was found there.
+    pub(crate) fn with_state(mut self, state: StateFolder, opened: Opened) -> Self {
+        self.state = Some(state);
+        self.opened = opened;
+        self
     }
 
     /// Runs until the input ends or the run is stopped, commits, and leaves the group.
@@ -123,6 +168,7 @@ impl Member {
             self.ask_elsewhere()?;
         }
         self.commit(true)?;
+        self.save(true)?;
         let partitions: Vec<Partition> = self.shards.keys().cloned().collect();
         self.close(&partitions);
         Ok(self.tally)
@@ -142,6 +188,7 @@ impl Member {
             }
             Event::Rows(raw) => self.rows(raw),
             Event::CaughtUp(partition) => {
+                self.replayed(&partition)?;
                 self.control.caught_up(partition.number);
                 Ok(())
             }
@@ -152,7 +199,9 @@ impl Member {
         let partitions: Vec<Partition> = assignments.iter().map(|one| one.partition.clone()).collect();
         let committed = self.source.committed(&partitions)?;
         for (Assignment { partition, header }, committed) in assignments.into_iter().zip(committed) {
-            let shard = Shard::open(Arc::clone(&self.plan), partition.clone(), None)?;
+            let Opened { snapshot, replay, .. } = &mut self.opened;
+            let shard = Shard::open(Arc::clone(&self.plan), partition.clone(), snapshot.take().as_deref())?;
+            let replay = Replay { left: std::mem::take(replay).into(), found: None };
             let delimiter = match self.plan.input {
                 InputPlan::File { delimiter, .. } => delimiter,
                 InputPlan::Kafka { .. } => b',',
@@ -165,12 +214,24 @@ impl Member {
                      carried over in this version",
                     self.number
                 ),
-                None => tracing::info!("member {}: {partition} starts", self.number),
+                None => match (shard.position(), replay.end()) {
+                    (from, Some(to)) => tracing::info!(
+                        "member {}: {partition} goes on at record {to}, learning again from {}",
+                        self.number,
+                        from.unwrap_or(0)
+                    ),
+                    (Some(from), None) => {
+                        tracing::info!("member {}: {partition} goes on at record {from}", self.number)
+                    }
+                    (None, None) => tracing::info!("member {}: {partition} starts", self.number),
+                },
             }
             self.control.opened(1);
-            self.shards.insert(partition, Live { shard, decoder, rows: 0, committed });
+            self.shards.insert(partition, Live { shard, decoder, committed, replay });
         }
-        self.source.accept(&partitions)?;
+        let start = self.state.as_ref().map(|_| self.opened.start);
+        let starts: Vec<(Partition, Option<i64>)> = partitions.into_iter().map(|one| (one, start)).collect();
+        self.source.accept(&starts)?;
         Ok(())
     }
 
@@ -189,9 +250,9 @@ impl Member {
                 self.control.opened(-1);
                 self.tally.close(Closed {
                     partition: partition.clone(),
-                    rows: live.rows,
                     counts: live.shard.counts(),
                     written: live.shard.written().to_vec(),
+                    refused: live.shard.refused().clone(),
                     evaluation: live.shard.evaluation().copy().ok(),
                 });
             }
@@ -214,17 +275,23 @@ impl Member {
             return Ok(());
         }
         self.control.begin();
+        let raw = self.replay(raw)?;
+        if raw.is_empty() {
+            return Ok(());
+        }
         let mut refusals = Vec::new();
         let mut letters = Vec::new();
         let stop_at = self.step(&raw, &mut refusals)?;
         for refusal in &refusals {
-            self.tally.refuse(refusal.reason);
             letters.extend(raw.get(refusal.record).map(|record| DeadLetter::new(&partition, &record, refusal)));
         }
         self.write(&letters)?;
         let count = stop_at.as_ref().map_or(raw.len(), |refusal| refusal.record) as u64;
-        if let Some(live) = self.shards.get_mut(&partition) {
-            live.rows += count;
+        if let Some(state) = &mut self.state {
+            state.consume(&match &stop_at {
+                Some(refusal) => raw.clone().split(refusal.record).0,
+                None => raw.clone(),
+            });
         }
         self.uncommitted += count;
         self.since.get_or_insert_with(Instant::now);
@@ -233,6 +300,38 @@ impl Member {
             Some(refusal) => Err(self.stop(&raw, &refusal)),
             None => Ok(()),
         }
+    }
+
+    /// Steps what was consumed before the crash once more, muted; returns what is new.
+    fn replay(&mut self, raw: RawRows) -> Result<RawRows, MemberError> {
+        let Some(live) = self.shards.get_mut(&raw.partition) else { return Ok(raw) };
+        let Some(end) = live.replay.end() else { return Ok(raw) };
+        let count = raw.before(end);
+        let (again, new) = raw.split(count);
+        live.replay.consume(&again)?;
+        let (mut refusals, mut muted) = (Vec::new(), Outbox::default());
+        let rows = live.decoder.decode(&again, &mut refusals);
+        live.shard.step(&again, &rows, &mut refusals, &mut muted)?;
+        Ok(new)
+    }
+
+    /// At the end of the input nothing may be left that was learned before.
+    fn replayed(&self, partition: &Partition) -> Result<(), MemberError> {
+        let Some(run) = self.shards.get(partition).and_then(|live| live.replay.left.front()) else { return Ok(()) };
+        let found = self.shards.get(partition).and_then(|live| live.replay.found);
+        let found = found.unwrap_or(Consumed::nothing(run.consumed.from));
+        Ok(run.check(partition, &found).map_err(StateFailure::from)?)
+    }
+
+    /// Saves the whole state where that is due; at the end it always is.
+    fn save(&mut self, end: bool) -> Result<(), MemberError> {
+        let Some(state) = &mut self.state else { return Ok(()) };
+        if end || state.due() {
+            for live in self.shards.values() {
+                state.save(&live.shard.snapshot())?;
+            }
+        }
+        Ok(())
     }
 
     /// Decodes and steps. Where dead letters have no place, only the records before the first bad one are stepped,
@@ -300,6 +399,10 @@ impl Member {
         for transaction in self.open.drain(..) {
             transaction.commit()?;
         }
+        if let Some(state) = &mut self.state {
+            state.commit()?;
+        }
+        self.save(false)?;
         let mut positions = Vec::new();
         for (partition, live) in &mut self.shards {
             if live.shard.position() != live.committed

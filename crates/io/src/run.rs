@@ -13,8 +13,9 @@ use gristmill_learn::StateError;
 
 use crate::kafka::{self, KafkaFailure, Topics};
 use crate::member::{Member, MemberError};
-use crate::sink::{KafkaSink, LineSink, Lines, Sink, SinkError};
+use crate::sink::{KafkaSink, Keep, LineSink, Lines, Sink, SinkError};
 use crate::source::{FileSource, KafkaSource, Source, SourceError};
+use crate::state::StateFolder;
 use crate::usage;
 
 /// How a run is to be done.
@@ -225,8 +226,18 @@ fn prepare(
     if let InputPlan::File { .. } = plan.input {
         let (source, size) = FileSource::open(plan, Arc::clone(&control.bytes))?;
         control.bound([0], BTreeMap::new(), size.unwrap_or(0));
-        let sinks = Outputs::open(plan)?.sinks(plan, control)?;
-        return Ok(vec![Member::new(Arc::clone(plan), 0, Box::new(source), sinks, Arc::clone(control))]);
+        let state = StateFolder::open(plan, &Partition::new(plan.input_name(), 0)).map_err(MemberError::from)?;
+        let kept = state.as_ref().map(|(_, opened)| opened.lengths.clone().unwrap_or_default());
+        let outputs = Outputs::open(plan, kept)?;
+        let sinks = outputs.sinks(plan, control)?;
+        let member = Member::new(Arc::clone(plan), 0, Box::new(source), sinks, Arc::clone(control));
+        return Ok(vec![match state {
+            Some((mut state, opened)) => {
+                state.watch(outputs.files(plan));
+                member.with_state(state, opened)
+            }
+            None => member,
+        }]);
     }
     if options.until_end {
         let ends: BTreeMap<i32, i64> = topics.bounds.iter().map(|(number, (_, end))| (*number, *end)).collect();
@@ -235,7 +246,7 @@ fn prepare(
         let filled = topics.bounds.iter().filter(|(_, (begin, end))| end > begin).map(|(number, _)| *number);
         control.bound(filled, ends, u64::try_from(total).unwrap_or(0));
     }
-    let outputs = Outputs::open(plan)?;
+    let outputs = Outputs::open(plan, None)?;
     let member = |number: usize| {
         let source: Box<dyn Source> = Box::new(KafkaSource::join(Arc::clone(plan), number)?);
         let sinks = outputs.sinks(plan, control)?;
@@ -281,12 +292,17 @@ struct Outputs {
 }
 
 impl Outputs {
-    fn open(plan: &Plan) -> Result<Self, SinkError> {
+    /// Opens what the plan names. `kept`: the committed lengths of the files in the order of [`Self::files`]; without
+    /// state a file begins anew with a file as input, and goes on with a group.
+    fn open(plan: &Plan, kept: Option<Vec<u64>>) -> Result<Self, SinkError> {
         let stdout = Lines::stdout();
-        // A file is read from its beginning by every run, so its answers begin anew; a group goes on, and so do its.
-        let append = matches!(plan.input, InputPlan::Kafka { .. });
-        let one = |target: &TargetPlan| match target {
-            TargetPlan::File { path } => Lines::open(path, append).map(Some),
+        let group = matches!(plan.input, InputPlan::Kafka { .. });
+        let mut lengths = kept.unwrap_or_default().into_iter();
+        let mut one = |target: &TargetPlan| match target {
+            TargetPlan::File { path } => {
+                let keep = if group { Keep::All } else { lengths.next().map_or(Keep::Nothing, Keep::Bytes) };
+                Lines::open(path, keep).map(Some)
+            }
             TargetPlan::Stdout => Ok(Some(stdout.clone())),
             TargetPlan::Kafka { .. } => Ok(None),
         };
@@ -294,6 +310,14 @@ impl Outputs {
             lines: plan.outputs.iter().map(|output| one(&output.target)).collect::<Result<_, _>>()?,
             dead_letters: plan.dead_letters.as_ref().map(one).transpose()?.flatten(),
         })
+    }
+
+    /// Those in files, the outputs in the plan's order and then the dead letters.
+    fn files(&self, plan: &Plan) -> Vec<Lines> {
+        let targets = plan.outputs.iter().map(|output| &output.target).chain(&plan.dead_letters);
+        let lines = self.lines.iter().chain(std::iter::once(&self.dead_letters));
+        let files = targets.zip(lines).filter(|(target, _)| matches!(target, TargetPlan::File { .. }));
+        files.filter_map(|(_, lines)| lines.clone()).collect()
     }
 
     fn sinks(&self, plan: &Arc<Plan>, control: &Arc<Control>) -> Result<Vec<Box<dyn Sink>>, SinkError> {

@@ -12,7 +12,7 @@ use gristmill_learn::{Component, MetricKind, Task};
 
 use crate::condition::Condition;
 use crate::document::{Document, Environment, Problems};
-use crate::spec::{ColumnType, Commit, Create, Format, Guarantee, Size};
+use crate::spec::{ColumnType, Commit, Create, Format, Guarantee, Size, State};
 
 /// A pipeline ready to run.
 #[derive(Debug, Clone)]
@@ -53,6 +53,8 @@ pub struct Plan {
     pub guarantee_reason: String,
     /// When to commit.
     pub commit: Commit,
+    /// Where a pipeline over a file keeps its state.
+    pub state: Option<State>,
     /// What is allowed but worth a word.
     pub warnings: Vec<String>,
 }
@@ -191,6 +193,21 @@ impl Plan {
             InputPlan::File { path, .. } if path == "-" => "stdin",
             InputPlan::File { path, .. } => path.rsplit(['/', '\\']).next().unwrap_or(path),
         }
+    }
+
+    /// What saved state depends on, part by part: another definition needs other state.
+    pub fn definition(&self) -> Vec<(&'static str, String)> {
+        let features: Vec<&ColumnPlan> = self.features.iter().filter_map(|index| self.columns.get(*index)).collect();
+        let label = self.label.as_ref().map(|label| (self.columns.get(label.column), label));
+        let outputs: Vec<_> = self.outputs.iter().map(|output| (&output.name, &output.target)).collect();
+        vec![
+            ("features", format!("{features:?}")),
+            ("label", format!("{label:?}")),
+            ("model", format!("{:?}", self.model)),
+            ("evaluate", format!("{:?}", self.metrics)),
+            ("outputs", format!("{outputs:?}")),
+            ("dead_letters", format!("{:?}", self.dead_letters)),
+        ]
     }
 
     /// The topics that outputs and dead letters go to.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{InputPlan, Plan, TargetPlan};
 use crate::describe;
-use crate::spec::{Format, Guarantee};
+use crate::spec::{Format, Guarantee, Snapshot};
 
 impl fmt::Display for TargetPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,6 +83,10 @@ impl Plan {
         };
         steps.push(("guarantee", format!("{guarantee}: {}", self.guarantee_reason)));
         steps.push(("commit", format!("every {} or {} rows", self.commit.every, self.commit.rows)));
+        if let Some(state) = &self.state {
+            let Snapshot { every, rows } = &state.snapshot;
+            steps.push(("state", format!("folder {}, saved whole every {every} or {rows} rows", state.directory)));
+        }
         steps.extend(self.warnings.iter().map(|warning| ("warning", warning.clone())));
         steps
     }

@@ -157,7 +157,7 @@ fn replay(seen: &Observed, tail: Tail) -> Result<(i64, i64), Stop> {
         // At the tail: the input before it is not needed, and other code may go on from here.
         return Ok((tail.position, tail.position));
     }
-    if !tail.complete {
+    if !tail.complete || sequence > tail.sequence + 1 {
         return Err(Stop::JournalCut { snapshot: sequence, tail: tail.sequence });
     }
     if seen.snapshot.is_some_and(|snapshot| !snapshot.same_code) {
@@ -196,8 +196,8 @@ impl fmt::Display for Stop {
             ),
             Self::JournalCut { snapshot, tail } => write!(
                 f,
-                "entries of the journal between {snapshot} and {tail} are gone; `gristmill state adopt` goes on from \
-                 the snapshot"
+                "the journal does not go on from commit {snapshot}, where the snapshot was saved, to {tail}: entries are \
+                 gone. `gristmill state reset` starts over"
             ),
             Self::OtherCode { snapshot, journal } => write!(
                 f,

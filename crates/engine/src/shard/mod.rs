@@ -11,6 +11,7 @@ mod outbox;
 pub use evaluation::{Evaluation, Scores};
 pub use outbox::{Decision, Outbox};
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gristmill_learn::{
@@ -26,6 +27,8 @@ use classes::Classes;
 /// What a shard has counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Records consumed.
+    pub rows: u64,
     /// Rows scored.
     pub scored: u64,
     /// Rows learned from.
@@ -66,6 +69,8 @@ pub struct Shard {
     counts: Counts,
     /// Decisions that met each output's condition.
     written: Vec<u64>,
+    /// Records refused, by the code of the reason.
+    refused: BTreeMap<String, u64>,
     features: Vec<f64>,
     predictions: Predictions,
 }
@@ -85,6 +90,7 @@ impl Shard {
             model,
             counts: Counts::default(),
             written,
+            refused: BTreeMap::new(),
             features: Vec::new(),
             predictions: Predictions::default(),
         };
@@ -115,6 +121,11 @@ impl Shard {
         &self.written
     }
 
+    /// The records refused, by the code of the reason.
+    pub fn refused(&self) -> &BTreeMap<String, u64> {
+        &self.refused
+    }
+
     /// What its metrics say.
     pub fn evaluation(&self) -> &Evaluation {
         &self.evaluation
@@ -131,7 +142,8 @@ impl Shard {
     }
 
     /// Folds decoded rows in: each is scored, evaluated, answered and learned before the next one is looked at.
-    /// `raw` is the block that the rows came from; a row that is refused is added to `refusals`.
+    /// `raw` is the block that the rows came from and `refusals` those of its records that gave no row; a row that
+    /// is refused is added to them.
     pub fn step(
         &mut self,
         raw: &RawRows,
@@ -148,6 +160,13 @@ impl Shard {
                 }
             }
             .map_err(|source| ShardError::Model { partition: self.partition.clone(), source })?;
+        }
+        self.counts.rows += raw.len() as u64;
+        for refusal in refusals.iter() {
+            match self.refused.get_mut(refusal.reason) {
+                Some(count) => *count += 1,
+                None => drop(self.refused.insert(refusal.reason.to_string(), 1)),
+            }
         }
         self.position = raw.next().or(self.position);
         Ok(())
@@ -227,11 +246,17 @@ impl Stateful for Shard {
     fn save(&self, to: &mut StateWriter) {
         to.begin(NAME, 1);
         to.u64(self.position.map_or(u64::MAX, |position| position as u64));
+        to.u64(self.counts.rows);
         to.u64(self.counts.scored);
         to.u64(self.counts.learned);
         to.u64(self.counts.decisions);
         to.u64(self.written.len() as u64);
         self.written.iter().for_each(|count| to.u64(*count));
+        to.u64(self.refused.len() as u64);
+        for (reason, count) in &self.refused {
+            to.text(reason);
+            to.u64(*count);
+        }
         self.classes.save(to);
         self.model.save(to);
         self.evaluation.save(to);
@@ -240,7 +265,7 @@ impl Stateful for Shard {
     fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
         from.begin(NAME, 1)?;
         self.position = i64::try_from(from.u64()?).ok();
-        self.counts = Counts { scored: from.u64()?, learned: from.u64()?, decisions: from.u64()? };
+        self.counts = Counts { rows: from.u64()?, scored: from.u64()?, learned: from.u64()?, decisions: from.u64()? };
         let outputs = from.length(8)?;
         if outputs != self.written.len() {
             let why = format!("it has {outputs} outputs, this pipeline has {}", self.written.len());
@@ -248,6 +273,11 @@ impl Stateful for Shard {
         }
         for count in &mut self.written {
             *count = from.u64()?;
+        }
+        self.refused.clear();
+        for _ in 0..from.length(16)? {
+            let reason = from.text()?.to_string();
+            self.refused.insert(reason, from.u64()?);
         }
         self.classes.load(from)?;
         self.model.load(from)?;

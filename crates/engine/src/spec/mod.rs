@@ -56,6 +56,9 @@ pub struct Pipeline {
     /// How often outputs are flushed and positions committed.
     #[serde(default)]
     pub commit: Commit,
+    /// Where a pipeline over a file keeps what it has learned, so that a run that was killed goes on where it was.
+    #[serde(default)]
+    pub state: Option<State>,
 }
 
 /// Where the truth is.
@@ -83,6 +86,35 @@ pub enum Guarantee {
     AtLeastOnce,
     /// Every record is answered once and learned once.
     ExactlyOnce,
+}
+
+/// Where a pipeline over a file keeps its state. Outputs in files are then exactly once: a run that is killed at any
+/// moment and started again ends with the same bytes in them, and the same model, as one that was never killed.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// The folder, made if it is missing. One pipeline, one folder.
+    pub directory: String,
+    /// How often the whole state is saved; what came since is learned again after a crash.
+    #[serde(default)]
+    pub snapshot: Snapshot,
+}
+
+/// When to save the whole state: whichever comes first, and at the end of every run.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Snapshot {
+    /// The longest time between snapshots while records come in. Default `10 s`.
+    pub every: Span,
+    /// The most rows between snapshots, at least 1. Default 1000000.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub rows: u64,
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self { every: Span::milliseconds(10_000), rows: 1_000_000 }
+    }
 }
 
 /// When to commit: whichever comes first.

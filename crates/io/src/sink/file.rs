@@ -1,7 +1,7 @@
 //! Decisions and dead letters as lines of JSON, in a file or on standard output.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gristmill::shard::Outbox;
@@ -10,20 +10,35 @@ use gristmill::spec::Guarantee;
 use super::{Sink, SinkError, Transaction};
 use crate::dead_letters::DeadLetter;
 
+/// How much of a file that is there already is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Nothing: it is made anew.
+    Nothing,
+    /// Everything: what is written goes behind it.
+    All,
+    /// So many bytes: what is behind them was never committed.
+    Bytes(u64),
+}
+
 /// An open file or standard output that the members of a process share.
 #[derive(Clone)]
 pub struct Lines {
     target: String,
-    writer: Arc<Mutex<Box<dyn Write + Send>>>,
+    inner: Arc<Mutex<Inner>>,
+}
+
+struct Inner {
+    writer: Box<dyn Write + Send>,
+    file: Option<File>,
+    length: u64,
 }
 
 impl Lines {
-    /// Opens the file: made anew, or gone on with where the input goes on as well.
-    pub fn open(path: &str, append: bool) -> Result<Self, SinkError> {
+    /// Opens the file.
+    pub fn open(path: &str, keep: Keep) -> Result<Self, SinkError> {
         let target = format!("file {path}");
-        let mut options = File::options();
-        options.create(true).write(true).append(append).truncate(!append);
-        let file = options.open(path).map_err(|error| {
+        let failed = |error: io::Error| {
             let why = match error.kind() {
                 io::ErrorKind::NotFound => "its folder does not exist; create it first".into(),
                 io::ErrorKind::PermissionDenied => "permission denied; may this user write there?".into(),
@@ -31,26 +46,63 @@ impl Lines {
                 _ => error.to_string(),
             };
             SinkError::Write { target: target.clone(), why }
-        })?;
-        Ok(Self::new(target, Box::new(BufWriter::with_capacity(1 << 16, file))))
+        };
+        let mut file =
+            File::options().create(true).write(true).truncate(keep == Keep::Nothing).open(path).map_err(failed)?;
+        let there = file.metadata().map_err(failed)?.len();
+        let length = match keep {
+            Keep::Bytes(bytes) if bytes > there => {
+                let why = format!(
+                    "{bytes} bytes of answers were committed to it, but it has {there}: somebody else has changed it. \
+                     Put it back, or start over with `gristmill state reset`"
+                );
+                return Err(SinkError::Write { target, why });
+            }
+            Keep::Bytes(bytes) => bytes,
+            Keep::All | Keep::Nothing => there,
+        };
+        file.set_len(length).and_then(|()| file.seek(io::SeekFrom::Start(length))).map_err(failed)?;
+        let handle = file.try_clone().map_err(failed)?;
+        let writer = Box::new(BufWriter::with_capacity(1 << 16, file));
+        Ok(Self::new(target, Inner { writer, file: Some(handle), length }))
     }
 
     /// Standard output.
     pub fn stdout() -> Self {
-        Self::new("standard output".into(), Box::new(BufWriter::with_capacity(1 << 16, io::stdout())))
+        let writer = Box::new(BufWriter::with_capacity(1 << 16, io::stdout()));
+        Self::new("standard output".into(), Inner { writer, file: None, length: 0 })
     }
 
-    /// Any writer, for tests and the demo.
-    pub fn new(target: String, writer: Box<dyn Write + Send>) -> Self {
-        Self { target, writer: Arc::new(Mutex::new(writer)) }
+    fn new(target: String, inner: Inner) -> Self {
+        Self { target, inner: Arc::new(Mutex::new(inner)) }
     }
 
-    fn with(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), SinkError> {
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        write(writer.as_mut()).map_err(|error| match error.kind() {
+    /// Makes everything written durable; the length of the file then.
+    pub(crate) fn sync(&self) -> Result<u64, SinkError> {
+        let mut length = 0;
+        self.with(|inner| {
+            inner.writer.flush()?;
+            length = inner.length;
+            inner.file.as_ref().map_or(Ok(()), File::sync_data)
+        })?;
+        Ok(length)
+    }
+
+    fn with(&self, write: impl FnOnce(&mut Inner) -> io::Result<()>) -> Result<(), SinkError> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        write(&mut inner).map_err(|error| match error.kind() {
             io::ErrorKind::BrokenPipe => SinkError::Closed,
             _ => SinkError::Write { target: self.target.clone(), why: error.to_string() },
         })
+    }
+}
+
+impl Inner {
+    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        self.writer.write_all(line)?;
+        self.writer.write_all(b"\n")?;
+        self.length += line.len() as u64 + 1;
+        Ok(())
     }
 }
 
@@ -89,26 +141,16 @@ struct Batch {
 
 impl Transaction for Batch {
     fn write(&mut self, decisions: &Outbox, dead_letters: &[DeadLetter]) -> Result<(), SinkError> {
-        self.lines.with(|writer| {
-            match self.output {
-                Some(output) => {
-                    for decision in decisions.decisions().filter(|decision| decision.output == output) {
-                        writer.write_all(decision.value)?;
-                        writer.write_all(b"\n")?;
-                    }
-                }
-                None => {
-                    for letter in dead_letters {
-                        serde_json::to_writer(&mut *writer, &letter.to_json())?;
-                        writer.write_all(b"\n")?;
-                    }
-                }
+        self.lines.with(|inner| match self.output {
+            Some(output) => {
+                let mut mine = decisions.decisions().filter(|decision| decision.output == output);
+                mine.try_for_each(|decision| inner.line(decision.value))
             }
-            Ok(())
+            None => dead_letters.iter().try_for_each(|letter| inner.line(letter.to_json().to_string().as_bytes())),
         })
     }
 
     fn commit(self: Box<Self>) -> Result<(), SinkError> {
-        self.lines.with(|writer| writer.flush())
+        self.lines.with(|inner| inner.writer.flush())
     }
 }

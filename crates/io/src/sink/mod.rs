@@ -3,7 +3,7 @@
 mod file;
 mod kafka;
 
-pub use file::{LineSink, Lines};
+pub use file::{Keep, LineSink, Lines};
 pub use kafka::KafkaSink;
 
 use gristmill::shard::Outbox;

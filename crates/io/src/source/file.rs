@@ -93,18 +93,9 @@ impl FileSource {
     fn batch(&mut self) -> Result<RawRows, SourceError> {
         let mut rows = RawRows::new(self.partition.clone());
         while rows.len() < BATCH && rows.size() < BATCH_BYTES {
-            let more = self.records.next(&mut self.record).map_err(|cut| match cut {
-                Cut::Io(error) => failed(&self.path, &error),
-                Cut::TooLarge(line) => SourceError::File {
-                    path: self.path.clone(),
-                    why: format!(
-                        "the record that begins on line {line} is larger than {} MB; is it one record a line?",
-                        HARD_LIMIT >> 20
-                    ),
-                },
-            })?;
+            let more = self.records.next(&mut self.record).map_err(|cut| cut_short(&self.path, cut))?;
             if !more {
-                if self.next == 0 {
+                if self.next == 0 && rows.is_empty() {
                     tracing::warn!("{} is empty: there is nothing to do", self.path);
                 }
                 self.ended = true;
@@ -131,7 +122,16 @@ impl Source for FileSource {
         if rows.is_empty() { Ok(Some(Event::CaughtUp(self.partition.clone()))) } else { Ok(Some(Event::Rows(rows))) }
     }
 
-    fn accept(&mut self, _: &[Partition]) -> Result<(), SourceError> {
+    fn accept(&mut self, starts: &[(Partition, Option<i64>)]) -> Result<(), SourceError> {
+        let start = starts.iter().find_map(|(_, start)| *start).unwrap_or(0);
+        while self.next < start {
+            if !self.records.next(&mut self.record).map_err(|cut| cut_short(&self.path, cut))? {
+                let (rows, path) = (self.next, self.path.clone());
+                let why = format!("it has {rows} records, but {start} of it were learned already: is it another file?");
+                return Err(SourceError::File { path, why });
+            }
+            self.next += 1;
+        }
         self.paused = false;
         Ok(())
     }
@@ -169,6 +169,19 @@ fn open(path: &str, read: Arc<AtomicU64>) -> io::Result<Box<dyn BufRead + Send>>
         Some("zst") => Box::new(BufReader::with_capacity(1 << 16, zstd::Decoder::with_buffer(raw)?)),
         _ => Box::new(raw),
     })
+}
+
+fn cut_short(path: &str, cut: Cut) -> SourceError {
+    match cut {
+        Cut::Io(error) => failed(path, &error),
+        Cut::TooLarge(line) => SourceError::File {
+            path: path.into(),
+            why: format!(
+                "the record that begins on line {line} is larger than {} MB; is it one record a line?",
+                HARD_LIMIT >> 20
+            ),
+        },
+    }
 }
 
 /// The names in the first line; nothing for an empty file.

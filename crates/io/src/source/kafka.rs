@@ -210,10 +210,11 @@ impl Source for KafkaSource {
         Ok(Some(self.rebalance(change)))
     }
 
-    fn accept(&mut self, partitions: &[Partition]) -> Result<(), SourceError> {
+    fn accept(&mut self, starts: &[(Partition, Option<i64>)]) -> Result<(), SourceError> {
+        let partitions: Vec<Partition> = starts.iter().map(|(partition, _)| partition.clone()).collect();
         let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for (partition, committed) in partitions.iter().zip(self.committed(partitions)?) {
-            let start = match (committed, self.plan.kafka.start) {
+        for ((partition, start), committed) in starts.iter().zip(self.committed(&partitions)?) {
+            let start = match (start.or(committed), self.plan.kafka.start) {
                 (Some(offset), _) => Offset::Offset(offset),
                 (None, Start::Earliest) => Offset::Beginning,
                 (None, Start::Latest) => Offset::End,

@@ -1,0 +1,208 @@
+//! Exactly once over files: a run that is killed at any moment and started again ends with the same bytes, in its
+//! outputs, its dead letters and its state, as one that was never killed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod support;
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use support::*;
+
+const DOCUMENT: &str = "name: t
+input:
+  file: {path: ../rows.csv}
+  columns: {id: int64, x: float64, y: float64, class: string}
+  id: id
+features: [x, y]
+label: {column: class, positive: a, negative: b}
+model: [standard_scaler, logistic_regression]
+evaluate: [accuracy, roc_auc, log_loss, {f1: {window: 100}}]
+outputs:
+  all: {file: {path: all.ndjson}}
+  some: {file: {path: some.ndjson}, when: score > 0.6}
+dead_letters: {file: {path: dead.ndjson}}
+commit: {rows: 1000, every: 20 ms}
+state: {directory: state, snapshot: {rows: 20000, every: 1 hour}}
+";
+
+fn rows(count: usize) -> String {
+    let mut text = "id,x,y,class\n".to_string();
+    for number in 0..count {
+        let (x, y) = ((number * 7) % 101, (number * 13) % 97);
+        text += &match number % 251 {
+            0 => format!("{number},{x},much,a\n"),
+            1 => format!("{number},{x}\n"),
+            2 => format!("{number},{x},{y},neither\n"),
+            _ => format!("{number},{x},{y},{}\n", if x > y { "a" } else { "b" }),
+        };
+    }
+    text
+}
+
+const FILES: [&str; 4] = ["all.ndjson", "some.ndjson", "dead.ndjson", "exported"];
+
+/// What a finished run has left: outputs, dead letters, state, and its report.
+fn result(folder: &Path) -> (Vec<Vec<u8>>, serde_json::Value) {
+    let said = run(folder, &["run", "t.yaml", "--json", "--quiet"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let mut report = said.report();
+    for passing in ["seconds", "cpu_seconds", "peak_memory_mb"] {
+        report.as_object_mut().unwrap().remove(passing);
+    }
+    assert_eq!(run(folder, &["state", "export", "t.yaml", "--out", "exported"]).code, 0);
+    (FILES.iter().map(|file| std::fs::read(folder.join(file)).unwrap()).collect(), report)
+}
+
+fn same(found: &(Vec<Vec<u8>>, serde_json::Value), expected: &(Vec<Vec<u8>>, serde_json::Value)) {
+    for ((file, found), expected) in FILES.iter().zip(&found.0).zip(&expected.0) {
+        assert!(found == expected, "{file}: {} bytes, expected {}", found.len(), expected.len());
+    }
+    assert_eq!(found.1, expected.1);
+}
+
+fn beside(base: &Path, name: &str, document: &str) -> std::path::PathBuf {
+    let folder = base.join(name);
+    std::fs::create_dir(&folder).unwrap();
+    write(&folder, "t.yaml", document);
+    folder
+}
+
+#[test]
+fn killed_at_any_moment_it_ends_with_the_same_bytes() {
+    let base = folder("state");
+    write(&base, "rows.csv", rows(150_000));
+    let expected = result(&beside(&base, "whole", DOCUMENT));
+    assert_eq!(expected.1["rows"], 150_000);
+    assert_eq!(expected.1["dead_letters"]["total"], 3 * 598);
+
+    let killed = beside(&base, "killed", DOCUMENT);
+    let (mut kills, mut again, mut seed) = (0_u32, 0, 12_345_u64);
+    loop {
+        let mut command = gristmill(&killed, &["run", "t.yaml", "--json"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        // Longer and longer, so that a slow machine comes to an end, too.
+        std::thread::sleep(Duration::from_millis(30 + (seed >> 33) % 120 + 5 * u64::from(kills)));
+        let ended = child.try_wait().unwrap().is_some();
+        child.kill().unwrap();
+        let said = Said::from(&child.wait_with_output().unwrap());
+        again += u32::from(said.err.contains("learning again from"));
+        if ended {
+            assert_eq!(said.code, 0, "{said:?}");
+            break;
+        }
+        kills += 1;
+        assert!(kills < 1_000, "it never ends");
+    }
+    println!("{kills} kills, {again} starts that learned again");
+    assert!(kills >= 3 && again >= 2, "{kills} kills, {again} starts that learned again: too few to show anything");
+    same(&result(&killed), &expected);
+}
+
+#[test]
+fn a_file_that_grew_is_gone_on_with() {
+    let base = folder("grown");
+    let all = rows(30_000);
+    write(&base, "rows.csv", &all);
+    let expected = result(&beside(&base, "whole", DOCUMENT));
+    let grown = beside(&base, "grown", DOCUMENT);
+    let half = all.lines().take(12_001).map(|line| format!("{line}\n")).collect::<String>();
+    write(&base, "rows.csv", half);
+    assert_eq!(result(&grown).1["rows"], 12_000);
+    write(&base, "rows.csv", &all);
+    same(&result(&grown), &expected);
+    // Once more: nothing is new, nothing changes.
+    same(&result(&grown), &expected);
+}
+
+fn refused(folder: &Path, document: &str, words: &[&str]) {
+    write(folder, "t.yaml", document);
+    let said = run(folder, &["run", "t.yaml", "--quiet"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    for word in words {
+        assert!(said.err.contains(word), "`{word}` is not in\n{}", said.err);
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_the_command_that_repairs_it() {
+    let base = folder("refused");
+    write(&base, "rows.csv", rows(3_000));
+    let folder = beside(&base, "run", DOCUMENT);
+    let expected = result(&folder);
+    refused(&folder, &DOCUMENT.replace("features: [x, y]", "features: [y]"), &["other `features`", "state reset"]);
+    refused(&folder, &DOCUMENT.replace("[standard_scaler, ", "["), &["other `model`", "state reset"]);
+    refused(&folder, &DOCUMENT.replace("some.ndjson", "other.ndjson"), &["other `outputs`", "state reset"]);
+    write(&folder, "some.ndjson", "");
+    refused(&folder, DOCUMENT, &["some.ndjson", "somebody else has changed it"]);
+    std::fs::write(folder.join("some.ndjson"), &expected.0[1]).unwrap();
+    write(&base, "rows.csv", rows(1_000));
+    refused(&folder, DOCUMENT, &["it has 1000 records, but 3000 of it were learned already"]);
+    let said = run(&folder, &["state", "show", "t.yaml"]);
+    assert!(said.out.contains("at record 3000") && said.out.contains("depends on features, label, model"), "{said:?}");
+    assert_eq!(run(&folder, &["state", "reset", "t.yaml"]).code, 2, "nobody said yes");
+    assert_eq!(run(&folder, &["state", "reset", "t.yaml", "--yes"]).code, 0);
+    assert_eq!(result(&folder).1["rows"], 1_000);
+}
+
+/// Starts a run and kills it once it has committed something; without snapshots everything is learned again.
+fn killed_after_a_commit(folder: &Path) {
+    let mut child = gristmill(folder, &["run", "t.yaml", "--quiet"]).stderr(Stdio::piped()).spawn().unwrap();
+    let journal = folder.join("state/journal");
+    until("a commit", Duration::from_secs(10), || std::fs::metadata(&journal).is_ok_and(|data| data.len() > 500));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn other_records_than_those_learned_are_noticed() {
+    let base = folder("differs");
+    let all = rows(400_000);
+    write(&base, "rows.csv", &all);
+    let document = DOCUMENT.replace("rows: 20000, every: 1 hour", "rows: 1000000000, every: 1 hour");
+    let folder = beside(&base, "run", &document);
+    killed_after_a_commit(&folder);
+    write(&base, "rows.csv", all.replacen("\n7,49,91,", "\n7,49,90,", 1));
+    refused(&folder, &document, &["rows.csv-0: the records from 0 to", "and they differ", "state reset"]);
+    // The journal's end is torn: what is whole counts, and the outputs are cut to it.
+    write(&base, "rows.csv", &all);
+    let journal = std::fs::read(folder.join("state/journal")).unwrap();
+    std::fs::write(folder.join("state/journal"), &journal[..journal.len() - 5]).unwrap();
+    let expected = result(&beside(&base, "whole", &document));
+    same(&result(&folder), &expected);
+    // Without its journal a snapshot is worth nothing.
+    std::fs::remove_file(folder.join("state/journal")).unwrap();
+    refused(&folder, &document, &["its journal is gone", "state reset"]);
+}
+
+#[test]
+fn two_runs_do_not_share_a_state() {
+    let base = folder("shared");
+    write(&base, "rows.csv", rows(400_000));
+    let folder = beside(&base, "run", DOCUMENT);
+    let mut first = gristmill(&folder, &["run", "t.yaml", "--quiet"]).stderr(Stdio::piped()).spawn().unwrap();
+    until("the first has begun", Duration::from_secs(10), || folder.join("state/journal").exists());
+    refused(&folder, DOCUMENT, &["another run uses it"]);
+    first.kill().unwrap();
+    first.wait().unwrap();
+}
+
+#[test]
+fn the_plan_says_which_guarantee_holds() {
+    let base = folder("guarantee");
+    let check = |document: &str, code: i32, words: &str| {
+        write(&base, "t.yaml", document);
+        let said = run(&base, &["plan", "t.yaml"]);
+        assert_eq!(said.code, code, "{said:?}");
+        assert!((said.out.clone() + &said.err).contains(words), "`{words}` is not in {said:?}");
+    };
+    check(DOCUMENT, 0, "exactly_once: the state says how far outputs in files are right");
+    let stdout = DOCUMENT.replace("{file: {path: some.ndjson}, when", "{stdout: {}, when");
+    check(&stdout, 0, "at_least_once: what was learned counts once");
+    check(&format!("{stdout}guarantee: exactly_once\n"), 2, "output `some` is not");
+    let bare = DOCUMENT
+        .replace("state: {directory: state, snapshot: {rows: 20000, every: 1 hour}}", "guarantee: exactly_once");
+    check(&bare, 2, "add `state: {directory: …}`");
+}

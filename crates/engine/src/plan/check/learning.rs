@@ -1,0 +1,127 @@
+//! The model, its label and its metrics.
+
+use gristmill_learn::{Chain, Component, LearnError, Model, Task};
+
+use super::Checker;
+use crate::document::path;
+use crate::plan::LabelPlan;
+use crate::spec::ColumnType;
+
+impl Checker<'_> {
+    pub(super) fn model(&mut self, width: usize) -> Option<Task> {
+        for (index, component) in self.pipeline.model.iter().enumerate() {
+            if let Err(message) = component.check() {
+                self.wrong(path(["model", &index.to_string()]), message);
+            }
+        }
+        match Chain::new(&self.pipeline.model, width) {
+            Ok(chain) => Some(chain.task()),
+            Err(LearnError::Chain(message)) => {
+                let learners: Vec<String> =
+                    Component::every().iter().filter(|c| c.is_learner()).map(crate::describe::name_of).collect();
+                self.wrong_with_help(path(["model"]), message, format!("learners: {}", learners.join(", ")));
+                None
+            }
+            Err(error) => {
+                self.wrong(path(["model"]), error.to_string());
+                None
+            }
+        }
+    }
+
+    pub(super) fn label(&mut self, task: Option<Task>) -> Option<LabelPlan> {
+        let Some(label) = &self.pipeline.label else {
+            self.warnings
+                .push("there is no `label`: the model is never trained, every score is its start value".into());
+            return None;
+        };
+        let column = self.column(Some(&label.column), path(["label", "column"]))?;
+        let kind = self.kind(column)?.clone();
+        let class_given = label.positive.is_some() || label.negative.is_some();
+        match (task?, &kind) {
+            (Task::Regression, ColumnType::Int64(_) | ColumnType::Float64(_)) if class_given => {
+                let message = "`positive` and `negative` are for classes; this model predicts a number";
+                self.wrong(path(["label"]), message);
+                None
+            }
+            (Task::Regression, ColumnType::Int64(_) | ColumnType::Float64(_)) => {
+                Some(LabelPlan { column, positive: String::new(), negative: None })
+            }
+            (Task::Regression, kind) => {
+                let message =
+                    format!("a regression needs a number as its label; `{}` is `{}`", label.column, kind.name());
+                self.wrong_with_help(path(["label", "column"]), message, "for classes use logistic_regression");
+                None
+            }
+            (Task::BinaryClassification, ColumnType::Timestamp(_)) => {
+                self.wrong(path(["label", "column"]), "a time cannot be a class");
+                None
+            }
+            (Task::BinaryClassification, kind) => self.classes(column, kind),
+        }
+    }
+
+    fn classes(&mut self, column: usize, kind: &ColumnType) -> Option<LabelPlan> {
+        let label = self.pipeline.label.as_ref()?;
+        let default = match kind {
+            ColumnType::Boolean(_) => Some("true"),
+            ColumnType::Int64(_) | ColumnType::Float64(_) => Some("1"),
+            _ => None,
+        };
+        let Some(positive) = label.positive.as_deref().or(default) else {
+            let message = format!("which value of `{}` is the positive class?", label.column);
+            self.wrong_with_help(path(["label"]), message, "add `positive: …` to the label");
+            return None;
+        };
+        for (key, value) in [("positive", Some(positive)), ("negative", label.negative.as_deref())] {
+            let Some(value) = value else { continue };
+            let fits = match kind {
+                ColumnType::Boolean(_) => matches!(value, "true" | "false"),
+                ColumnType::Int64(_) => value.parse::<i64>().is_ok(),
+                ColumnType::Float64(_) => value.parse::<f64>().is_ok(),
+                _ => true,
+            };
+            if !fits {
+                let message = format!("`{value}` cannot be in `{}`, a column of type `{}`", label.column, kind.name());
+                self.wrong(path(["label", key]), message);
+            }
+        }
+        if label.negative.as_deref() == Some(positive) {
+            self.wrong(path(["label", "negative"]), "`negative` and `positive` are the same");
+        }
+        let implied = matches!(kind, ColumnType::Boolean(_)).then(|| (positive != "true").to_string());
+        Some(LabelPlan { column, positive: positive.into(), negative: label.negative.clone().or(implied) })
+    }
+
+    pub(super) fn metrics(&mut self, task: Option<Task>) {
+        let Some(task) = task else { return };
+        let mut keys: Vec<String> = Vec::new();
+        for (index, kind) in self.pipeline.evaluate.iter().enumerate() {
+            let at = path(["evaluate", &index.to_string()]);
+            let key = kind.key();
+            if !kind.build().accepts(task) {
+                let fitting: Vec<String> = gristmill_learn::MetricKind::every()
+                    .iter()
+                    .filter(|other| other.build().accepts(task))
+                    .map(gristmill_learn::MetricKind::key)
+                    .collect();
+                let what = match task {
+                    Task::BinaryClassification => "predicts classes",
+                    Task::Regression => "predicts a number",
+                };
+                let help = format!("metrics for it: {}", fitting.join(", "));
+                self.wrong_with_help(at, format!("`{key}` does not fit a model that {what}"), help);
+            } else if keys.contains(&key) {
+                self.wrong(at, format!("`{key}` is listed twice"));
+            }
+            keys.push(key);
+        }
+        if self.pipeline.label.is_none() && !self.pipeline.evaluate.is_empty() {
+            self.wrong_with_help(
+                path(["evaluate"]),
+                "nothing can be evaluated without a `label`",
+                "add `label: {column: …}`",
+            );
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! From what was written to what was meant.
+
+mod answers;
+mod learning;
+
+use super::{ColumnPlan, InputPlan, KafkaPlan, Need, Plan};
+use crate::document::{Document, Path, Problem, nearest, path};
+use crate::spec::{ColumnType, Format, Pipeline, Size};
+
+/// Above this, a dead letter no longer fits in one record of any reasonable broker.
+const LARGEST_RECORD: Size = Size(64 << 20);
+
+/// The plan, or every mistake of sense.
+pub(super) fn plan(document: &Document, pipeline: &Pipeline) -> Result<Plan, Vec<Problem>> {
+    let mut checker = Checker { document, pipeline, problems: Vec::new(), warnings: Vec::new() };
+    let plan = checker.plan();
+    match plan {
+        Some(plan) if checker.problems.is_empty() => Ok(plan),
+        _ => Err(checker.problems),
+    }
+}
+
+struct Checker<'a> {
+    document: &'a Document,
+    pipeline: &'a Pipeline,
+    problems: Vec<Problem>,
+    warnings: Vec<String>,
+}
+
+impl Checker<'_> {
+    fn plan(&mut self) -> Option<Plan> {
+        let pipeline = self.pipeline;
+        self.name();
+        let kafka = KafkaPlan::read(self.document, &pipeline.name, &pipeline.kafka, &mut self.problems);
+        let input = self.input();
+        let format = self.format();
+        self.columns();
+        let features = self.features();
+        let (id, key, time) = (
+            self.column(pipeline.input.id.as_deref(), path(["input", "id"])),
+            self.column(pipeline.input.key.as_deref(), path(["input", "key"])),
+            self.column(pipeline.input.time.as_deref(), path(["input", "time"])),
+        );
+        self.time_is_a_time(time);
+        let task = self.model(features.len());
+        let label = self.label(task);
+        self.metrics(task);
+        let outputs = self.outputs(task);
+        let dead_letters = self.dead_letters();
+        let columns = self.column_plans(&features, [id, time]);
+        self.state();
+        let guarantee = self.guarantee(&outputs, dead_letters.as_ref());
+        let plan = Plan {
+            name: pipeline.name.as_str().into(),
+            kafka,
+            input: input?,
+            format: format?,
+            columns,
+            id,
+            key,
+            time,
+            features,
+            label,
+            model: pipeline.model.clone(),
+            task: task?,
+            metrics: pipeline.evaluate.clone(),
+            outputs,
+            dead_letters,
+            guarantee,
+            guarantee_reason: String::new(),
+            commit: pipeline.commit.clone(),
+            state: pipeline.state.clone(),
+            warnings: Vec::new(),
+        };
+        self.brokers(&plan);
+        self.loops(&plan);
+        Some(Plan { guarantee_reason: answers::reason(&plan), warnings: std::mem::take(&mut self.warnings), ..plan })
+    }
+
+    fn wrong(&mut self, at: Path, message: impl Into<String>) -> &mut Problem {
+        let place = self.document.place(&at);
+        self.problems.push(Problem::at(place, message));
+        let last = self.problems.len() - 1;
+        #[allow(clippy::indexing_slicing, reason = "pushed just now")]
+        &mut self.problems[last]
+    }
+
+    fn wrong_with_help(&mut self, at: Path, message: impl Into<String>, help: impl Into<String>) {
+        self.wrong(at, message).help = Some(help.into());
+    }
+
+    fn name(&mut self) {
+        let name = &self.pipeline.name;
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if name.is_empty() || name.len() > 200 || !name.chars().all(fits) {
+            let message = format!("`{name}` cannot name a pipeline: use letters, digits, `.`, `_` and `-`");
+            self.wrong_with_help(path(["name"]), message, "topics and the consumer group are named after it");
+        }
+    }
+
+    fn input(&mut self) -> Option<InputPlan> {
+        let input = &self.pipeline.input;
+        match (&input.file, &input.kafka) {
+            (Some(file), None) => {
+                if file.max_record > LARGEST_RECORD || file.max_record == Size(0) {
+                    let message = format!("`max_record` must be at least 1 B and at most {LARGEST_RECORD}");
+                    self.wrong(path(["input", "file", "max_record"]), message);
+                }
+                let delimiter = match file.delimiter.as_deref().map(str::as_bytes) {
+                    None => b',',
+                    Some([one]) if one.is_ascii() && !matches!(one, b'"' | b'\n' | b'\r') => *one,
+                    Some(_) => {
+                        self.wrong(path(["input", "file", "delimiter"]), "`delimiter` must be one ASCII character");
+                        b','
+                    }
+                };
+                Some(InputPlan::File {
+                    path: file.path.clone(),
+                    max_record: file.max_record,
+                    header: file.header,
+                    delimiter,
+                })
+            }
+            (None, Some(kafka)) => match kafka.topics.as_slice() {
+                [topic] => {
+                    self.topic(topic, path(["input", "kafka", "topics", "0"]));
+                    let create = kafka.create.as_ref().map(Into::into);
+                    Some(InputPlan::Kafka { topic: topic.clone(), create })
+                }
+                _ => {
+                    let message = "a pipeline reads exactly one topic for now";
+                    self.wrong_with_help(
+                        path(["input", "kafka", "topics"]),
+                        message,
+                        "run one pipeline for each topic, or merge the topics",
+                    );
+                    None
+                }
+            },
+            (None, None) => {
+                self.wrong_with_help(path(["input"]), "the input says not where from", "add `file:` or `kafka:`");
+                None
+            }
+            (Some(_), Some(_)) => {
+                self.wrong(path(["input", "kafka"]), "the input is `file` or `kafka`, not both");
+                None
+            }
+        }
+    }
+
+    fn topic(&mut self, topic: &str, at: Path) {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if topic.is_empty() || topic.len() > 249 || !topic.chars().all(fits) || topic == "." || topic == ".." {
+            let message = format!("`{topic}` cannot name a topic: use letters, digits, `.`, `_` and `-`");
+            self.wrong(at, message);
+        }
+    }
+
+    fn format(&mut self) -> Option<Format> {
+        let input = &self.pipeline.input;
+        if input.format.is_some() {
+            return input.format;
+        }
+        let help = "add `format: json` or `format: csv` beside it";
+        let Some(file) = &input.file else {
+            if input.kafka.is_some() {
+                self.wrong_with_help(path(["input"]), "`format` is missing", help);
+            }
+            return None;
+        };
+        let name = file.path.to_lowercase();
+        let bare = name.strip_suffix(".gz").or(name.strip_suffix(".zst")).unwrap_or(&name);
+        if bare.ends_with(".csv") {
+            Some(Format::Csv)
+        } else if [".ndjson", ".jsonl", ".json"].iter().any(|ending| bare.ends_with(ending)) {
+            Some(Format::Json)
+        } else {
+            let message = format!("the name `{}` does not say how its records are written", file.path);
+            self.wrong_with_help(path(["input", "file", "path"]), message, help);
+            None
+        }
+    }
+
+    fn columns(&mut self) {
+        for reserved in ["score", "prediction"] {
+            if self.pipeline.input.columns.get(reserved).is_some() {
+                let message = format!("a column cannot be named `{reserved}`: conditions mean the model's by it");
+                self.wrong(path(["input", "columns", reserved]), message);
+            }
+        }
+        if self.pipeline.input.columns.0.is_empty() {
+            self.wrong(path(["input", "columns"]), "`columns` names no column");
+        }
+    }
+
+    /// The column of this name; a problem where there is none.
+    fn column(&mut self, name: Option<&str>, at: Path) -> Option<usize> {
+        let name = name?;
+        let columns = &self.pipeline.input.columns;
+        let found = columns.keys().position(|column| column == name);
+        if found.is_none() {
+            let known: Vec<&str> = columns.keys().collect();
+            let message = match nearest(name, known.iter().copied()) {
+                Some(meant) => format!("no column `{name}`; did you mean `{meant}`?"),
+                None => format!("no column `{name}`"),
+            };
+            let help = format!("columns of the input: {}", known.join(", "));
+            self.wrong_with_help(at, message, help);
+        }
+        found
+    }
+
+    fn kind(&self, column: usize) -> Option<&ColumnType> {
+        self.pipeline.input.columns.0.get(column).map(|(_, kind)| kind)
+    }
+
+    fn features(&mut self) -> Vec<usize> {
+        let mut found: Vec<usize> = Vec::new();
+        for (index, name) in self.pipeline.features.iter().enumerate() {
+            let at = path(["features", &index.to_string()]);
+            let Some(column) = self.column(Some(name), at.clone()) else { continue };
+            if found.contains(&column) {
+                self.wrong(at, format!("the feature `{name}` is listed twice"));
+            } else if Some(name) == self.pipeline.label.as_ref().map(|label| &label.column) {
+                let help = "a model that sees the answer learns nothing";
+                self.wrong_with_help(at, format!("the label `{name}` cannot be a feature"), help);
+            } else if let Some(ColumnType::String(_)) = self.kind(column) {
+                let message = format!("the feature `{name}` is a string; the model takes numbers");
+                self.wrong_with_help(at, message, "use a column of type float64, int64, boolean or timestamp");
+            } else {
+                found.push(column);
+            }
+        }
+        found
+    }
+
+    fn time_is_a_time(&mut self, time: Option<usize>) {
+        let kind = time.and_then(|time| self.kind(time)).filter(|kind| !matches!(kind, ColumnType::Timestamp(_)));
+        if let Some(kind) = kind.map(ColumnType::name) {
+            let message = format!("event time must be a `timestamp` column, this one is `{kind}`");
+            let help = "declare it as `timestamp`, or `{timestamp: {unit: ms}}` for a number";
+            self.wrong_with_help(path(["input", "time"]), message, help);
+        }
+    }
+
+    fn column_plans(&self, features: &[usize], identity: [Option<usize>; 2]) -> Vec<ColumnPlan> {
+        let need = |index: usize, kind: &ColumnType| match index {
+            index if identity.contains(&Some(index)) => Need::Value,
+            index if features.contains(&index) && !kind.optional() => Need::Presence,
+            _ => Need::Nothing,
+        };
+        let columns = self.pipeline.input.columns.0.iter().enumerate();
+        columns
+            .map(|(index, (name, kind))| ColumnPlan { name: name.clone(), kind: kind.clone(), need: need(index, kind) })
+            .collect()
+    }
+}
