@@ -236,20 +236,44 @@ fn one_killed_one_added_with_the_classic_protocol() {
     one_killed_one_added(PROTOCOLS[1].0, PROTOCOLS[1].1);
 }
 
+/// A broker of the test's own, to be mistreated; stopped at the end.
+struct Own {
+    dir: std::path::PathBuf,
+    address: String,
+}
+
+impl Own {
+    fn start(folder: &std::path::Path, settings: &[&str]) -> Self {
+        let dir = folder.join("broker");
+        Self::xtask(&[&["start", "--dir", dir.to_str().unwrap()], settings].concat());
+        let address = std::fs::read_to_string(dir.join("address")).unwrap().lines().next().unwrap().to_string();
+        Self { dir, address }
+    }
+
+    fn xtask(arguments: &[&str]) {
+        let binary = std::path::Path::new(env!("CARGO_BIN_EXE_gristmill")).with_file_name("xtask");
+        let mut command = std::process::Command::new(binary);
+        let output = command.arg("broker").args(arguments).output().expect("run `cargo build -p xtask` first");
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = std::fs::read_to_string(self.dir.join("pid")).unwrap();
+        assert!(std::process::Command::new("kill").args([name, pid.trim()]).status().unwrap().success());
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        Self::xtask(&["stop", "--dir", self.dir.to_str().unwrap()]);
+    }
+}
+
 /// A broker that offers only the classic protocol: the member falls back to it, and says so.
 #[test]
 fn a_broker_without_kip_848() {
     let folder = folder("classic-broker");
-    let xtask = |arguments: &[&str]| {
-        let binary = std::path::Path::new(env!("CARGO_BIN_EXE_gristmill")).with_file_name("xtask");
-        let mut command = std::process::Command::new(binary);
-        let output = command.args(["broker"]).args(arguments).output().expect("run `cargo build -p xtask` first");
-        assert!(output.status.success(), "{output:?}");
-    };
-    let dir = folder.join("broker");
-    let dir = dir.to_str().unwrap();
-    xtask(&["start", "--dir", dir, "group.coordinator.rebalance.protocols=classic"]);
-    let address = std::fs::read_to_string(folder.join("broker/address")).unwrap();
+    let own = Own::start(&folder, &["group.coordinator.rebalance.protocols=classic"]);
     let document = format!(
         "name: t
 kafka: {{bootstrap.servers: \"{}\"}}
@@ -258,16 +282,59 @@ features: [x]
 label: {{column: class, positive: a}}
 model: [logistic_regression]
 ",
-        address.lines().next().unwrap()
+        own.address
     );
     write(&folder, "t.yaml", document);
     let mut command = gristmill(&folder, &["run", "t.yaml"]);
     let log = folder.join("log");
     let child = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
     let said = || std::fs::read_to_string(&log).unwrap();
-    until("the partitions are assigned", Duration::from_secs(30), || said().contains("in-1 starts"));
+    until(&format!("the partitions are assigned, see {}", log.display()), Duration::from_secs(60), || {
+        said().contains("in-1 starts")
+    });
     assert!(said().contains("does not offer the group protocol of KIP-848: using the classic one"), "{}", said());
     signal(&child, "-TERM");
     assert_eq!(finish(child, Duration::from_secs(10)).code, 0);
-    xtask(&["stop", "--dir", dir]);
+}
+
+/// A broker that stands still for longer than a session: the run says so, waits, and nothing is missing.
+#[test]
+fn a_broker_that_stalls() {
+    const ROWS: usize = 200_000;
+    let folder = folder("stalling-broker");
+    let own = Own::start(&folder, &[]);
+    let rows: String = (0..ROWS).map(|number| format!("{number},{}\n", number % 7)).collect();
+    write(&folder, "rows.csv", format!("id,x\n{rows}"));
+    let document = |name: &str, input: &str, output: &str| {
+        let text = format!(
+            "name: {name}
+kafka: {{bootstrap.servers: \"{}\"}}
+input: {{{input}, columns: {{id: string, x: {{float64: {{optional: true}}}}}}, id: id}}
+features: [x]
+model: [linear_regression]
+outputs: {{all: {output}}}
+",
+            own.address
+        );
+        write(&folder, &format!("{name}.yaml"), text);
+    };
+    let topic = |name: &str| format!("{{kafka: {{topic: {name}, create: {{partitions: 4}}}}}}");
+    document("fill", "file: {path: rows.csv}", &topic("in"));
+    document("pass", "kafka: {topics: [in]}, format: json", &topic("out"));
+    document("read", "kafka: {topics: [out]}, format: json", "{stdout: {}}");
+    assert_eq!(run(&folder, &["run", "fill.yaml"]).code, 0);
+    let mut command = gristmill(&folder, &["run", "pass.yaml", "--members", "2", "--until-end", "--json"]);
+    let log = folder.join("log");
+    let child = command.stderr(std::fs::File::create(&log).unwrap()).stdout(Stdio::piped()).spawn().unwrap();
+    let said = || std::fs::read_to_string(&log).unwrap();
+    until("the first partition is assigned", Duration::from_secs(30), || said().contains(" starts"));
+    own.signal("-STOP");
+    std::thread::sleep(Duration::from_secs(14));
+    own.signal("-CONT");
+    let ended = finish(child, Duration::from_secs(90));
+    assert_eq!(ended.code, 0, "{}", said());
+    let read = run(&folder, &["run", "read.yaml", "--until-end", "--quiet"]);
+    let id = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].as_str().unwrap().to_string();
+    let ids: BTreeSet<String> = read.out.lines().map(id).collect();
+    assert_eq!(ids.len(), ROWS, "{}", said());
 }

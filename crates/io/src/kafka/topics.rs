@@ -182,11 +182,24 @@ impl Preparation<'_> {
     fn bounds(&self, topic: &str, partitions: i32) -> Result<BTreeMap<i32, (i64, i64)>, KafkaFailure> {
         let mut bounds = BTreeMap::new();
         for partition in 0..partitions {
-            let found = self.client.fetch_watermarks(topic, partition, ATTEMPT);
-            let doing = format!("asking for the ends of {topic}-{partition}");
-            bounds.insert(partition, found.map_err(|error| self.failure(&doing, &error))?);
+            bounds.insert(partition, self.ends(topic, partition)?);
         }
         Ok(bounds)
+    }
+
+    /// The first offset of a partition and the next one. A partition that was created a moment ago may still be
+    /// without its leader.
+    fn ends(&self, topic: &str, partition: i32) -> Result<(i64, i64), KafkaFailure> {
+        let began = std::time::Instant::now();
+        loop {
+            match self.client.fetch_watermarks(topic, partition, ATTEMPT) {
+                Ok(found) => return Ok(found),
+                Err(error) if leaderless(&error) && began.elapsed() < ATTEMPT => {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                Err(error) => return Err(self.failure(&format!("asking for the ends of {topic}-{partition}"), &error)),
+            }
+        }
     }
 
     /// The largest record a topic takes, where the broker lets us see it.
@@ -207,6 +220,18 @@ impl Preparation<'_> {
             );
         }
     }
+}
+
+fn leaderless(error: &rdkafka::error::KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownPartition
+        )
+    )
 }
 
 fn largest_message(client: &AdminClient<PlainContext>, topic: &str) -> Option<i64> {

@@ -19,8 +19,11 @@ const BATCH: usize = 2_000;
 const BATCH_BYTES: usize = 4 << 20;
 /// For questions to the group's coordinator.
 const ANSWER: Duration = Duration::from_secs(10);
-/// How long a commit that must not be lost is tried again while the group changes.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a commit that must not be lost is tried again.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long brokers may be gone while partitions are being assigned: below `max.poll.interval.ms`, after which the
+/// group would give the partitions to somebody else anyway.
+const OUTAGE: Duration = Duration::from_secs(240);
 
 /// A group member's input. Dropping it leaves the group.
 pub struct KafkaSource {
@@ -231,17 +234,8 @@ impl Source for KafkaSource {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
-        let began = Instant::now();
-        let found = loop {
-            match self.consumer.committed_offsets(self.list(partitions), ANSWER) {
-                Ok(found) => break found,
-                // A coordinator that is moving or loading will be there in a moment.
-                Err(error) if is_passing(&error) && began.elapsed() < ANSWER => {
-                    std::thread::sleep(Duration::from_millis(100));
-                }
-                Err(error) => return Err(self.failure("asking for the group's offsets", &error).into()),
-            }
-        };
+        let ask = || self.consumer.committed_offsets(self.list(partitions), ANSWER);
+        let found = self.insist("asking for the group's offsets", OUTAGE, ask)?;
         let offset = |partition: &Partition| match found.find_partition(&partition.topic, partition.number)?.offset() {
             Offset::Offset(offset) => Some(offset),
             _ => None,
@@ -292,19 +286,39 @@ impl Source for KafkaSource {
 
 impl KafkaSource {
     fn commit_now(&self, list: &TopicPartitionList) -> Result<(), SourceError> {
+        match self.insist("committing positions", PATIENCE, || self.consumer.commit(list, CommitMode::Sync)) {
+            Err(failure) if failure.kind == Kind::Refused => Err(failure.into()),
+            Err(failure) => {
+                // The records will be read again by whoever owns them then: at least once is kept.
+                tracing::warn!("{failure}; what was not committed will be read again");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Asks again while the group changes, its coordinator moves or no broker answers, but not for ever.
+    fn insist<T>(
+        &self,
+        doing: &str,
+        longest: Duration,
+        mut ask: impl FnMut() -> Result<T, KafkaError>,
+    ) -> Result<T, KafkaFailure> {
         let began = Instant::now();
         loop {
-            match self.consumer.commit(list, CommitMode::Sync) {
-                Ok(()) => return Ok(()),
-                Err(error) if is_passing(&error) && began.elapsed() < PATIENCE => {
+            match ask() {
+                Ok(answer) => return Ok(answer),
+                Err(error) => {
+                    let failure = self.failure(doing, &error);
+                    let unreachable = failure.kind == Kind::Unreachable;
+                    if !(unreachable || is_passing(&error)) || began.elapsed() > longest {
+                        return Err(failure);
+                    }
+                    if unreachable {
+                        tracing::warn!("{failure}; trying again");
+                    }
                     std::thread::sleep(Duration::from_millis(100));
                 }
-                Err(error) if is_rebalance(&error) => {
-                    // The records will be read again by whoever owns them now: at least once is kept.
-                    tracing::warn!("positions were not committed, the group is rebalancing: {error}");
-                    return Ok(());
-                }
-                Err(error) => return Err(self.failure("committing positions", &error).into()),
             }
         }
     }
@@ -318,21 +332,6 @@ fn is_passing(error: &KafkaError) -> bool {
                 | RDKafkaErrorCode::CoordinatorNotAvailable
                 | RDKafkaErrorCode::CoordinatorLoadInProgress
                 | RDKafkaErrorCode::RebalanceInProgress
-        )
-    )
-}
-
-fn is_rebalance(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            RDKafkaErrorCode::IllegalGeneration
-                | RDKafkaErrorCode::RebalanceInProgress
-                | RDKafkaErrorCode::UnknownMemberId
-                | RDKafkaErrorCode::StaleMemberEpoch
-                | RDKafkaErrorCode::FencedMemberEpoch
-                | RDKafkaErrorCode::AssignmentLost
-                | RDKafkaErrorCode::NoOffset
         )
     )
 }
