@@ -78,10 +78,9 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn open(plan: &'a Plan, topic: &'a str, begin: Begin) -> Result<Self, KafkaFailure> {
-        let mut outside = plan.kafka.clone();
-        // Only its offsets are kept under this name; nobody ever joins it.
-        outside.properties.push(("group.id".into(), format!("{}-dead-letters", plan.kafka.group)));
-        let reader = Self { plan, topic, client: kafka::reader(&outside)?, partitions: 0 };
+        // Only offsets are kept under this name.
+        let client = kafka::asker(&plan.kafka, &format!("{}-dead-letters", plan.kafka.group))?;
+        let reader = Self { plan, topic, client, partitions: 0 };
         let metadata = reader.client.fetch_metadata(Some(topic), ANSWER);
         let metadata = metadata.map_err(|error| reader.failure("connecting to Kafka", &error))?;
         let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());

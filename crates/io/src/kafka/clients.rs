@@ -66,6 +66,15 @@ pub fn consumer(plan: &Plan, member: usize, next_generation: bool) -> Result<Con
     created("consumer", config.create_with_context(MemberContext::default()))
 }
 
+/// A client outside the group that asks for the offsets kept under a group's name. Nobody joins with it, so its
+/// answers do not depend on how the group's members are doing: a member that was expelled cannot ask any more.
+pub fn asker(plan: &KafkaPlan, group: &str) -> Result<BaseConsumer<PlainContext>, KafkaFailure> {
+    let mut outside = plan.clone();
+    outside.properties.retain(|(name, _)| !name.starts_with("group.") && name != "partition.assignment.strategy");
+    outside.properties.push(("group.id".into(), group.into()));
+    reader(&outside)
+}
+
 /// A client outside the group, for metadata, offsets and reading what was committed.
 pub fn reader(plan: &KafkaPlan) -> Result<BaseConsumer<PlainContext>, KafkaFailure> {
     let mut config = config(plan, "C");

@@ -5,7 +5,7 @@ mod context;
 mod failure;
 mod topics;
 
-pub use clients::{Consumer, Producer, consumer, producer, reader};
+pub use clients::{Consumer, Producer, asker, consumer, producer, reader};
 pub use context::{MemberContext, PlainContext, Rebalance};
 pub(crate) use context::{Place, Undelivered};
 pub use failure::{KafkaFailure, Kind};

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use gristmill::plan::{InputPlan, Plan, Start};
 use gristmill::rows::{Header, Partition, RawRecord, RawRows};
-use rdkafka::consumer::{CommitMode, Consumer as _, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::{Assignment, Event, Source, SourceError};
-use crate::kafka::{Consumer, KafkaFailure, Kind, Rebalance, consumer};
+use crate::kafka::{Consumer, KafkaFailure, Kind, PlainContext, Rebalance, asker, consumer};
 
 /// Records handed on together: enough to fill vectors, few enough to answer soon.
 const BATCH: usize = 2_000;
@@ -30,6 +30,7 @@ pub struct KafkaSource {
     plan: Arc<Plan>,
     member: usize,
     consumer: Consumer,
+    outside: BaseConsumer<PlainContext>,
     events: VecDeque<Event>,
     topic: Arc<str>,
     /// Whether the protocol may still turn out to be unknown to the broker.
@@ -55,11 +56,13 @@ impl KafkaSource {
         };
         let topic: Arc<str> = topic.as_str().into();
         let consumer = subscribed(&plan, member, next_generation, &topic)?;
+        let outside = asker(&plan.kafka, &plan.kafka.group)?;
         let may_fall_back = plan.kafka.next_generation.is_none();
         Ok(Self {
             plan,
             member,
             consumer,
+            outside,
             events: VecDeque::new(),
             topic,
             may_fall_back,
@@ -234,7 +237,7 @@ impl Source for KafkaSource {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
-        let ask = || self.consumer.committed_offsets(self.list(partitions), ANSWER);
+        let ask = || self.outside.committed_offsets(self.list(partitions), ANSWER);
         let found = self.insist("asking for the group's offsets", OUTAGE, ask)?;
         let offset = |partition: &Partition| match found.find_partition(&partition.topic, partition.number)?.offset() {
             Offset::Offset(offset) => Some(offset),
