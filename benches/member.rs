@@ -2,7 +2,8 @@
 //!
 //! `cargo xtask bench` starts a broker and runs this. The peer is the program `raw_rust` whose path
 //! `GRISTMILL_RAW_RUST` names (`raw_rust alo record=full`: parse, a fixed score, the same decision and headers, flush
-//! and commit each 5,000 records or 100 ms). Without it only our own rate is printed.
+//! and commit each 5,000 records or 100 ms). Without it only our own rate is printed. `RECORDS` (default 1,000,000) and
+//! `ROUNDS` (default 5) set the size.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod payments;
@@ -13,8 +14,6 @@ use std::path::Path;
 use std::process::Command;
 
 use support::*;
-
-const ROUNDS: usize = 5;
 
 struct Run {
     seconds: f64,
@@ -67,7 +66,8 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn main() {
-    let records: usize = std::env::var("RECORDS").map_or(1_000_000, |count| count.parse().unwrap());
+    let number = |name: &str, default: usize| std::env::var(name).map_or(default, |text| text.parse().unwrap());
+    let (records, rounds) = (number("RECORDS", 1_000_000), number("ROUNDS", 5));
     let folder = folder("bench");
     let topic = unique("transactions");
     for (name, partitions) in [(topic.clone(), 4), (format!("{topic}-out"), 4), (format!("{topic}-dead"), 1)] {
@@ -95,7 +95,7 @@ fn main() {
         );
     };
     let (mut rates, mut costs) = (Vec::new(), Vec::new());
-    for round in 1..=ROUNDS {
+    for round in 1..=rounds {
         let theirs = peer.as_ref().map(|program| theirs(program, &topic, records));
         let ours = ours(&folder, &topic, records);
         print(round, "gristmill", &ours);
