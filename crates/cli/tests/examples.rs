@@ -94,7 +94,7 @@ examples! {
     wine_quality: "wine-quality" needs "wine_quality/winequality-white.csv.zst";
 }
 
-/// The published figures, as the issue of accuracy asks for them: four decimals.
+/// The published figures, to four decimals.
 #[test]
 fn published_results() {
     let run = |name: &str, file: &str, variable: (&str, &str), metric: &str| -> Option<f64> {
