@@ -288,10 +288,7 @@ impl Member {
         self.write(&letters)?;
         let count = stop_at.as_ref().map_or(raw.len(), |refusal| refusal.record) as u64;
         if let Some(state) = &mut self.state {
-            state.consume(&match &stop_at {
-                Some(refusal) => raw.clone().split(refusal.record).0,
-                None => raw.clone(),
-            });
+            state.consume(raw.iter().take(count as usize));
         }
         self.uncommitted += count;
         self.since.get_or_insert_with(Instant::now);

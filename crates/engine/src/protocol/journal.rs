@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gristmill_learn::{StateError, StateReader, StateWriter};
 
-use crate::rows::{Partition, RawRecord, RawRows};
+use crate::rows::{Partition, RawRecord};
 
 /// Records of one partition that were consumed one after the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,11 +44,6 @@ impl Consumed {
             checksum = mix(checksum, part.map_or(u64::MAX, digest));
         }
         self.checksum = checksum;
-    }
-
-    /// Adds a block of records.
-    pub fn add_all(&mut self, rows: &RawRows) {
-        rows.iter().for_each(|record| self.add(&record));
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use gristmill::plan::Plan;
 use gristmill::protocol::{self, Consumed, Entry, Observed, Opening, Run, Snapshot, Tail};
-use gristmill::rows::Partition;
+use gristmill::rows::{Partition, RawRecord};
 use gristmill_learn::{StateError, StateReader, StateWriter};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -145,9 +145,11 @@ impl StateFolder {
     }
 
     /// Counts consumed records towards the next commit.
-    pub(crate) fn consume(&mut self, raw: &gristmill::rows::RawRows) {
-        self.consumed.add_all(raw);
-        self.rows += raw.len() as u64;
+    pub(crate) fn consume<'a>(&mut self, records: impl Iterator<Item = RawRecord<'a>>) {
+        for record in records {
+            self.consumed.add(&record);
+            self.rows += 1;
+        }
     }
 
     /// Makes everything since the last commit visible: outputs first, then the entry that says so.
