@@ -274,3 +274,18 @@ fn without_dead_letters_the_run_stops_where_the_record_is() {
     let said = run(&folder, &["dead-letters", "replay", "t.yaml"]);
     assert_eq!(said.out, "0 dead letters sent back to the input\n", "sent back once, not twice: {said:?}");
 }
+
+#[test]
+fn without_dead_letters_a_third_class_stops_the_run_where_it_is() {
+    let folder = folder("third");
+    let topic = unique("third");
+    create(&topic, 1, &[]);
+    let value = |text: &str| Record { value: Some(text.into()), ..Record::default() };
+    produce(&topic, &[value("1,2,a"), value("3,4,c"), value("5,6,b")]);
+    let document = kafka(&broker(), &topic, "").replace("positive: a", "positive: a, negative: b");
+    let place = format!("topic {topic}, partition 0, offset 1: unknown_label: the label is `c`, neither `a` nor `b`");
+    check(&folder, &document, 1, &[&place, "has no `dead_letters`"]);
+    assert_eq!(lag(&topic, &topic, 1), 2, "what came before is committed, and nothing else");
+    check(&folder, &document, 1, &[&place]);
+    assert_eq!(lag(&topic, &topic, 1), 2, "it is still there the next time");
+}

@@ -340,7 +340,8 @@ impl Member {
             live.shard.step(raw, &rows, refusals, &mut self.outbox)?;
             return Ok(None);
         }
-        let mut first = refusals.drain(..).next();
+        live.shard.check(&rows, refusals);
+        let first = refusals.drain(..).min_by_key(|refusal| refusal.record);
         if let Some(refusal) = &first {
             let mut before = raw.clone();
             before.truncate(refusal.record);
@@ -348,10 +349,6 @@ impl Member {
             live.shard.step(&before, &rows, refusals, &mut self.outbox)?;
         } else {
             live.shard.step(raw, &rows, refusals, &mut self.outbox)?;
-        }
-        // The shard's own refusals come later in the block than those it never saw.
-        if let Some(refusal) = refusals.drain(..).next() {
-            first = Some(refusal);
         }
         Ok(first)
     }

@@ -24,17 +24,23 @@ impl Classes {
         Self { positive, negative, settled: fixed.is_some(), fixed: fixed.is_some() }
     }
 
-    /// The class of a label; nothing where it is missing; an error for a third value of two fixed ones.
+    /// Why a label is refused: it is a third value of two fixed ones.
+    pub(super) fn refuse(&self, cell: Cell<'_>) -> Option<String> {
+        let (positive, negative) = (&self.positive, &self.negative);
+        let known = !self.fixed || missing(cell) || self.is(cell, positive) || self.is(cell, negative);
+        (!known).then(|| format!("the label is {}, neither `{positive}` nor `{negative}`", shown(cell)))
+    }
+
+    /// The class of a label; nothing where it is missing; an error where it is refused.
     pub(super) fn truth(&mut self, cell: Cell<'_>) -> Result<Option<Truth>, String> {
-        if matches!(cell, Cell::Missing) || matches!(cell, Cell::Float64(value) if value.is_nan()) {
+        if missing(cell) {
             return Ok(None);
         }
         if self.is(cell, &self.positive) {
             return Ok(Some(Truth::Class(1)));
         }
-        if self.fixed && !self.is(cell, &self.negative) {
-            let (positive, negative) = (&self.positive, &self.negative);
-            return Err(format!("the label is {}, neither `{positive}` nor `{negative}`", shown(cell)));
+        if let Some(message) = self.refuse(cell) {
+            return Err(message);
         }
         if !self.settled {
             self.negative = shown(cell).trim_matches('`').to_string();
@@ -61,6 +67,10 @@ impl Classes {
             Task::BinaryClassification => Cell::String(if score > 0.5 { &self.positive } else { &self.negative }),
         }
     }
+}
+
+fn missing(cell: Cell<'_>) -> bool {
+    matches!(cell, Cell::Missing) || matches!(cell, Cell::Float64(value) if value.is_nan())
 }
 
 fn shown(cell: Cell<'_>) -> String {

@@ -141,6 +141,19 @@ impl Shard {
         StateWriter::of(self)
     }
 
+    /// Adds the rows that [`Self::step`] would refuse, and changes nothing: whoever must stop at a bad row has to know
+    /// before the rows behind it are folded in.
+    pub fn check(&self, rows: &Rows, refusals: &mut Vec<Refusal>) {
+        let Some(label) = self.plan.label.as_ref().filter(|_| self.plan.task == Task::BinaryClassification) else {
+            return;
+        };
+        let Some(column) = rows.columns.get(label.column) else { return };
+        for (row, record) in rows.records.iter().enumerate() {
+            let message = self.classes.refuse(column.cell(row));
+            refusals.extend(message.map(|message| unknown_label(*record, message)));
+        }
+    }
+
     /// Folds decoded rows in: each is scored, evaluated, answered and learned before the next one is looked at.
     /// `raw` is the block that the rows came from and `refusals` those of its records that gave no row; a row that
     /// is refused is added to them.
@@ -155,7 +168,7 @@ impl Shard {
             match self.truth(rows, row) {
                 Ok(truth) => self.row(raw, rows, row, *record, truth, outbox),
                 Err(message) => {
-                    refusals.push(Refusal { record: *record, stage: Stage::Label, reason: "unknown_label", message });
+                    refusals.push(unknown_label(*record, message));
                     Ok(())
                 }
             }
@@ -238,6 +251,10 @@ impl Shard {
         self.counts.learned += 1;
         Ok(())
     }
+}
+
+fn unknown_label(record: usize, message: String) -> Refusal {
+    Refusal { record, stage: Stage::Label, reason: "unknown_label", message }
 }
 
 const NAME: &str = "shard";
