@@ -177,6 +177,23 @@ fn other_records_than_those_learned_are_noticed() {
     refused(&folder, &document, &["its journal is gone", "state reset"]);
 }
 
+/// Killed after the last commit and before the last snapshot: the next run finds nothing new, and saves all the same.
+#[test]
+fn a_run_with_nothing_new_saves_what_it_learned_again() {
+    let base = folder("nothing-new");
+    let all = rows(400_000);
+    write(&base, "rows.csv", &all);
+    let document = DOCUMENT.replace("rows: 20000, every: 1 hour", "rows: 1000000000, every: 1 hour");
+    let folder = beside(&base, "run", &document);
+    killed_after_a_commit(&folder);
+    let shown = run(&folder, &["state", "show", "t.yaml"]).out;
+    let records = shown.lines().find_map(|line| line.split_once(" at record ")).unwrap().1;
+    let committed: usize = records.parse().unwrap();
+    write(&base, "rows.csv", all.lines().take(committed + 1).map(|line| format!("{line}\n")).collect::<String>());
+    let expected = result(&beside(&base, "whole", &document));
+    same(&result(&folder), &expected);
+}
+
 #[test]
 fn two_runs_do_not_share_a_state() {
     let base = folder("shared");

@@ -63,7 +63,9 @@ pub struct StateFolder {
     outputs: Vec<Lines>,
     program: u64,
     slot: usize,
-    saved: (Instant, u64),
+    /// When the whole state was saved last, and the sequence it was saved at; none: never.
+    saved: (Instant, Option<u64>),
+    /// Records consumed since then.
     rows: u64,
 }
 
@@ -132,8 +134,8 @@ impl StateFolder {
             last,
             outputs: Vec::new(),
             program,
-            slot: saved.map_or(0, |(slot, _)| 1 - slot),
-            saved: (Instant::now(), 0),
+            slot: saved.as_ref().map_or(0, |(slot, _)| 1 - slot),
+            saved: (Instant::now(), saved.map(|(_, saved)| saved.sequence)),
             rows: 0,
         };
         Ok(Some((folder, opened)))
@@ -172,14 +174,13 @@ impl StateFolder {
     /// Whether the whole state should be saved now.
     pub(crate) fn due(&self) -> bool {
         let snapshot = self.plan.state.as_ref().map(|state| &state.snapshot);
-        let new = self.rows - self.saved.1;
         let late = |every: std::time::Duration| self.saved.0.elapsed() >= every;
-        new > 0 && snapshot.is_some_and(|snapshot| new >= snapshot.rows || late(snapshot.every.0))
+        self.rows > 0 && snapshot.is_some_and(|snapshot| self.rows >= snapshot.rows || late(snapshot.every.0))
     }
 
     /// Saves the whole state as of the last commit; the journal before it is not needed any more.
     pub(crate) fn save(&mut self, state: &[u8]) -> Result<(), StateFailure> {
-        if self.rows == self.saved.1 {
+        if self.sequence == 0 || self.saved.1 == Some(self.sequence) {
             return Ok(());
         }
         let definition = self.plan.definition().into_iter().map(|(part, text)| (part.to_string(), text)).collect();
@@ -193,7 +194,8 @@ impl StateFolder {
         let slot = SLOTS.get(self.slot).copied().unwrap_or("snapshot-a");
         replace(&self.path.join(slot), &frame(&saved.encode()))?;
         self.slot = 1 - self.slot;
-        self.saved = (Instant::now(), self.rows);
+        self.saved = (Instant::now(), Some(self.sequence));
+        self.rows = 0;
         // The last entry stays: it knows the lengths of the outputs.
         let kept = self.last.as_ref().map(|last| frame(&last.encode())).unwrap_or_default();
         let journal = self.path.join("journal");
