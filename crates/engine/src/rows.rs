@@ -205,6 +205,11 @@ pub enum Cell<'a> {
 }
 
 impl Cell<'_> {
+    /// Whether nothing is there, or what is there is not a number.
+    pub fn is_missing(self) -> bool {
+        matches!(self, Self::Missing) || matches!(self, Self::Float64(value) if value.is_nan())
+    }
+
     /// The value as a feature; what is missing or not a number is NaN. A time is in seconds.
     pub fn number(self) -> f64 {
         match self {

@@ -198,7 +198,7 @@ impl Member {
     fn assigned(&mut self, assignments: Vec<Assignment>) -> Result<(), MemberError> {
         let partitions: Vec<Partition> = assignments.iter().map(|one| one.partition.clone()).collect();
         let committed = self.source.committed(&partitions)?;
-        for (Assignment { partition, header }, committed) in assignments.into_iter().zip(committed) {
+        for (Assignment { partition, header }, committed) in assignments.into_iter().zip(committed.iter().copied()) {
             let Opened { snapshot, replay, .. } = &mut self.opened;
             let shard = Shard::open(Arc::clone(&self.plan), partition.clone(), snapshot.take().as_deref())?;
             let replay = Replay { left: std::mem::take(replay).into(), found: None };
@@ -229,8 +229,12 @@ impl Member {
             self.control.opened(1);
             self.shards.insert(partition, Live { shard, decoder, committed, replay });
         }
-        let start = self.state.as_ref().map(|_| self.opened.start);
-        let starts: Vec<(Partition, Option<i64>)> = partitions.into_iter().map(|one| (one, start)).collect();
+        let kept = self.state.as_ref().map(|_| self.opened.start);
+        let starts: Vec<(Partition, Option<i64>)> = partitions
+            .into_iter()
+            .zip(committed)
+            .map(|(partition, committed)| (partition, kept.or(committed)))
+            .collect();
         self.source.accept(&starts)?;
         Ok(())
     }

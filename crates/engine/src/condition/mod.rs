@@ -99,7 +99,7 @@ impl Condition {
             Self::Compare(left, comparison, right) => {
                 order(left.cell(facts), right.cell(facts)).map(|ordering| comparison.holds(ordering))
             }
-            Self::IsNull(operand) => Some(missing(operand.cell(facts))),
+            Self::IsNull(operand) => Some(operand.cell(facts).is_missing()),
             Self::Holds(operand) => match operand.cell(facts) {
                 Cell::Boolean(value) => Some(value),
                 _ => None,
@@ -119,10 +119,6 @@ fn joined(parts: &[Condition], facts: &dyn Facts, decisive: bool) -> Option<bool
         }
     }
     (!unknown).then_some(!decisive)
-}
-
-fn missing(cell: Cell<'_>) -> bool {
-    matches!(cell, Cell::Missing) || matches!(cell, Cell::Float64(value) if value.is_nan())
 }
 
 fn order(left: Cell<'_>, right: Cell<'_>) -> Option<Ordering> {

@@ -27,13 +27,13 @@ impl Classes {
     /// Why a label is refused: it is a third value of two fixed ones.
     pub(super) fn refuse(&self, cell: Cell<'_>) -> Option<String> {
         let (positive, negative) = (&self.positive, &self.negative);
-        let known = !self.fixed || missing(cell) || self.is(cell, positive) || self.is(cell, negative);
+        let known = !self.fixed || cell.is_missing() || self.is(cell, positive) || self.is(cell, negative);
         (!known).then(|| format!("the label is {}, neither `{positive}` nor `{negative}`", shown(cell)))
     }
 
     /// The class of a label; nothing where it is missing; an error where it is refused.
     pub(super) fn truth(&mut self, cell: Cell<'_>) -> Result<Option<Truth>, String> {
-        if missing(cell) {
+        if cell.is_missing() {
             return Ok(None);
         }
         if self.is(cell, &self.positive) {
@@ -67,10 +67,6 @@ impl Classes {
             Task::BinaryClassification => Cell::String(if score > 0.5 { &self.positive } else { &self.negative }),
         }
     }
-}
-
-fn missing(cell: Cell<'_>) -> bool {
-    matches!(cell, Cell::Missing) || matches!(cell, Cell::Float64(value) if value.is_nan())
 }
 
 fn shown(cell: Cell<'_>) -> String {

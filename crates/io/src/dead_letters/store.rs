@@ -7,12 +7,11 @@ use gristmill::plan::{InputPlan, Plan, TargetPlan};
 use gristmill::rows::RawRecord;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Header, Headers, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _};
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::DeadLetter;
-use crate::kafka::{self, KafkaFailure, Kind, PlainContext};
+use crate::kafka::{self, KafkaFailure, Kind, PlainContext, headers_of, to_headers};
 
 const ANSWER: Duration = Duration::from_secs(10);
 
@@ -112,7 +111,7 @@ impl<'a> Reader<'a> {
             match self.client.poll(Duration::from_millis(200)) {
                 Some(Ok(message)) => {
                     quiet = Instant::now();
-                    let headers = headers(&message);
+                    let headers = headers_of(&message);
                     let record = RawRecord {
                         offset: message.offset(),
                         timestamp: message.timestamp().to_millis(),
@@ -151,11 +150,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn headers(message: &BorrowedMessage<'_>) -> Vec<gristmill::rows::Header> {
-    let all = message.headers().into_iter().flat_map(|headers| headers.iter());
-    all.map(|one| (one.key.into(), one.value.map(<[u8]>::to_vec))).collect()
-}
-
 /// Sends every dead letter that was not sent before back to the input's topic, as it was; returns how many.
 pub fn replay(plan: &Plan) -> Result<u64, KafkaFailure> {
     let InputPlan::Kafka { topic: input, .. } = &plan.input else {
@@ -164,10 +158,7 @@ pub fn replay(plan: &Plan) -> Result<u64, KafkaFailure> {
     };
     let producer = kafka::producer(&plan.kafka)?;
     let mut send = |Listed { letter, .. }: Listed| {
-        let mut headers = OwnedHeaders::new_with_capacity(letter.headers.len());
-        for (key, value) in &letter.headers {
-            headers = headers.insert(Header { key, value: value.as_ref() });
-        }
+        let headers = to_headers(&letter.headers, 0);
         let mut record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(input, 0)
             .partition(letter.partition.number)
             .headers(headers);

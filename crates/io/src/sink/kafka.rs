@@ -12,7 +12,7 @@ use rdkafka::producer::{BaseRecord, Producer as _};
 
 use super::{Sink, SinkError, Transaction};
 use crate::dead_letters::DeadLetter;
-use crate::kafka::{KafkaFailure, Kind, Place, Producer, Undelivered, producer};
+use crate::kafka::{KafkaFailure, Kind, Place, Producer, Undelivered, producer, to_headers};
 
 /// How often delivery is looked at: the crate's own `flush` waits in steps of 100 ms, which cuts throughput to a
 /// quarter.
@@ -31,7 +31,7 @@ struct Shared {
     /// For each output of the plan its topic, if it is one.
     topics: Vec<Option<String>>,
     dead_letters: Option<String>,
-    /// The source as headers name it.
+    /// Whether the run is ending.
     stopped: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
@@ -111,10 +111,7 @@ impl Shared {
 
     fn dead_letter(&self, topic: &str, letter: &DeadLetter) -> Result<(), SinkError> {
         let errors = letter.error_headers();
-        let mut headers = OwnedHeaders::new_with_capacity(letter.headers.len() + errors.len());
-        for (key, value) in &letter.headers {
-            headers = headers.insert(Header { key, value: value.as_ref() });
-        }
+        let mut headers = to_headers(&letter.headers, errors.len());
         for (key, value) in &errors {
             headers = headers.insert(Header { key, value: Some(value) });
         }

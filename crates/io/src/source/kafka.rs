@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gristmill::plan::{InputPlan, Plan, Start};
-use gristmill::rows::{Header, Partition, RawRecord, RawRows};
+use gristmill::rows::{Partition, RawRecord, RawRows};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::{Assignment, Event, Source, SourceError};
-use crate::kafka::{Consumer, KafkaFailure, Kind, PlainContext, Rebalance, asker, consumer};
+use crate::kafka::{Consumer, KafkaFailure, Kind, PlainContext, Rebalance, asker, consumer, headers_of};
 
 /// Records handed on together: enough to fill vectors, few enough to answer soon.
 const BATCH: usize = 2_000;
@@ -80,6 +80,10 @@ impl KafkaSource {
         }
     }
 
+    fn cooperative(&self) -> bool {
+        matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative)
+    }
+
     fn partition(&self, number: i32) -> Partition {
         Partition { topic: Arc::clone(&self.topic), number }
     }
@@ -113,8 +117,7 @@ impl KafkaSource {
         }
         let failure = self.failure("reading from the group", &error);
         let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
-        let protocol = failure.kind == Kind::Protocol || self.is_protocol(&error);
-        if protocol && self.may_fall_back {
+        if failure.kind == Kind::Protocol && self.may_fall_back {
             tracing::warn!("the broker does not offer the group protocol of KIP-848: using the classic one");
             self.may_fall_back = false;
             self.consumer.context().close();
@@ -138,13 +141,6 @@ impl KafkaSource {
                 Ok(())
             }
         }
-    }
-
-    fn is_protocol(&self, error: &KafkaError) -> bool {
-        let code = error.rdkafka_error_code();
-        matches!(code, Some(RDKafkaErrorCode::UnsupportedVersion | RDKafkaErrorCode::UnsupportedFeature))
-            || matches!(error, KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::Fatal))
-                && self.consumer.context().reason().is_some_and(|reason| reason.contains("UNSUPPORTED"))
     }
 
     /// Takes what has arrived, up to a batch, and turns it into events in order.
@@ -187,10 +183,7 @@ fn push(blocks: &mut Vec<RawRows>, topic: &Arc<str>, message: &BorrowedMessage<'
         blocks.push(RawRows::new(Partition { topic: Arc::clone(topic), number }));
         blocks.len() - 1
     });
-    let headers: Vec<Header> = match message.headers() {
-        Some(headers) => headers.iter().map(|one| (one.key.to_string(), one.value.map(<[u8]>::to_vec))).collect(),
-        None => Vec::new(),
-    };
+    let headers = headers_of(message);
     if let Some(block) = blocks.get_mut(index) {
         block.push(RawRecord {
             offset: message.offset(),
@@ -217,19 +210,18 @@ impl Source for KafkaSource {
     }
 
     fn accept(&mut self, starts: &[(Partition, Option<i64>)]) -> Result<(), SourceError> {
-        let partitions: Vec<Partition> = starts.iter().map(|(partition, _)| partition.clone()).collect();
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for ((partition, start), committed) in starts.iter().zip(self.committed(&partitions)?) {
-            let start = match (start.or(committed), self.plan.kafka.start) {
-                (Some(offset), _) => Offset::Offset(offset),
+        let mut list = TopicPartitionList::with_capacity(starts.len());
+        for (partition, start) in starts {
+            let start = match (start, self.plan.kafka.start) {
+                (Some(offset), _) => Offset::Offset(*offset),
                 (None, Start::Earliest) => Offset::Beginning,
                 (None, Start::Latest) => Offset::End,
             };
             let added = list.add_partition_offset(&partition.topic, partition.number, start);
             added.map_err(|error| self.failure("starting to read", &error))?;
         }
-        let cooperative = matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
-        let answer = if cooperative { self.consumer.incremental_assign(&list) } else { self.consumer.assign(&list) };
+        let answer =
+            if self.cooperative() { self.consumer.incremental_assign(&list) } else { self.consumer.assign(&list) };
         answer.map_err(|error| self.failure("taking partitions", &error).into())
     }
 
@@ -247,8 +239,7 @@ impl Source for KafkaSource {
     }
 
     fn release(&mut self, partitions: &[Partition]) -> Result<(), SourceError> {
-        let cooperative = matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
-        let answer = if cooperative {
+        let answer = if self.cooperative() {
             self.consumer.incremental_unassign(&self.list(partitions))
         } else {
             self.consumer.unassign()

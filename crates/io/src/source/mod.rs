@@ -55,8 +55,8 @@ pub enum SourceError {
 pub trait Source: Send {
     /// The next event, waiting for it as long as told; nothing if none came. After the end of a file it never waits.
     fn poll(&mut self, wait: Duration) -> Result<Option<Event>, SourceError>;
-    /// Begins to read partitions that were assigned, once their shards are open: from a position, or where the
-    /// source itself says.
+    /// Begins to read partitions that were assigned, once their shards are open: from a position, or, where
+    /// nothing was ever committed, where the plan says.
     fn accept(&mut self, starts: &[(Partition, Option<i64>)]) -> Result<(), SourceError>;
     /// The committed position of each of these partitions, whoever reads them.
     fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<i64>>, SourceError>;
