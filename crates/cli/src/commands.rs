@@ -9,6 +9,7 @@ use gristmill::plan::Plan;
 use gristmill::{describe, schema};
 use gristmill_io::dead_letters::{self, Listed};
 use gristmill_io::kafka::{self, KafkaFailure};
+use gristmill_io::ledger::LedgerError;
 use gristmill_io::member::MemberError;
 use gristmill_io::run::{self, Control, Options, RunError};
 use gristmill_io::sink::SinkError;
@@ -56,7 +57,8 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Usage(message) => Self::Usage(message),
-            RunError::Sink(SinkError::Closed) | RunError::Member(MemberError::Sink(SinkError::Closed)) => Self::Closed,
+            RunError::Sink(SinkError::Closed)
+            | RunError::Member(MemberError::Ledger(LedgerError::Sink(SinkError::Closed))) => Self::Closed,
             other => Self::Run(other.to_string()),
         }
     }

@@ -200,13 +200,13 @@ fn passwords() {
             "  security.protocol: SASL_PLAINTEXT\n  sasl.mechanism: {mechanism}\n  sasl.username: alice\n  sasl.password: {password}\n"
         )
     };
-    for (mechanism, rows) in [("PLAIN", 2), ("SCRAM-SHA-256", 0)] {
+    for mechanism in ["PLAIN", "SCRAM-SHA-256"] {
         let began = Instant::now();
         let wrong = kafka(&sasl_broker(), &topic, &settings(mechanism, "wrong"));
         check(&folder, &wrong, 1, &["refuses the connection", "Authentication failed", "sasl.password"]);
         assert!(began.elapsed() < Duration::from_secs(10));
         let said = check(&folder, &kafka(&sasl_broker(), &topic, &settings(mechanism, "alice-secret")), 0, &[]);
-        assert_eq!(said.report()["rows"], rows, "{mechanism}: the second group finds its offsets committed");
+        assert_eq!(said.report()["rows"], 2, "{mechanism}: the second run goes on from what the first has kept");
     }
 }
 
@@ -257,7 +257,7 @@ fn without_dead_letters_the_run_stops_where_the_record_is() {
     let letters = kafka(&broker(), &topic, "")
         + &format!("dead_letters: {{kafka: {{topic: {topic}-dead, create: {{partitions: 1}}}}}}\n");
     let said = check(&folder, &letters, 0, &[]);
-    assert_eq!((&said.report()["rows"], &said.report()["dead_letters"]["total"]), (&2.into(), &1.into()));
+    assert_eq!((&said.report()["rows"], &said.report()["dead_letters"]["total"]), (&4.into(), &1.into()));
     // Decisions in a file go on where those of the run before ended, as the group does.
     let filed = letters.clone() + "outputs: {all: {file: {path: all.ndjson}}}\n";
     let filed = filed.replace("kafka:\n", &format!("kafka:\n  group.id: {topic}-filed\n"));

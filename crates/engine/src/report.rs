@@ -84,7 +84,11 @@ impl Tally {
 
     /// The report: shards in the order of partitions, their metrics merged.
     pub fn report(mut self, plan: &Plan) -> Result<Report, StateError> {
-        self.shards.sort_by(|a, b| a.partition.cmp(&b.partition));
+        self.shards.sort_by(|a, b| a.partition.cmp(&b.partition).then(b.counts.rows.cmp(&a.counts.rows)));
+        if plan.journals() {
+            // A shard that moved to another member took its counts along: the last one has them all.
+            self.shards.dedup_by(|later, first| later.partition == first.partition);
+        }
         let mut merged = Evaluation::new(&plan.metrics, plan.task);
         let mut totals = Counts::default();
         let mut partitions: Map<String, Value> = Map::new();

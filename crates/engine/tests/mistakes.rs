@@ -121,9 +121,13 @@ fn mistakes_of_sense() {
         "kafka:\n  group.protocol: consumer\n  session.timeout.ms: 6000\n",
         &[(4, 23, "is for `group.protocol: classic`")],
     );
-    check("commit:", "state: {directory: s}\ncommit:", &[(21, 1, "is for pipelines over files")]);
+    check("commit:", "state: {directory: s}\ncommit:", &[(21, 20, "keeps its state in topics")]);
     check("name: elec2", "name: elec 2", &[(1, 7, "cannot name a pipeline")]);
-    check("commit:", "guarantee: exactly_once\ncommit:", &[(21, 12, "not offered yet")]);
+    check(
+        "dead_letters: {kafka: {topic: dead}}",
+        "dead_letters: {file: {path: d}}\nguarantee: exactly_once",
+        &[(21, 12, "needs every answer in a topic of the same cluster, and `dead_letters` is not")],
+    );
     check(
         "  - logistic_regression: {optimizer: {sgd: {lr: 0.01}}, intercept_lr: 0.01}\n",
         "",

@@ -4,9 +4,12 @@
 //! (of `gristmill`) answers and learns, a [`sink`] writes the answers, and then the source's positions are
 //! committed. A [`member`] is that loop in one thread; [`run`] starts members and adds up what they report.
 
+pub mod clock;
 pub mod codec;
+pub mod control;
 pub mod dead_letters;
 pub mod kafka;
+pub mod ledger;
 pub mod member;
 pub mod run;
 pub mod sink;

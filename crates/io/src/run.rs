@@ -1,21 +1,20 @@
 //! A run: topics are made ready, members start, their results are added up.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use gristmill::plan::{InputPlan, Plan, TargetPlan};
 use gristmill::report::{Report, Tally};
-use gristmill::rows::Partition;
-use gristmill::shard::{Evaluation, Shard};
 use gristmill_learn::StateError;
 
-use crate::kafka::{self, KafkaFailure, Topics};
+use crate::clock::{Clock, Machine};
+pub use crate::control::Control;
+use crate::kafka::{self, GroupMember, KafkaFailure, Topics};
+use crate::ledger::{self, FileLedger, Ledger, LedgerError};
 use crate::member::{Member, MemberError};
 use crate::sink::{KafkaSink, Keep, LineSink, Lines, Sink, SinkError};
 use crate::source::{FileSource, KafkaSource, Source, SourceError};
-use crate::state::StateFolder;
+use crate::state::{Lengths, StateFolder};
 use crate::usage;
 
 /// How a run is to be done.
@@ -42,6 +41,9 @@ pub enum RunError {
     /// An output, before the members started.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// What is kept, before the members started.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// A member.
     #[error(transparent)]
     Member(#[from] MemberError),
@@ -51,136 +53,6 @@ pub enum RunError {
     /// A thread could not be started, or broke.
     #[error("{0}")]
     Thread(String),
-}
-
-/// What members share with each other and with whoever watches them.
-#[derive(Default)]
-pub struct Control {
-    stopped: AtomicBool,
-    left: Mutex<BTreeSet<usize>>,
-    bounded: AtomicBool,
-    ends: Mutex<BTreeMap<i32, i64>>,
-    unfinished: Mutex<BTreeSet<i32>>,
-    shards: AtomicI64,
-    rows: AtomicU64,
-    total: AtomicU64,
-    bytes: Arc<AtomicU64>,
-    begun: Mutex<Option<(Instant, f64)>>,
-    last_commit: Mutex<Option<(Instant, f64)>>,
-    watched: AtomicBool,
-    live: Mutex<BTreeMap<Partition, Evaluation>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Control {
-    /// Asks every member to commit and leave.
-    pub fn stop(&self) {
-        self.stopped.store(true, Ordering::SeqCst);
-    }
-
-    /// Whether the run was stopped.
-    pub fn stopped(&self) -> bool {
-        self.stopped.load(Ordering::SeqCst)
-    }
-
-    /// Asks one member to commit and leave; the others take over its partitions.
-    pub fn leave(&self, member: usize) {
-        lock(&self.left).insert(member);
-    }
-
-    /// Asks members to publish their metrics while they run; see [`Self::live`].
-    pub fn watch(&self) {
-        self.watched.store(true, Ordering::SeqCst);
-    }
-
-    /// The metrics of the shards that are open, merged; nothing before the first commit.
-    pub fn live(&self) -> Option<Evaluation> {
-        let live = lock(&self.live);
-        let mut evaluations = live.values();
-        let mut merged = evaluations.next()?.copy().ok()?;
-        for evaluation in evaluations {
-            merged.absorb(evaluation).ok()?;
-        }
-        Some(merged)
-    }
-
-    /// The shards that are open in this process.
-    pub fn shards(&self) -> i64 {
-        self.shards.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn opened(&self, shards: i64) {
-        self.shards.fetch_add(shards, Ordering::Relaxed);
-    }
-
-    /// Records taken so far.
-    pub fn rows(&self) -> u64 {
-        self.rows.load(Ordering::Relaxed)
-    }
-
-    /// Part and whole of a bounded run: bytes of a file, records of a topic.
-    pub fn part(&self) -> Option<(u64, u64)> {
-        let total = self.total.load(Ordering::Relaxed);
-        let bytes = self.bytes.load(Ordering::Relaxed);
-        (total > 0).then(|| (if bytes > 0 { bytes } else { self.rows() }, total))
-    }
-
-    pub(crate) fn ended(&self, member: usize) -> bool {
-        let finished = self.bounded.load(Ordering::SeqCst) && lock(&self.unfinished).is_empty();
-        finished || self.stopped() || lock(&self.left).contains(&member)
-    }
-
-    pub(crate) fn end(&self, partition: i32) -> Option<i64> {
-        lock(&self.ends).get(&partition).copied()
-    }
-
-    pub(crate) fn unfinished(&self) -> Vec<i32> {
-        lock(&self.unfinished).iter().copied().collect()
-    }
-
-    pub(crate) fn caught_up(&self, partition: i32) {
-        lock(&self.unfinished).remove(&partition);
-    }
-
-    pub(crate) fn begin(&self) {
-        lock(&self.begun).get_or_insert_with(|| (Instant::now(), usage::cpu_seconds()));
-    }
-
-    pub(crate) fn progress(&self, rows: u64) {
-        self.rows.fetch_add(rows, Ordering::Relaxed);
-    }
-
-    pub(crate) fn committed<'a>(&self, shards: impl Iterator<Item = (&'a Partition, &'a Shard)>) {
-        *lock(&self.last_commit) = Some((Instant::now(), usage::cpu_seconds()));
-        if self.watched.load(Ordering::SeqCst) {
-            let mut live = lock(&self.live);
-            for (partition, shard) in shards {
-                if let Ok(copy) = shard.evaluation().copy() {
-                    live.insert(partition.clone(), copy);
-                }
-            }
-        }
-    }
-
-    fn bound(&self, partitions: impl IntoIterator<Item = i32>, ends: BTreeMap<i32, i64>, total: u64) {
-        *lock(&self.unfinished) = partitions.into_iter().collect();
-        *lock(&self.ends) = ends;
-        self.total.store(total, Ordering::Relaxed);
-        self.bounded.store(true, Ordering::SeqCst);
-    }
-
-    /// Seconds and processor seconds from the first record to the last commit.
-    fn took(&self) -> (f64, f64) {
-        match (*lock(&self.begun), *lock(&self.last_commit)) {
-            (Some((begun, cpu)), Some((ended, cpu_then))) => {
-                (ended.saturating_duration_since(begun).as_secs_f64(), (cpu_then - cpu).max(0.0))
-            }
-            _ => (0.0, 0.0),
-        }
-    }
 }
 
 /// Runs a pipeline until its input ends or `control` stops it.
@@ -223,21 +95,20 @@ fn prepare(
     control: &Arc<Control>,
     topics: &Topics,
 ) -> Result<Vec<Member>, RunError> {
+    let clock: Arc<dyn Clock> = Arc::new(Machine::default());
+    let member = |number: usize, source: Box<dyn Source>, ledger: Box<dyn Ledger>| {
+        Member::new(Arc::clone(plan), number, source, ledger, Arc::clone(&clock), Arc::clone(control))
+    };
     if let InputPlan::File { .. } = plan.input {
         let (source, size) = FileSource::open(plan, Arc::clone(&control.bytes))?;
         control.bound([0], BTreeMap::new(), size.unwrap_or(0));
-        let state = StateFolder::open(plan, &Partition::new(plan.input_name(), 0)).map_err(MemberError::from)?;
-        let kept = state.as_ref().map(|(_, opened)| opened.lengths.clone().unwrap_or_default());
-        let outputs = Outputs::open(plan, kept)?;
-        let sinks = outputs.sinks(plan, control)?;
-        let member = Member::new(Arc::clone(plan), 0, Box::new(source), sinks, Arc::clone(control));
-        return Ok(vec![match state {
-            Some((mut state, opened)) => {
-                state.watch(outputs.files(plan));
-                member.with_state(state, opened)
-            }
-            None => member,
-        }]);
+        let mut folder = StateFolder::open(plan).map_err(LedgerError::from)?;
+        let outputs = Outputs::open(plan, folder.as_ref().map(StateFolder::lengths))?;
+        if let Some(folder) = &mut folder {
+            folder.watch(outputs.files(plan));
+        }
+        let ledger = FileLedger::new(Arc::clone(plan), outputs.sinks(plan, control)?, folder);
+        return Ok(vec![member(0, Box::new(source), Box::new(ledger))]);
     }
     if options.until_end {
         let ends: BTreeMap<i32, i64> = topics.bounds.iter().map(|(number, (_, end))| (*number, *end)).collect();
@@ -247,12 +118,29 @@ fn prepare(
         control.bound(filled, ends, u64::try_from(total).unwrap_or(0));
     }
     let outputs = Outputs::open(plan, None)?;
-    let member = |number: usize| {
-        let source: Box<dyn Source> = Box::new(KafkaSource::join(Arc::clone(plan), number)?);
-        let sinks = outputs.sinks(plan, control)?;
-        Ok(Member::new(Arc::clone(plan), number, source, sinks, Arc::clone(control)))
+    let start = identity();
+    let join = |number: usize| {
+        let seat = Arc::new(GroupMember::default());
+        let stopped = Arc::clone(control);
+        let ledger = ledger::kafka(
+            plan,
+            &seat,
+            outputs.line_sinks(),
+            &format!("{start}-{number}"),
+            Arc::new(move || stopped.stopped()),
+        )?;
+        let source = KafkaSource::join(Arc::clone(plan), number, seat)?;
+        Ok(member(number, Box::new(source), ledger))
     };
-    (0..options.members).map(member).collect()
+    (0..options.members).map(join).collect()
+}
+
+/// A name that no other start has.
+fn identity() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    // Every such state is seeded from the system's randomness.
+    let number = || RandomState::new().hash_one(std::process::id());
+    format!("{:016x}{:016x}", number(), number())
 }
 
 type Running = std::thread::JoinHandle<Result<Tally, MemberError>>;
@@ -292,15 +180,16 @@ struct Outputs {
 }
 
 impl Outputs {
-    /// Opens what the plan names. `kept`: the committed lengths of the files in the order of [`Self::files`]; without
-    /// state a file begins anew with a file as input, and goes on with a group.
-    fn open(plan: &Plan, kept: Option<Vec<u64>>) -> Result<Self, SinkError> {
+    /// Opens what the plan names. `kept`: the committed lengths of files by path; a file that is not among them begins
+    /// anew, and goes on where the input is a group.
+    fn open(plan: &Plan, kept: Option<Lengths>) -> Result<Self, SinkError> {
         let stdout = Lines::stdout();
         let group = matches!(plan.input, InputPlan::Kafka { .. });
-        let mut lengths = kept.unwrap_or_default().into_iter();
-        let mut one = |target: &TargetPlan| match target {
+        let lengths = kept.unwrap_or_default();
+        let length = |path: &str| lengths.iter().find(|(known, _)| known == path).map(|(_, length)| *length);
+        let one = |target: &TargetPlan| match target {
             TargetPlan::File { path } => {
-                let keep = if group { Keep::All } else { lengths.next().map_or(Keep::Nothing, Keep::Bytes) };
+                let keep = if group { Keep::All } else { length(path).map_or(Keep::Nothing, Keep::Bytes) };
                 Lines::open(path, keep).map(Some)
             }
             TargetPlan::Stdout => Ok(Some(stdout.clone())),
@@ -312,15 +201,19 @@ impl Outputs {
         })
     }
 
-    /// Those in files, the outputs in the plan's order and then the dead letters.
-    fn files(&self, plan: &Plan) -> Vec<Lines> {
+    /// Those in files, by path.
+    fn files(&self, plan: &Plan) -> Vec<(String, Lines)> {
         let targets = plan.outputs.iter().map(|output| &output.target).chain(&plan.dead_letters);
         let lines = self.lines.iter().chain(std::iter::once(&self.dead_letters));
-        let files = targets.zip(lines).filter(|(target, _)| matches!(target, TargetPlan::File { .. }));
-        files.filter_map(|(_, lines)| lines.clone()).collect()
+        let files = targets.zip(lines).filter_map(|(target, lines)| match target {
+            TargetPlan::File { path } => Some((path.clone(), lines.clone()?)),
+            _ => None,
+        });
+        files.collect()
     }
 
-    fn sinks(&self, plan: &Arc<Plan>, control: &Arc<Control>) -> Result<Vec<Box<dyn Sink>>, SinkError> {
+    /// Those that are files or standard output.
+    fn line_sinks(&self) -> Vec<Box<dyn Sink>> {
         let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
         for (output, lines) in self.lines.iter().enumerate() {
             if let Some(lines) = lines {
@@ -330,9 +223,17 @@ impl Outputs {
         if let Some(lines) = &self.dead_letters {
             sinks.push(Box::new(LineSink::dead_letters(lines.clone())));
         }
+        sinks
+    }
+
+    /// All of them.
+    fn sinks(&self, plan: &Arc<Plan>, control: &Arc<Control>) -> Result<Vec<Box<dyn Sink>>, SinkError> {
+        let mut sinks = self.line_sinks();
         if plan.output_topics().next().is_some() {
-            let control = Arc::clone(control);
-            sinks.push(Box::new(KafkaSink::open(Arc::clone(plan), Box::new(move || control.stopped()))?));
+            let stopped = Arc::clone(control);
+            let producer = kafka::producer(&plan.kafka)?;
+            let stopped = Arc::new(move || stopped.stopped());
+            sinks.push(Box::new(KafkaSink::new(Arc::clone(plan), producer, stopped)));
         }
         Ok(sinks)
     }

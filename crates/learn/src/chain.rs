@@ -39,6 +39,18 @@ impl Chain {
         Err(LearnError::Chain("a model must end with a learner".into()))
     }
 
+    /// The steps in order, each with a state of its own.
+    pub fn steps(&self) -> impl Iterator<Item = &dyn Stateful> {
+        let transformers = self.transformers.iter().map(|transformer| transformer.as_ref() as &dyn Stateful);
+        transformers.chain(std::iter::once(self.learner.as_ref() as &dyn Stateful))
+    }
+
+    /// The steps in order, to load the state of each.
+    pub fn steps_mut(&mut self) -> impl Iterator<Item = &mut dyn Stateful> {
+        let transformers = self.transformers.iter_mut().map(|transformer| transformer.as_mut() as &mut dyn Stateful);
+        transformers.chain(std::iter::once(self.learner.as_mut() as &mut dyn Stateful))
+    }
+
     /// The transformed row, in `front`.
     fn prepare(&self, row: &[f64], front: &mut Vec<f64>, back: &mut Vec<f64>) {
         front.clear();

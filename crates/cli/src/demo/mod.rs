@@ -37,7 +37,9 @@ fn failed(what: &str) -> impl Fn(rdkafka::error::KafkaError) -> Failure + '_ {
 
 pub(crate) fn demo(seconds: u64) -> Result<(), Failure> {
     let cluster = MockCluster::new(1).map_err(failed("the broker in this process does not start"))?;
-    for (topic, partitions) in [("payments", PARTITIONS), ("decisions", PARTITIONS), ("alerts", 1), ("dead", 1)] {
+    let topics = [("payments", PARTITIONS), ("decisions", PARTITIONS), ("alerts", 1), ("dead", 1)];
+    // This broker lets nobody make topics, so those of the group's state are made here, too.
+    for (topic, partitions) in topics.into_iter().chain([("demo.journal", PARTITIONS), ("demo.state", PARTITIONS)]) {
         cluster.create_topic(topic, partitions, 1).map_err(failed("a topic cannot be created"))?;
     }
     let brokers = cluster.bootstrap_servers();

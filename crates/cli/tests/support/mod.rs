@@ -1,7 +1,6 @@
 //! What tests of the binary need: a broker's address, topics of their own, records in and out, processes.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
@@ -100,6 +100,8 @@ fn client() -> BaseConsumer {
         .set("isolation.level", "read_committed")
         .set("enable.auto.commit", "false")
         .set("fetch.queue.backoff.ms", "10")
+        .set("fetch.wait.max.ms", "10")
+        .set("enable.partition.eof", "true")
         .create()
         .unwrap()
 }
@@ -107,20 +109,26 @@ fn client() -> BaseConsumer {
 /// Everything in a topic, partition by partition in order.
 pub(crate) fn consume(topic: &str) -> Vec<Record> {
     let consumer = client();
-    let mut ends = BTreeMap::new();
+    let mut open = 0;
     let mut list = TopicPartitionList::new();
     let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(20)).unwrap();
     for partition in metadata.topics().first().unwrap().partitions() {
         let (begin, end) = consumer.fetch_watermarks(topic, partition.id(), Duration::from_secs(20)).unwrap();
         if end > begin {
-            ends.insert(partition.id(), end);
+            open += 1;
             list.add_partition_offset(topic, partition.id(), Offset::Beginning).unwrap();
         }
     }
     consumer.assign(&list).unwrap();
     let mut found = Vec::new();
-    while !ends.is_empty() {
-        let message = consumer.poll(Duration::from_secs(20)).expect("the topic should go on").unwrap();
+    while open > 0 {
+        let message = match consumer.poll(Duration::from_secs(20)).expect("the topic should go on") {
+            Err(KafkaError::PartitionEOF(_)) => {
+                open -= 1;
+                continue;
+            }
+            message => message.unwrap(),
+        };
         let headers = message
             .headers()
             .map(|headers| headers.iter().map(|one| (one.key.to_string(), one.value.map(<[u8]>::to_vec))).collect());
@@ -131,9 +139,6 @@ pub(crate) fn consume(topic: &str) -> Vec<Record> {
             headers: headers.unwrap_or_default(),
             timestamp: message.timestamp().to_millis(),
         });
-        if ends.get(&message.partition()).is_some_and(|end| message.offset() + 1 >= *end) {
-            ends.remove(&message.partition());
-        }
     }
     found
 }

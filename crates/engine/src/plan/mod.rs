@@ -11,8 +11,9 @@ use std::sync::Arc;
 use gristmill_learn::{Component, MetricKind, Task};
 
 use crate::condition::Condition;
+use crate::describe;
 use crate::document::{Document, Environment, Problems};
-use crate::spec::{ColumnType, Commit, Create, Format, Guarantee, Size, State};
+use crate::spec::{ColumnType, Commit, Create, Format, Guarantee, Size, Snapshot, State};
 
 /// A pipeline ready to run.
 #[derive(Debug, Clone)]
@@ -53,7 +54,7 @@ pub struct Plan {
     pub guarantee_reason: String,
     /// When to commit.
     pub commit: Commit,
-    /// Where a pipeline over a file keeps its state.
+    /// How state is kept.
     pub state: Option<State>,
     /// What is allowed but worth a word.
     pub warnings: Vec<String>,
@@ -195,19 +196,50 @@ impl Plan {
         }
     }
 
-    /// What saved state depends on, part by part: another definition needs other state.
-    pub fn definition(&self) -> Vec<(&'static str, String)> {
+    /// The parts of a shard's state and what each depends on, in the order in which they are saved: a part whose
+    /// definition is another needs other state. A step of the model depends on the features and on the steps before
+    /// it, since they make what it sees.
+    pub fn definition(&self) -> Vec<(String, String)> {
         let features: Vec<&ColumnPlan> = self.features.iter().filter_map(|index| self.columns.get(*index)).collect();
         let label = self.label.as_ref().map(|label| (self.columns.get(label.column), label));
-        let outputs: Vec<_> = self.outputs.iter().map(|output| (&output.name, &output.target)).collect();
-        vec![
-            ("features", format!("{features:?}")),
-            ("label", format!("{label:?}")),
-            ("model", format!("{:?}", self.model)),
-            ("evaluate", format!("{:?}", self.metrics)),
-            ("outputs", format!("{outputs:?}")),
-            ("dead_letters", format!("{:?}", self.dead_letters)),
-        ]
+        let mut parts = vec![("label".to_string(), format!("{label:?}"))];
+        let mut before = format!("{features:?}");
+        for step in &self.model {
+            before += &format!(" {step:?}");
+            parts.push((describe::name_of(step), before.clone()));
+        }
+        parts.extend(self.metrics.iter().map(|metric| (metric.key(), format!("{metric:?}"))));
+        parts.push(("baselines".into(), format!("{:?} {:?}", self.task, self.metrics)));
+        parts
+    }
+
+    /// Whether the state of shards is kept: on Kafka where something is learned, over a file where there is a folder.
+    pub fn journals(&self) -> bool {
+        match self.input {
+            InputPlan::Kafka { .. } => self.label.is_some(),
+            InputPlan::File { .. } => self.state.as_ref().is_some_and(|state| state.directory.is_some()),
+        }
+    }
+
+    /// The topic of the group's journal.
+    pub fn journal_topic(&self) -> String {
+        format!("{}.journal", self.kafka.group)
+    }
+
+    /// The topic of the group's snapshots.
+    pub fn state_topic(&self) -> String {
+        format!("{}.state", self.kafka.group)
+    }
+
+    /// When the state is saved.
+    pub fn snapshot(&self) -> Snapshot {
+        self.state.as_ref().map(|state| state.snapshot.clone()).unwrap_or_default()
+    }
+
+    /// A number for [`Self::definition`]: plans with the same number can use each other's state.
+    pub fn fingerprint(&self) -> u64 {
+        let parts = self.definition().into_iter().map(|(name, definition)| format!("{name} {definition}\n"));
+        xxhash_rust::xxh3::xxh3_64(parts.collect::<String>().as_bytes())
     }
 
     /// The topics that outputs and dead letters go to.

@@ -36,6 +36,20 @@ impl Plan {
         }
     }
 
+    fn state_line(&self) -> String {
+        let Snapshot { every, rows, keep } = self.snapshot();
+        let saved = format!("saved whole every {every} or {rows} rows, {keep} kept");
+        let directory = self.state.as_ref().and_then(|state| state.directory.as_ref());
+        match (&self.input, directory) {
+            (InputPlan::Kafka { .. }, _) if !self.journals() => "none: without a label nothing is learned".into(),
+            (InputPlan::Kafka { .. }, _) => {
+                format!("topics {} and {}, {saved}", self.journal_topic(), self.state_topic())
+            }
+            (InputPlan::File { .. }, Some(directory)) => format!("folder {directory}, {saved}"),
+            (InputPlan::File { .. }, None) => "not kept: every run begins untrained".into(),
+        }
+    }
+
     /// Each step of the flow and what it does.
     pub fn steps(&self) -> Vec<(&'static str, String)> {
         let mut steps = vec![
@@ -83,10 +97,7 @@ impl Plan {
         };
         steps.push(("guarantee", format!("{guarantee}: {}", self.guarantee_reason)));
         steps.push(("commit", format!("every {} or {} rows", self.commit.every, self.commit.rows)));
-        if let Some(state) = &self.state {
-            let Snapshot { every, rows } = &state.snapshot;
-            steps.push(("state", format!("folder {}, saved whole every {every} or {rows} rows", state.directory)));
-        }
+        steps.push(("state", self.state_line()));
         steps.extend(self.warnings.iter().map(|warning| ("warning", warning.clone())));
         steps
     }

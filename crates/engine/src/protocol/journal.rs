@@ -93,6 +93,11 @@ pub enum JournalError {
 const NAME: &str = "journal";
 
 impl Entry {
+    /// The position before everything consumed.
+    pub fn from(&self) -> Option<i64> {
+        self.runs.first().map(|run| run.consumed.from)
+    }
+
     /// The position after everything consumed; none where nothing was.
     pub fn next(&self) -> Option<i64> {
         self.runs.last().map(|run| run.consumed.next)

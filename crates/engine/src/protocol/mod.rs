@@ -7,7 +7,13 @@
 mod answer;
 mod journal;
 mod opening;
+mod recovery;
+mod replay;
+mod snapshot;
 
 pub use answer::{After, Answer, Landed, after, landed};
 pub use journal::{Consumed, Entry, JournalError, Run};
 pub use opening::{Observed, Opening, Snapshot, Stop, Tail, open};
+pub use recovery::{Kept, Recalled, Recovery, recall};
+pub use replay::Replay;
+pub use snapshot::{Manifest, Piece, Saved, Slots};

@@ -21,6 +21,8 @@ pub struct Tail {
     pub sequence: u64,
     /// The next position to read after it.
     pub position: i64,
+    /// The position where the entries begin that are there without a gap up to it.
+    pub begins: i64,
     /// Whether every entry from the snapshot's place up to it is there.
     pub complete: bool,
 }
@@ -152,7 +154,7 @@ fn without_journal(seen: &Observed) -> Opening {
 
 /// What must be read again to get from the snapshot to the tail.
 fn replay(seen: &Observed, tail: Tail) -> Result<(i64, i64), Stop> {
-    let (sequence, from) = seen.snapshot.map_or((0, seen.first), |snapshot| (snapshot.sequence, snapshot.position));
+    let (sequence, from) = seen.snapshot.map_or((0, tail.begins), |snapshot| (snapshot.sequence, snapshot.position));
     if seen.snapshot.is_some_and(|snapshot| snapshot.sequence == tail.sequence + 1) {
         // At the tail: the input before it is not needed, and other code may go on from here.
         return Ok((tail.position, tail.position));
@@ -163,7 +165,7 @@ fn replay(seen: &Observed, tail: Tail) -> Result<(i64, i64), Stop> {
     if seen.snapshot.is_some_and(|snapshot| !snapshot.same_code) {
         return Err(Stop::OtherCode { snapshot: from, journal: tail.position });
     }
-    if from < seen.first {
+    if from < seen.first && from < tail.position {
         return Err(Stop::RowsGone { from, first: seen.first });
     }
     Ok((from, tail.position))
@@ -214,7 +216,7 @@ mod tests {
     use super::*;
 
     const SNAPSHOT: Snapshot = Snapshot { sequence: 5, position: 100, same_code: true };
-    const TAIL: Tail = Tail { sequence: 8, position: 160, complete: true };
+    const TAIL: Tail = Tail { sequence: 8, position: 160, begins: 0, complete: true };
     const SEEN: Observed =
         Observed { snapshot: Some(SNAPSHOT), journal: Some(TAIL), offsets: Some(160), first: 40, settled: true };
 

@@ -14,8 +14,11 @@ pub struct Evaluation {
     kinds: Vec<MetricKind>,
     task: Task,
     model: Metrics,
-    baselines: Vec<(Box<dyn Baseline>, Metrics)>,
+    baselines: Baselines,
 }
+
+/// The baselines, each with its own metrics.
+struct Baselines(Vec<(Box<dyn Baseline>, Metrics)>);
 
 impl Evaluation {
     /// Nothing measured yet.
@@ -26,14 +29,14 @@ impl Evaluation {
             kinds: kinds.to_vec(),
             task,
             model: metrics(),
-            baselines: baselines.into_iter().map(|baseline| (baseline, metrics())).collect(),
+            baselines: Baselines(baselines.into_iter().map(|baseline| (baseline, metrics())).collect()),
         }
     }
 
     /// Counts a labelled row and its prediction; the baselines predict it too, then learn its label.
     pub(super) fn update(&mut self, truth: Truth, prediction: f64) {
         self.model.iter_mut().for_each(|metric| metric.update(truth, prediction));
-        for (baseline, metrics) in &mut self.baselines {
+        for (baseline, metrics) in &mut self.baselines.0 {
             if let Some(prediction) = baseline.predict() {
                 metrics.iter_mut().for_each(|metric| metric.update(truth, prediction));
             }
@@ -44,7 +47,7 @@ impl Evaluation {
     /// Adds what another shard of the same pipeline has measured.
     pub fn absorb(&mut self, other: &Self) -> Result<(), StateError> {
         absorb(&mut self.model, &other.model)?;
-        for ((_, mine), (_, theirs)) in self.baselines.iter_mut().zip(&other.baselines) {
+        for ((_, mine), (_, theirs)) in self.baselines.0.iter_mut().zip(&other.baselines.0) {
             absorb(mine, theirs)?;
         }
         Ok(())
@@ -64,7 +67,7 @@ impl Evaluation {
 
     /// The baselines' values, by their names.
     pub fn baselines(&self) -> Vec<(&'static str, Scores)> {
-        self.baselines.iter().map(|(baseline, metrics)| (baseline.name(), self.named(metrics))).collect()
+        self.baselines.0.iter().map(|(baseline, metrics)| (baseline.name(), self.named(metrics))).collect()
     }
 
     fn named(&self, metrics: &Metrics) -> Scores {
@@ -79,20 +82,30 @@ fn absorb(mine: &mut Metrics, theirs: &Metrics) -> Result<(), StateError> {
     Ok(())
 }
 
-impl Stateful for Evaluation {
+impl Evaluation {
+    /// The metrics in the plan's order, then the baselines as one.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &dyn Stateful> {
+        let metrics = self.model.iter().map(|metric| metric.as_ref() as &dyn Stateful);
+        metrics.chain(std::iter::once(&self.baselines as &dyn Stateful))
+    }
+
+    /// The same, to load the state of each.
+    pub(super) fn parts_mut(&mut self) -> impl Iterator<Item = &mut dyn Stateful> {
+        let metrics = self.model.iter_mut().map(|metric| metric.as_mut() as &mut dyn Stateful);
+        metrics.chain(std::iter::once(&mut self.baselines as &mut dyn Stateful))
+    }
+}
+
+impl Stateful for Baselines {
     fn save(&self, to: &mut StateWriter) {
-        self.model.iter().for_each(|metric| metric.save(to));
-        for (baseline, metrics) in &self.baselines {
+        for (baseline, metrics) in &self.0 {
             baseline.save(to);
             metrics.iter().for_each(|metric| metric.save(to));
         }
     }
 
     fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
-        for metric in &mut self.model {
-            metric.load(from)?;
-        }
-        for (baseline, metrics) in &mut self.baselines {
+        for (baseline, metrics) in &mut self.0 {
             baseline.load(from)?;
             for metric in metrics {
                 metric.load(from)?;
@@ -103,7 +116,20 @@ impl Stateful for Evaluation {
 
     fn size(&self) -> usize {
         let metrics = |metrics: &Metrics| metrics.iter().map(|metric| metric.size()).sum::<usize>();
-        let baselines = self.baselines.iter().map(|(baseline, all)| baseline.size() + metrics(all));
-        metrics(&self.model) + baselines.sum::<usize>()
+        self.0.iter().map(|(baseline, all)| baseline.size() + metrics(all)).sum()
+    }
+}
+
+impl Stateful for Evaluation {
+    fn save(&self, to: &mut StateWriter) {
+        self.parts().for_each(|part| part.save(to));
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.parts_mut().try_for_each(|part| part.load(from))
+    }
+
+    fn size(&self) -> usize {
+        self.parts().map(Stateful::size).sum()
     }
 }

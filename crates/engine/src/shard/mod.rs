@@ -7,16 +7,17 @@ mod classes;
 mod decision;
 mod evaluation;
 mod outbox;
+mod state;
 
 pub use evaluation::{Evaluation, Scores};
 pub use outbox::{Decision, Outbox};
+pub use state::{Adapted, SavedPart, saved_parts};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gristmill_learn::{
-    Chain, Features, Labels, LearnError, Learner, Model, Predictions, StateError, StateReader, StateWriter, Stateful,
-    Task, Truth,
+    Chain, Features, Labels, LearnError, Learner, Model, Predictions, StateError, StateReader, StateWriter, Task, Truth,
 };
 
 use crate::condition::Facts;
@@ -255,55 +256,6 @@ impl Shard {
 
 fn unknown_label(record: usize, message: String) -> Refusal {
     Refusal { record, stage: Stage::Label, reason: "unknown_label", message }
-}
-
-const NAME: &str = "shard";
-
-impl Stateful for Shard {
-    fn save(&self, to: &mut StateWriter) {
-        to.begin(NAME, 1);
-        to.u64(self.position.map_or(u64::MAX, |position| position as u64));
-        to.u64(self.counts.rows);
-        to.u64(self.counts.scored);
-        to.u64(self.counts.learned);
-        to.u64(self.counts.decisions);
-        to.u64(self.written.len() as u64);
-        self.written.iter().for_each(|count| to.u64(*count));
-        to.u64(self.refused.len() as u64);
-        for (reason, count) in &self.refused {
-            to.text(reason);
-            to.u64(*count);
-        }
-        self.classes.save(to);
-        self.model.save(to);
-        self.evaluation.save(to);
-    }
-
-    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
-        from.begin(NAME, 1)?;
-        self.position = i64::try_from(from.u64()?).ok();
-        self.counts = Counts { rows: from.u64()?, scored: from.u64()?, learned: from.u64()?, decisions: from.u64()? };
-        let outputs = from.length(8)?;
-        if outputs != self.written.len() {
-            let why = format!("it has {outputs} outputs, this pipeline has {}", self.written.len());
-            return Err(StateError::Unfit { component: NAME.into(), why });
-        }
-        for count in &mut self.written {
-            *count = from.u64()?;
-        }
-        self.refused.clear();
-        for _ in 0..from.length(16)? {
-            let reason = from.text()?.to_string();
-            self.refused.insert(reason, from.u64()?);
-        }
-        self.classes.load(from)?;
-        self.model.load(from)?;
-        self.evaluation.load(from)
-    }
-
-    fn size(&self) -> usize {
-        size_of::<Self>() + self.classes.size() + self.model.size() + self.evaluation.size()
-    }
 }
 
 /// What conditions and decisions know of a row.

@@ -50,13 +50,13 @@ pub struct Pipeline {
     /// Where records go that cannot be read, byte for byte, with the reason. Without it the run stops at the first.
     #[serde(default)]
     pub dead_letters: Option<Target>,
-    /// What holds after a crash. Default `at_least_once`.
+    /// What holds after a crash. Default `exactly_once` where every output can keep it, else `at_least_once`.
     #[serde(default)]
     pub guarantee: Option<Guarantee>,
     /// How often outputs are flushed and positions committed.
     #[serde(default)]
     pub commit: Commit,
-    /// Where a pipeline over a file keeps what it has learned, so that a run that was killed goes on where it was.
+    /// How what was learned is kept, so that a run that was killed, or a partition that moves, goes on where it was.
     #[serde(default)]
     pub state: Option<State>,
 }
@@ -82,21 +82,24 @@ pub struct Label {
 #[serde(rename_all = "snake_case")]
 pub enum Guarantee {
     /// Every record is answered at least once: outputs are flushed before positions are committed, so after a
-    /// crash some answers may be written twice.
+    /// crash some answers may be written twice. What was learned counts once.
     AtLeastOnce,
     /// Every record is answered once and learned once.
     ExactlyOnce,
 }
 
-/// Where a pipeline over a file keeps its state. Outputs in files are then exactly once: a run that is killed at any
-/// moment and started again ends with the same bytes in them, and the same model, as one that was never killed.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+/// How the state is kept. A group on Kafka keeps it in topics beside its input, `<group>.journal` and `<group>.state`,
+/// which are made when they are missing; a pipeline over a file keeps it in a folder. A run that is killed at any moment
+/// and started again ends with the same model as one that was never killed.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct State {
-    /// The folder, made if it is missing. One pipeline, one folder.
-    pub directory: String,
+    /// For a file as input: the folder, made if it is missing. One pipeline, one folder. Without it nothing is kept.
+    pub directory: Option<String>,
+    /// For Kafka: the number of copies of the topics that are made. Default: the broker's.
+    #[schemars(range(min = 1, max = 100))]
+    pub replication: Option<u32>,
     /// How often the whole state is saved; what came since is learned again after a crash.
-    #[serde(default)]
     pub snapshot: Snapshot,
 }
 
@@ -106,14 +109,18 @@ pub struct State {
 pub struct Snapshot {
     /// The longest time between snapshots while records come in. Default `10 s`.
     pub every: Span,
-    /// The most rows between snapshots, at least 1. Default 1000000.
+    /// The most rows of a partition between snapshots, at least 1. Default 1000000.
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub rows: u64,
+    /// How many snapshots are kept, at least 2: the newest, and those before it that `gristmill state as-of` can go
+    /// back to. Default 2.
+    #[schemars(range(min = 2, max = 1000))]
+    pub keep: u32,
 }
 
 impl Default for Snapshot {
     fn default() -> Self {
-        Self { every: Span::milliseconds(10_000), rows: 1_000_000 }
+        Self { every: Span::milliseconds(10_000), rows: 1_000_000, keep: 2 }
     }
 }
 

@@ -179,7 +179,7 @@ pub fn replay(plan: &Plan) -> Result<u64, KafkaFailure> {
     };
     let flushed = producer.flush(Duration::from_secs(60));
     flushed.map_err(|error| KafkaFailure::of("replaying", &error, plan.kafka.brokers(), None))?;
-    if let Some(lost) = producer.context().undelivered() {
+    if let Some(lost) = producer.context().take_undelivered() {
         return Err(KafkaFailure::of("replaying", &lost.error, plan.kafka.brokers(), None));
     }
     reader.map_or(Ok(count), |reader| reader.commit().map(|()| count))

@@ -13,6 +13,9 @@ pub type Consumer = BaseConsumer<MemberContext>;
 /// A producer whose delivery reports are served by a thread of its own.
 pub type Producer = ThreadedProducer<PlainContext>;
 
+/// A client outside of the group.
+pub type Reader = BaseConsumer<PlainContext>;
+
 /// Larger than any record that a broker would take: brokers limit records, not we. Batches stay at librdkafka's
 /// 1 MB all the same.
 const LARGEST_MESSAGE: &str = "100000000";
@@ -68,30 +71,59 @@ pub fn consumer(plan: &Plan, member: usize, next_generation: bool) -> Result<Con
 
 /// A client outside the group that asks for the offsets kept under a group's name. Nobody joins with it, so its
 /// answers do not depend on how the group's members are doing: a member that was expelled cannot ask any more.
-pub fn asker(plan: &KafkaPlan, group: &str) -> Result<BaseConsumer<PlainContext>, KafkaFailure> {
-    let mut outside = plan.clone();
-    outside.properties.retain(|(name, _)| !name.starts_with("group.") && name != "partition.assignment.strategy");
-    outside.properties.push(("group.id".into(), group.into()));
-    reader(&outside)
+pub fn asker(plan: &KafkaPlan, group: &str) -> Result<Reader, KafkaFailure> {
+    let mut config = outside(plan, "read_committed");
+    config.set("group.id", group);
+    created("client", config.create_with_context(PlainContext::default()))
 }
 
 /// A client outside the group, for metadata, offsets and reading what was committed.
-pub fn reader(plan: &KafkaPlan) -> Result<BaseConsumer<PlainContext>, KafkaFailure> {
+pub fn reader(plan: &KafkaPlan) -> Result<Reader, KafkaFailure> {
+    asker(plan, &plan.group)
+}
+
+/// The same, which also sees what is pending: where logs end.
+pub(crate) fn seer(plan: &KafkaPlan) -> Result<Reader, KafkaFailure> {
+    created("client", outside(plan, "read_uncommitted").create_with_context(PlainContext::default()))
+}
+
+fn outside(plan: &KafkaPlan, isolation: &str) -> ClientConfig {
     let mut config = config(plan, "C");
+    // Nobody joins with it, whatever the group's members are told.
+    for name in ["group.instance.id", "group.protocol", "group.remote.assignor", "partition.assignment.strategy"] {
+        config.remove(name);
+    }
     config
-        .set("isolation.level", "read_committed")
+        .set("group.id", &plan.group)
+        .set("isolation.level", isolation)
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
         .set("allow.auto.create.topics", "false")
+        // Whoever asks for what is already there does not want to wait until more comes.
+        .set("fetch.wait.max.ms", "10")
         .set("auto.offset.reset", "error");
-    config.remove("group.instance.id");
-    created("client", config.create_with_context(PlainContext::default()))
+    config
 }
 
 /// A producer.
 pub fn producer(plan: &KafkaPlan) -> Result<Producer, KafkaFailure> {
     let mut config = config(plan, "P");
     config.set("enable.idempotence", "true");
+    created("producer", config.create_with_context(PlainContext::default()))
+}
+
+/// A producer of transactions. An open one of a member that was killed holds up readers until the time-out, so it is
+/// short; the same id fences whoever used it before.
+pub fn transactional(plan: &KafkaPlan, id: &str) -> Result<Producer, KafkaFailure> {
+    let mut config = config(plan, "P");
+    config.set("enable.idempotence", "true").set("transactional.id", id);
+    if config.get("transaction.timeout.ms").is_none() {
+        config.set("transaction.timeout.ms", "10000");
+    }
+    if config.get("linger.ms").is_none() {
+        // Everything of a commit is handed over at once, so there is nothing to wait for.
+        config.set("linger.ms", "1");
+    }
     created("producer", config.create_with_context(PlainContext::default()))
 }
 

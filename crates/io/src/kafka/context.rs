@@ -1,8 +1,8 @@
 //! What librdkafka tells its clients on the side: logs, errors, rebalances.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -48,6 +48,8 @@ impl Trouble {
 pub struct PlainContext {
     trouble: Trouble,
     failed: Mutex<Option<Undelivered>>,
+    /// Where entries of the journal have come to lie, by partition.
+    entries: Mutex<BTreeMap<i32, i64>>,
 }
 
 /// The first record that could not be delivered.
@@ -66,6 +68,11 @@ pub(crate) struct Place(usize);
 const OFFSET_BITS: u32 = 48;
 
 impl Place {
+    /// An entry of the journal.
+    pub(crate) const JOURNAL: Self = Self(usize::MAX);
+    /// A piece of a snapshot.
+    pub(crate) const STATE: Self = Self(usize::MAX - 1);
+
     pub(crate) fn new(partition: i32, offset: i64) -> Self {
         let offset = offset as usize & ((1 << OFFSET_BITS) - 1);
         Self(((partition as usize) << OFFSET_BITS) | offset)
@@ -95,8 +102,12 @@ impl PlainContext {
         self.trouble.refused.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn undelivered(&self) -> Option<Undelivered> {
-        lock(&self.failed).clone()
+    pub(crate) fn take_undelivered(&self) -> Option<Undelivered> {
+        lock(&self.failed).take()
+    }
+
+    pub(crate) fn take_entries(&self) -> BTreeMap<i32, i64> {
+        std::mem::take(&mut lock(&self.entries))
     }
 }
 
@@ -116,6 +127,9 @@ impl ProducerContext for PlainContext {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, place: usize) {
+        if let (Ok(message), true) = (result, Place(place) == Place::JOURNAL) {
+            lock(&self.entries).insert(message.partition(), message.offset());
+        }
         if let Err((error, message)) = result {
             lock(&self.failed).get_or_insert_with(|| Undelivered {
                 topic: message.topic().to_string(),
@@ -148,6 +162,29 @@ pub struct MemberContext {
     rebalances: Mutex<VecDeque<Rebalance>>,
     closing: AtomicBool,
     uncommitted: AtomicBool,
+}
+
+/// The group member that a source reads as and a ledger commits for.
+#[derive(Default)]
+pub struct GroupMember(Mutex<Option<Arc<super::Consumer>>>);
+
+impl GroupMember {
+    /// Its consumer; none once it has left.
+    pub fn consumer(&self) -> Option<Arc<super::Consumer>> {
+        lock(&self.0).clone()
+    }
+
+    /// Joins as this consumer from here on.
+    pub fn join(&self, consumer: super::Consumer) {
+        *lock(&self.0) = Some(Arc::new(consumer));
+    }
+
+    /// Leaves the group. From here on changes are acknowledged at once: nobody will answer them any more.
+    pub fn leave(&self) {
+        if let Some(consumer) = lock(&self.0).take() {
+            consumer.context().close();
+        }
+    }
 }
 
 impl MemberContext {

@@ -4,11 +4,14 @@ mod clients;
 mod context;
 mod failure;
 mod headers;
+mod kept;
 mod topics;
 
-pub use clients::{Consumer, Producer, asker, consumer, producer, reader};
-pub use context::{MemberContext, PlainContext, Rebalance};
+pub use clients::{Consumer, Producer, Reader, asker, consumer, producer, reader, transactional};
+pub use context::{GroupMember, MemberContext, PlainContext, Rebalance};
 pub(crate) use context::{Place, Undelivered};
+pub(crate) use failure::passes;
 pub use failure::{KafkaFailure, Kind};
 pub(crate) use headers::{headers_of, to_headers};
+pub(crate) use kept::{Kept, KeptTopics};
 pub use topics::{Ends, Topics, prepare};

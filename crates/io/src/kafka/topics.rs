@@ -1,10 +1,14 @@
 //! Topics before the start: there, created, or missed with words.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gristmill::plan::{CreatePlan, InputPlan, Plan, TargetPlan};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use gristmill::spec::Guarantee;
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 
@@ -13,6 +17,8 @@ use super::{KafkaFailure, Kind, PlainContext};
 
 /// How long one attempt to reach the brokers takes; then there is a message.
 const ATTEMPT: Duration = Duration::from_secs(5);
+/// How long a broker has to tell what is good to know and not needed.
+const GLANCE: Duration = Duration::from_secs(2);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 /// Headers that a dead letter gains must fit beside a record of the largest size.
 const HEADROOM: i64 = 64 << 10;
@@ -34,7 +40,7 @@ pub fn prepare(plan: &Plan, stopped: &dyn Fn() -> bool, once: bool) -> Result<To
     let client = reader(&plan.kafka)?;
     let mut backoff = Duration::from_secs(1);
     loop {
-        let preparation = Preparation { plan, client: &client };
+        let preparation = Preparation { plan, client: &client, mute: Cell::default() };
         match preparation.run() {
             Err(failure) if failure.kind == Kind::Unreachable && !once && !stopped() => {
                 tracing::warn!("{failure}; trying again in {} s", backoff.as_secs());
@@ -58,6 +64,8 @@ fn sleep(time: Duration, stopped: &dyn Fn() -> bool) {
 struct Preparation<'a> {
     plan: &'a Plan,
     client: &'a BaseConsumer<PlainContext>,
+    /// Whether the broker does not tell us the settings of topics.
+    mute: Cell<bool>,
 }
 
 impl Preparation<'_> {
@@ -67,6 +75,7 @@ impl Preparation<'_> {
         if let InputPlan::Kafka { topic, create } = &self.plan.input {
             topics.partitions = self.topic(topic, *create, "the input", None)?;
             topics.bounds = self.bounds(topic, topics.partitions)?;
+            self.not_compacted(topic)?;
         }
         for output in &self.plan.outputs {
             if let TargetPlan::Kafka { topic, create } = &output.target {
@@ -81,7 +90,122 @@ impl Preparation<'_> {
             self.topic(topic, *create, "the dead letters", largest)?;
             self.headroom(topic, largest);
         }
+        if self.plan.journals() && topics.partitions > 0 {
+            self.kept(topics.partitions)?;
+        }
         Ok(topics)
+    }
+
+    /// The topics that the group keeps its state in: made if they are missing, checked if they are there.
+    fn kept(&self, partitions: i32) -> Result<(), KafkaFailure> {
+        let (journal, state) = (self.plan.journal_topic(), self.plan.state_topic());
+        let InputPlan::Kafka { topic: input, .. } = &self.plan.input else { return Ok(()) };
+        let replication = self.plan.state.as_ref().and_then(|state| state.replication);
+        let create = CreatePlan { partitions, replication: replication.and_then(|count| i32::try_from(count).ok()) };
+        // What was consumed must be known as long as it can be read again.
+        let week = 7 * 24 * 3_600_000_i64;
+        let retention = self.setting(input, "retention.ms").and_then(|text| text.parse::<i64>().ok());
+        let retention = retention.map_or(-1, |kept| if kept < 0 { -1 } else { kept.max(week) });
+        let delete = [
+            ("cleanup.policy", "delete".to_string()),
+            ("retention.ms", retention.to_string()),
+            ("retention.bytes", "-1".to_string()),
+        ];
+        let compact = [("cleanup.policy", "compact".to_string()), ("segment.bytes", (16 << 20).to_string())];
+        for (topic, settings, policy) in [(&journal, &delete[..], "delete"), (&state, &compact[..], "compact")] {
+            match self.partitions(topic)? {
+                None => {
+                    self.create(topic, create, settings)?;
+                    self.await_topic(topic)?;
+                }
+                Some(count) => {
+                    let found = self.setting(topic, "cleanup.policy").filter(|found| found != policy);
+                    if let Some(found) = found {
+                        let message = format!(
+                            "topic {topic} has cleanup.policy={found}, it needs {policy}: what was learned would be \
+                             lost. kafka-configs.sh --alter --entity-type topics --entity-name {topic} --add-config \
+                             cleanup.policy={policy}"
+                        );
+                        return Err(KafkaFailure::new(Kind::Topic, message));
+                    }
+                    if count < partitions {
+                        self.extend(topic, partitions)?;
+                    }
+                }
+            }
+        }
+        self.write_origin(&state, partitions)
+    }
+
+    /// Says once how many partitions there were at the beginning.
+    fn write_origin(&self, state: &str, partitions: i32) -> Result<(), KafkaFailure> {
+        use rdkafka::producer::{BaseRecord, Producer as _};
+        let plan = std::sync::Arc::new(self.plan.clone());
+        let kept = super::KeptTopics::open(&plan)?;
+        let began = std::time::Instant::now();
+        let known = loop {
+            match kept.origin() {
+                // A topic made a moment ago may still be without its leader.
+                Err(_) if began.elapsed() < ATTEMPT => std::thread::sleep(Duration::from_millis(100)),
+                other => break other?,
+            }
+        };
+        if known.is_some() {
+            return Ok(());
+        }
+        let producer = super::producer(&self.plan.kafka)?;
+        let value = partitions.to_string();
+        let record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(state, 0)
+            .partition(0)
+            .key(super::kept::ORIGIN.as_bytes())
+            .payload(value.as_bytes());
+        let failed = |error: &rdkafka::error::KafkaError| self.failure(&format!("writing to topic {state}"), error);
+        producer.send(record).map_err(|(error, _)| failed(&error))?;
+        producer.flush(ATTEMPT).map_err(|error| failed(&error))
+    }
+
+    /// More partitions for a topic.
+    fn extend(&self, topic: &str, partitions: i32) -> Result<(), KafkaFailure> {
+        let client = administrator(&self.plan.kafka)?;
+        let options = AdminOptions::new().request_timeout(Some(ATTEMPT)).operation_timeout(Some(ATTEMPT));
+        let count = usize::try_from(partitions).unwrap_or_default();
+        let doing = format!("giving topic {topic} {partitions} partitions");
+        let answers = pollster::block_on(client.create_partitions([&NewPartitions::new(topic, count)], &options));
+        match answers.map_err(|error| self.failure(&doing, &error))?.into_iter().next() {
+            // Another member was faster.
+            Some(Err((_, RDKafkaErrorCode::InvalidPartitions))) | Some(Ok(_)) | None => Ok(()),
+            Some(Err((_, code))) => {
+                let error = rdkafka::error::KafkaError::AdminOp(code);
+                Err(KafkaFailure::of(&doing, &error, self.plan.kafka.brokers(), None))
+            }
+        }
+    }
+
+    /// A compacted topic forgets records that a replay would need.
+    fn not_compacted(&self, topic: &str) -> Result<(), KafkaFailure> {
+        let policy = self.setting(topic, "cleanup.policy").filter(|policy| policy.contains("compact"));
+        match policy.filter(|_| self.plan.journals() && self.plan.guarantee == Guarantee::ExactlyOnce) {
+            None => Ok(()),
+            Some(policy) => {
+                let message = format!(
+                    "the input topic {topic} is compacted (cleanup.policy={policy}): records that were learned from \
+                     would be missing when they must be learned again. Read a topic that is not, or ask for \
+                     `guarantee: at_least_once`"
+                );
+                Err(KafkaFailure::new(Kind::Topic, message))
+            }
+        }
+    }
+
+    /// A topic's setting, where the broker lets us see it.
+    fn setting(&self, topic: &str, name: &str) -> Option<String> {
+        if self.mute.get() {
+            return None;
+        }
+        let found = settings(&administrator(&self.plan.kafka).ok()?, topic);
+        // A broker that does not say it once will not say it the next time, either.
+        self.mute.set(found.is_none());
+        found?.get(name)?.value.clone()
     }
 
     fn failure(&self, doing: &str, error: &rdkafka::error::KafkaError) -> KafkaFailure {
@@ -129,7 +253,12 @@ impl Preparation<'_> {
             );
             return Err(KafkaFailure::new(Kind::Topic, message));
         };
-        self.create(topic, create, largest)?;
+        let limit = largest.map(|largest| ("max.message.bytes", (largest + HEADROOM).to_string()));
+        self.create(topic, create, limit.as_slice())?;
+        self.await_topic(topic)
+    }
+
+    fn await_topic(&self, topic: &str) -> Result<i32, KafkaFailure> {
         for _ in 0..100 {
             if let Some(count) = self.partitions(topic)? {
                 tracing::info!("created topic {topic} with {count} partitions");
@@ -159,13 +288,12 @@ impl Preparation<'_> {
         }
     }
 
-    fn create(&self, topic: &str, create: CreatePlan, largest: Option<i64>) -> Result<(), KafkaFailure> {
+    fn create(&self, topic: &str, create: CreatePlan, settings: &[(&str, String)]) -> Result<(), KafkaFailure> {
         let client = administrator(&self.plan.kafka)?;
-        let limit = largest.map(|largest| (largest + HEADROOM).to_string());
         let replication = TopicReplication::Fixed(create.replication.unwrap_or(-1));
         let mut new = NewTopic::new(topic, create.partitions, replication);
-        if let Some(limit) = &limit {
-            new = new.set("max.message.bytes", limit);
+        for (name, value) in settings {
+            new = new.set(name, value);
         }
         let options = AdminOptions::new().request_timeout(Some(ATTEMPT)).operation_timeout(Some(ATTEMPT));
         let doing = format!("creating topic `{topic}`");
@@ -204,8 +332,7 @@ impl Preparation<'_> {
 
     /// The largest record a topic takes, where the broker lets us see it.
     fn largest(&self, topic: &str) -> Option<i64> {
-        let client = administrator(&self.plan.kafka).ok()?;
-        largest_message(&client, topic)
+        self.setting(topic, "max.message.bytes")?.parse().ok()
     }
 
     /// A dead-letter topic that takes no more than the input's may one day refuse a letter: say so early.
@@ -234,9 +361,20 @@ fn leaderless(error: &rdkafka::error::KafkaError) -> bool {
     )
 }
 
-fn largest_message(client: &AdminClient<PlainContext>, topic: &str) -> Option<i64> {
-    let options = AdminOptions::new().request_timeout(Some(ATTEMPT));
+fn settings(client: &AdminClient<PlainContext>, topic: &str) -> Option<ConfigResource> {
+    let options = AdminOptions::new().request_timeout(Some(GLANCE));
     let answers = pollster::block_on(client.describe_configs([&ResourceSpecifier::Topic(topic)], &options)).ok()?;
-    let resource = answers.into_iter().next()?.ok()?;
-    resource.get("max.message.bytes")?.value.as_deref()?.parse().ok()
+    answers.into_iter().next()?.ok()
+}
+
+/// Makes sure that the group's topics have this partition, too.
+pub(crate) fn grow(plan: &Plan, partition: i32) -> Result<(), KafkaFailure> {
+    let client = reader(&plan.kafka)?;
+    let preparation = Preparation { plan, client: &client, mute: Cell::default() };
+    for topic in [plan.journal_topic(), plan.state_topic()] {
+        if preparation.partitions(&topic)?.is_some_and(|count| count <= partition) {
+            preparation.extend(&topic, partition + 1)?;
+        }
+    }
+    Ok(())
 }

@@ -4,11 +4,8 @@ use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gristmill::shard::Outbox;
-use gristmill::spec::Guarantee;
-
-use super::{Sink, SinkError, Transaction};
-use crate::dead_letters::DeadLetter;
+use super::{Sink, SinkError};
+use crate::ledger::Part;
 
 /// How much of a file that is there already is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,32 +122,17 @@ impl LineSink {
 }
 
 impl Sink for LineSink {
-    fn guarantee(&self) -> Guarantee {
-        Guarantee::AtLeastOnce
-    }
-
-    fn begin(&mut self) -> Result<Box<dyn Transaction>, SinkError> {
-        Ok(Box::new(Batch { lines: self.lines.clone(), output: self.output }))
-    }
-}
-
-struct Batch {
-    lines: Lines,
-    output: Option<usize>,
-}
-
-impl Transaction for Batch {
-    fn write(&mut self, decisions: &Outbox, dead_letters: &[DeadLetter]) -> Result<(), SinkError> {
+    fn write(&mut self, part: &Part) -> Result<(), SinkError> {
         self.lines.with(|inner| match self.output {
             Some(output) => {
-                let mut mine = decisions.decisions().filter(|decision| decision.output == output);
+                let mut mine = part.outbox.decisions().filter(|decision| decision.output == output);
                 mine.try_for_each(|decision| inner.line(decision.value))
             }
-            None => dead_letters.iter().try_for_each(|letter| inner.line(letter.to_json().to_string().as_bytes())),
+            None => part.letters.iter().try_for_each(|letter| inner.line(letter.to_json().to_string().as_bytes())),
         })
     }
 
-    fn commit(self: Box<Self>) -> Result<(), SinkError> {
+    fn flush(&mut self) -> Result<(), SinkError> {
         self.lines.with(|inner| inner.writer.flush())
     }
 }

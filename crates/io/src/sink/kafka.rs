@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gristmill::plan::{Plan, TargetPlan};
-use gristmill::shard::{Decision, Outbox};
-use gristmill::spec::Guarantee;
+use gristmill::shard::Decision;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _};
 
-use super::{Sink, SinkError, Transaction};
+use super::{Sink, SinkError};
 use crate::dead_letters::DeadLetter;
-use crate::kafka::{KafkaFailure, Kind, Place, Producer, Undelivered, producer, to_headers};
+use crate::kafka::{KafkaFailure, Kind, Place, Producer, Undelivered, to_headers};
+use crate::ledger::Part;
 
 /// How often delivery is looked at: the crate's own `flush` waits in steps of 100 ms, which cuts throughput to a
 /// quarter.
@@ -20,66 +20,86 @@ const LOOK: Duration = Duration::from_micros(100);
 /// How long a stop waits for brokers that do not answer.
 const PATIENCE_AT_STOP: Duration = Duration::from_secs(10);
 
-/// The producer of one member: all its outputs in Kafka, and the dead letters.
-pub struct KafkaSink {
-    shared: Arc<Shared>,
+/// Asked whether the run is ending, so that a broker that is gone does not hold it for ever.
+pub(crate) type Stopped = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// Why a record was not taken.
+pub(crate) enum Refusal {
+    /// Whatever was begun must be given up, and may be tried again.
+    Passing(KafkaError),
+    /// Trying again would not help.
+    Final(SinkError),
 }
 
-struct Shared {
+impl From<Refusal> for SinkError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Final(error) => error,
+            Refusal::Passing(error) => KafkaFailure::new(Kind::Other, error.to_string()).into(),
+        }
+    }
+}
+
+/// One producer of one member: its outputs in Kafka, the dead letters, and what it keeps of its shards.
+pub struct KafkaSink {
     plan: Arc<Plan>,
-    producer: Producer,
+    pub(crate) producer: Producer,
     /// For each output of the plan its topic, if it is one.
     topics: Vec<Option<String>>,
     dead_letters: Option<String>,
-    /// Whether the run is ending.
-    stopped: Box<dyn Fn() -> bool + Send + Sync>,
+    stopped: Stopped,
 }
 
 impl KafkaSink {
-    /// A producer for the plan's topics. `stopped` tells whether the run is ending, so that a broker that is gone
-    /// does not hold it for ever.
-    pub fn open(plan: Arc<Plan>, stopped: Box<dyn Fn() -> bool + Send + Sync>) -> Result<Self, SinkError> {
+    /// Writes with this producer to the plan's topics.
+    pub(crate) fn new(plan: Arc<Plan>, producer: Producer, stopped: Stopped) -> Self {
         let topic = |target: &TargetPlan| match target {
             TargetPlan::Kafka { topic, .. } => Some(topic.clone()),
             _ => None,
         };
         let topics = plan.outputs.iter().map(|output| topic(&output.target)).collect();
         let dead_letters = plan.dead_letters.as_ref().and_then(topic);
-        let producer = producer(&plan.kafka)?;
-        Ok(Self { shared: Arc::new(Shared { plan, producer, topics, dead_letters, stopped }) })
-    }
-}
-
-impl Sink for KafkaSink {
-    fn guarantee(&self) -> Guarantee {
-        Guarantee::AtLeastOnce
+        Self { plan, producer, topics, dead_letters, stopped }
     }
 
-    fn begin(&mut self) -> Result<Box<dyn Transaction>, SinkError> {
-        Ok(Box::new(Batch { shared: Arc::clone(&self.shared) }))
-    }
-}
-
-struct Batch {
-    shared: Arc<Shared>,
-}
-
-impl Transaction for Batch {
-    fn write(&mut self, decisions: &Outbox, dead_letters: &[DeadLetter]) -> Result<(), SinkError> {
+    /// Writes a part's decisions and dead letters.
+    pub(crate) fn answers(&self, part: &Part) -> Result<(), Refusal> {
         let mut text = Text::default();
-        for decision in decisions.decisions() {
-            if let Some(Some(topic)) = self.shared.topics.get(decision.output) {
-                self.shared.decision(topic, &decision, &mut text)?;
+        for decision in part.outbox.decisions() {
+            if let Some(Some(topic)) = self.topics.get(decision.output) {
+                self.decision(topic, &decision, &mut text)?;
             }
         }
-        if let Some(topic) = &self.shared.dead_letters {
-            dead_letters.iter().try_for_each(|letter| self.shared.dead_letter(topic, letter))?;
+        if let Some(topic) = &self.dead_letters {
+            part.letters.iter().try_for_each(|letter| self.dead_letter(topic, letter))?;
         }
         Ok(())
     }
 
-    fn commit(self: Box<Self>) -> Result<(), SinkError> {
-        self.shared.flush()
+    /// Writes a part's entry of the journal and its pieces of a snapshot.
+    pub(crate) fn state(&self, part: &Part) -> Result<(), Refusal> {
+        let partition = part.partition.number;
+        if let Some(entry) = &part.entry {
+            let (topic, value) = (self.plan.journal_topic(), entry.encode());
+            let record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&topic, Place::JOURNAL.packed());
+            self.send(record.partition(partition).payload(&value), Place::JOURNAL)?;
+        }
+        for piece in &part.pieces {
+            let (topic, key, value) = (self.plan.state_topic(), piece.key(), piece.value());
+            let record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&topic, Place::STATE.packed());
+            self.send(record.partition(partition).key(key.as_bytes()).payload(&value), Place::STATE)?;
+        }
+        Ok(())
+    }
+}
+
+impl Sink for KafkaSink {
+    fn write(&mut self, part: &Part) -> Result<(), SinkError> {
+        Ok(self.answers(part)?)
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        Ok(self.delivered()?)
     }
 }
 
@@ -90,8 +110,8 @@ struct Text {
     source: String,
 }
 
-impl Shared {
-    fn decision(&self, topic: &str, decision: &Decision<'_>, text: &mut Text) -> Result<(), SinkError> {
+impl KafkaSink {
+    fn decision(&self, topic: &str, decision: &Decision<'_>, text: &mut Text) -> Result<(), Refusal> {
         use std::fmt::Write;
         text.model.clear();
         text.source.clear();
@@ -109,7 +129,7 @@ impl Shared {
         self.send(record, place)
     }
 
-    fn dead_letter(&self, topic: &str, letter: &DeadLetter) -> Result<(), SinkError> {
+    fn dead_letter(&self, topic: &str, letter: &DeadLetter) -> Result<(), Refusal> {
         let errors = letter.error_headers();
         let mut headers = to_headers(&letter.headers, errors.len());
         for (key, value) in &errors {
@@ -123,7 +143,7 @@ impl Shared {
         self.send(record, place)
     }
 
-    fn send(&self, record: BaseRecord<'_, [u8], [u8], usize>, place: Place) -> Result<(), SinkError> {
+    fn send(&self, record: BaseRecord<'_, [u8], [u8], usize>, place: Place) -> Result<(), Refusal> {
         let mut record = record;
         loop {
             match self.producer.send(record) {
@@ -134,7 +154,7 @@ impl Shared {
                 }
                 Err((error, same)) => {
                     let undelivered = Undelivered { topic: same.topic.to_string(), error, place };
-                    return Err(self.failure(&undelivered).into());
+                    return Err(self.refusal(&undelivered));
                 }
             }
         }
@@ -142,22 +162,51 @@ impl Shared {
 
     fn failure(&self, undelivered: &Undelivered) -> KafkaFailure {
         let Undelivered { topic, error, place } = undelivered;
-        let source = format!("{}-{}, offset {}", self.plan.input_name(), place.partition(), place.offset());
+        let answer = match *place {
+            Place::JOURNAL => "the journal's entry".to_string(),
+            Place::STATE => "a piece of the saved state".to_string(),
+            place => {
+                format!("the answer to {}-{}, offset {}", self.plan.input_name(), place.partition(), place.offset())
+            }
+        };
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge) {
             let message = format!(
-                "topic `{topic}` takes no record as large as the answer to {source}; raise its limit with \
+                "topic `{topic}` takes no record as large as {answer}; raise its limit with \
                  `kafka-configs.sh --alter --entity-type topics --entity-name {topic} --add-config \
                  max.message.bytes=…` and start again: nothing after the last commit is lost"
             );
             return KafkaFailure::new(Kind::Topic, message);
         }
         let reason = self.producer.context().reason();
-        let doing = format!("writing the answer to {source} to topic `{topic}`");
+        let doing = format!("writing {answer} to topic `{topic}`");
         KafkaFailure::of(&doing, error, self.plan.kafka.brokers(), reason.as_deref())
     }
 
+    fn refusal(&self, undelivered: &Undelivered) -> Refusal {
+        let code = undelivered.error.rdkafka_error_code();
+        let hopeless = matches!(
+            code,
+            Some(
+                RDKafkaErrorCode::MessageSizeTooLarge
+                    | RDKafkaErrorCode::UnknownTopic
+                    | RDKafkaErrorCode::UnknownPartition
+                    | RDKafkaErrorCode::UnknownTopicOrPartition
+                    | RDKafkaErrorCode::TopicAuthorizationFailed
+                    | RDKafkaErrorCode::ClusterAuthorizationFailed
+                    | RDKafkaErrorCode::PolicyViolation
+                    | RDKafkaErrorCode::InvalidRecord
+                    | RDKafkaErrorCode::InvalidTimestamp
+                    | RDKafkaErrorCode::InvalidTopic
+            )
+        );
+        if hopeless || self.producer.context().refused() {
+            return Refusal::Final(self.failure(undelivered).into());
+        }
+        Refusal::Passing(undelivered.error.clone())
+    }
+
     /// Waits until everything is delivered.
-    fn flush(&self) -> Result<(), SinkError> {
+    pub(crate) fn delivered(&self) -> Result<(), Refusal> {
         let mut stopping: Option<Instant> = None;
         while self.producer.in_flight_count() > 0 {
             if (self.stopped)() && stopping.get_or_insert_with(Instant::now).elapsed() > PATIENCE_AT_STOP {
@@ -166,12 +215,12 @@ impl Shared {
                     "the run was stopped while no broker at {brokers} took its answers: what was not committed will \
                      be read again at the next start"
                 );
-                return Err(KafkaFailure::new(Kind::Unreachable, message).into());
+                return Err(Refusal::Final(KafkaFailure::new(Kind::Unreachable, message).into()));
             }
             std::thread::sleep(LOOK);
         }
-        match self.producer.context().undelivered() {
-            Some(undelivered) => Err(self.failure(&undelivered).into()),
+        match self.producer.context().take_undelivered() {
+            Some(undelivered) => Err(self.refusal(&undelivered)),
             None => Ok(()),
         }
     }

@@ -5,11 +5,9 @@ mod kafka;
 
 pub use file::{Keep, LineSink, Lines};
 pub use kafka::KafkaSink;
+pub(crate) use kafka::{Refusal, Stopped};
 
-use gristmill::shard::Outbox;
-use gristmill::spec::Guarantee;
-
-use crate::dead_letters::DeadLetter;
+use crate::ledger::Part;
 
 /// Why answers could not be written, with what to do.
 #[derive(Debug, thiserror::Error)]
@@ -32,16 +30,8 @@ pub enum SinkError {
 
 /// Something that takes decisions and dead letters.
 pub trait Sink: Send {
-    /// The strongest guarantee it can keep.
-    fn guarantee(&self) -> Guarantee;
-    /// Begins what will be committed together.
-    fn begin(&mut self) -> Result<Box<dyn Transaction>, SinkError>;
-}
-
-/// What is committed together. Dropping it aborts it; committing consumes it; there is no third way out.
-pub trait Transaction: Send {
-    /// Writes those of the decisions and dead letters that belong to this sink.
-    fn write(&mut self, decisions: &Outbox, dead_letters: &[DeadLetter]) -> Result<(), SinkError>;
+    /// Writes those of a part's decisions and dead letters that belong to this sink.
+    fn write(&mut self, part: &Part) -> Result<(), SinkError>;
     /// Returns when everything written is safe with the receiver.
-    fn commit(self: Box<Self>) -> Result<(), SinkError>;
+    fn flush(&mut self) -> Result<(), SinkError>;
 }

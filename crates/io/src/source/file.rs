@@ -13,7 +13,7 @@ use gristmill::rows::{Partition, RawRecord, RawRows};
 use gristmill::spec::Format;
 
 use super::records::{Cut, HARD_LIMIT, Records};
-use super::{Assignment, Event, Source, SourceError};
+use super::{Assignment, Event, Reread, Source, SourceError};
 
 const BATCH: usize = 1_000;
 const BATCH_BYTES: usize = 4 << 20;
@@ -90,9 +90,23 @@ impl FileSource {
         Ok((source, size(path)))
     }
 
-    fn batch(&mut self) -> Result<RawRows, SourceError> {
+    fn skip_to(&mut self, position: i64) -> Result<(), SourceError> {
+        while self.next < position {
+            if !self.records.next(&mut self.record).map_err(|cut| cut_short(&self.path, cut))? {
+                let (rows, path) = (self.next, self.path.clone());
+                let why =
+                    format!("it has {rows} records, but {position} of it were learned already: is it another file?");
+                return Err(SourceError::File { path, why });
+            }
+            self.next += 1;
+        }
+        Ok(())
+    }
+
+    /// The next records, as far as there are any before a position.
+    fn batch(&mut self, before: i64) -> Result<RawRows, SourceError> {
         let mut rows = RawRows::new(self.partition.clone());
-        while rows.len() < BATCH && rows.size() < BATCH_BYTES {
+        while rows.len() < BATCH && rows.size() < BATCH_BYTES && self.next < before {
             let more = self.records.next(&mut self.record).map_err(|cut| cut_short(&self.path, cut))?;
             if !more {
                 if self.next == 0 && rows.is_empty() {
@@ -111,36 +125,27 @@ impl FileSource {
 }
 
 impl Source for FileSource {
-    fn poll(&mut self, _: Duration) -> Result<Option<Event>, SourceError> {
+    fn poll(&mut self, _: Duration, room: bool) -> Result<Option<Event>, SourceError> {
         if let Some(event) = self.events.pop_front() {
             return Ok(Some(event));
         }
-        if self.paused || self.ended {
+        if !room || self.paused && !self.ended {
+            return Ok(None);
+        }
+        if self.ended {
             return Ok(Some(Event::CaughtUp(self.partition.clone())));
         }
-        let rows = self.batch()?;
+        let rows = self.batch(i64::MAX)?;
         if rows.is_empty() { Ok(Some(Event::CaughtUp(self.partition.clone()))) } else { Ok(Some(Event::Rows(rows))) }
     }
 
-    fn accept(&mut self, starts: &[(Partition, Option<i64>)]) -> Result<(), SourceError> {
-        let start = starts.iter().find_map(|(_, start)| *start).unwrap_or(0);
-        while self.next < start {
-            if !self.records.next(&mut self.record).map_err(|cut| cut_short(&self.path, cut))? {
-                let (rows, path) = (self.next, self.path.clone());
-                let why = format!("it has {rows} records, but {start} of it were learned already: is it another file?");
-                return Err(SourceError::File { path, why });
-            }
-            self.next += 1;
-        }
-        self.paused = false;
+    fn accept(&mut self, _: &[Partition]) -> Result<(), SourceError> {
         Ok(())
     }
 
-    fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<i64>>, SourceError> {
-        Ok(vec![None; partitions.len()])
-    }
-
-    fn release(&mut self, _: &[Partition]) -> Result<(), SourceError> {
+    fn resume(&mut self, _: &Partition, position: i64) -> Result<(), SourceError> {
+        self.skip_to(position)?;
+        self.paused = false;
         Ok(())
     }
 
@@ -149,8 +154,26 @@ impl Source for FileSource {
         Ok(())
     }
 
-    fn commit(&mut self, _: &[(Partition, i64)], _: bool) -> Result<(), SourceError> {
+    fn release(&mut self, _: &[Partition]) -> Result<(), SourceError> {
         Ok(())
+    }
+
+    fn lost(&self) -> bool {
+        false
+    }
+
+    fn reread(&mut self, _: &Partition, from: i64, to: i64) -> Result<Reread, SourceError> {
+        self.skip_to(from)?;
+        let rows = self.batch(to)?;
+        Ok(if rows.is_empty() { Reread::End } else { Reread::Rows(rows) })
+    }
+
+    fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<i64>>, SourceError> {
+        Ok(vec![None; partitions.len()])
+    }
+
+    fn over_markers(&mut self, _: &Partition, _: i64) -> Result<Option<i64>, SourceError> {
+        Ok(None)
     }
 }
 
@@ -227,10 +250,10 @@ mod tests {
         assert_eq!(size, Some(bytes.len() as u64));
         let mut values = Vec::new();
         loop {
-            match source.poll(Duration::ZERO).unwrap() {
+            match source.poll(Duration::ZERO, true).unwrap() {
                 Some(Event::Assigned(assigned)) => {
                     assert_eq!(assigned[0].header, Some(vec!["x".to_string()]), "{name}");
-                    source.accept(&[]).unwrap();
+                    source.resume(&assigned[0].partition, 0).unwrap();
                 }
                 Some(Event::Rows(rows)) => {
                     let text = |record: RawRecord<'_>| String::from_utf8(record.value.unwrap().to_vec()).unwrap();

@@ -1,26 +1,29 @@
 //! Records from Kafka, as a member of a consumer group.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gristmill::plan::{InputPlan, Plan, Start};
+use gristmill::plan::{InputPlan, Plan};
 use gristmill::rows::{Partition, RawRecord, RawRows};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, RebalanceProtocol};
+use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
-use super::{Assignment, Event, Source, SourceError};
-use crate::kafka::{Consumer, KafkaFailure, Kind, PlainContext, Rebalance, asker, consumer, headers_of};
+use super::again::Again;
+use super::{Assignment, Event, Reread, Source, SourceError};
+use crate::kafka::{Consumer, GroupMember, KafkaFailure, Kind, Reader, Rebalance, asker, consumer, headers_of, passes};
 
 /// Records handed on together: enough to fill vectors, few enough to answer soon.
-const BATCH: usize = 2_000;
-const BATCH_BYTES: usize = 4 << 20;
+pub(super) const BATCH: usize = 2_000;
+pub(super) const BATCH_BYTES: usize = 4 << 20;
 /// For questions to the group's coordinator.
 const ANSWER: Duration = Duration::from_secs(10);
-/// How long a commit that must not be lost is tried again.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long librdkafka may take to begin with a partition it was just given.
+const BEGIN: Duration = Duration::from_secs(10);
+/// How long records may wait for room before the brokers are told to send no more.
+const NO_ROOM: Duration = Duration::from_secs(1);
 /// How long brokers may be gone while partitions are being assigned: below `max.poll.interval.ms`, after which the
 /// group would give the partitions to somebody else anyway.
 const OUTAGE: Duration = Duration::from_secs(240);
@@ -29,45 +32,51 @@ const OUTAGE: Duration = Duration::from_secs(240);
 pub struct KafkaSource {
     plan: Arc<Plan>,
     member: usize,
-    consumer: Consumer,
-    outside: BaseConsumer<PlainContext>,
+    seat: Arc<GroupMember>,
+    consumer: Arc<Consumer>,
+    outside: Reader,
+    again: Again,
     events: VecDeque<Event>,
     topic: Arc<str>,
+    /// The partitions that are being read: what arrives of others is none of theirs.
+    reading: BTreeSet<i32>,
+    /// Since when there is no room for records, and whether the brokers were told.
+    crowded: Option<(Instant, bool)>,
     /// Whether the protocol may still turn out to be unknown to the broker.
     may_fall_back: bool,
     last_warning: Option<Instant>,
-    /// The newest position of each partition that was asked to be committed: a commit during a rebalance fails,
-    /// and is made up for later.
-    wanted: BTreeMap<Partition, i64>,
 }
 
 impl Drop for KafkaSource {
     fn drop(&mut self) {
-        self.consumer.context().close();
+        self.seat.leave();
     }
 }
 
 impl KafkaSource {
     /// Joins the group as member number `member` of this process.
-    pub fn join(plan: Arc<Plan>, member: usize) -> Result<Self, SourceError> {
+    pub fn join(plan: Arc<Plan>, member: usize, seat: Arc<GroupMember>) -> Result<Self, SourceError> {
         let next_generation = plan.kafka.next_generation.unwrap_or(true);
         let InputPlan::Kafka { topic, .. } = &plan.input else {
             return Err(KafkaFailure::new(Kind::Other, "the input is not Kafka").into());
         };
         let topic: Arc<str> = topic.as_str().into();
-        let consumer = subscribed(&plan, member, next_generation, &topic)?;
+        let consumer = subscribed(&plan, &seat, member, next_generation, &topic)?;
         let outside = asker(&plan.kafka, &plan.kafka.group)?;
         let may_fall_back = plan.kafka.next_generation.is_none();
         Ok(Self {
+            again: Again::new(Arc::clone(&plan)),
             plan,
             member,
+            seat,
             consumer,
             outside,
             events: VecDeque::new(),
             topic,
+            reading: BTreeSet::new(),
+            crowded: None,
             may_fall_back,
             last_warning: None,
-            wanted: BTreeMap::new(),
         })
     }
 
@@ -112,7 +121,9 @@ impl KafkaSource {
     /// An error from the poll loop: some pass by themselves, some end the run.
     fn trouble(&mut self, error: KafkaError) -> Result<(), SourceError> {
         if let KafkaError::PartitionEOF(number) = error {
-            self.events.push_back(Event::CaughtUp(self.partition(number)));
+            if self.reading.contains(&number) {
+                self.events.push_back(Event::CaughtUp(self.partition(number)));
+            }
             return Ok(());
         }
         let failure = self.failure("reading from the group", &error);
@@ -120,8 +131,8 @@ impl KafkaSource {
         if failure.kind == Kind::Protocol && self.may_fall_back {
             tracing::warn!("the broker does not offer the group protocol of KIP-848: using the classic one");
             self.may_fall_back = false;
-            self.consumer.context().close();
-            self.consumer = subscribed(&self.plan, self.member, false, &self.topic)?;
+            self.seat.leave();
+            self.consumer = subscribed(&self.plan, &self.seat, self.member, false, &self.topic)?;
             return Ok(());
         }
         match error.rdkafka_error_code() {
@@ -153,7 +164,9 @@ impl KafkaSource {
                 Some(Ok(message)) => {
                     bytes += message.payload_len() + 64;
                     count += 1;
-                    push(&mut blocks, &self.topic, &message);
+                    if self.reading.contains(&message.partition()) {
+                        push(&mut blocks, &self.topic, &message);
+                    }
                 }
                 Some(Err(found)) => {
                     error = Some(found);
@@ -168,15 +181,23 @@ impl KafkaSource {
     }
 }
 
-fn subscribed(plan: &Plan, member: usize, next_generation: bool, topic: &str) -> Result<Consumer, SourceError> {
-    let consumer = consumer(plan, member, next_generation)?;
+fn subscribed(
+    plan: &Plan,
+    seat: &GroupMember,
+    member: usize,
+    next_generation: bool,
+    topic: &str,
+) -> Result<Arc<Consumer>, SourceError> {
+    seat.join(consumer(plan, member, next_generation)?);
+    let gone = || KafkaFailure::new(Kind::Other, "the member has left its group");
+    let consumer = seat.consumer().ok_or_else(gone)?;
     consumer
         .subscribe(&[topic])
         .map_err(|error| KafkaFailure::of("joining the group", &error, plan.kafka.brokers(), None))?;
     Ok(consumer)
 }
 
-fn push(blocks: &mut Vec<RawRows>, topic: &Arc<str>, message: &BorrowedMessage<'_>) {
+pub(super) fn push(blocks: &mut Vec<RawRows>, topic: &Arc<str>, message: &BorrowedMessage<'_>) {
     let number = message.partition();
     let known = blocks.iter().position(|block| block.partition.number == number);
     let index = known.unwrap_or_else(|| {
@@ -196,11 +217,16 @@ fn push(blocks: &mut Vec<RawRows>, topic: &Arc<str>, message: &BorrowedMessage<'
 }
 
 impl Source for KafkaSource {
-    fn poll(&mut self, wait: Duration) -> Result<Option<Event>, SourceError> {
-        if self.events.is_empty() && !self.consumer.context().waiting() {
+    fn poll(&mut self, wait: Duration, room: bool) -> Result<Option<Event>, SourceError> {
+        if room {
+            self.make_room()?;
+        } else {
+            self.crowd()?;
+        }
+        if room && self.events.is_empty() && !self.consumer.context().waiting() {
             self.receive(wait)?;
         }
-        if let Some(event) = self.events.pop_front() {
+        if room && let Some(event) = self.events.pop_front() {
             return Ok(Some(event));
         }
         let Some(change) = self.consumer.context().next() else { return Ok(None) };
@@ -209,20 +235,63 @@ impl Source for KafkaSource {
         Ok(Some(self.rebalance(change)))
     }
 
-    fn accept(&mut self, starts: &[(Partition, Option<i64>)]) -> Result<(), SourceError> {
-        let mut list = TopicPartitionList::with_capacity(starts.len());
-        for (partition, start) in starts {
-            let start = match (start, self.plan.kafka.start) {
-                (Some(offset), _) => Offset::Offset(*offset),
-                (None, Start::Earliest) => Offset::Beginning,
-                (None, Start::Latest) => Offset::End,
-            };
-            let added = list.add_partition_offset(&partition.topic, partition.number, start);
-            added.map_err(|error| self.failure("starting to read", &error))?;
+    fn accept(&mut self, partitions: &[Partition]) -> Result<(), SourceError> {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            let added = list.add_partition_offset(&partition.topic, partition.number, Offset::Beginning);
+            added.map_err(|error| self.failure("taking partitions", &error))?;
         }
         let answer =
             if self.cooperative() { self.consumer.incremental_assign(&list) } else { self.consumer.assign(&list) };
+        let answer = answer.and_then(|()| self.consumer.pause(&list));
         answer.map_err(|error| self.failure("taking partitions", &error).into())
+    }
+
+    fn resume(&mut self, partition: &Partition, position: i64) -> Result<(), SourceError> {
+        // What was queued before this is of no use: the position is the truth.
+        self.events.retain(|event| !matches!(event, Event::Rows(rows) if rows.partition == *partition));
+        let began = Instant::now();
+        let seek = || self.consumer.seek(&partition.topic, partition.number, Offset::Offset(position), ANSWER);
+        while let Err(error) = seek() {
+            // A partition that was assigned a moment ago may not have begun yet.
+            if began.elapsed() > BEGIN {
+                return Err(self.failure(&format!("reading {partition} from {position} on"), &error).into());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.reading.insert(partition.number);
+        let resumed = self.consumer.resume(&self.list(std::slice::from_ref(partition)));
+        resumed.map_err(|error| self.failure("reading on", &error).into())
+    }
+
+    fn pause(&mut self, partition: &Partition) -> Result<(), SourceError> {
+        self.reading.remove(&partition.number);
+        let paused = self.consumer.pause(&self.list(std::slice::from_ref(partition)));
+        paused.map_err(|error| self.failure("pausing a partition", &error).into())
+    }
+
+    fn release(&mut self, partitions: &[Partition]) -> Result<(), SourceError> {
+        let answer = if self.cooperative() {
+            self.consumer.incremental_unassign(&self.list(partitions))
+        } else {
+            self.consumer.unassign()
+        };
+        self.reading.retain(|number| !partitions.iter().any(|partition| partition.number == *number));
+        // Records that were already queued belong to somebody else now.
+        self.events.retain(|event| match event {
+            Event::Rows(rows) => !partitions.contains(&rows.partition),
+            Event::CaughtUp(partition) => !partitions.contains(partition),
+            _ => true,
+        });
+        answer.map_err(|error| self.failure("giving partitions up", &error).into())
+    }
+
+    fn lost(&self) -> bool {
+        self.consumer.assignment_lost()
+    }
+
+    fn reread(&mut self, partition: &Partition, from: i64, to: i64) -> Result<Reread, SourceError> {
+        Ok(self.again.read(partition, from, to)?)
     }
 
     fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<i64>>, SourceError> {
@@ -238,57 +307,38 @@ impl Source for KafkaSource {
         Ok(partitions.iter().map(offset).collect())
     }
 
-    fn release(&mut self, partitions: &[Partition]) -> Result<(), SourceError> {
-        let answer = if self.cooperative() {
-            self.consumer.incremental_unassign(&self.list(partitions))
-        } else {
-            self.consumer.unassign()
-        };
-        self.wanted.retain(|partition, _| !partitions.contains(partition));
-        // Records that were already queued belong to somebody else now.
-        self.events.retain(|event| match event {
-            Event::Rows(rows) => !partitions.contains(&rows.partition),
-            Event::CaughtUp(partition) => !partitions.contains(partition),
-            _ => true,
-        });
-        answer.map_err(|error| self.failure("giving partitions up", &error).into())
-    }
-
-    fn pause(&mut self, partition: &Partition) -> Result<(), SourceError> {
-        let paused = self.consumer.pause(&self.list(std::slice::from_ref(partition)));
-        paused.map_err(|error| self.failure("pausing a partition", &error).into())
-    }
-
-    fn commit(&mut self, positions: &[(Partition, i64)], wait: bool) -> Result<(), SourceError> {
-        let missed = self.consumer.context().take_uncommitted();
-        self.wanted.extend(positions.iter().cloned());
-        if positions.is_empty() && !missed && !wait || self.wanted.is_empty() {
-            return Ok(());
-        }
-        let mut list = TopicPartitionList::with_capacity(self.wanted.len());
-        for (partition, position) in &self.wanted {
-            let added = list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(*position));
-            added.map_err(|error| self.failure("committing", &error))?;
-        }
-        if !wait {
-            let sent = self.consumer.commit(&list, CommitMode::Async);
-            return sent.map_err(|error| self.failure("committing positions", &error).into());
-        }
-        self.commit_now(&list)
+    fn over_markers(&mut self, partition: &Partition, position: i64) -> Result<Option<i64>, SourceError> {
+        Ok(self.again.over_markers(partition, position)?)
     }
 }
 
 impl KafkaSource {
-    fn commit_now(&self, list: &TopicPartitionList) -> Result<(), SourceError> {
-        match self.insist("committing positions", PATIENCE, || self.consumer.commit(list, CommitMode::Sync)) {
-            Err(failure) if failure.kind == Kind::Refused => Err(failure.into()),
-            Err(failure) => {
-                // The records will be read again by whoever owns them then: at least once is kept.
-                tracing::warn!("{failure}; what was not committed will be read again");
-                Ok(())
-            }
-            Ok(()) => Ok(()),
+    /// Without room records are not taken; after a while the brokers are told, since a member must go on polling.
+    fn crowd(&mut self) -> Result<(), SourceError> {
+        let (since, told) = *self.crowded.get_or_insert((Instant::now(), false));
+        if since.elapsed() < NO_ROOM {
+            return Ok(());
         }
+        if !told {
+            self.crowded = Some((since, true));
+            let paused = self.consumer.pause(&self.list(&self.read_now()));
+            paused.map_err(|error| self.failure("pausing", &error))?;
+        }
+        self.receive(Duration::ZERO)
+    }
+
+    fn make_room(&mut self) -> Result<(), SourceError> {
+        match self.crowded.take() {
+            Some((_, true)) => {
+                let resumed = self.consumer.resume(&self.list(&self.read_now()));
+                resumed.map_err(|error| self.failure("reading on", &error).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn read_now(&self) -> Vec<Partition> {
+        self.reading.iter().map(|number| self.partition(*number)).collect()
     }
 
     /// Asks again while the group changes, its coordinator moves or no broker answers, but not for ever.
@@ -305,7 +355,7 @@ impl KafkaSource {
                 Err(error) => {
                     let failure = self.failure(doing, &error);
                     let unreachable = failure.kind == Kind::Unreachable;
-                    if !(unreachable || is_passing(&error)) || began.elapsed() > longest {
+                    if !(unreachable || passes(&error)) || began.elapsed() > longest {
                         return Err(failure);
                     }
                     if unreachable {
@@ -316,16 +366,4 @@ impl KafkaSource {
             }
         }
     }
-}
-
-fn is_passing(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            RDKafkaErrorCode::NotCoordinator
-                | RDKafkaErrorCode::CoordinatorNotAvailable
-                | RDKafkaErrorCode::CoordinatorLoadInProgress
-                | RDKafkaErrorCode::RebalanceInProgress
-        )
-    )
 }

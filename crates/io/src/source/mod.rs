@@ -1,5 +1,6 @@
 //! Where records come from: byte for byte, in order, one partition after the other.
 
+mod again;
 mod file;
 mod kafka;
 mod records;
@@ -14,7 +15,7 @@ use gristmill::rows::{Partition, RawRows};
 /// What a source tells the member. Closed: a member answers each of them.
 #[derive(Debug)]
 pub enum Event {
-    /// Partitions to open shards for; then [`Source::accept`].
+    /// Partitions to take: first [`Source::accept`], then, when the shard of each is open, [`Source::resume`].
     Assigned(Vec<Assignment>),
     /// Partitions to commit and let go; then [`Source::release`].
     Revoked(Vec<Partition>),
@@ -24,6 +25,17 @@ pub enum Event {
     Rows(RawRows),
     /// A partition has been read to its end, for now.
     CaughtUp(Partition),
+}
+
+/// What reading again has brought.
+#[derive(Debug)]
+pub enum Reread {
+    /// Nothing yet.
+    Nothing,
+    /// The next records.
+    Rows(RawRows),
+    /// There are no more records before the end.
+    End,
 }
 
 /// A partition given to this member.
@@ -53,17 +65,24 @@ pub enum SourceError {
 
 /// A stream of records.
 pub trait Source: Send {
-    /// The next event, waiting for it as long as told; nothing if none came. After the end of a file it never waits.
-    fn poll(&mut self, wait: Duration) -> Result<Option<Event>, SourceError>;
-    /// Begins to read partitions that were assigned, once their shards are open: from a position, or, where
-    /// nothing was ever committed, where the plan says.
-    fn accept(&mut self, starts: &[(Partition, Option<i64>)]) -> Result<(), SourceError>;
-    /// The committed position of each of these partitions, whoever reads them.
-    fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<i64>>, SourceError>;
-    /// Acknowledges that partitions are let go, after what they did is committed.
-    fn release(&mut self, partitions: &[Partition]) -> Result<(), SourceError>;
+    /// The next event, waiting for it as long as told; nothing if none came. Without `room` it is no records. After
+    /// the end of a file it never waits.
+    fn poll(&mut self, wait: Duration, room: bool) -> Result<Option<Event>, SourceError>;
+    /// Takes partitions that were assigned, without reading them yet.
+    fn accept(&mut self, partitions: &[Partition]) -> Result<(), SourceError>;
+    /// Begins, or goes on, to read a partition at a position.
+    fn resume(&mut self, partition: &Partition, position: i64) -> Result<(), SourceError>;
     /// Stops reading a partition without giving it up.
     fn pause(&mut self, partition: &Partition) -> Result<(), SourceError>;
-    /// Makes positions durable: the next record to read of each partition. With `wait` it returns when they are.
-    fn commit(&mut self, positions: &[(Partition, i64)], wait: bool) -> Result<(), SourceError>;
+    /// Acknowledges that partitions are let go, after what they did is committed.
+    fn release(&mut self, partitions: &[Partition]) -> Result<(), SourceError>;
+    /// Whether the partitions that are being let go already belong to somebody else.
+    fn lost(&self) -> bool;
+    /// Reads records before a position once more, aside from what [`Self::poll`] reads: the next of those in
+    /// [from, to). It does not wait for them.
+    fn reread(&mut self, partition: &Partition, from: i64, to: i64) -> Result<Reread, SourceError>;
+    /// The committed position of each of these partitions, whoever reads them.
+    fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<i64>>, SourceError>;
+    /// Where only markers of transactions lie between a position and the end: the end.
+    fn over_markers(&mut self, partition: &Partition, position: i64) -> Result<Option<i64>, SourceError>;
 }

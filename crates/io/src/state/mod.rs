@@ -9,17 +9,18 @@ mod folder;
 mod frames;
 mod show;
 
-pub use folder::{Opened, StateFolder};
+pub(crate) use folder::Lengths;
+pub use folder::StateFolder;
 pub use show::{export, reset, show};
 
 /// Why state cannot be kept or used, with what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StateFailure {
-    /// The folder or a file in it.
-    #[error("the state in {path}: {why}")]
-    Folder {
-        /// The file or folder.
-        path: String,
+    /// Where it is kept.
+    #[error("the state in {place}: {why}")]
+    Kept {
+        /// The folder, file or topic.
+        place: String,
         /// Why, and what to do.
         why: String,
     },
@@ -31,7 +32,23 @@ pub enum StateFailure {
         /// Why.
         stop: gristmill::protocol::Stop,
     },
+    /// Components are defined otherwise than when their state was saved.
+    #[error(
+        "{partition}: the state was saved with other {}; put the document back as it was, or let what has changed begin \
+         untrained and keep the rest: `gristmill state reset FILE --changed`",
+        names(.changed)
+    )]
+    Changed {
+        /// The partition.
+        partition: gristmill::rows::Partition,
+        /// The components.
+        changed: Vec<String>,
+    },
     /// The input is not what was learned from.
-    #[error("{0}; was the file changed? `gristmill state reset` starts over")]
+    #[error("{0}; was the input changed? `gristmill state reset` starts over")]
     Differs(#[from] gristmill::protocol::JournalError),
+}
+
+fn names(changed: &[String]) -> String {
+    changed.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

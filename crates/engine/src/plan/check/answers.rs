@@ -85,38 +85,53 @@ impl Checker<'_> {
     }
 
     pub(super) fn state(&mut self) {
-        if self.pipeline.state.is_some() && self.pipeline.input.file.is_none() {
-            let message =
-                "`state` is for pipelines over files: a group on Kafka does not keep its state in this version";
-            self.wrong_with_help(path(["state"]), message, "leave it out");
+        let Some(state) = &self.pipeline.state else { return };
+        let file = self.pipeline.input.file.is_some();
+        if file && state.directory.is_none() {
+            let message = "a pipeline over a file keeps its state in a folder, and none is named";
+            self.wrong_with_help(path(["state"]), message, "add `directory: …`");
+        } else if file && state.replication.is_some() {
+            let message = "`replication` is for topics, and the state of a pipeline over a file is in a folder";
+            self.wrong_with_help(path(["state", "replication"]), message, "leave it out");
+        } else if !file && state.directory.is_some() {
+            let message = "a group on Kafka keeps its state in topics, so that every member can reach it";
+            self.wrong_with_help(path(["state", "directory"]), message, "leave it out");
         }
     }
 
-    /// Files keep what they are told exactly once, where there is a state that says how far they are right.
+    /// Exactly once where everything that is written can be committed together: topics of the input's cluster, or
+    /// files whose lengths a folder remembers.
     pub(super) fn guarantee(&mut self, outputs: &[OutputPlan], dead_letters: Option<&TargetPlan>) -> Guarantee {
         let wanted = self.pipeline.guarantee;
-        let file = |target: &TargetPlan| matches!(target, TargetPlan::File { .. });
+        let group = self.pipeline.input.kafka.is_some();
+        let kept = |target: &TargetPlan| match target {
+            TargetPlan::Kafka { .. } => group,
+            TargetPlan::File { .. } => !group,
+            TargetPlan::Stdout => false,
+        };
         let other =
-            outputs.iter().find(|output| !file(&output.target)).map(|output| format!("output `{}`", output.name));
-        let other = other.or_else(|| dead_letters.filter(|target| !file(target)).map(|_| "`dead_letters`".to_string()));
-        match (&self.pipeline.state, other) {
-            (Some(_), None) if wanted != Some(Guarantee::AtLeastOnce) => return Guarantee::ExactlyOnce,
-            (Some(_), Some(other)) if wanted == Some(Guarantee::ExactlyOnce) => {
-                let message = format!("`exactly_once` over a file needs every answer in a file, and {other} is not");
-                self.wrong_with_help(path(["guarantee"]), message, "leave `guarantee` out, or write to a file");
+            outputs.iter().find(|output| !kept(&output.target)).map(|output| format!("output `{}`", output.name));
+        let other = other.or_else(|| dead_letters.filter(|target| !kept(target)).map(|_| "`dead_letters`".to_string()));
+        let remembered = group || self.pipeline.state.as_ref().is_some_and(|state| state.directory.is_some());
+        match other {
+            _ if wanted == Some(Guarantee::AtLeastOnce) => Guarantee::AtLeastOnce,
+            None if remembered => Guarantee::ExactlyOnce,
+            Some(other) if wanted.is_some() => {
+                let message = if group {
+                    format!("`exactly_once` needs every answer in a topic of the same cluster, and {other} is not")
+                } else {
+                    format!("`exactly_once` over a file needs every answer in a file, and {other} is not")
+                };
+                self.wrong_with_help(path(["guarantee"]), message, "leave `guarantee` out, or write it there");
+                Guarantee::AtLeastOnce
             }
-            (None, _) if wanted == Some(Guarantee::ExactlyOnce) && self.pipeline.input.file.is_some() => {
+            None if wanted.is_some() => {
                 let message = "`exactly_once` over a file needs a place for the state";
                 self.wrong_with_help(path(["guarantee"]), message, "add `state: {directory: …}`");
+                Guarantee::AtLeastOnce
             }
-            (None, _) if wanted == Some(Guarantee::ExactlyOnce) => {
-                let message = "`exactly_once` on Kafka is not offered yet: this version keeps `at_least_once`";
-                let help = "leave `guarantee` out; after a crash some answers may be written twice";
-                self.wrong_with_help(path(["guarantee"]), message, help);
-            }
-            _ => {}
+            _ => Guarantee::AtLeastOnce,
         }
-        Guarantee::AtLeastOnce
     }
 
     pub(super) fn brokers(&mut self, plan: &Plan) {
@@ -146,18 +161,25 @@ impl Checker<'_> {
 }
 
 pub(super) fn reason(plan: &Plan) -> String {
-    match (&plan.input, &plan.state, plan.guarantee) {
-        (InputPlan::Kafka { .. }, ..) => {
-            "outputs are flushed before offsets are committed, so after a crash some records are answered again; \
-             a model that moves to another member starts untrained"
+    match (&plan.input, plan.journals(), plan.guarantee) {
+        (InputPlan::Kafka { .. }, true, Guarantee::ExactlyOnce) => {
+            "answers, offsets and the journal of what was learned are committed in one transaction"
         }
-        (InputPlan::File { .. }, Some(_), Guarantee::ExactlyOnce) => {
+        (InputPlan::Kafka { .. }, false, Guarantee::ExactlyOnce) => "answers and offsets are committed in one transaction",
+        (InputPlan::Kafka { .. }, true, Guarantee::AtLeastOnce) => {
+            "answers are flushed, then the journal, then offsets: after a crash some answers are written again, but what \
+             was learned counts once"
+        }
+        (InputPlan::Kafka { .. }, false, Guarantee::AtLeastOnce) => {
+            "answers are flushed before offsets are committed: after a crash some are written again"
+        }
+        (InputPlan::File { .. }, true, Guarantee::ExactlyOnce) => {
             "the state says how far outputs in files are right; after a crash they are cut there and go on"
         }
-        (InputPlan::File { .. }, Some(_), Guarantee::AtLeastOnce) => {
+        (InputPlan::File { .. }, true, Guarantee::AtLeastOnce) => {
             "what was learned counts once; after a crash some answers outside of files are written again"
         }
-        (InputPlan::File { .. }, None, _) => "a file is read from its beginning by every run",
+        (InputPlan::File { .. }, false, _) => "a file is read from its beginning by every run",
     }
     .into()
 }

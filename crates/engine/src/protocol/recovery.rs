@@ -1,0 +1,205 @@
+//! From what was kept of a partition to how its shard goes on.
+
+use super::{Entry, Observed, Opening, Run, Saved, Slots, Snapshot, Stop, Tail, open};
+
+/// What was kept of a partition, as far as it can be read.
+#[derive(Debug, Clone, Default)]
+pub struct Kept {
+    /// The slots of its snapshots.
+    pub slots: Slots,
+    /// The journal's entries in order, at least those after the newest snapshot.
+    pub entries: Vec<Entry>,
+    /// The group's committed offset.
+    pub offsets: Option<i64>,
+    /// The first position that the log still holds.
+    pub first: i64,
+    /// Where a shard that never did anything begins.
+    pub start: i64,
+    /// Whether nothing is pending any more.
+    pub settled: bool,
+}
+
+/// How a shard goes on.
+#[derive(Debug, Clone)]
+pub struct Recovery {
+    /// The saved state; none: untrained.
+    pub saved: Option<Saved>,
+    /// Whether the snapshot is at the journal's tail, so that another plan or program may go on from it.
+    pub at_tail: bool,
+    /// The runs to read again, muted.
+    pub replay: Vec<Run>,
+    /// Where to read on after that.
+    pub position: i64,
+    /// The sequence of the next commit.
+    pub sequence: u64,
+    /// Whether the position must be committed before anything else: a fresh start, or offsets that were lost.
+    pub announce: bool,
+    /// The slot for the next snapshot.
+    pub slot: u32,
+}
+
+impl Recovery {
+    /// Where nothing is learned there is nothing to lose: the group's offsets say it all.
+    pub fn without_state(kept: &Kept) -> Self {
+        Self {
+            saved: None,
+            at_tail: false,
+            replay: Vec::new(),
+            position: kept.offsets.unwrap_or(kept.start),
+            sequence: 0,
+            announce: kept.offsets.is_none(),
+            slot: 0,
+        }
+    }
+}
+
+/// What to do with what was kept.
+#[derive(Debug, Clone)]
+pub enum Recalled {
+    /// Ask again: a transaction is pending.
+    Wait,
+    /// Go on like this.
+    Open(Box<Recovery>),
+    /// Nothing may be read on.
+    Stop(Stop),
+}
+
+/// The entries from a sequence to the journal's tail, without gaps. Where a member that had lost its partition wrote
+/// after its successor (possible under at_least_once only), those that lead to the tail count.
+fn chain(entries: &[Entry], from: u64) -> Vec<&Entry> {
+    let Some((at, tail)) = entries.iter().enumerate().max_by_key(|(index, entry)| (entry.sequence, *index)) else {
+        return Vec::new();
+    };
+    let (mut chain, mut at, mut last) = (vec![tail], at, tail);
+    while last.sequence > from {
+        let leads = |entry: &Entry| entry.sequence + 1 == last.sequence && entry.next() == last.from();
+        let Some(index) = entries.iter().take(at).rposition(leads) else { break };
+        let Some(entry) = entries.get(index) else { break };
+        chain.push(entry);
+        (at, last) = (index, entry);
+    }
+    chain.reverse();
+    chain
+}
+
+/// The second table, with what it is about. `same_code`: whether this plan and this program wrote a snapshot;
+/// `journal_wins`: whether the group's offsets may lag behind the journal (at_least_once); `slots`: how many
+/// snapshots are kept.
+pub fn recall(kept: &Kept, same_code: impl Fn(&Saved) -> bool, journal_wins: bool, slots: u32) -> Recalled {
+    let saved = kept.slots.newest(None);
+    let after = saved.as_ref().map_or(0, |saved| saved.manifest.sequence);
+    let chain = chain(&kept.entries, after);
+    let tail = chain.last().map(|last| Tail {
+        sequence: last.sequence,
+        position: last.next().unwrap_or(0),
+        begins: chain.first().and_then(|first| first.from()).unwrap_or(0),
+        complete: chain.first().is_some_and(|first| first.sequence <= after),
+    });
+    let lagging = |offsets: &i64| journal_wins && tail.is_some_and(|tail| tail.position > *offsets);
+    let seen = Observed {
+        snapshot: saved.as_ref().map(|saved| Snapshot {
+            sequence: saved.manifest.sequence,
+            position: saved.manifest.position,
+            same_code: same_code(saved),
+        }),
+        journal: tail,
+        offsets: kept.offsets.filter(|offsets| !lagging(offsets)),
+        first: kept.first,
+        settled: kept.settled,
+    };
+    let (position, announce) = match open(&seen) {
+        Opening::Wait => return Recalled::Wait,
+        Opening::Stop(stop) => return Recalled::Stop(stop),
+        Opening::Fresh => (kept.start, true),
+        Opening::Load => (tail.map(|tail| tail.position).or(kept.offsets).unwrap_or(kept.start), false),
+        Opening::Replay { to, .. } => (to, false),
+        Opening::TrustJournal { to, .. } => (to, true),
+    };
+    let sequence = tail.map_or(after, |tail| after.max(tail.sequence + 1));
+    let since = chain.iter().filter(|entry| entry.sequence >= after);
+    Recalled::Open(Box::new(Recovery {
+        at_tail: saved.as_ref().is_some_and(|saved| saved.manifest.sequence == sequence),
+        replay: since.flat_map(|entry| entry.runs.clone()).collect(),
+        position,
+        sequence,
+        announce,
+        slot: kept.slots.next(slots),
+        saved,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Consumed, Manifest, Piece};
+
+    fn entry(sequence: u64, from: i64, next: i64) -> Entry {
+        let consumed = Consumed { from, next, count: 1, checksum: sequence };
+        Entry { sequence, runs: vec![Run { topic: "t".into(), consumed }] }
+    }
+
+    fn kept(entries: &[Entry], snapshots: &[(u64, i64)], offsets: Option<i64>) -> Kept {
+        let mut slots = Slots::default();
+        for (slot, (sequence, position)) in (0..).zip(snapshots) {
+            let (sequence, position) = (*sequence, *position);
+            let about = Manifest {
+                slot,
+                sequence,
+                position,
+                journal: 0,
+                chunks: 0,
+                length: 0,
+                checksum: 0,
+                program: 0,
+                plan: 0,
+            };
+            for piece in Piece::cut(about, b"state", 3) {
+                slots.take(piece.key().as_bytes(), Some(&piece.value()));
+            }
+        }
+        Kept { slots, entries: entries.to_vec(), offsets, first: 0, start: 0, settled: true }
+    }
+
+    /// Position, next sequence, runs to read again, whether to announce.
+    fn opened(kept: &Kept, journal_wins: bool) -> (i64, u64, Vec<(i64, i64)>, bool) {
+        match recall(kept, |_| true, journal_wins, 2) {
+            Recalled::Open(one) => {
+                let runs = one.replay.iter().map(|run| (run.consumed.from, run.consumed.next)).collect();
+                (one.position, one.sequence, runs, one.announce)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn goes_on_behind_the_tail() {
+        let entries = [entry(0, 0, 4), entry(1, 4, 7), entry(2, 7, 9)];
+        assert_eq!(opened(&kept(&[], &[], None), false), (0, 0, vec![], true));
+        let all = vec![(0, 4), (4, 7), (7, 9)];
+        assert_eq!(opened(&kept(&entries, &[], Some(9)), false), (9, 3, all, false));
+        assert_eq!(opened(&kept(&entries, &[(2, 7)], Some(9)), false), (9, 3, vec![(7, 9)], false));
+        assert_eq!(opened(&kept(&entries[1..], &[(1, 4), (2, 7)], Some(9)), false), (9, 3, vec![(7, 9)], false));
+        assert_eq!(opened(&kept(&entries, &[(3, 9)], Some(9)), false), (9, 3, vec![], false));
+        assert_eq!(opened(&kept(&entries, &[(3, 9)], None), false), (9, 3, vec![], true));
+        assert_eq!(opened(&kept(&[], &[(3, 9)], Some(9)), false), (9, 3, vec![], false));
+    }
+
+    #[test]
+    fn a_gap_in_the_journal_stops() {
+        let gap = kept(&[entry(0, 0, 4), entry(2, 7, 9)], &[], Some(9));
+        assert!(matches!(recall(&gap, |_| true, false, 2), Recalled::Stop(Stop::JournalCut { .. })));
+        let cut = kept(&[entry(1, 4, 7), entry(2, 7, 9)], &[], Some(9));
+        assert!(matches!(recall(&cut, |_| true, false, 2), Recalled::Stop(Stop::JournalCut { .. })));
+    }
+
+    #[test]
+    fn under_at_least_once_the_journal_wins_and_strays_are_passed_over() {
+        // The member that had lost the partition wrote its own entry 1 after its successor's 1 and 2.
+        let entries = [entry(0, 0, 4), entry(1, 4, 7), entry(2, 7, 9), entry(1, 4, 5)];
+        let lagging = kept(&entries, &[], Some(4));
+        assert!(matches!(recall(&lagging, |_| true, false, 2), Recalled::Stop(Stop::GroupReset { .. })));
+        assert_eq!(opened(&lagging, true), (9, 3, vec![(0, 4), (4, 7), (7, 9)], true));
+        let entries = [entry(0, 0, 4), entry(1, 4, 7), entry(1, 4, 5), entry(2, 5, 9)];
+        assert_eq!(opened(&kept(&entries, &[], Some(9)), true), (9, 3, vec![(0, 4), (4, 5), (5, 9)], false));
+    }
+}

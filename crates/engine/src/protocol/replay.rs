@@ -1,0 +1,129 @@
+//! Records read again after a crash: they must be those that the journal says were consumed.
+
+use std::collections::VecDeque;
+
+use super::{Consumed, JournalError, Run};
+use crate::rows::{Partition, RawRows};
+
+/// The runs that are still to be read again, in order.
+#[derive(Debug, Clone, Default)]
+pub struct Replay {
+    left: VecDeque<Run>,
+    found: Option<Consumed>,
+    rows: u64,
+}
+
+impl Replay {
+    /// Runs in the order in which they were consumed.
+    pub fn new(runs: impl IntoIterator<Item = Run>) -> Self {
+        let mut replay = Self { left: runs.into_iter().collect(), found: None, rows: 0 };
+        replay.pass_empty();
+        replay
+    }
+
+    /// The position where reading again ends; none: nothing is left.
+    pub fn end(&self) -> Option<i64> {
+        self.left.back().map(|run| run.consumed.next)
+    }
+
+    /// The records read again so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Counts records read again; at the end of each run they must be what was consumed then.
+    pub fn consume(&mut self, raw: &RawRows) -> Result<(), JournalError> {
+        for record in raw.iter() {
+            let Some(run) = self.left.front() else { return Ok(()) };
+            if record.offset >= run.consumed.next {
+                // Some of the run's records are missing: this one belongs to the next.
+                return self.finish(&raw.partition);
+            }
+            let found = self.found.get_or_insert(Consumed::nothing(run.consumed.from));
+            found.add(&record);
+            self.rows += 1;
+            if found.count >= run.consumed.count {
+                run.check(&raw.partition, found)?;
+                self.left.pop_front();
+                self.found = None;
+                self.pass_empty();
+            }
+        }
+        Ok(())
+    }
+
+    /// At the end of what can be read nothing may be left.
+    pub fn finish(&self, partition: &Partition) -> Result<(), JournalError> {
+        match self.left.front() {
+            Some(run) => run.check(partition, &self.found.unwrap_or(Consumed::nothing(run.consumed.from))),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs without records (a start, a step over markers) have nothing to be read.
+    fn pass_empty(&mut self) {
+        while self.left.front().is_some_and(|run| run.consumed.count == 0) {
+            self.left.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::RawRecord;
+
+    fn rows(offsets: &[i64]) -> RawRows {
+        let mut raw = RawRows::new(Partition::new("t", 0));
+        for offset in offsets {
+            let value = offset.to_string();
+            raw.push(RawRecord {
+                offset: *offset,
+                timestamp: None,
+                key: None,
+                value: Some(value.as_bytes()),
+                headers: &[],
+            });
+        }
+        raw
+    }
+
+    fn run(from: i64, next: i64, offsets: &[i64]) -> Run {
+        let mut consumed = Consumed::nothing(from);
+        rows(offsets).iter().for_each(|record| consumed.add(&record));
+        consumed.next = next;
+        Run { topic: "t".into(), consumed }
+    }
+
+    fn replay() -> Replay {
+        // A start, two records with a gap, a step over markers, one more record.
+        Replay::new([run(3, 3, &[]), run(3, 6, &[3, 5]), run(6, 8, &[]), run(8, 9, &[8])])
+    }
+
+    #[test]
+    fn the_same_records_in_any_cut_end_it() {
+        for cut in 0..=3 {
+            let mut replay = replay();
+            assert_eq!(replay.end(), Some(9));
+            let (first, second) = rows(&[3, 5, 8]).split(cut);
+            replay.consume(&first).unwrap();
+            assert_eq!(replay.end().is_some(), cut < 3);
+            replay.consume(&second).unwrap();
+            assert_eq!((replay.end(), replay.rows()), (None, 3));
+            assert_eq!(replay.finish(&Partition::new("t", 0)), Ok(()));
+        }
+        assert_eq!(Replay::new([run(3, 3, &[]), run(3, 8, &[])]).end(), None);
+    }
+
+    #[test]
+    fn records_that_are_gone_or_new_are_noticed() {
+        for wrong in [&[5, 8][..], &[3, 8], &[3, 4], &[4, 5]] {
+            let mut replay = replay();
+            let done = replay.consume(&rows(wrong)).and_then(|()| replay.finish(&Partition::new("t", 0)));
+            assert!(matches!(done, Err(JournalError::Differs { from: 3, next: 6, .. })), "{wrong:?}: {done:?}");
+        }
+        let mut short = replay();
+        short.consume(&rows(&[3, 5])).unwrap();
+        assert!(short.finish(&Partition::new("t", 0)).unwrap_err().to_string().contains("0 of 1 are there"));
+    }
+}

@@ -1,0 +1,172 @@
+//! The saved state of a shard: counters, then one part for each component, with the definition it depends on.
+
+use std::sync::Arc;
+
+use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
+
+use super::{Counts, Shard, ShardError};
+use crate::plan::Plan;
+use crate::rows::Partition;
+
+const NAME: &str = "shard";
+
+/// A part of a saved state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedPart {
+    /// The component's name.
+    pub name: String,
+    /// What it depends on.
+    pub definition: String,
+    /// Its bytes.
+    pub size: usize,
+}
+
+/// A shard whose plan is not the one that its state was saved under.
+pub struct Adapted {
+    /// The shard: parts whose definition is unchanged have kept their state.
+    pub shard: Shard,
+    /// The parts that have not: they begin untrained.
+    pub changed: Vec<String>,
+}
+
+/// The parts of a saved state, without loading it.
+pub fn saved_parts(saved: &[u8]) -> Result<Vec<SavedPart>, StateError> {
+    let mut from = StateReader::new(saved);
+    Header::read(&mut from)?;
+    let mut parts = Vec::new();
+    for _ in 0..from.length(24)? {
+        let (name, definition) = (from.text()?.to_string(), from.text()?.to_string());
+        parts.push(SavedPart { name, definition, size: from.bytes()?.len() });
+    }
+    from.end()?;
+    Ok(parts)
+}
+
+/// What comes before the parts.
+struct Header {
+    position: Option<i64>,
+    counts: Counts,
+    written: Vec<(String, u64)>,
+    refused: Vec<(String, u64)>,
+}
+
+impl Header {
+    fn read(from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        from.begin(NAME, 1)?;
+        let position = i64::try_from(from.u64()?).ok();
+        let counts = Counts { rows: from.u64()?, scored: from.u64()?, learned: from.u64()?, decisions: from.u64()? };
+        let mut named = || -> Result<Vec<(String, u64)>, StateError> {
+            let count = from.length(16)?;
+            (0..count).map(|_| Ok((from.text()?.to_string(), from.u64()?))).collect()
+        };
+        Ok(Self { position, counts, written: named()?, refused: named()? })
+    }
+}
+
+impl Shard {
+    fn parts(&self) -> impl Iterator<Item = &dyn Stateful> {
+        let classes = std::iter::once(&self.classes as &dyn Stateful);
+        classes.chain(self.model.steps()).chain(self.evaluation.parts())
+    }
+
+    fn parts_mut(&mut self) -> impl Iterator<Item = &mut dyn Stateful> {
+        let classes = std::iter::once(&mut self.classes as &mut dyn Stateful);
+        classes.chain(self.model.steps_mut()).chain(self.evaluation.parts_mut())
+    }
+
+    /// A shard with the state that was saved under another plan. `untrained`: parts that begin untrained although
+    /// their definition is unchanged.
+    pub fn adapt(
+        plan: Arc<Plan>,
+        partition: Partition,
+        saved: &[u8],
+        untrained: &[String],
+    ) -> Result<Adapted, ShardError> {
+        let mut shard = Self::open(plan, partition, None)?;
+        let changed = shard.load_unchanged(saved, untrained);
+        let failed = |source| ShardError::State { partition: shard.partition.clone(), source };
+        let changed = changed.map_err(failed)?;
+        Ok(Adapted { shard, changed })
+    }
+
+    /// Loads what is unchanged; the names of the parts that are not.
+    fn load_unchanged(&mut self, saved: &[u8], untrained: &[String]) -> Result<Vec<String>, StateError> {
+        let mut from = StateReader::new(saved);
+        self.load_header(&mut from)?;
+        let mut then = Vec::new();
+        for _ in 0..from.length(24)? {
+            then.push((from.text()?, from.text()?, from.bytes()?));
+        }
+        from.end()?;
+        let mut changed = Vec::new();
+        let definition = self.plan.definition();
+        for ((name, text), part) in definition.iter().zip(self.parts_mut()) {
+            let found = then.iter().position(|(old, definition, _)| old == name && definition == text);
+            match found.map(|index| then.swap_remove(index)) {
+                Some((_, _, bytes)) if !untrained.contains(name) => StateReader::into(bytes, part)?,
+                _ => changed.push(name.clone()),
+            }
+        }
+        Ok(changed)
+    }
+
+    fn load_header(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        let header = Header::read(from)?;
+        self.position = header.position;
+        self.counts = header.counts;
+        for (output, count) in self.plan.outputs.iter().zip(&mut self.written) {
+            // An output that is new has been written nothing; what went to one that is gone is counted no more.
+            *count = header.written.iter().find(|(name, _)| *name == output.name).map_or(0, |(_, count)| *count);
+        }
+        self.refused = header.refused.into_iter().collect();
+        Ok(())
+    }
+}
+
+impl Stateful for Shard {
+    fn save(&self, to: &mut StateWriter) {
+        to.begin(NAME, 1);
+        to.u64(self.position.map_or(u64::MAX, |position| position as u64));
+        let Counts { rows, scored, learned, decisions } = self.counts;
+        [rows, scored, learned, decisions].into_iter().for_each(|count| to.u64(count));
+        to.u64(self.written.len() as u64);
+        for (output, count) in self.plan.outputs.iter().zip(&self.written) {
+            to.text(&output.name);
+            to.u64(*count);
+        }
+        to.u64(self.refused.len() as u64);
+        for (reason, count) in &self.refused {
+            to.text(reason);
+            to.u64(*count);
+        }
+        let definition = self.plan.definition();
+        to.u64(definition.len() as u64);
+        for ((name, definition), part) in definition.iter().zip(self.parts()) {
+            to.text(name);
+            to.text(definition);
+            to.bytes(&StateWriter::of(part));
+        }
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.load_header(from)?;
+        let definition = self.plan.definition();
+        let unfit = |why: String| StateError::Unfit { component: NAME.into(), why };
+        let parts = from.length(24)?;
+        if parts != definition.len() {
+            return Err(unfit(format!("it has {parts} parts, this pipeline has {}", definition.len())));
+        }
+        for ((name, text), part) in definition.iter().zip(self.parts_mut()) {
+            let (found, saved) = (from.text()?, from.text()?);
+            if found != name || saved != text {
+                return Err(unfit(format!("its `{found}` was defined otherwise than this pipeline's `{name}`")));
+            }
+            StateReader::into(from.bytes()?, part)?;
+        }
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.parts().map(Stateful::size).sum::<usize>()
+    }
+}

@@ -1,0 +1,142 @@
+//! What members share with each other and with whoever watches them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use gristmill::rows::Partition;
+use gristmill::shard::{Evaluation, Shard};
+
+use crate::usage;
+
+/// What members share with each other and with whoever watches them.
+#[derive(Default)]
+pub struct Control {
+    stopped: AtomicBool,
+    left: Mutex<BTreeSet<usize>>,
+    bounded: AtomicBool,
+    ends: Mutex<BTreeMap<i32, i64>>,
+    unfinished: Mutex<BTreeSet<i32>>,
+    shards: AtomicI64,
+    rows: AtomicU64,
+    total: AtomicU64,
+    pub(crate) bytes: Arc<AtomicU64>,
+    begun: Mutex<Option<(Instant, f64)>>,
+    last_commit: Mutex<Option<(Instant, f64)>>,
+    watched: AtomicBool,
+    live: Mutex<BTreeMap<Partition, Evaluation>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Control {
+    /// Asks every member to commit and leave.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the run was stopped.
+    pub fn stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    /// Asks one member to commit and leave; the others take over its partitions.
+    pub fn leave(&self, member: usize) {
+        lock(&self.left).insert(member);
+    }
+
+    /// Asks members to publish their metrics while they run; see [`Self::live`].
+    pub fn watch(&self) {
+        self.watched.store(true, Ordering::SeqCst);
+    }
+
+    /// The metrics of the shards that are open, merged; nothing before the first commit.
+    pub fn live(&self) -> Option<Evaluation> {
+        let live = lock(&self.live);
+        let mut evaluations = live.values();
+        let mut merged = evaluations.next()?.copy().ok()?;
+        for evaluation in evaluations {
+            merged.absorb(evaluation).ok()?;
+        }
+        Some(merged)
+    }
+
+    /// The shards that are open in this process.
+    pub fn shards(&self) -> i64 {
+        self.shards.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn opened(&self, shards: i64) {
+        self.shards.fetch_add(shards, Ordering::Relaxed);
+    }
+
+    /// Records taken so far.
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Part and whole of a bounded run: bytes of a file, records of a topic.
+    pub fn part(&self) -> Option<(u64, u64)> {
+        let total = self.total.load(Ordering::Relaxed);
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        (total > 0).then(|| (if bytes > 0 { bytes } else { self.rows() }, total))
+    }
+
+    /// Whether a member is to commit and leave.
+    pub(crate) fn ended(&self, member: usize) -> bool {
+        let finished = self.bounded.load(Ordering::SeqCst) && lock(&self.unfinished).is_empty();
+        finished || self.stopped() || lock(&self.left).contains(&member)
+    }
+
+    pub(crate) fn end(&self, partition: i32) -> Option<i64> {
+        lock(&self.ends).get(&partition).copied()
+    }
+
+    pub(crate) fn unfinished(&self) -> Vec<i32> {
+        lock(&self.unfinished).iter().copied().collect()
+    }
+
+    pub(crate) fn caught_up(&self, partition: i32) {
+        lock(&self.unfinished).remove(&partition);
+    }
+
+    pub(crate) fn begin(&self) {
+        lock(&self.begun).get_or_insert_with(|| (Instant::now(), usage::cpu_seconds()));
+    }
+
+    pub(crate) fn progress(&self, rows: u64) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    pub(crate) fn committed<'a>(&self, shards: impl Iterator<Item = (&'a Partition, &'a Shard)>) {
+        *lock(&self.last_commit) = Some((Instant::now(), usage::cpu_seconds()));
+        if self.watched.load(Ordering::SeqCst) {
+            let mut live = lock(&self.live);
+            for (partition, shard) in shards {
+                if let Ok(copy) = shard.evaluation().copy() {
+                    live.insert(partition.clone(), copy);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn bound(&self, partitions: impl IntoIterator<Item = i32>, ends: BTreeMap<i32, i64>, total: u64) {
+        *lock(&self.unfinished) = partitions.into_iter().collect();
+        *lock(&self.ends) = ends;
+        self.total.store(total, Ordering::Relaxed);
+        self.bounded.store(true, Ordering::SeqCst);
+    }
+
+    /// Seconds and processor seconds from the first record to the last commit.
+    pub(crate) fn took(&self) -> (f64, f64) {
+        match (*lock(&self.begun), *lock(&self.last_commit)) {
+            (Some((begun, cpu)), Some((ended, cpu_then))) => {
+                (ended.saturating_duration_since(begun).as_secs_f64(), (cpu_then - cpu).max(0.0))
+            }
+            _ => (0.0, 0.0),
+        }
+    }
+}

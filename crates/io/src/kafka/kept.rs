@@ -1,0 +1,254 @@
+//! What a group keeps in topics: its journal and its snapshots, partition by partition beside the input.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gristmill::plan::{Plan, Start};
+use gristmill::protocol::{Entry, Slots};
+use gristmill::rows::{Partition, RawRecord};
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::KafkaError;
+use rdkafka::{Message, Offset, TopicPartitionList};
+
+pub(crate) use gristmill::protocol::Kept;
+
+use super::clients::{asker, reader, seer};
+use super::{KafkaFailure, Kind, Reader, passes, topics};
+
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long a topic may be silent while it is read.
+const SILENCE: Duration = Duration::from_secs(30);
+/// How often a pending transaction is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+/// How many records before its end are read first to find the last one: markers of transactions lie between.
+const BACK: i64 = 16;
+
+/// The key under which the first partition's snapshots say how many partitions there were at the very beginning.
+pub(crate) const ORIGIN: &str = "origin";
+
+/// The end of a partition's journal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tail {
+    /// The last entry's sequence.
+    pub(crate) sequence: Option<u64>,
+    /// The group's committed offset.
+    pub(crate) offsets: Option<i64>,
+}
+
+/// A record of these topics, with its timestamp.
+type Visit<'a> = &'a mut dyn FnMut(&RawRecord<'_>) -> Result<(), KafkaFailure>;
+
+/// Clients outside of the group that read what it keeps.
+pub(crate) struct KeptTopics {
+    plan: Arc<Plan>,
+    reader: Reader,
+    seer: Reader,
+    asker: Reader,
+    /// The journal's partitions, as far as known.
+    partitions: Cell<i32>,
+}
+
+impl KeptTopics {
+    pub(crate) fn open(plan: &Arc<Plan>) -> Result<Self, KafkaFailure> {
+        Ok(Self {
+            plan: Arc::clone(plan),
+            reader: reader(&plan.kafka)?,
+            seer: seer(&plan.kafka)?,
+            asker: asker(&plan.kafka, &plan.kafka.group)?,
+            partitions: Cell::new(0),
+        })
+    }
+
+    fn failure(&self, doing: &str, error: &KafkaError) -> KafkaFailure {
+        let failure =
+            KafkaFailure::of(doing, error, self.plan.kafka.brokers(), self.reader.context().reason().as_deref());
+        if passes(error) { KafkaFailure { kind: Kind::Unreachable, ..failure } } else { failure }
+    }
+
+    fn bounds(&self, client: &Reader, topic: &str, partition: i32) -> Result<(i64, i64), KafkaFailure> {
+        let doing = format!("asking for the ends of {topic}-{partition}");
+        client.fetch_watermarks(topic, partition, ANSWER).map_err(|error| self.failure(&doing, &error))
+    }
+
+    /// Waits until nothing is pending that was begun before.
+    pub(crate) fn settle(&self, partition: &Partition, wanted: &dyn Fn() -> bool) -> Result<(), KafkaFailure> {
+        if !self.plan.journals() {
+            return Ok(());
+        }
+        let topic = self.plan.journal_topic();
+        self.reach(&topic, partition.number)?;
+        let (_, seen) = self.bounds(&self.seer, &topic, partition.number)?;
+        let mut told = Instant::now();
+        while self.bounds(&self.reader, &topic, partition.number)?.1 < seen && wanted() {
+            if told.elapsed() > ANSWER {
+                told = Instant::now();
+                tracing::warn!("{partition} cannot be opened yet: a transaction of the member before is still pending");
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
+    /// A partition that the input has gained has none of the group's yet.
+    fn reach(&self, journal: &str, partition: i32) -> Result<(), KafkaFailure> {
+        if self.partitions.get() <= partition {
+            let metadata = self.reader.fetch_metadata(Some(journal), ANSWER);
+            let metadata = metadata.map_err(|error| self.failure("asking for the journal", &error))?;
+            let found = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+            self.partitions.set(i32::try_from(found).unwrap_or(i32::MAX));
+        }
+        if self.partitions.get() <= partition { topics::grow(&self.plan, partition) } else { Ok(()) }
+    }
+
+    /// The group's committed offset, once nothing that would move it is pending.
+    pub(crate) fn offsets(&self, partition: &Partition) -> Result<Option<i64>, KafkaFailure> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&partition.topic, partition.number);
+        let found = self.asker.committed_offsets(list, ANSWER);
+        let found = found.map_err(|error| self.failure("asking for the group's offsets", &error))?;
+        Ok(match found.find_partition(&partition.topic, partition.number).map(|found| found.offset()) {
+            Some(Offset::Offset(offset)) => Some(offset),
+            _ => None,
+        })
+    }
+
+    /// The last entry of the journal, and the group's offset.
+    pub(crate) fn tail(&self, partition: &Partition) -> Result<Tail, KafkaFailure> {
+        let offsets = self.offsets(partition)?;
+        let mut sequence = None;
+        if self.plan.journals() {
+            let topic = self.plan.journal_topic();
+            let (first, end) = self.bounds(&self.reader, &topic, partition.number)?;
+            let mut back = BACK;
+            while sequence.is_none() && end > first {
+                let from = first.max(end - back);
+                self.visit(&topic, partition.number, from, &|| true, &mut |record| {
+                    sequence = Some(entry(&topic, record)?.sequence);
+                    Ok(())
+                })?;
+                if from == first {
+                    break;
+                }
+                back *= BACK;
+            }
+        }
+        Ok(Tail { sequence, offsets })
+    }
+
+    /// Everything that is kept of a partition, settled before.
+    pub(crate) fn read(&self, partition: &Partition, wanted: &dyn Fn() -> bool) -> Result<Kept, KafkaFailure> {
+        let offsets = self.offsets(partition)?;
+        let (first, end) = self.bounds(&self.reader, &partition.topic, partition.number)?;
+        let mut slots = Slots::default();
+        let mut entries = Vec::new();
+        if self.plan.journals() {
+            slots = self.slots(partition.number, wanted)?;
+            let topic = self.plan.journal_topic();
+            let (begin, _) = self.bounds(&self.reader, &topic, partition.number)?;
+            let from = slots.valid().first().map_or(begin, |manifest| manifest.journal.max(begin));
+            self.visit(&topic, partition.number, from, wanted, &mut |record| {
+                entries.push(entry(&topic, record)?);
+                Ok(())
+            })?;
+        }
+        let start = match self.plan.kafka.start {
+            Start::Latest if !self.appeared_later(partition.number)? => end,
+            _ => first,
+        };
+        Ok(Kept { slots, entries, offsets, first, start, settled: true })
+    }
+
+    /// The snapshots of a partition.
+    pub(crate) fn slots(&self, partition: i32, wanted: &dyn Fn() -> bool) -> Result<Slots, KafkaFailure> {
+        let mut slots = Slots::default();
+        let topic = self.plan.state_topic();
+        let (begin, _) = self.bounds(&self.reader, &topic, partition)?;
+        self.visit(&topic, partition, begin, wanted, &mut |record| {
+            slots.take(record.key.unwrap_or_default(), record.value);
+            Ok(())
+        })?;
+        Ok(slots)
+    }
+
+    /// Whether a partition was not there when the group began: it is read from its beginning, wherever others began.
+    fn appeared_later(&self, partition: i32) -> Result<bool, KafkaFailure> {
+        if !self.plan.journals() {
+            return Ok(false);
+        }
+        Ok(self.origin()?.is_some_and(|count| partition >= count))
+    }
+
+    /// How many partitions there were at the very beginning.
+    pub(crate) fn origin(&self) -> Result<Option<i32>, KafkaFailure> {
+        let mut origin = None;
+        let topic = self.plan.state_topic();
+        let (begin, _) = self.bounds(&self.reader, &topic, 0)?;
+        self.visit(&topic, 0, begin, &|| true, &mut |record| {
+            if record.key == Some(ORIGIN.as_bytes()) {
+                origin = record.value.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
+            }
+            Ok(())
+        })?;
+        Ok(origin)
+    }
+
+    /// Every committed record of a partition from a position on, up to where it ends now.
+    pub(crate) fn visit(
+        &self,
+        topic: &str,
+        partition: i32,
+        from: i64,
+        wanted: &dyn Fn() -> bool,
+        visit: Visit<'_>,
+    ) -> Result<(), KafkaFailure> {
+        let (first, end) = self.bounds(&self.reader, topic, partition)?;
+        if from >= end {
+            return Ok(());
+        }
+        let doing = format!("reading {topic}-{partition}");
+        let mut list = TopicPartitionList::new();
+        let added = list.add_partition_offset(topic, partition, Offset::Offset(from.max(first)));
+        added.and_then(|()| self.reader.assign(&list)).map_err(|error| self.failure(&doing, &error))?;
+        let mut heard = Instant::now();
+        while wanted() {
+            match self.reader.poll(LOOK) {
+                Some(Ok(message)) => {
+                    heard = Instant::now();
+                    if message.topic() != topic || message.partition() != partition {
+                        continue;
+                    }
+                    visit(&RawRecord {
+                        offset: message.offset(),
+                        timestamp: message.timestamp().to_millis(),
+                        key: message.key(),
+                        value: message.payload(),
+                        headers: &[],
+                    })?;
+                    if message.offset() + 1 >= end {
+                        break;
+                    }
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => break,
+                Some(Err(error)) if passes(&error) && heard.elapsed() < SILENCE => {}
+                Some(Err(error)) => return Err(self.failure(&doing, &error)),
+                None if heard.elapsed() > SILENCE => {
+                    return Err(KafkaFailure::new(Kind::Unreachable, format!("{doing}: no answer")));
+                }
+                None => {}
+            }
+        }
+        // Not to be mixed up with what is read next.
+        self.reader.unassign().map_err(|error| self.failure(&doing, &error))
+    }
+}
+
+fn entry(topic: &str, record: &RawRecord<'_>) -> Result<Entry, KafkaFailure> {
+    Entry::decode(record.value.unwrap_or_default()).map_err(|error| {
+        let message = format!(
+            "topic {topic}, offset {}: this is no entry of a journal ({error}); is the topic used by something else?",
+            record.offset
+        );
+        KafkaFailure::new(Kind::Topic, message)
+    })
+}

@@ -1,0 +1,97 @@
+//! At least once on Kafka: answers are flushed, then the journal, then offsets.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gristmill::plan::Plan;
+use gristmill::protocol::{Answer, Landed};
+use gristmill::rows::Partition;
+use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::producer::Producer as _;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::beside::Committer;
+use super::finder::Finder;
+use super::{Commit, LedgerError};
+use crate::kafka::{GroupMember, KafkaFailure, Kind, passes, producer};
+use crate::sink::{KafkaSink, Sink, Stopped};
+
+/// How long a commit that somebody waits for is tried again.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) struct Flushed {
+    plan: Arc<Plan>,
+    seat: Arc<GroupMember>,
+    sinks: Vec<Box<dyn Sink>>,
+    kafka: KafkaSink,
+    /// The newest position of each partition: a commit during a rebalance fails, and is made up for by the next one.
+    wanted: BTreeMap<Partition, i64>,
+}
+
+impl Flushed {
+    pub(super) fn new(
+        plan: Arc<Plan>,
+        seat: Arc<GroupMember>,
+        sinks: Vec<Box<dyn Sink>>,
+        stopped: Stopped,
+    ) -> Result<Self, LedgerError> {
+        let kafka = KafkaSink::new(Arc::clone(&plan), producer(&plan.kafka)?, stopped);
+        Ok(Self { plan, seat, sinks, kafka, wanted: BTreeMap::new() })
+    }
+
+    fn offsets(&mut self, urgent: bool) -> Result<(), KafkaFailure> {
+        let Some(consumer) = self.seat.consumer() else { return Ok(()) };
+        let brokers = self.plan.kafka.brokers();
+        let mut list = TopicPartitionList::with_capacity(self.wanted.len());
+        for (Partition { topic, number }, position) in &self.wanted {
+            let added = list.add_partition_offset(topic, *number, Offset::Offset(*position));
+            added.map_err(|error| KafkaFailure::of("committing", &error, brokers, None))?;
+        }
+        let mode = if urgent { CommitMode::Sync } else { CommitMode::Async };
+        let began = Instant::now();
+        while let Err(error) = consumer.commit(&list, mode) {
+            let failure = KafkaFailure::of("committing positions", &error, brokers, None);
+            if failure.kind == Kind::Refused {
+                return Err(failure);
+            }
+            if !passes(&error) || began.elapsed() > PATIENCE {
+                // Whoever owns the records then reads them again: at least once is kept.
+                tracing::warn!("{failure}; what was not committed will be read again");
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(())
+    }
+}
+
+impl Committer for Flushed {
+    fn commit(&mut self, commit: &Commit) -> Result<(Answer, Vec<(Partition, i64)>), LedgerError> {
+        for part in &commit.parts {
+            self.kafka.write(part)?;
+            self.sinks.iter_mut().try_for_each(|sink| sink.write(part))?;
+        }
+        self.kafka.flush()?;
+        self.sinks.iter_mut().try_for_each(|sink| sink.flush())?;
+        for part in &commit.parts {
+            self.kafka.state(part).map_err(crate::sink::SinkError::from)?;
+        }
+        self.kafka.flush()?;
+        let entries = self.kafka.producer.context().take_entries();
+        // Partitions that are no longer ours are committed by their owners.
+        let consumer = self.seat.consumer();
+        let ours = consumer.and_then(|consumer| consumer.assignment().ok()).unwrap_or_default();
+        self.wanted.retain(|partition, _| ours.find_partition(&partition.topic, partition.number).is_some());
+        self.wanted.extend(commit.parts.iter().map(|part| (part.partition.clone(), part.position)));
+        self.offsets(commit.urgent)?;
+        let place = |partition: &Partition| entries.get(&partition.number).copied();
+        let partitions = commit.parts.iter().map(|part| part.partition.clone());
+        Ok((Answer::Done, partitions.filter_map(|partition| Some((partition.clone(), place(&partition)?))).collect()))
+    }
+
+    fn renew(&mut self, commit: &Commit, _: &Finder) -> Result<Vec<(Partition, Landed)>, LedgerError> {
+        // Every commit is answered with `Done` or ends the run, so there is never anything to find out.
+        Ok(commit.parts.iter().map(|part| (part.partition.clone(), Landed::Forget)).collect())
+    }
+}

@@ -1,0 +1,54 @@
+//! From a recovery on paper to a shard.
+
+use std::sync::{Arc, OnceLock};
+
+use gristmill::plan::Plan;
+use gristmill::protocol::{Kept, Recalled, Recovery, Saved, recall};
+use gristmill::rows::Partition;
+use gristmill::shard::Shard;
+use gristmill::spec::Guarantee;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{Found, LedgerError};
+use crate::state::StateFailure;
+
+/// The program that runs: state is only rebuilt by the program that built it.
+pub(crate) fn program() -> u64 {
+    static PROGRAM: OnceLock<u64> = OnceLock::new();
+    *PROGRAM.get_or_init(|| std::env::current_exe().and_then(std::fs::read).map_or(0, |bytes| xxh3_64(&bytes)))
+}
+
+/// Opens the shard of what was kept; nothing while something is pending.
+pub(crate) fn reopen(
+    plan: &Arc<Plan>,
+    partition: &Partition,
+    kept: &Kept,
+    program: u64,
+) -> Result<Option<Found>, LedgerError> {
+    if !plan.journals() {
+        let shard = Shard::open(Arc::clone(plan), partition.clone(), None)?;
+        return Ok(Some(Found::Open(Box::new(Recovery::without_state(kept)), Box::new(shard))));
+    }
+    let same = |saved: &Saved| saved.manifest.program == program && saved.manifest.plan == plan.fingerprint();
+    let journal_wins = plan.guarantee == Guarantee::AtLeastOnce;
+    match recall(kept, same, journal_wins, plan.snapshot().keep) {
+        Recalled::Wait => Ok(None),
+        Recalled::Stop(stop) => Err(StateFailure::Stop { partition: partition.clone(), stop }.into()),
+        Recalled::Open(recovery) => {
+            let shard = open(plan, partition, &recovery)?;
+            Ok(Some(Found::Open(recovery, Box::new(shard))))
+        }
+    }
+}
+
+fn open(plan: &Arc<Plan>, partition: &Partition, recovery: &Recovery) -> Result<Shard, LedgerError> {
+    let Some(saved) = &recovery.saved else { return Ok(Shard::open(Arc::clone(plan), partition.clone(), None)?) };
+    if saved.manifest.plan == plan.fingerprint() {
+        return Ok(Shard::open(Arc::clone(plan), partition.clone(), Some(&saved.state))?);
+    }
+    let adapted = Shard::adapt(Arc::clone(plan), partition.clone(), &saved.state, &[])?;
+    if adapted.changed.is_empty() {
+        return Ok(adapted.shard);
+    }
+    Err(StateFailure::Changed { partition: partition.clone(), changed: adapted.changed }.into())
+}

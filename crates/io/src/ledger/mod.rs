@@ -1,0 +1,134 @@
+//! Where what a member did is made visible and kept: answers, dead letters, positions, journal and snapshots of one
+//! commit together, and how a shard finds its way back to them.
+
+mod beside;
+mod files;
+mod finder;
+mod flushed;
+mod kept;
+mod transactions;
+
+pub use files::FileLedger;
+pub(crate) use kept::{program, reopen};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gristmill::plan::Plan;
+use gristmill::protocol::{Answer, Entry, Landed, Piece, Recovery};
+use gristmill::rows::Partition;
+use gristmill::shard::{Outbox, Shard, ShardError};
+use gristmill::spec::Guarantee;
+
+use crate::dead_letters::DeadLetter;
+use crate::kafka::{GroupMember, KafkaFailure};
+use crate::sink::SinkError;
+use crate::state::StateFailure;
+
+/// What one shard has to make visible: never half of it.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// The shard's partition.
+    pub partition: Partition,
+    /// Its decisions.
+    pub outbox: Outbox,
+    /// Its records refused.
+    pub letters: Vec<DeadLetter>,
+    /// What it consumed, for the journal.
+    pub entry: Option<Entry>,
+    /// The next position to read, for the group's offsets. It goes with every part, so that the group's generation is
+    /// checked for each: a member that was expelled cannot add anything.
+    pub position: i64,
+    /// Pieces of a snapshot.
+    pub pieces: Vec<Piece>,
+}
+
+/// What is made visible together. It is kept, byte for byte, until it is answered.
+#[derive(Debug, Clone, Default)]
+pub struct Commit {
+    /// The shards' parts.
+    pub parts: Vec<Arc<Part>>,
+    /// Whether somebody waits for it: a revocation, or the end of the run.
+    pub urgent: bool,
+}
+
+/// What a ledger has to say.
+#[derive(Debug, Clone)]
+pub enum Answered {
+    /// The commit was answered; where it is done, the places of the entries in the journal.
+    Commit(Answer, Vec<(Partition, i64)>),
+    /// Whatever was pending has ended: what became of each part.
+    Renewed(Vec<(Partition, Landed)>),
+}
+
+/// A shard that this member had not long ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// The sequence of its next commit.
+    pub sequence: u64,
+    /// The next position to read.
+    pub position: i64,
+}
+
+/// How a shard goes on.
+pub enum Found {
+    /// Nobody else has added anything since: go on with the shard at hand.
+    Unchanged,
+    /// Go on with this one.
+    Open(Box<Recovery>, Box<Shard>),
+}
+
+/// Why a ledger cannot go on, with what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Answers cannot be written.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// State cannot be kept or used.
+    #[error(transparent)]
+    State(#[from] StateFailure),
+    /// A shard cannot be opened.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+}
+
+impl From<KafkaFailure> for LedgerError {
+    fn from(failure: KafkaFailure) -> Self {
+        Self::Sink(failure.into())
+    }
+}
+
+/// Takes commits, one at a time, and remembers them.
+pub trait Ledger: Send {
+    /// How a shard goes on, once that is found out; call again until then. `known`: the member still has the shard.
+    fn recall(&mut self, partition: &Partition, known: Option<Known>) -> Result<Option<Found>, LedgerError>;
+    /// The partition belongs to somebody else: what [`Self::recall`] has begun is not wanted any more.
+    fn forget(&mut self, partition: &Partition);
+    /// Sends a commit. The one before it has been answered.
+    fn send(&mut self, commit: Commit) -> Result<(), LedgerError>;
+    /// After a commit whose outcome is unknown or that can never succeed: ends whatever is pending and finds out
+    /// what became of each of these parts.
+    fn renew(&mut self, commit: Commit) -> Result<(), LedgerError>;
+    /// The answer to what was sent, waiting for it as long as told.
+    fn answer(&mut self, wait: Duration) -> Result<Option<Answered>, LedgerError>;
+    /// The largest piece of a snapshot, and how much of it one commit may carry, in bytes.
+    fn pieces(&self) -> (usize, usize);
+}
+
+/// The ledger of a group on Kafka.
+pub fn kafka(
+    plan: &Arc<Plan>,
+    seat: &Arc<GroupMember>,
+    sinks: Vec<Box<dyn crate::sink::Sink>>,
+    identity: &str,
+    stopped: crate::sink::Stopped,
+) -> Result<Box<dyn Ledger>, LedgerError> {
+    let finder = finder::Finder::start(Arc::clone(plan))?;
+    let committer: Box<dyn beside::Committer> = match plan.guarantee {
+        Guarantee::ExactlyOnce => {
+            Box::new(transactions::Transactions::new(Arc::clone(plan), Arc::clone(seat), identity, stopped)?)
+        }
+        Guarantee::AtLeastOnce => Box::new(flushed::Flushed::new(Arc::clone(plan), Arc::clone(seat), sinks, stopped)?),
+    };
+    Ok(Box::new(beside::Beside::start(committer, finder)?))
+}

@@ -1,0 +1,194 @@
+//! Exactly once on Kafka: a commit is one transaction of answers, dead letters, the journal's entries, pieces of
+//! snapshots, and the group's offsets.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gristmill::plan::Plan;
+use gristmill::protocol::{Answer, Landed};
+use gristmill::rows::Partition;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::Producer as _;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::beside::Committer;
+use super::finder::Finder;
+use super::{Commit, LedgerError};
+use crate::kafka::{self, GroupMember, KafkaFailure, passes};
+use crate::sink::{KafkaSink, Refusal, Stopped};
+
+/// For each request of a transaction.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How long a request is tried again before its outcome is taken as unknown.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a member that is to stop waits for brokers that do not answer.
+const PATIENCE_AT_STOP: Duration = Duration::from_secs(10);
+
+/// A producer of transactions. Its id is its own: made anew at every start, kept when the producer is made anew.
+pub(super) struct Transactions {
+    plan: Arc<Plan>,
+    seat: Arc<GroupMember>,
+    id: String,
+    stopped: Stopped,
+    /// None until it has been made ready.
+    sink: Option<KafkaSink>,
+}
+
+/// Why a transaction did not come to its end.
+enum Broken {
+    Answer(Answer, String),
+    Final(LedgerError),
+}
+
+impl From<Refusal> for Broken {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Final(error) => Self::Final(error.into()),
+            Refusal::Passing(error) => Self::of(&error),
+        }
+    }
+}
+
+impl Broken {
+    fn of(error: &KafkaError) -> Self {
+        let fatal = match error {
+            KafkaError::Transaction(error) => error.is_fatal(),
+            other => matches!(
+                other.rdkafka_error_code(),
+                Some(RDKafkaErrorCode::Fatal | RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced)
+            ),
+        };
+        Self::Answer(if fatal { Answer::Fatal } else { Answer::Abortable }, error.to_string())
+    }
+}
+
+impl Transactions {
+    pub(super) fn new(
+        plan: Arc<Plan>,
+        seat: Arc<GroupMember>,
+        identity: &str,
+        stopped: Stopped,
+    ) -> Result<Self, LedgerError> {
+        let id = format!("{}-{identity}", plan.kafka.group);
+        Ok(Self { plan, seat, id, stopped, sink: None })
+    }
+
+    /// The producer, ready for transactions.
+    fn ready(&mut self) -> Result<KafkaSink, LedgerError> {
+        if let Some(sink) = self.sink.take() {
+            return Ok(sink);
+        }
+        let producer = kafka::transactional(&self.plan.kafka, &self.id)?;
+        let mut stopping: Option<Instant> = None;
+        while let Err(error) = producer.init_transactions(ANSWER) {
+            let stop = (self.stopped)() && stopping.get_or_insert_with(Instant::now).elapsed() > PATIENCE_AT_STOP;
+            let retriable = passes(&error) || matches!(&error, KafkaError::Transaction(error) if error.is_retriable());
+            if stop || !retriable || producer.context().refused() {
+                let brokers = self.plan.kafka.brokers();
+                let reason = producer.context().reason();
+                let failure = KafkaFailure::of("beginning with transactions", &error, brokers, reason.as_deref());
+                return Err(failure.into());
+            }
+            tracing::warn!("no broker answers to begin with transactions ({error}); trying again");
+        }
+        Ok(KafkaSink::new(Arc::clone(&self.plan), producer, Arc::clone(&self.stopped)))
+    }
+
+    fn attempt(&self, sink: &KafkaSink, commit: &Commit) -> Result<Vec<(Partition, i64)>, Broken> {
+        sink.producer.begin_transaction().map_err(|error| Broken::of(&error))?;
+        for part in &commit.parts {
+            sink.answers(part)?;
+            sink.state(part)?;
+        }
+        // Offsets last: whoever waits until they are stable then finds the journal's entry, too.
+        sink.delivered()?;
+        self.offsets(sink, commit)?;
+        self.insist(sink, || sink.producer.commit_transaction(ANSWER))?;
+        let entries = sink.producer.context().take_entries();
+        let place = |partition: &Partition| entries.get(&partition.number).copied();
+        let partitions = commit.parts.iter().map(|part| part.partition.clone());
+        Ok(partitions.filter_map(|partition| Some((partition.clone(), place(&partition)?))).collect())
+    }
+
+    fn offsets(&self, sink: &KafkaSink, commit: &Commit) -> Result<(), Broken> {
+        let mut list = TopicPartitionList::new();
+        for part in &commit.parts {
+            let Partition { topic, number } = &part.partition;
+            let added = list.add_partition_offset(topic, *number, Offset::Offset(part.position));
+            added.map_err(|error| Broken::of(&error))?;
+        }
+        let not_ours = |why: &str| Broken::Answer(Answer::Abortable, why.to_string());
+        let consumer = self.seat.consumer().ok_or_else(|| not_ours("the member has left its group"))?;
+        if consumer.assignment_lost() {
+            return Err(not_ours("the partitions were given to somebody else"));
+        }
+        let metadata = || consumer.group_metadata().ok_or_else(|| not_ours("the member is in no group"));
+        // Fresh at each attempt: the group may have gone on to its next generation.
+        self.insist(sink, || match metadata() {
+            Ok(metadata) => sink.producer.send_offsets_to_transaction(&list, &metadata, ANSWER),
+            Err(_) => Err(KafkaError::Global(RDKafkaErrorCode::UnknownMemberId)),
+        })
+    }
+
+    /// Asks again while nobody answers; after a while the outcome is taken as unknown.
+    fn insist(&self, sink: &KafkaSink, ask: impl Fn() -> Result<(), KafkaError>) -> Result<(), Broken> {
+        let began = Instant::now();
+        loop {
+            let Err(error) = ask() else { return Ok(()) };
+            match &error {
+                KafkaError::Transaction(inner) if inner.is_retriable() && !inner.txn_requires_abort() => {
+                    let longest = if (self.stopped)() { PATIENCE_AT_STOP } else { PATIENCE };
+                    if sink.producer.context().refused() {
+                        return Err(Broken::of(&error));
+                    }
+                    if began.elapsed() > longest {
+                        return Err(Broken::Answer(Answer::Unknown, error.to_string()));
+                    }
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                _ => return Err(Broken::of(&error)),
+            }
+        }
+    }
+}
+
+impl Committer for Transactions {
+    fn commit(&mut self, commit: &Commit) -> Result<(Answer, Vec<(Partition, i64)>), LedgerError> {
+        let sink = self.ready()?;
+        let (answer, why) = match self.attempt(&sink, commit) {
+            Ok(places) => {
+                self.sink = Some(sink);
+                return Ok((Answer::Done, places));
+            }
+            Err(Broken::Final(error)) => return Err(error),
+            Err(Broken::Answer(answer, why)) => (answer, why),
+        };
+        tracing::debug!("a transaction ended early, {answer:?}: {why}");
+        let answer = match answer {
+            Answer::Abortable => match self.insist(&sink, || sink.producer.abort_transaction(ANSWER)) {
+                Ok(()) => Answer::Abortable,
+                Err(Broken::Answer(Answer::Fatal, _)) => Answer::Fatal,
+                Err(_) => Answer::Unknown,
+            },
+            other => other,
+        };
+        // What the abort took back is not worth a word.
+        drop(sink.producer.context().take_undelivered());
+        drop(sink.producer.context().take_entries());
+        if answer == Answer::Abortable {
+            self.sink = Some(sink);
+        } else {
+            tracing::warn!("a commit was cut off ({why})");
+        }
+        Ok((answer, Vec::new()))
+    }
+
+    fn renew(&mut self, commit: &Commit, finder: &Finder) -> Result<Vec<(Partition, Landed)>, LedgerError> {
+        // The same id: making the new producer ready ends whatever the old one had begun.
+        self.sink = None;
+        self.sink = Some(self.ready()?);
+        let landed = commit.parts.iter().map(|part| Ok((part.partition.clone(), finder.landed(part)?)));
+        landed.collect::<Result<_, KafkaFailure>>().map_err(LedgerError::from)
+    }
+}

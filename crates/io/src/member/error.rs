@@ -1,0 +1,59 @@
+//! Why a member stopped.
+
+use gristmill::protocol::JournalError;
+use gristmill::rows::Partition;
+use gristmill::shard::ShardError;
+
+use crate::ledger::LedgerError;
+use crate::source::SourceError;
+use crate::state::StateFailure;
+
+/// Why a member stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum MemberError {
+    /// Records cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// What was done cannot be made visible or found again.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A shard cannot go on.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+    /// A file's header does not have what the pipeline needs.
+    #[error("{partition}: {why}")]
+    Header {
+        /// The file.
+        partition: Partition,
+        /// What is missing.
+        why: String,
+    },
+    /// The run was stopped, and the brokers do not take what was done last.
+    #[error(
+        "member {member}: the run was stopped while no broker took what was done last; it will be read again at the \
+         next start"
+    )]
+    Stopped {
+        /// The number of the member.
+        member: usize,
+    },
+    /// A record cannot be read and there is no place for dead letters.
+    #[error(
+        "{place}: {reason}: {message}\nthe run stops here, since the pipeline has no `dead_letters`; everything before \
+         this record is done and committed. Add `dead_letters: {{file: {{path: dead.ndjson}}}}` to go on past such records"
+    )]
+    Refused {
+        /// Topic, partition and offset, or file and row.
+        place: String,
+        /// The code of the reason.
+        reason: String,
+        /// The reason in words.
+        message: String,
+    },
+}
+
+impl From<JournalError> for MemberError {
+    fn from(error: JournalError) -> Self {
+        Self::Ledger(StateFailure::from(error).into())
+    }
+}

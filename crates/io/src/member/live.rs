@@ -1,0 +1,224 @@
+//! A shard at work: what it has done since its last commit, and what of it is on its way.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gristmill::plan::Plan;
+use gristmill::protocol::{Consumed, Entry, Manifest, Piece, Recovery, Replay, Run};
+use gristmill::rows::{Partition, RawRows, Refusal};
+use gristmill::shard::{Outbox, Shard};
+
+use super::MemberError;
+use crate::codec::Decoder;
+use crate::dead_letters::DeadLetter;
+use crate::ledger::{Known, Part, program};
+
+/// A shard at work.
+pub(super) struct Live {
+    plan: Arc<Plan>,
+    pub(super) shard: Shard,
+    decoder: Decoder,
+    /// What is read again before anything new.
+    pub(super) replay: Replay,
+    again_from: i64,
+    sequence: u64,
+    /// Consumed since the last commit was sent.
+    consumed: Consumed,
+    outbox: Outbox,
+    letters: Vec<DeadLetter>,
+    announce: bool,
+    /// The place in the journal at or after which the entries after the next snapshot lie.
+    pub(super) journal: i64,
+    slot: u32,
+    pieces: VecDeque<Piece>,
+    /// When the state was saved last, and the sequence then.
+    saved: (Duration, Option<u64>),
+    rows_since_saved: u64,
+}
+
+impl Live {
+    /// A shard that goes on as was found out.
+    pub(super) fn new(plan: Arc<Plan>, shard: Shard, decoder: Decoder, recovery: &Recovery, now: Duration) -> Self {
+        let replay = Replay::new(recovery.replay.iter().cloned());
+        let manifest = recovery.saved.as_ref().map(|saved| &saved.manifest);
+        Self {
+            plan,
+            shard,
+            decoder,
+            replay,
+            again_from: recovery.replay.first().map_or(recovery.position, |run| run.consumed.from),
+            sequence: recovery.sequence,
+            consumed: Consumed::nothing(recovery.position),
+            outbox: Outbox::default(),
+            letters: Vec::new(),
+            announce: recovery.announce,
+            journal: manifest.map_or(0, |manifest| manifest.journal),
+            slot: recovery.slot,
+            pieces: VecDeque::new(),
+            saved: (now, manifest.map(|manifest| manifest.sequence)),
+            rows_since_saved: 0,
+        }
+    }
+
+    /// The next position to read.
+    pub(super) fn position(&self) -> i64 {
+        self.consumed.next
+    }
+
+    /// Where it stands, for when it comes back.
+    pub(super) fn known(&self) -> Known {
+        Known { sequence: self.sequence, position: self.consumed.next }
+    }
+
+    /// Steps records read again, muted.
+    pub(super) fn step_again(&mut self, raw: &RawRows) -> Result<(), MemberError> {
+        self.replay.consume(raw)?;
+        let (mut refusals, mut muted) = (Vec::new(), Outbox::default());
+        let rows = self.decoder.decode(raw, &mut refusals);
+        self.shard.step(raw, &rows, &mut refusals, &mut muted)?;
+        self.rows_since_saved += raw.len() as u64;
+        Ok(())
+    }
+
+    /// Steps new records and keeps the answers. Where dead letters have no place, only the records before the first
+    /// bad one are stepped, and that one is returned.
+    pub(super) fn step(&mut self, raw: &RawRows) -> Result<Option<Refusal>, MemberError> {
+        let mut refusals = Vec::new();
+        let mut rows = self.decoder.decode(raw, &mut refusals);
+        let mut stepped = raw;
+        let (before, mut first) = (&mut raw.clone(), None);
+        if self.plan.dead_letters.is_none() {
+            self.shard.check(&rows, &mut refusals);
+            first = refusals.drain(..).min_by_key(|refusal| refusal.record);
+            if let Some(refusal) = &first {
+                before.truncate(refusal.record);
+                stepped = before;
+                rows = self.decoder.decode(stepped, &mut refusals);
+            }
+        }
+        self.shard.step(stepped, &rows, &mut refusals, &mut self.outbox)?;
+        for refusal in &refusals {
+            let record = stepped.get(refusal.record);
+            self.letters.extend(record.map(|record| DeadLetter::new(&stepped.partition, &record, refusal)));
+        }
+        stepped.iter().for_each(|record| self.consumed.add(&record));
+        self.rows_since_saved += stepped.len() as u64;
+        Ok(first)
+    }
+
+    /// Moves over positions that hold no records: markers of transactions.
+    pub(super) fn skip(&mut self, to: i64) {
+        self.consumed.next = self.consumed.next.max(to);
+    }
+
+    /// Records stepped since the last commit was sent.
+    pub(super) fn rows(&self) -> u64 {
+        self.consumed.count
+    }
+
+    /// Whether rows, or where it begins, are not committed yet.
+    pub(super) fn uncommitted(&self) -> bool {
+        self.announce || self.consumed.next > self.consumed.from
+    }
+
+    /// Whether something must go out although no row has come: where it begins, or the rest of a snapshot.
+    pub(super) fn in_pieces(&self) -> bool {
+        self.announce || !self.pieces.is_empty()
+    }
+
+    /// Where reading again stands.
+    pub(super) fn read_again_from(&self) -> i64 {
+        self.shard.position().unwrap_or(self.again_from).max(self.again_from)
+    }
+
+    /// Forgets what only counts for a tenure; whether it may be used again later.
+    pub(super) fn let_go(&mut self) -> bool {
+        if !self.pieces.is_empty() {
+            // The slot that is half written is the one to write next, not the whole one.
+            let slots = self.plan.snapshot().keep;
+            self.slot = (self.slot + slots - 1) % slots;
+            self.saved.1 = None;
+            self.pieces.clear();
+        }
+        self.plan.journals() && !self.uncommitted()
+    }
+
+    /// Whether something waits to be committed.
+    pub(super) fn pending(&self) -> bool {
+        self.uncommitted() || !self.pieces.is_empty()
+    }
+
+    /// Whether the whole state should be saved now.
+    pub(super) fn due(&self, now: Duration) -> bool {
+        let snapshot = self.plan.snapshot();
+        self.plan.journals()
+            && self.pieces.is_empty()
+            && self.rows_since_saved > 0
+            && (self.rows_since_saved >= snapshot.rows || now.saturating_sub(self.saved.0) >= snapshot.every.0)
+    }
+
+    /// Whether the newest snapshot, if there is one, is as old as the last commit.
+    pub(super) fn unsaved(&self) -> bool {
+        self.plan.journals() && self.pieces.is_empty() && self.sequence > 0 && self.saved.1 != Some(self.sequence)
+    }
+
+    /// Saves the state as of everything that was sent: it goes out with the next commits, in pieces.
+    fn save(&mut self, limit: usize, now: Duration) {
+        let about = Manifest {
+            slot: self.slot,
+            sequence: self.sequence,
+            position: self.consumed.from,
+            journal: self.journal,
+            chunks: 0,
+            length: 0,
+            checksum: 0,
+            program: program(),
+            plan: self.plan.fingerprint(),
+        };
+        self.pieces = Piece::cut(about, &self.shard.snapshot(), limit);
+        self.slot = (self.slot + 1) % self.plan.snapshot().keep;
+        self.saved = (now, Some(self.sequence));
+        self.rows_since_saved = 0;
+    }
+
+    /// Everything since the last commit, to be sent; nothing where nothing waits. `save`: whether to save the state,
+    /// as of this commit.
+    pub(super) fn part(&mut self, save: bool, limits: (usize, &mut usize), now: Duration) -> Option<Part> {
+        let (limit, budget) = limits;
+        let moved = self.consumed.next > self.consumed.from;
+        let begins = self.announce && self.sequence == 0;
+        let entry = (self.plan.journals() && (moved || begins)).then(|| {
+            let topic = Arc::clone(&self.shard.partition().topic);
+            let entry = Entry { sequence: self.sequence, runs: vec![Run { topic, consumed: self.consumed }] };
+            self.sequence += 1;
+            entry
+        });
+        let uncommitted = self.uncommitted();
+        self.announce = false;
+        self.consumed = Consumed::nothing(self.consumed.next);
+        if save {
+            self.save(limit, now);
+        }
+        let mut pieces = Vec::new();
+        while let Some(piece) = self.pieces.front()
+            && (pieces.is_empty() || piece.size() <= *budget)
+        {
+            *budget = budget.saturating_sub(piece.size());
+            pieces.extend(self.pieces.pop_front());
+        }
+        let part = Part {
+            partition: self.shard.partition().clone(),
+            outbox: std::mem::take(&mut self.outbox),
+            letters: std::mem::take(&mut self.letters),
+            entry,
+            position: self.consumed.next,
+            pieces,
+        };
+        (uncommitted || !part.pieces.is_empty()).then_some(part)
+    }
+
+    pub(super) fn partition(&self) -> &Partition {
+        self.shard.partition()
+    }
+}

@@ -1,0 +1,425 @@
+//! The member loop: one thread, one source, one ledger, the shards of its partitions.
+//!
+//! poll → decode → step, and from time to time a commit is sent; while it is on its way the member goes on, and what
+//! it does meanwhile waits for the next one. Nothing here waits for the world, so nothing here can hold up a
+//! rebalance; a [`turn`](Member::turn) does what can be done now.
+
+mod error;
+mod live;
+mod seats;
+
+pub use error::MemberError;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gristmill::plan::{InputPlan, Plan};
+use gristmill::protocol::{After, Answer, Landed, after};
+use gristmill::report::Tally;
+use gristmill::rows::{Partition, RawRows, Refusal};
+
+use crate::clock::Clock;
+use crate::control::Control;
+use crate::ledger::{Answered, Commit, Ledger};
+use crate::source::{Event, Source};
+use seats::{Seats, Stage};
+
+/// How long a member waits for records before it looks around.
+const LOOK_AROUND: Duration = Duration::from_millis(100);
+/// How long it waits for records while a commit is on its way.
+const LOOK_FOR_ANSWER: Duration = Duration::from_millis(1);
+/// How often a member that has read everything asks whether members elsewhere have, too.
+const ASK_ELSEWHERE: Duration = Duration::from_secs(1);
+/// The longest pause before a commit that failed is sent again.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// How long the end of a run, or a revocation, waits for commits that the brokers do not take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A commit that was sent and is not yet done.
+struct OnTheWay {
+    commit: Commit,
+    /// For each part the tenure of its shard: a partition that went away and came back is another one.
+    tenures: Vec<u64>,
+    /// How often it was sent.
+    attempts: u32,
+    /// When to send it again; none: an answer is awaited.
+    again: Option<Duration>,
+}
+
+/// One member of the group.
+pub struct Member {
+    plan: Arc<Plan>,
+    number: usize,
+    source: Box<dyn Source>,
+    ledger: Box<dyn Ledger>,
+    clock: Arc<dyn Clock>,
+    control: Arc<Control>,
+    seats: Seats,
+    on_the_way: Option<OnTheWay>,
+    /// When the first row of the next commit came.
+    since: Option<Duration>,
+    asked: Duration,
+    /// When the end of the run began, once it has.
+    ending: Option<Duration>,
+    /// Why the run ends, where that is no good reason.
+    failed: Option<MemberError>,
+    tally: Tally,
+}
+
+impl Member {
+    /// A member that has not begun.
+    pub fn new(
+        plan: Arc<Plan>,
+        number: usize,
+        source: Box<dyn Source>,
+        ledger: Box<dyn Ledger>,
+        clock: Arc<dyn Clock>,
+        control: Arc<Control>,
+    ) -> Self {
+        let asked = clock.now();
+        Self {
+            seats: Seats::new(Arc::clone(&plan), number),
+            plan,
+            number,
+            source,
+            ledger,
+            clock,
+            control,
+            on_the_way: None,
+            since: None,
+            asked,
+            ending: None,
+            failed: None,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Runs until the input ends or the run is stopped, commits, and leaves the group.
+    pub fn run(mut self) -> Result<Tally, MemberError> {
+        while !self.turn()? {}
+        Ok(self.tally)
+    }
+
+    /// Does what can be done now; whether all is done.
+    pub fn turn(&mut self) -> Result<bool, MemberError> {
+        if let Some(event) = self.source.poll(self.patience(), self.has_room())? {
+            self.take(event)?;
+        }
+        self.hear()?;
+        self.recover()?;
+        self.send()?;
+        self.let_go()?;
+        self.ask_elsewhere()?;
+        self.end()
+    }
+
+    fn patience(&self) -> Duration {
+        match (&self.on_the_way, self.since) {
+            _ if self.seats.busy() || self.ending.is_some() => LOOK_FOR_ANSWER,
+            (Some(_), _) => LOOK_FOR_ANSWER,
+            (None, Some(since)) => {
+                LOOK_AROUND.min(self.plan.commit.every.0.saturating_sub(self.clock.now().saturating_sub(since)))
+            }
+            (None, None) => LOOK_AROUND,
+        }
+    }
+
+    /// Whether more rows may be stepped before the commit on its way is answered.
+    fn has_room(&self) -> bool {
+        self.ending.is_none() && self.seats.rows() < self.plan.commit.rows
+    }
+
+    fn take(&mut self, event: Event) -> Result<(), MemberError> {
+        match event {
+            Event::Assigned(assignments) => {
+                let partitions: Vec<Partition> = assignments.iter().map(|one| one.partition.clone()).collect();
+                self.source.accept(&partitions)?;
+                assignments.into_iter().for_each(|one| self.seats.take(one.partition, one.header));
+                Ok(())
+            }
+            Event::Revoked(partitions) => {
+                // Acknowledged by `let_go`, when nothing of theirs is on its way any more.
+                self.seats.leave(partitions, self.clock.now());
+                Ok(())
+            }
+            Event::Lost(partitions) => {
+                for partition in &partitions {
+                    tracing::info!("member {}: {partition} was given away while this member was too slow", self.number);
+                    self.drop(partition);
+                }
+                self.source.release(&partitions)?;
+                Ok(())
+            }
+            Event::Rows(raw) => self.rows(raw),
+            Event::CaughtUp(partition) => {
+                // An empty file is never assigned.
+                if matches!(self.seats.stage(&partition), None | Some(Stage::Open(_))) {
+                    self.control.caught_up(partition.number);
+                    self.seats.caught_up(&partition, self.clock.now());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Too late to commit: the new owner reads again what was not committed.
+    fn drop(&mut self, partition: &Partition) {
+        self.ledger.forget(partition);
+        if let Some(Stage::Open(_)) = self.seats.remove(partition) {
+            self.control.opened(-1);
+        }
+    }
+
+    fn rows(&mut self, mut raw: RawRows) -> Result<(), MemberError> {
+        if self.ending.is_some() {
+            return Ok(());
+        }
+        let partition = raw.partition.clone();
+        // What arrives for a partition that is leaving or not yet open is read again from where it stands.
+        let Some(live) = self.seats.open(&partition) else { return Ok(()) };
+        let mut reached = false;
+        if let Some(end) = self.control.end(partition.number) {
+            // Records that came after the start of a bounded run are left for the next one.
+            let wanted = raw.before(end);
+            reached = wanted < raw.len() || raw.next() == Some(end);
+            raw.truncate(wanted);
+        }
+        if !raw.is_empty() {
+            self.control.begin();
+            let bad = live.step(&raw)?;
+            self.control.progress(bad.as_ref().map_or(raw.len(), |refusal| refusal.record) as u64);
+            self.since.get_or_insert(self.clock.now());
+            if let Some(refusal) = bad {
+                self.failed = Some(self.refused(&raw, &refusal));
+                self.begin_end();
+            }
+        }
+        if reached {
+            self.source.pause(&partition)?;
+            self.control.caught_up(partition.number);
+        }
+        Ok(())
+    }
+
+    fn refused(&self, raw: &RawRows, refusal: &Refusal) -> MemberError {
+        let offset = raw.get(refusal.record).map_or(0, |record| record.offset);
+        let place = match self.plan.input {
+            InputPlan::File { .. } => format!("{}, record {}", self.plan.input_name(), offset + 1),
+            InputPlan::Kafka { .. } => {
+                format!("topic {}, partition {}, offset {offset}", raw.partition.topic, raw.partition.number)
+            }
+        };
+        MemberError::Refused { place, reason: refusal.reason.into(), message: refusal.message.clone() }
+    }
+
+    /// Goes a step further with partitions that are not open yet; one slice, so that the others are not kept waiting.
+    fn recover(&mut self) -> Result<(), MemberError> {
+        if self.ending.is_some() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let Some(opened) = self.seats.recover(self.source.as_mut(), self.ledger.as_mut(), now)? else { return Ok(()) };
+        self.control.opened(1);
+        let end = self.control.end(opened.number);
+        let position = self.seats.position(&opened);
+        match (position, end) {
+            (Some(position), Some(end)) if position >= end => self.control.caught_up(opened.number),
+            (Some(position), _) => self.source.resume(&opened, position)?,
+            (None, _) => {}
+        }
+        Ok(())
+    }
+
+    /// Takes the ledger's answers.
+    fn hear(&mut self) -> Result<(), MemberError> {
+        // Where nothing else can be done, the answer is waited for; a moment only, since a rebalance may come.
+        let idle = self.on_the_way.as_ref().is_some_and(|sent| sent.again.is_none()) && !self.has_room();
+        let wait = if idle { LOOK_FOR_ANSWER } else { Duration::ZERO };
+        if let Some(answered) = self.ledger.answer(wait)? {
+            let Some(sent) = self.on_the_way.take() else { return Ok(()) };
+            match answered {
+                Answered::Commit(answer, places) => self.answered(answer, &places, sent)?,
+                Answered::Renewed(landed) => self.renewed(&landed, sent)?,
+            }
+        }
+        let due = |sent: &OnTheWay| sent.again.is_some_and(|again| again <= self.clock.now());
+        if let Some(sent) = self.on_the_way.take_if(|sent| due(sent)) {
+            self.resend(sent)?;
+        }
+        Ok(())
+    }
+
+    /// The first table, for each part of a commit.
+    fn answered(&mut self, answer: Answer, places: &[(Partition, i64)], sent: OnTheWay) -> Result<(), MemberError> {
+        for (partition, place) in places {
+            if let Some(live) = self.seats.open_or_leaving(partition) {
+                live.journal = *place;
+            }
+        }
+        match after(answer, true) {
+            After::Forget | After::Drop => {
+                self.control.committed(self.seats.shards());
+                Ok(())
+            }
+            After::Resend => {
+                tracing::debug!("member {}: a commit was aborted, attempt {}", self.number, sent.attempts);
+                let pause = Duration::from_millis(10).saturating_mul(sent.attempts).min(LONGEST_PAUSE);
+                self.on_the_way = Some(OnTheWay { again: Some(self.clock.now() + pause), ..sent });
+                Ok(())
+            }
+            After::AskJournal => {
+                tracing::warn!("member {}: the outcome of a commit is unknown: asking the journal", self.number);
+                let sent = self.still_ours(sent);
+                self.ledger.renew(sent.commit.clone())?;
+                self.on_the_way = Some(sent);
+                Ok(())
+            }
+        }
+    }
+
+    fn renewed(&mut self, landed: &[(Partition, Landed)], mut sent: OnTheWay) -> Result<(), MemberError> {
+        let fate = |partition: &Partition| landed.iter().find(|(one, _)| one == partition).map(|(_, landed)| *landed);
+        let parts = std::mem::take(&mut sent.commit.parts);
+        let tenures = std::mem::take(&mut sent.tenures);
+        for (part, tenure) in parts.into_iter().zip(tenures) {
+            match fate(&part.partition) {
+                Some(Landed::Forget) => {}
+                Some(Landed::Resend) => {
+                    sent.commit.parts.push(part);
+                    sent.tenures.push(tenure);
+                }
+                // Somebody else has written since: whatever we hold is not the partition's state.
+                Some(Landed::Drop) | None => {
+                    self.source.pause(&part.partition)?;
+                    if self.seats.start_over(&part.partition, tenure) {
+                        self.control.opened(-1);
+                    }
+                }
+            }
+        }
+        self.resend(sent)
+    }
+
+    /// Sends the same bytes again, of those shards that are still ours.
+    fn resend(&mut self, sent: OnTheWay) -> Result<(), MemberError> {
+        let sent = self.still_ours(sent);
+        if sent.commit.parts.is_empty() {
+            self.control.committed(self.seats.shards());
+            return Ok(());
+        }
+        self.ledger.send(sent.commit.clone())?;
+        self.on_the_way = Some(OnTheWay { attempts: sent.attempts + 1, again: None, ..sent });
+        Ok(())
+    }
+
+    fn still_ours(&self, mut sent: OnTheWay) -> OnTheWay {
+        let parts = std::mem::take(&mut sent.commit.parts).into_iter().zip(std::mem::take(&mut sent.tenures));
+        let ours = parts.filter(|(part, tenure)| self.seats.tenure(&part.partition) == Some(*tenure));
+        (sent.commit.parts, sent.tenures) = ours.unzip();
+        sent
+    }
+
+    /// Sends what waits, where that is due and nothing is on its way.
+    fn send(&mut self) -> Result<(), MemberError> {
+        let now = self.clock.now();
+        let urgent = self.seats.leaving() || self.ending.is_some();
+        let late = self.since.is_some_and(|since| now.saturating_sub(since) >= self.plan.commit.every.0);
+        let full = self.seats.rows() >= self.plan.commit.rows;
+        if self.on_the_way.is_some() || !(urgent || late || full || self.seats.waiting(now)) {
+            return Ok(());
+        }
+        let (parts, tenures) = self.seats.parts(self.ledger.pieces(), now, self.ending.is_some());
+        self.since = None;
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let commit = Commit { parts, urgent };
+        self.ledger.send(commit.clone())?;
+        self.on_the_way = Some(OnTheWay { commit, tenures, attempts: 1, again: None });
+        Ok(())
+    }
+
+    /// Acknowledges revocations, once everything of the partitions is committed: afterwards somebody else reads on.
+    fn let_go(&mut self) -> Result<(), MemberError> {
+        let now = self.clock.now();
+        let late = self.seats.leaving_since().is_some_and(|since| now.saturating_sub(since) > PATIENCE);
+        let impatient = late || self.seats.leaving() && self.source.lost();
+        let waiting = self.on_the_way.as_ref().is_some_and(|sent| sent.again.is_none());
+        // What cannot be committed for so long is dropped; it is still never committed after the acknowledgement.
+        if !self.seats.leaving() || waiting || (self.on_the_way.is_some() || self.seats.leaving_pending()) && !impatient
+        {
+            return Ok(());
+        }
+        for (partitions, closed) in self.seats.let_go(now) {
+            for partition in &partitions {
+                self.ledger.forget(partition);
+            }
+            for closed in closed {
+                self.control.opened(-1);
+                closed.into_iter().for_each(|closed| self.tally.close(closed));
+            }
+            self.source.release(&partitions)?;
+        }
+        Ok(())
+    }
+
+    /// In a bounded run, partitions that members of other processes own are done when the group says so.
+    fn ask_elsewhere(&mut self) -> Result<(), MemberError> {
+        let now = self.clock.now();
+        if now.saturating_sub(self.asked) < ASK_ELSEWHERE {
+            return Ok(());
+        }
+        self.asked = now;
+        let elsewhere = self.control.unfinished().into_iter();
+        let elsewhere = elsewhere.map(|number| Partition::new(self.plan.input_name(), number));
+        let waiting: Vec<Partition> = elsewhere.filter(|partition| !self.seats.has(partition)).collect();
+        for (partition, committed) in waiting.iter().zip(self.source.committed(&waiting)?) {
+            if committed.is_some_and(|position| self.control.end(partition.number).is_some_and(|end| position >= end)) {
+                self.control.caught_up(partition.number);
+            }
+        }
+        for partition in self.seats.idle(now) {
+            let Some(position) = self.seats.position(&partition) else { continue };
+            if let Some(next) = self.source.over_markers(&partition, position)?
+                && let Some(live) = self.seats.open(&partition)
+            {
+                live.skip(next);
+                self.since.get_or_insert(now);
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_end(&mut self) {
+        self.ending.get_or_insert(self.clock.now());
+    }
+
+    /// At the end of the run everything is committed and saved; whether that is done.
+    fn end(&mut self) -> Result<bool, MemberError> {
+        if self.control.ended(self.number) {
+            self.begin_end();
+        }
+        let Some(began) = self.ending else { return Ok(false) };
+        let pending = self.on_the_way.is_some() || self.seats.pending() || self.seats.unsaved();
+        let impatient = self.control.stopped() && self.clock.now().saturating_sub(began) > PATIENCE;
+        if pending && impatient {
+            return Err(MemberError::Stopped { member: self.number });
+        }
+        if pending {
+            return Ok(false);
+        }
+        for closed in self.seats.close() {
+            self.control.opened(-1);
+            self.tally.close(closed);
+        }
+        match self.failed.take() {
+            Some(error) => Err(error),
+            None => Ok(true),
+        }
+    }
+
+    /// What it counted, after its last turn.
+    pub fn tally(self) -> Tally {
+        self.tally
+    }
+}

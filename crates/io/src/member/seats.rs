@@ -1,0 +1,341 @@
+//! The partitions a member holds, and how far along each of them is: being found, read again, open, leaving.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gristmill::plan::{InputPlan, Plan};
+use gristmill::report::Closed;
+use gristmill::rows::Partition;
+use gristmill::shard::Shard;
+
+use super::MemberError;
+use super::live::Live;
+use crate::codec::Decoder;
+use crate::ledger::{Found, Known, Ledger, Part};
+use crate::source::{Reread, Source};
+
+/// How long a shard that was let go stays in memory, in case its partition comes back.
+const REMEMBER: Duration = Duration::from_secs(300);
+/// How long a partition must have been read to its end before it is looked for markers behind its last record.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// How far along a partition is.
+pub(super) enum Stage {
+    /// What was kept of it is being found out.
+    Sought,
+    /// What was consumed since its snapshot is read again.
+    Replaying(Box<Live>),
+    /// It is at work.
+    Open(Box<Live>),
+}
+
+struct Seat {
+    stage: Stage,
+    tenure: u64,
+    leaving: bool,
+    header: Option<Vec<String>>,
+    /// When it was assigned, found, and loaded: what a recovery's time is made of.
+    assigned: Duration,
+    loaded: Duration,
+    /// When it was read to its end, until more comes.
+    caught_up: Option<Duration>,
+}
+
+/// All partitions of a member.
+pub(super) struct Seats {
+    plan: Arc<Plan>,
+    number: usize,
+    seats: BTreeMap<Partition, Seat>,
+    tenures: u64,
+    leaving: Vec<(Vec<Partition>, Duration)>,
+    let_go: BTreeMap<Partition, (Box<Live>, Duration)>,
+    now: Duration,
+}
+
+impl Seats {
+    pub(super) fn new(plan: Arc<Plan>, number: usize) -> Self {
+        let (seats, let_go) = (BTreeMap::new(), BTreeMap::new());
+        Self { plan, number, seats, tenures: 0, leaving: Vec::new(), let_go, now: Duration::ZERO }
+    }
+
+    /// A partition that was assigned.
+    pub(super) fn take(&mut self, partition: Partition, header: Option<Vec<String>>) {
+        self.tenures += 1;
+        let (tenure, now) = (self.tenures, self.now);
+        let seat =
+            Seat { stage: Stage::Sought, tenure, leaving: false, header, assigned: now, loaded: now, caught_up: None };
+        self.seats.insert(partition, seat);
+    }
+
+    pub(super) fn has(&self, partition: &Partition) -> bool {
+        self.seats.contains_key(partition)
+    }
+
+    pub(super) fn tenure(&self, partition: &Partition) -> Option<u64> {
+        self.seats.get(partition).map(|seat| seat.tenure)
+    }
+
+    pub(super) fn stage(&self, partition: &Partition) -> Option<&Stage> {
+        self.seats.get(partition).map(|seat| &seat.stage)
+    }
+
+    /// A shard that may step.
+    pub(super) fn open(&mut self, partition: &Partition) -> Option<&mut Live> {
+        let seat = self.seats.get_mut(partition).filter(|seat| !seat.leaving)?;
+        seat.caught_up = None;
+        match &mut seat.stage {
+            Stage::Open(live) => Some(live),
+            _ => None,
+        }
+    }
+
+    /// A shard at work, though it may be leaving.
+    pub(super) fn open_or_leaving(&mut self, partition: &Partition) -> Option<&mut Live> {
+        match &mut self.seats.get_mut(partition)?.stage {
+            Stage::Open(live) => Some(live),
+            _ => None,
+        }
+    }
+
+    fn lives(&self) -> impl Iterator<Item = (&Seat, &Live)> {
+        self.seats.values().filter_map(|seat| match &seat.stage {
+            Stage::Open(live) => Some((seat, live.as_ref())),
+            _ => None,
+        })
+    }
+
+    pub(super) fn shards(&self) -> impl Iterator<Item = (&Partition, &Shard)> {
+        self.lives().map(|(_, live)| (live.partition(), &live.shard))
+    }
+
+    pub(super) fn position(&self, partition: &Partition) -> Option<i64> {
+        self.lives().find(|(_, live)| live.partition() == partition).map(|(_, live)| live.position())
+    }
+
+    /// Rows stepped since the last commit was sent.
+    pub(super) fn rows(&self) -> u64 {
+        self.lives().map(|(_, live)| live.rows()).sum()
+    }
+
+    /// Whether partitions are being recovered, or let go.
+    pub(super) fn busy(&self) -> bool {
+        self.leaving() || self.seats.values().any(|seat| !matches!(seat.stage, Stage::Open(_)))
+    }
+
+    pub(super) fn remove(&mut self, partition: &Partition) -> Option<Stage> {
+        self.seats.remove(partition).map(|seat| seat.stage)
+    }
+
+    /// Finds out anew how a shard goes on; whether it was open.
+    pub(super) fn start_over(&mut self, partition: &Partition, tenure: u64) -> bool {
+        let Some(seat) = self.seats.get_mut(partition).filter(|seat| seat.tenure == tenure) else { return false };
+        self.tenures += 1;
+        seat.tenure = self.tenures;
+        matches!(std::mem::replace(&mut seat.stage, Stage::Sought), Stage::Open(_))
+    }
+
+    pub(super) fn caught_up(&mut self, partition: &Partition, now: Duration) {
+        if let Some(seat) = self.seats.get_mut(partition) {
+            seat.caught_up = Some(now);
+        }
+    }
+
+    /// Partitions that were read to their end a while ago; each is told once.
+    pub(super) fn idle(&mut self, now: Duration) -> Vec<Partition> {
+        let long_ago = |since: Duration| now.saturating_sub(since) >= IDLE;
+        let idle = self.seats.iter_mut().filter(|(_, seat)| !seat.leaving && seat.caught_up.is_some_and(long_ago));
+        idle.map(|(partition, seat)| {
+            seat.caught_up = None;
+            partition.clone()
+        })
+        .collect()
+    }
+
+    /// Goes a step further with one partition that is not open yet; the partition, if it is open now.
+    pub(super) fn recover(
+        &mut self,
+        source: &mut dyn Source,
+        ledger: &mut dyn Ledger,
+        now: Duration,
+    ) -> Result<Option<Partition>, MemberError> {
+        self.now = now;
+        self.let_go.retain(|_, (_, since)| now.saturating_sub(*since) < REMEMBER);
+        let closed = |seat: &Seat| !seat.leaving && !matches!(seat.stage, Stage::Open(_));
+        let Some((partition, seat)) = self.seats.iter_mut().find(|(_, seat)| closed(seat)) else { return Ok(None) };
+        let partition = partition.clone();
+        let mut live = match std::mem::replace(&mut seat.stage, Stage::Sought) {
+            Stage::Open(_) => return Ok(None),
+            Stage::Replaying(mut live) => {
+                replay_a_slice(&partition, &mut live, source)?;
+                live
+            }
+            Stage::Sought => {
+                let known = self.let_go.get(&partition).map(|(live, _)| live.known());
+                let Some(found) = ledger.recall(&partition, known)? else { return Ok(None) };
+                let remembered = self.let_go.remove(&partition).map(|(live, _)| live);
+                seat.loaded = now;
+                found_live(&self.plan, &partition, seat.header.as_deref(), found, remembered, now)?
+            }
+        };
+        if live.replay.end().is_some() {
+            seat.stage = Stage::Replaying(live);
+            return Ok(None);
+        }
+        tell(self.number, &mut live, seat, now);
+        seat.stage = Stage::Open(live);
+        Ok(Some(partition))
+    }
+
+    /// These are to be let go.
+    pub(super) fn leave(&mut self, partitions: Vec<Partition>, now: Duration) {
+        for partition in &partitions {
+            if let Some(seat) = self.seats.get_mut(partition) {
+                seat.leaving = true;
+            }
+        }
+        self.leaving.push((partitions, now));
+    }
+
+    pub(super) fn leaving(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+
+    pub(super) fn leaving_since(&self) -> Option<Duration> {
+        self.leaving.first().map(|(_, since)| *since)
+    }
+
+    /// Whether a leaving shard still has something to commit. What is left of a snapshot is not waited for.
+    pub(super) fn leaving_pending(&self) -> bool {
+        self.lives().any(|(seat, live)| seat.leaving && live.uncommitted())
+    }
+
+    /// The partitions to acknowledge, group by group, with what was counted of those that nobody goes on with.
+    pub(super) fn let_go(&mut self, now: Duration) -> Vec<(Vec<Partition>, Vec<Option<Closed>>)> {
+        let groups = std::mem::take(&mut self.leaving);
+        let mut gone = Vec::new();
+        for (partitions, _) in groups {
+            let mut closed = Vec::new();
+            for partition in &partitions {
+                tracing::info!("member {}: {partition} moved to another member", self.number);
+                let Some(Stage::Open(mut live)) = self.remove(partition) else { continue };
+                // What its next owner goes on with is reported by that one.
+                closed.push((!self.plan.journals()).then(|| counted(&live)));
+                if live.let_go() {
+                    self.let_go.insert(partition.clone(), (live, now));
+                }
+            }
+            gone.push((partitions, closed));
+        }
+        gone
+    }
+
+    /// Whether something must be committed although no row has come.
+    pub(super) fn waiting(&self, now: Duration) -> bool {
+        self.lives().any(|(_, live)| live.in_pieces() || live.due(now))
+    }
+
+    pub(super) fn pending(&self) -> bool {
+        self.leaving() || self.lives().any(|(_, live)| live.pending())
+    }
+
+    pub(super) fn unsaved(&self) -> bool {
+        self.lives().any(|(_, live)| live.unsaved())
+    }
+
+    /// What all shards have to commit, and their tenures. `last`: the run ends, so the state is saved as well.
+    pub(super) fn parts(
+        &mut self,
+        (piece, mut budget): (usize, usize),
+        now: Duration,
+        last: bool,
+    ) -> (Vec<Arc<Part>>, Vec<u64>) {
+        let (mut parts, mut tenures) = (Vec::new(), Vec::new());
+        for seat in self.seats.values_mut() {
+            let Stage::Open(live) = &mut seat.stage else { continue };
+            let wanted = live.due(now) || last && (live.unsaved() || live.uncommitted());
+            let save = self.plan.journals() && !seat.leaving && wanted && !live.in_pieces();
+            if let Some(part) = live.part(save, (piece, &mut budget), now) {
+                parts.push(Arc::new(part));
+                tenures.push(seat.tenure);
+            }
+        }
+        (parts, tenures)
+    }
+
+    /// What every open shard has counted, at the end.
+    pub(super) fn close(&mut self) -> Vec<Closed> {
+        let seats = std::mem::take(&mut self.seats);
+        let open = seats.into_values().filter_map(|seat| match seat.stage {
+            Stage::Open(live) => Some(counted(&live)),
+            _ => None,
+        });
+        open.collect()
+    }
+}
+
+fn counted(live: &Live) -> Closed {
+    Closed {
+        partition: live.partition().clone(),
+        counts: live.shard.counts(),
+        written: live.shard.written().to_vec(),
+        refused: live.shard.refused().clone(),
+        evaluation: live.shard.evaluation().copy().ok(),
+    }
+}
+
+fn replay_a_slice(partition: &Partition, live: &mut Live, source: &mut dyn Source) -> Result<(), MemberError> {
+    let Some(to) = live.replay.end() else { return Ok(()) };
+    match source.reread(partition, live.read_again_from(), to)? {
+        Reread::Nothing => Ok(()),
+        Reread::End => Ok(live.replay.finish(partition)?),
+        Reread::Rows(mut raw) => {
+            raw.truncate(raw.before(to));
+            live.step_again(&raw)
+        }
+    }
+}
+
+fn found_live(
+    plan: &Arc<Plan>,
+    partition: &Partition,
+    header: Option<&[String]>,
+    found: Found,
+    remembered: Option<Box<Live>>,
+    now: Duration,
+) -> Result<Box<Live>, MemberError> {
+    match (found, remembered) {
+        (Found::Open(recovery, shard), _) => {
+            let delimiter = match plan.input {
+                InputPlan::File { delimiter, .. } => delimiter,
+                InputPlan::Kafka { .. } => b',',
+            };
+            let decoder = Decoder::new(plan, header, delimiter)
+                .map_err(|why| MemberError::Header { partition: partition.clone(), why })?;
+            Ok(Box::new(Live::new(Arc::clone(plan), *shard, decoder, &recovery, now)))
+        }
+        (Found::Unchanged, Some(live)) => Ok(live),
+        (Found::Unchanged, None) => {
+            let why = "the ledger knows a shard that this member does not: this is a bug in gristmill".into();
+            Err(MemberError::Header { partition: partition.clone(), why })
+        }
+    }
+}
+
+/// Says where a partition goes on, and what it took to get there.
+fn tell(number: usize, live: &mut Live, seat: &Seat, now: Duration) {
+    let (partition, position, Known { sequence, .. }) = (live.partition(), live.position(), live.known());
+    let again = live.replay.rows();
+    let milliseconds = |from: Duration, to: Duration| to.saturating_sub(from).as_millis();
+    let (found, read) = (milliseconds(seat.assigned, seat.loaded), milliseconds(seat.loaded, now));
+    if sequence == 0 && again == 0 {
+        tracing::info!("member {number}: {partition} starts at {position}");
+    } else if again == 0 {
+        tracing::info!("member {number}: {partition} goes on at {position} (found and loaded in {found} ms)");
+    } else {
+        tracing::info!(
+            "member {number}: {partition} goes on at {position}, {again} records learned again \
+             (found and loaded in {found} ms, learned again in {read} ms)"
+        );
+    }
+}
