@@ -93,11 +93,11 @@ pub(crate) fn produce(topic: &str, records: &[Record]) {
     producer.flush(Duration::from_secs(60)).unwrap();
 }
 
-fn client() -> BaseConsumer {
+fn client(isolation: &str) -> BaseConsumer {
     ClientConfig::new()
         .set("bootstrap.servers", broker())
         .set("group.id", unique("reader"))
-        .set("isolation.level", "read_committed")
+        .set("isolation.level", isolation)
         .set("enable.auto.commit", "false")
         .set("fetch.queue.backoff.ms", "10")
         .set("fetch.wait.max.ms", "10")
@@ -106,14 +106,19 @@ fn client() -> BaseConsumer {
         .unwrap()
 }
 
-/// Everything in a topic, partition by partition in order.
+/// Everything in a topic, partition by partition in order. A transaction that a killed member has left open hides
+/// what comes after it until the broker ends it: that is waited for.
 pub(crate) fn consume(topic: &str) -> Vec<Record> {
-    let consumer = client();
+    let (consumer, seer) = (client("read_committed"), client("read_uncommitted"));
     let mut open = 0;
     let mut list = TopicPartitionList::new();
     let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(20)).unwrap();
     for partition in metadata.topics().first().unwrap().partitions() {
-        let (begin, end) = consumer.fetch_watermarks(topic, partition.id(), Duration::from_secs(20)).unwrap();
+        let bounds = |client: &BaseConsumer| {
+            client.fetch_watermarks(topic, partition.id(), Duration::from_secs(20)).unwrap()
+        };
+        let (begin, end) = bounds(&seer);
+        until("no transaction is pending", Duration::from_secs(60), || bounds(&consumer).1 >= end);
         if end > begin {
             open += 1;
             list.add_partition_offset(topic, partition.id(), Offset::Beginning).unwrap();
@@ -145,7 +150,7 @@ pub(crate) fn consume(topic: &str) -> Vec<Record> {
 
 /// Records of a topic so far, by its watermarks.
 pub(crate) fn count(topic: &str, partitions: i32) -> i64 {
-    let consumer = client();
+    let consumer = client("read_committed");
     let held = |partition| consumer.fetch_watermarks(topic, partition, Duration::from_secs(20)).unwrap();
     (0..partitions).map(held).map(|(begin, end)| end - begin).sum()
 }
