@@ -114,9 +114,8 @@ pub(crate) fn consume(topic: &str) -> Vec<Record> {
     let mut list = TopicPartitionList::new();
     let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(20)).unwrap();
     for partition in metadata.topics().first().unwrap().partitions() {
-        let bounds = |client: &BaseConsumer| {
-            client.fetch_watermarks(topic, partition.id(), Duration::from_secs(20)).unwrap()
-        };
+        let bounds =
+            |client: &BaseConsumer| client.fetch_watermarks(topic, partition.id(), Duration::from_secs(20)).unwrap();
         let (begin, end) = bounds(&seer);
         until("no transaction is pending", Duration::from_secs(60), || bounds(&consumer).1 >= end);
         if end > begin {

@@ -64,22 +64,38 @@ pub enum Recalled {
     Stop(Stop),
 }
 
-/// The entries from a sequence to the journal's tail, without gaps. Where a member that had lost its partition wrote
-/// after its successor (possible under at_least_once only), those that lead to the tail count.
-fn chain(entries: &[Entry], from: u64) -> Vec<&Entry> {
-    let Some((at, tail)) = entries.iter().enumerate().max_by_key(|(index, entry)| (entry.sequence, *index)) else {
-        return Vec::new();
+/// The entries from a snapshot (the sequence after it, and its position) to the journal's tail, without gaps; the tail
+/// alone where nothing comes after the snapshot.
+///
+/// Where a member that had lost its partition wrote after its successor (`strays`, under at_least_once only), there is
+/// more than one tail: the one that has come furthest counts, of those that lead back to the snapshot.
+fn chain(entries: &[Entry], after: u64, position: Option<i64>, strays: bool) -> Vec<&Entry> {
+    let mut tails: Vec<usize> = (0..entries.len()).collect();
+    let furthest = |at: &usize| entries.get(*at).map(|entry| (entry.sequence, entry.next(), *at));
+    tails.sort_by_key(|at| std::cmp::Reverse(furthest(at)));
+    let mut chains = tails.into_iter().filter_map(|at| walk_back(entries, at, after));
+    let fits = |chain: &Vec<&Entry>| match (chain.first(), position) {
+        (Some(first), Some(position)) if first.sequence == after => first.from() == Some(position),
+        (Some(first), Some(position)) if first.sequence + 1 == after => first.next() == Some(position),
+        (Some(first), _) => first.sequence == after,
+        (None, _) => false,
     };
-    let (mut chain, mut at, mut last) = (vec![tail], at, tail);
-    while last.sequence > from {
+    let furthest = chains.next().unwrap_or_default();
+    if !strays || fits(&furthest) { furthest } else { chains.find(fits).unwrap_or(furthest) }
+}
+
+/// The entries that lead to one, back to a sequence.
+fn walk_back(entries: &[Entry], at: usize, after: u64) -> Option<Vec<&Entry>> {
+    let (mut at, mut last) = (at, entries.get(at)?);
+    let mut chain = vec![last];
+    while last.sequence > after {
         let leads = |entry: &Entry| entry.sequence + 1 == last.sequence && entry.next() == last.from();
         let Some(index) = entries.iter().take(at).rposition(leads) else { break };
-        let Some(entry) = entries.get(index) else { break };
-        chain.push(entry);
-        (at, last) = (index, entry);
+        (at, last) = (index, entries.get(index)?);
+        chain.push(last);
     }
     chain.reverse();
-    chain
+    Some(chain)
 }
 
 /// The second table, with what it is about. `same_code`: whether this plan and this program wrote a snapshot;
@@ -88,7 +104,8 @@ fn chain(entries: &[Entry], from: u64) -> Vec<&Entry> {
 pub fn recall(kept: &Kept, same_code: impl Fn(&Saved) -> bool, journal_wins: bool, slots: u32) -> Recalled {
     let saved = kept.slots.newest(None);
     let after = saved.as_ref().map_or(0, |saved| saved.manifest.sequence);
-    let chain = chain(&kept.entries, after);
+    let position = saved.as_ref().map(|saved| saved.manifest.position);
+    let chain = chain(&kept.entries, after, position, journal_wins);
     let tail = chain.last().map(|last| Tail {
         sequence: last.sequence,
         position: last.next().unwrap_or(0),
@@ -201,5 +218,9 @@ mod tests {
         assert_eq!(opened(&lagging, true), (9, 3, vec![(0, 4), (4, 7), (7, 9)], true));
         let entries = [entry(0, 0, 4), entry(1, 4, 7), entry(1, 4, 5), entry(2, 5, 9)];
         assert_eq!(opened(&kept(&entries, &[], Some(9)), true), (9, 3, vec![(0, 4), (4, 5), (5, 9)], false));
+        let entries = [entry(0, 0, 4), entry(1, 4, 7), entry(1, 4, 5)];
+        assert_eq!(opened(&kept(&entries, &[], Some(7)), true), (7, 2, vec![(0, 4), (4, 7)], false));
+        // The successor has saved its state after its own entry 1: the stray one has come further, but not from there.
+        assert_eq!(opened(&kept(&entries, &[(2, 5)], Some(5)), true), (5, 2, vec![], false));
     }
 }

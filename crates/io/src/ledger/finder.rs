@@ -8,7 +8,7 @@ use gristmill::plan::Plan;
 use gristmill::protocol::{Landed, landed};
 use gristmill::rows::Partition;
 
-use super::{Found, Known, LedgerError, Part, program, reopen};
+use super::{Found, Known, LedgerError, Part, program, reopen, unchanged};
 use crate::kafka::{KafkaFailure, Kept, KeptTopics, Kind};
 
 type Results = BTreeMap<Partition, (u64, Option<Result<Found, LedgerError>>)>;
@@ -127,8 +127,7 @@ fn attempt(
     topics.settle(partition, wanted)?;
     if let Some(known) = known {
         let tail = topics.tail(partition)?;
-        let same = tail.sequence.is_none_or(|sequence| sequence + 1 == known.sequence);
-        if same && tail.offsets == Some(known.position) && (tail.sequence.is_some() || !plan.journals()) {
+        if unchanged(plan, known, tail.sequence, tail.offsets) {
             return Ok(Some(Found::Unchanged));
         }
     }

@@ -9,17 +9,24 @@ use gristmill::shard::Shard;
 use gristmill::spec::Guarantee;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Found, LedgerError};
+use super::{Found, Known, LedgerError};
 use crate::state::StateFailure;
 
 /// The program that runs: state is only rebuilt by the program that built it.
-pub(crate) fn program() -> u64 {
+pub fn program() -> u64 {
     static PROGRAM: OnceLock<u64> = OnceLock::new();
     *PROGRAM.get_or_init(|| std::env::current_exe().and_then(std::fs::read).map_or(0, |bytes| xxh3_64(&bytes)))
 }
 
-/// Opens the shard of what was kept; nothing while something is pending.
-pub(crate) fn reopen(
+/// Whether nobody has added anything to a shard that a member still has: `sequence` of the journal's last entry, and the
+/// group's committed offset.
+pub fn unchanged(plan: &Plan, known: Known, sequence: Option<u64>, offsets: Option<i64>) -> bool {
+    let tail = sequence.map_or(!plan.journals(), |sequence| sequence + 1 == known.sequence);
+    tail && offsets == Some(known.position)
+}
+
+/// Opens the shard of what was kept; nothing while something is pending. `program`: the one that runs.
+pub fn reopen(
     plan: &Arc<Plan>,
     partition: &Partition,
     kept: &Kept,

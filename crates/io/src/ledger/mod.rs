@@ -9,7 +9,7 @@ mod kept;
 mod transactions;
 
 pub use files::FileLedger;
-pub(crate) use kept::{program, reopen};
+pub use kept::{program, reopen, unchanged};
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -98,6 +98,8 @@ impl Live {
             }
         }
         self.shard.step(stepped, &rows, &mut refusals, &mut self.outbox)?;
+        // In the order of the records, however they came in.
+        refusals.sort_by_key(|refusal| refusal.record);
         for refusal in &refusals {
             let record = stepped.get(refusal.record);
             self.letters.extend(record.map(|record| DeadLetter::new(&stepped.partition, &record, refusal)));

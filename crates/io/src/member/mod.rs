@@ -147,7 +147,9 @@ impl Member {
                     tracing::info!("member {}: {partition} was given away while this member was too slow", self.number);
                     self.drop(partition);
                 }
-                self.source.release(&partitions)?;
+                // Acknowledged by `let_go`, too: the member joins again then, and what is still on its way would
+                // pass for one of its new generation's.
+                self.seats.leave(partitions, self.clock.now());
                 Ok(())
             }
             Event::Rows(raw) => self.rows(raw),
@@ -343,7 +345,7 @@ impl Member {
     fn let_go(&mut self) -> Result<(), MemberError> {
         let now = self.clock.now();
         let late = self.seats.leaving_since().is_some_and(|since| now.saturating_sub(since) > PATIENCE);
-        let impatient = late || self.seats.leaving() && self.source.lost();
+        let impatient = late || self.source.lost();
         let waiting = self.on_the_way.as_ref().is_some_and(|sent| sent.again.is_none());
         // What cannot be committed for so long is dropped; it is still never committed after the acknowledgement.
         if !self.seats.leaving() || waiting || (self.on_the_way.is_some() || self.seats.leaving_pending()) && !impatient

@@ -137,7 +137,7 @@ impl Seats {
 
     pub(super) fn caught_up(&mut self, partition: &Partition, now: Duration) {
         if let Some(seat) = self.seats.get_mut(partition) {
-            seat.caught_up = Some(now);
+            seat.caught_up.get_or_insert(now);
         }
     }
 
@@ -217,8 +217,9 @@ impl Seats {
         for (partitions, _) in groups {
             let mut closed = Vec::new();
             for partition in &partitions {
+                let Some(stage) = self.remove(partition) else { continue };
                 tracing::info!("member {}: {partition} moved to another member", self.number);
-                let Some(Stage::Open(mut live)) = self.remove(partition) else { continue };
+                let Stage::Open(mut live) = stage else { continue };
                 // What its next owner goes on with is reported by that one.
                 closed.push((!self.plan.journals()).then(|| counted(&live)));
                 if live.let_go() {

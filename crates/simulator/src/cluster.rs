@@ -1,0 +1,215 @@
+//! Topics, transactions, a group and a clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use gristmill::protocol::{Entry, Slots};
+
+use crate::group::{Group, Id, Kind};
+use crate::log::{Log, Standing, Transaction, Transactions};
+
+/// A transaction that is open for so long is aborted, and its producer fenced.
+pub const TRANSACTION: Duration = Duration::from_secs(10);
+
+/// The topics of the simulated pipeline.
+pub const INPUT: &str = "in";
+/// The journal.
+pub const JOURNAL: &str = "journal";
+/// The snapshots.
+pub const STATE: &str = "state";
+/// The dead letters.
+pub const DEAD: &str = "dead";
+
+/// Why a request of a transaction is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// The member is not in the group, or in another generation of it.
+    Generation,
+    /// The coordinator has aborted the transaction.
+    Fenced,
+}
+
+#[derive(Debug)]
+struct Begun {
+    at: Duration,
+    touched: BTreeSet<(String, i32)>,
+    offsets: BTreeMap<i32, i64>,
+}
+
+/// Everything outside of the members.
+#[derive(Debug)]
+pub struct Cluster {
+    now: Duration,
+    topics: BTreeMap<String, BTreeMap<i32, Log>>,
+    transactions: Transactions,
+    begun: BTreeMap<Transaction, Begun>,
+    offsets: BTreeMap<i32, i64>,
+    /// The group.
+    pub group: Group,
+}
+
+impl Cluster {
+    /// Empty topics.
+    pub fn new(kind: Kind, partitions: i32) -> Self {
+        let input = (0..partitions).map(|partition| (partition, Log::default())).collect();
+        Self {
+            now: Duration::ZERO,
+            topics: BTreeMap::from([(INPUT.to_string(), input)]),
+            transactions: BTreeMap::new(),
+            begun: BTreeMap::new(),
+            offsets: BTreeMap::new(),
+            group: Group::new(kind, partitions),
+        }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// Time passes: members that are not heard of are expelled, old transactions aborted.
+    pub fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.group.expire(self.now);
+        let old = self.begun.iter().filter(|(_, begun)| self.now.saturating_sub(begun.at) > TRANSACTION);
+        for number in old.map(|(number, _)| *number).collect::<Vec<_>>() {
+            self.end(number, Standing::Aborted);
+        }
+    }
+
+    /// The partitions of the input.
+    pub fn partitions(&self) -> i32 {
+        self.topics.get(INPUT).map_or(0, |logs| logs.len() as i32)
+    }
+
+    /// One more partition for the input.
+    pub fn grow(&mut self) {
+        let partition = self.partitions();
+        self.log_mut(INPUT, partition);
+        self.group.grow(partition + 1);
+    }
+
+    /// A log, made when it is written to for the first time.
+    pub fn log_mut(&mut self, topic: &str, partition: i32) -> &mut Log {
+        self.topics.entry(topic.to_string()).or_default().entry(partition).or_default()
+    }
+
+    /// A log.
+    pub fn log(&self, topic: &str, partition: i32) -> Option<&Log> {
+        self.topics.get(topic)?.get(&partition)
+    }
+
+    /// How transactions stand.
+    pub fn transactions(&self) -> &Transactions {
+        &self.transactions
+    }
+
+    /// Committed values of a partition, in order.
+    pub fn values(&self, topic: &str, partition: i32) -> Vec<(Option<Vec<u8>>, Option<Vec<u8>>)> {
+        let Some(log) = self.log(topic, partition) else { return Vec::new() };
+        let records = log.committed(&self.transactions, 0, i64::MAX);
+        records.map(|(_, record)| (record.key.clone(), record.value.clone())).collect()
+    }
+
+    /// The group's committed offset, and whether a transaction would move it.
+    pub fn offset(&self, partition: i32) -> (Option<i64>, bool) {
+        let pending = self.begun.values().any(|begun| begun.offsets.contains_key(&partition));
+        (self.offsets.get(&partition).copied(), pending)
+    }
+
+    /// Commits an offset outside of any transaction, or forgets it.
+    pub fn set_offset(&mut self, partition: i32, offset: Option<i64>) {
+        match offset {
+            Some(offset) => drop(self.offsets.insert(partition, offset)),
+            None => drop(self.offsets.remove(&partition)),
+        }
+    }
+
+    /// Begins a transaction.
+    pub fn begin(&mut self) -> Transaction {
+        let number = self.transactions.len() as Transaction;
+        self.transactions.insert(number, Standing::Open);
+        self.begun.insert(number, Begun { at: self.now, touched: BTreeSet::new(), offsets: BTreeMap::new() });
+        number
+    }
+
+    /// Writes a record within a transaction, or outside of any.
+    pub fn write(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        (key, value): (Option<Vec<u8>>, Option<Vec<u8>>),
+        transaction: Option<Transaction>,
+    ) -> Result<i64, Refused> {
+        if let Some(number) = transaction {
+            let begun = self.begun.get_mut(&number).ok_or(Refused::Fenced)?;
+            begun.touched.insert((topic.to_string(), partition));
+        }
+        Ok(self.log_mut(topic, partition).append(key, value, transaction))
+    }
+
+    /// Adds offsets to a transaction. The member and its generation are checked, not its partitions: so do brokers.
+    pub fn add_offsets(
+        &mut self,
+        transaction: Transaction,
+        member: Id,
+        generation: u64,
+        offsets: &[(i32, i64)],
+    ) -> Result<(), Refused> {
+        if !self.group.has(member) || generation != self.group.generation() {
+            return Err(Refused::Generation);
+        }
+        let begun = self.begun.get_mut(&transaction).ok_or(Refused::Fenced)?;
+        begun.offsets.extend(offsets.iter().copied());
+        Ok(())
+    }
+
+    /// Ends a transaction.
+    pub fn commit(&mut self, transaction: Transaction) -> Result<(), Refused> {
+        if self.begun.contains_key(&transaction) {
+            self.end(transaction, Standing::Committed);
+            Ok(())
+        } else {
+            Err(Refused::Fenced)
+        }
+    }
+
+    /// Ends a transaction as if it had never been.
+    pub fn abort(&mut self, transaction: Transaction) {
+        if self.begun.contains_key(&transaction) {
+            self.end(transaction, Standing::Aborted);
+        }
+    }
+
+    fn end(&mut self, transaction: Transaction, standing: Standing) {
+        let Some(begun) = self.begun.remove(&transaction) else { return };
+        self.transactions.insert(transaction, standing);
+        for (topic, partition) in begun.touched {
+            self.log_mut(&topic, partition).mark();
+        }
+        if standing == Standing::Committed {
+            self.offsets.extend(begun.offsets);
+        }
+    }
+
+    /// Whether a transaction is still open.
+    pub fn is_open(&self, transaction: Transaction) -> bool {
+        self.begun.contains_key(&transaction)
+    }
+
+    /// The committed entries of a partition's journal.
+    pub fn entries(&self, partition: i32) -> Vec<(i64, Entry)> {
+        let Some(log) = self.log(JOURNAL, partition) else { return Vec::new() };
+        let records = log.committed(&self.transactions, 0, i64::MAX);
+        records.filter_map(|(offset, record)| Some((offset, Entry::decode(record.value.as_ref()?).ok()?))).collect()
+    }
+
+    /// The committed snapshots of a partition.
+    pub fn slots(&self, partition: i32) -> Slots {
+        let mut slots = Slots::default();
+        for (key, value) in self.values(STATE, partition) {
+            slots.take(&key.unwrap_or_default(), value.as_deref());
+        }
+        slots
+    }
+}

@@ -1,0 +1,135 @@
+//! Pipelines to simulate, and records for them.
+
+use std::sync::Arc;
+
+use gristmill::describe;
+use gristmill::plan::{InputPlan, Plan, TargetPlan};
+use gristmill::spec::{Commit, Format, Guarantee, Snapshot, Span, State};
+use gristmill_learn::{Component, Task};
+
+use crate::cluster::{DEAD, INPUT};
+use crate::random::Random;
+
+/// A plan as the simulation runs it: over a simulated topic, with small commits and frequent snapshots.
+pub fn simulated(plan: &Plan, guarantee: Guarantee) -> Arc<Plan> {
+    let mut plan = plan.clone();
+    plan.input = InputPlan::Kafka { topic: INPUT.into(), create: None };
+    plan.kafka.group = "simulated".into();
+    for output in &mut plan.outputs {
+        output.target = TargetPlan::Kafka { topic: format!("out-{}", output.name), create: None };
+    }
+    plan.dead_letters = Some(TargetPlan::Kafka { topic: DEAD.into(), create: None });
+    plan.guarantee = guarantee;
+    plan.commit = Commit { every: Span::milliseconds(40), rows: 6 };
+    let snapshot = Snapshot { every: Span::milliseconds(700), rows: 11, keep: 2 };
+    plan.state = Some(State { snapshot, ..State::default() });
+    Arc::new(plan)
+}
+
+fn read(name: &str, text: &str) -> Result<Plan, String> {
+    Plan::read(name, text, &|_| None).map_err(|problems| problems.to_string())
+}
+
+/// Every pipeline of a folder of documents.
+pub fn examples(folder: &std::path::Path) -> Result<Vec<(String, Plan)>, String> {
+    let mut found = Vec::new();
+    let entries = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    for entry in entries {
+        let path = entry.map_err(|error| error.to_string())?.path();
+        if path.extension().is_some_and(|ending| ending == "yaml") {
+            let text = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            found.push((name.clone(), read(&name, &text)?));
+        }
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(found)
+}
+
+/// One pipeline for every component there is, and one that learns nothing.
+pub fn components() -> Result<Vec<(String, Plan)>, String> {
+    let mut found = Vec::new();
+    for component in Component::every() {
+        let name = describe::name_of(&component);
+        let (steps, classes) = if component.is_learner() {
+            let task = match component.build(1) {
+                gristmill_learn::Built::Learner(learner) => learner.task(),
+                gristmill_learn::Built::Transformer(_) => Task::Regression,
+            };
+            (format!("[standard_scaler, {name}]"), task == Task::BinaryClassification)
+        } else {
+            (format!("[{name}, logistic_regression]"), true)
+        };
+        found.push((name, read("component.yaml", &document(&steps, classes, true))?));
+    }
+    found.push(("no label".into(), read("component.yaml", &document("[logistic_regression]", true, false))?));
+    Ok(found)
+}
+
+/// The pipeline that most schedules run.
+pub fn usual() -> Result<Plan, String> {
+    read("usual.yaml", &document("[standard_scaler, logistic_regression]", true, true))
+}
+
+fn document(steps: &str, classes: bool, learns: bool) -> String {
+    let (label, kind, metrics) = if classes {
+        ("{column: y, positive: yes, negative: no}", "string", "[accuracy, roc_auc, {f1: {window: 7}}]")
+    } else {
+        ("{column: y}", "float64", "[mae, {rmse: {window: 7}}]")
+    };
+    let label = if learns { format!("label: {label}\nevaluate: {metrics}\n") } else { String::new() };
+    format!(
+        "name: simulated
+kafka: {{bootstrap.servers: nowhere}}
+input:
+  kafka: {{topics: [in]}}
+  format: json
+  columns: {{id: string, a: float64, b: float64, y: {kind}}}
+  id: id
+features: [a, b]
+{label}model: {steps}
+outputs:
+  all: {{kafka: {{topic: all}}}}
+  some: {{kafka: {{topic: some}}, when: score > 0.5}}
+dead_letters: {{kafka: {{topic: dead}}}}
+"
+    )
+}
+
+/// A record for a plan: most can be read, a few cannot.
+pub fn record(plan: &Plan, number: u64, random: &mut Random) -> Vec<u8> {
+    if random.percent(6) {
+        return [&b"{\"id\": \"broken"[..], b"", b"1,2", b"\xff\xfe"][random.below(4) as usize % 4].to_vec();
+    }
+    let label = plan.label.as_ref();
+    let mut fields = Vec::new();
+    for (index, column) in plan.columns.iter().enumerate() {
+        let text = match column.kind.name() {
+            _ if plan.id == Some(index) => format!("r{number}"),
+            "boolean" => random.percent(50).to_string(),
+            "int64" => random.below(100).to_string(),
+            "float64" if label.is_some_and(|label| label.column == index && !label.positive.is_empty()) => {
+                random.below(2).to_string()
+            }
+            "float64" => format!("{}", (random.below(2_000) as f64 - 1_000.0) / 64.0),
+            "timestamp" => format!("2024-01-{:02}T{:02}:00:00Z", 1 + random.below(28), random.below(24)),
+            _ => match label.filter(|label| label.column == index) {
+                Some(label) if random.percent(40) => label.positive.clone(),
+                Some(label) => label.negative.clone().unwrap_or_else(|| "other".into()),
+                None => format!("s{}", random.below(9)),
+            },
+        };
+        fields.push((column.name.clone(), text, column.kind.name()));
+    }
+    match plan.format {
+        Format::Csv => fields.iter().map(|(_, text, _)| text.as_str()).collect::<Vec<_>>().join(",").into_bytes(),
+        Format::Json => {
+            let quoted = |kind: &str, text: &str| match kind {
+                "string" | "timestamp" => format!("\"{text}\""),
+                _ => text.to_string(),
+            };
+            let pairs = fields.iter().map(|(name, text, kind)| format!("\"{name}\":{}", quoted(kind, text)));
+            format!("{{{}}}", pairs.collect::<Vec<_>>().join(",")).into_bytes()
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! Plays a schedule and compares what it leaves with one uninterrupted fold.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use gristmill::plan::Plan;
+use gristmill::rows::{Partition, RawRecord, RawRows};
+use gristmill::shard::{Outbox, Shard};
+use gristmill::spec::Guarantee;
+use gristmill_io::clock::Clock;
+use gristmill_io::codec::Decoder;
+use gristmill_io::control::Control;
+use gristmill_io::dead_letters::DeadLetter;
+use gristmill_io::member::{Member, MemberError};
+
+use crate::cluster::{Cluster, DEAD, INPUT, JOURNAL, TRANSACTION};
+use crate::load;
+use crate::random::Random;
+use crate::schedule::{Action, Schedule};
+use crate::world::{Facts, Mutant, Shared, Simulated, SimulatedLedger, SimulatedSource, World, lock};
+
+/// So many rounds without an end are taken for a hang.
+const ROUNDS: usize = 20_000;
+
+/// One simulated process with one member.
+struct Process {
+    member: Member,
+    control: Arc<Control>,
+    stalled_until: Duration,
+}
+
+/// A simulation under way.
+pub struct Simulation {
+    plan: Arc<Plan>,
+    /// The world, for tests that meddle with it.
+    pub world: Shared,
+    clock: Arc<dyn Clock>,
+    processes: BTreeMap<usize, Process>,
+    numbers: usize,
+    records: u64,
+    random: Random,
+}
+
+/// Plays a schedule to its end; what happened, or what went wrong.
+pub fn run(plan: &Arc<Plan>, schedule: &Schedule, mutant: Option<Mutant>) -> Result<Facts, String> {
+    let mut simulation = Simulation::new(plan, schedule, mutant);
+    for action in &schedule.actions {
+        simulation.act(*action).map_err(|error| format!("{action:?}: {error}"))?;
+    }
+    simulation.drain()?;
+    simulation.compare()?;
+    let facts = lock(&simulation.world).facts;
+    Ok(facts)
+}
+
+impl Simulation {
+    /// Nothing has happened yet.
+    pub fn new(plan: &Arc<Plan>, schedule: &Schedule, mutant: Option<Mutant>) -> Self {
+        let cluster = Cluster::new(schedule.kind, schedule.partitions);
+        let world: Shared = Arc::new(Mutex::new(World::new(cluster, schedule.seed, mutant)));
+        let clock = Arc::new(Simulated(Arc::clone(&world)));
+        Self {
+            plan: Arc::clone(plan),
+            world,
+            clock,
+            processes: BTreeMap::new(),
+            numbers: 0,
+            records: 0,
+            random: Random::new(!schedule.seed),
+        }
+    }
+
+    fn pick(&self, who: u64) -> Option<usize> {
+        self.processes.keys().nth(who as usize % self.processes.len().max(1)).copied()
+    }
+
+    fn partition(&self, who: u64) -> i32 {
+        (who % lock(&self.world).cluster.partitions().max(1) as u64) as i32
+    }
+
+    /// Starts a process.
+    pub fn join(&mut self) {
+        if self.processes.len() >= 4 {
+            return;
+        }
+        let number = self.numbers;
+        self.numbers += 1;
+        let control = Arc::new(Control::default());
+        let source = Box::new(SimulatedSource::join(&self.world, number));
+        let ledger = Box::new(SimulatedLedger::new(&self.plan, &self.world, number));
+        let clock = Arc::clone(&self.clock);
+        let member = Member::new(Arc::clone(&self.plan), number, source, ledger, clock, Arc::clone(&control));
+        self.processes.insert(number, Process { member, control, stalled_until: Duration::ZERO });
+    }
+
+    /// Kills a process: what it has begun stays begun.
+    pub fn crash(&mut self, number: usize) {
+        self.processes.remove(&number);
+        let mut world = lock(&self.world);
+        world.ids.remove(&number);
+        let open = world.under_way.remove(&number).and_then(|one| one.transaction());
+        if open.is_some_and(|transaction| world.cluster.is_open(transaction)) {
+            world.facts.crashes_in_transactions += 1;
+        }
+    }
+
+    /// Every process is killed.
+    pub fn crash_all(&mut self) {
+        self.processes.keys().copied().collect::<Vec<_>>().into_iter().for_each(|number| self.crash(number));
+    }
+
+    /// A member takes a turn; whether it has ended.
+    fn turn(&mut self, number: usize) -> Result<bool, String> {
+        let now = lock(&self.world).cluster.now();
+        let Some(process) = self.processes.get_mut(&number) else { return Ok(false) };
+        if process.stalled_until > now {
+            return Ok(false);
+        }
+        let outcome = process.member.turn();
+        self.pass(1);
+        match outcome {
+            Ok(false) => Ok(false),
+            Ok(true) => {
+                self.processes.remove(&number);
+                let mut world = lock(&self.world);
+                if let Some(id) = world.ids.remove(&number) {
+                    world.cluster.group.leave(id);
+                }
+                Ok(true)
+            }
+            // It was told to stop and could not: as good as killed.
+            Err(MemberError::Stopped { .. }) => {
+                self.crash(number);
+                Ok(true)
+            }
+            Err(error) => Err(format!("member {number}: {error}")),
+        }
+    }
+
+    /// Time passes; whoever does not stand still is heard of.
+    fn pass(&mut self, milliseconds: u64) {
+        let mut world = lock(&self.world);
+        let mut left = Duration::from_millis(milliseconds);
+        while !left.is_zero() {
+            let step = left.min(Duration::from_secs(1));
+            left -= step;
+            let now = world.cluster.now() + step;
+            for (number, process) in &self.processes {
+                let id = world.ids.get(number).copied();
+                if let Some(id) = id.filter(|_| process.stalled_until <= now) {
+                    world.cluster.group.hear(id, now);
+                }
+            }
+            world.cluster.pass(step);
+        }
+    }
+
+    fn produce(&mut self, partition: i32, count: u64, transaction: Option<bool>) {
+        let mut world = lock(&self.world);
+        let begun = transaction.map(|_| world.cluster.begin());
+        for _ in 0..count {
+            let value = load::record(&self.plan, self.records, &mut self.random);
+            self.records += 1;
+            let key = format!("k{}", self.random.below(5)).into_bytes();
+            // Within a transaction that was begun just now nothing is refused.
+            let _ = world.cluster.write(INPUT, partition, (Some(key), Some(value)), begun);
+        }
+        match (begun, transaction) {
+            (Some(begun), Some(true)) => drop(world.cluster.commit(begun)),
+            (Some(begun), _) => world.cluster.abort(begun),
+            _ => {}
+        }
+    }
+
+    /// One step of a schedule.
+    pub fn act(&mut self, action: Action) -> Result<(), String> {
+        let fault = |who: u64, set: &dyn Fn(&mut crate::world::Faults)| {
+            if let Some(number) = self.pick(who) {
+                set(lock(&self.world).faults.entry(number).or_default());
+            }
+        };
+        match action {
+            Action::Turns(who, count) => {
+                let Some(number) = self.pick(who) else { return Ok(()) };
+                for _ in 0..count {
+                    if self.turn(number)? {
+                        break;
+                    }
+                }
+            }
+            Action::Progress(who, count) => {
+                let Some(number) = self.pick(who) else { return Ok(()) };
+                let now = lock(&self.world).cluster.now();
+                if self.processes.get(&number).is_some_and(|process| process.stalled_until <= now) {
+                    (0..count).for_each(|_| lock(&self.world).progress(&self.plan, number));
+                }
+            }
+            Action::Pass(milliseconds) => self.pass(milliseconds),
+            Action::Produce(who, count) => self.produce(self.partition(who), count, None),
+            Action::ProduceTransaction(who, commits) => self.produce(self.partition(who), 3, Some(commits)),
+            Action::Join => self.join(),
+            Action::Leave(who) => {
+                if let Some(process) = self.pick(who).and_then(|number| self.processes.get(&number)) {
+                    process.control.stop();
+                }
+            }
+            Action::Crash(who) => {
+                if let Some(number) = self.pick(who) {
+                    self.crash(number);
+                }
+            }
+            Action::Stall(who, milliseconds) => {
+                let until = lock(&self.world).cluster.now() + Duration::from_millis(milliseconds);
+                if let Some(process) = self.pick(who).and_then(|number| self.processes.get_mut(&number)) {
+                    process.stalled_until = until;
+                }
+                self.pass(milliseconds);
+            }
+            Action::Stale(who) => fault(who, &|faults| faults.stale = true),
+            Action::Break(who) => fault(who, &|faults| faults.breaks = true),
+            Action::Lose(who, true) => fault(who, &|faults| faults.lost_after = true),
+            Action::Lose(who, false) => fault(who, &|faults| faults.lost_before = true),
+            Action::Grow => {
+                let mut world = lock(&self.world);
+                if world.cluster.partitions() < 5 {
+                    world.cluster.grow();
+                }
+            }
+            Action::Retain(who) => self.retain(self.partition(who)),
+            Action::Expire(who) => {
+                let partition = self.partition(who);
+                let mut world = lock(&self.world);
+                let owned = world.cluster.group.owned(partition);
+                if self.plan.journals() && !owned && !world.cluster.offset(partition).1 {
+                    world.cluster.set_offset(partition, None);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn retain(&self, partition: i32) {
+        let mut world = lock(&self.world);
+        let slots = world.cluster.slots(partition);
+        if let Some(manifest) = slots.valid().first() {
+            let (position, journal) = (manifest.position, manifest.journal);
+            world.cluster.log_mut(INPUT, partition).forget(position);
+            world.cluster.log_mut(JOURNAL, partition).forget(journal);
+        }
+    }
+
+    /// Lets the group read everything, then stops it cleanly.
+    fn drain(&mut self) -> Result<(), String> {
+        lock(&self.world).faults.clear();
+        self.join();
+        for process in self.processes.values_mut() {
+            process.stalled_until = Duration::ZERO;
+        }
+        let mut rounds = 0;
+        while !self.caught_up() {
+            self.round(&mut rounds)?;
+            if self.processes.is_empty() {
+                // The last one had been told to leave.
+                self.join();
+            }
+        }
+        self.stop(&mut rounds)?;
+        // Partitions that moved while everybody stopped have no snapshot at their end: one process opens them all.
+        self.one_process()?;
+        self.stop(&mut rounds)?;
+        // What a crash has left open hides what comes after it from readers until it is ended.
+        self.pass(2 * TRANSACTION.as_millis() as u64);
+        Ok(())
+    }
+
+    /// Starts one process and lets it run until all partitions are open.
+    pub fn one_process(&mut self) -> Result<(), String> {
+        let mut rounds = 0;
+        self.join();
+        while !self.all_open() {
+            self.round(&mut rounds)?;
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, rounds: &mut usize) -> Result<(), String> {
+        self.processes.values().for_each(|process| process.control.stop());
+        while !self.processes.is_empty() {
+            self.round(rounds)?;
+        }
+        Ok(())
+    }
+
+    fn all_open(&self) -> bool {
+        let open: i64 = self.processes.values().map(|process| process.control.shards()).sum();
+        open == i64::from(lock(&self.world).cluster.partitions())
+    }
+
+    /// Every member takes a turn, every commit goes a step further, time passes.
+    fn round(&mut self, rounds: &mut usize) -> Result<(), String> {
+        *rounds += 1;
+        if *rounds > ROUNDS {
+            let world = lock(&self.world);
+            let offsets: Vec<_> = (0..world.cluster.partitions())
+                .map(|one| (world.cluster.offset(one), world.cluster.log(INPUT, one).map(crate::log::Log::end)))
+                .collect();
+            let still = (self.processes.len(), world.under_way.len(), &world.cluster.group);
+            return Err(format!("it hangs: offsets and ends {offsets:?}, processes, commits and group {still:?}"));
+        }
+        for number in self.processes.keys().copied().collect::<Vec<_>>() {
+            self.turn(number)?;
+            lock(&self.world).progress(&self.plan, number);
+        }
+        self.pass(10);
+        Ok(())
+    }
+
+    fn caught_up(&self) -> bool {
+        let world = lock(&self.world);
+        let idle = world.under_way.is_empty();
+        let done = |partition: i32| {
+            let Some(log) = world.cluster.log(INPUT, partition) else { return true };
+            let (offset, pending) = world.cluster.offset(partition);
+            offset.is_some_and(|offset| offset >= log.stable_end(world.cluster.transactions())) && !pending
+        };
+        idle && (0..world.cluster.partitions()).all(done)
+    }
+
+    /// What is there must be what one uninterrupted fold would have left.
+    pub fn compare(&self) -> Result<(), String> {
+        let partitions = lock(&self.world).cluster.partitions();
+        (0..partitions).try_for_each(|partition| self.compare_partition(partition))
+    }
+
+    fn compare_partition(&self, partition: i32) -> Result<(), String> {
+        let world = lock(&self.world);
+        let expected = self.uninterrupted(&world, partition)?;
+        let once = self.plan.guarantee == Guarantee::ExactlyOnce;
+        let topics = self.plan.outputs.iter().map(|output| format!("out-{}", output.name)).chain([DEAD.to_string()]);
+        for (topic, expected) in topics.zip(&expected.answers) {
+            let found = world.cluster.values(&topic, partition).into_iter().map(|(_, value)| value.unwrap_or_default());
+            let found: Vec<Vec<u8>> = found.collect();
+            let there = |one: &Vec<u8>| found.contains(one);
+            let extra = found.iter().any(|one| !expected.contains(one));
+            if once && found != *expected || !once && (extra || !expected.iter().all(there)) {
+                let texts = |all: &[Vec<u8>]| {
+                    let id = |value: &Vec<u8>| String::from_utf8_lossy(value).chars().take(60).collect::<String>();
+                    all.iter().map(id).collect::<Vec<_>>().join("\n  ")
+                };
+                return Err(format!(
+                    "partition {partition} of {topic}: found {}\n  {}\nexpected {}\n  {}",
+                    found.len(),
+                    texts(&found),
+                    expected.len(),
+                    texts(expected)
+                ));
+            }
+        }
+        if !self.plan.journals() {
+            return Ok(());
+        }
+        let saved = world.cluster.slots(partition).newest(None);
+        match saved {
+            Some(saved) if saved.state == expected.state => {}
+            Some(_) => return Err(format!("partition {partition}: the state is another")),
+            None if expected.rows == 0 => {}
+            None => return Err(format!("partition {partition}: a clean stop has left no snapshot")),
+        }
+        let tail = world.cluster.entries(partition).last().and_then(|(_, entry)| entry.next());
+        if once && tail.is_some() && tail != world.cluster.offset(partition).0 {
+            return Err(format!("partition {partition}: the journal ends elsewhere than the group's offset"));
+        }
+        Ok(())
+    }
+
+    fn uninterrupted(&self, world: &World, number: i32) -> Result<Expected, String> {
+        let partition = Partition::new(INPUT, number);
+        let mut shard = Shard::open(Arc::clone(&self.plan), partition.clone(), None).map_err(|e| e.to_string())?;
+        let mut decoder = Decoder::new(&self.plan, None, b',')?;
+        let mut raw = RawRows::new(partition.clone());
+        let whole = world.cluster.log(INPUT, number).cloned().unwrap_or_default();
+        // Retention has taken nothing from the fold that never stopped.
+        for (offset, record) in whole.remembered(world.cluster.transactions()) {
+            let (key, value) = (record.key.as_deref(), record.value.as_deref());
+            raw.push(RawRecord { offset, timestamp: Some(offset), key, value, headers: &[] });
+        }
+        let (mut refusals, mut outbox) = (Vec::new(), Outbox::default());
+        let rows = decoder.decode(&raw, &mut refusals);
+        shard.step(&raw, &rows, &mut refusals, &mut outbox).map_err(|error| error.to_string())?;
+        let mut answers = vec![Vec::new(); self.plan.outputs.len()];
+        for decision in outbox.decisions() {
+            if let Some(answers) = answers.get_mut(decision.output) {
+                answers.push(decision.value.to_vec());
+            }
+        }
+        refusals.sort_by_key(|refusal| refusal.record);
+        let letters = refusals.iter().filter_map(|refusal| {
+            let letter = DeadLetter::new(&partition, &raw.get(refusal.record)?, refusal);
+            Some(letter.to_json().to_string().into_bytes())
+        });
+        answers.push(letters.collect());
+        Ok(Expected { answers, state: shard.snapshot(), rows: raw.len() })
+    }
+}
+
+/// What one uninterrupted fold leaves.
+struct Expected {
+    /// By output, then the dead letters.
+    answers: Vec<Vec<Vec<u8>>>,
+    state: Vec<u8>,
+    rows: usize,
+}

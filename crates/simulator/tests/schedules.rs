@@ -1,0 +1,144 @@
+//! The real member loop in a simulated world: whatever happens, every answer is there once and the state is the same.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use gristmill::plan::Plan;
+use gristmill::spec::Guarantee;
+use gristmill_simulator::load;
+use gristmill_simulator::run::{Simulation, run};
+use gristmill_simulator::schedule::Schedule;
+use gristmill_simulator::world::{Facts, Mutant, lock};
+
+fn play(name: &str, plan: &Arc<Plan>, seeds: impl Iterator<Item = u64>) -> Facts {
+    let mut facts = Facts::default();
+    for seed in seeds {
+        let schedule = Schedule::new(seed);
+        match run(plan, &schedule, None) {
+            Ok(more) => facts.add(&more),
+            Err(error) => {
+                let shortest = schedule.shorten(&|shorter| run(plan, shorter, None).is_err());
+                panic!("{name}, seed {seed}: {error}\nthe shortest schedule found: {shortest:#?}");
+            }
+        }
+    }
+    facts
+}
+
+#[test]
+fn ten_thousand_schedules_change_nothing() {
+    let plan = load::simulated(&load::usual().unwrap(), Guarantee::ExactlyOnce);
+    let facts = play("usual", &plan, 0..10_000);
+    println!("{facts:?}");
+    let Facts { crashes_in_transactions, fenced, aborted, unanswered, replays, .. } = facts;
+    let Facts { remembered, in_pieces, lost, waited, trusted, .. } = facts;
+    for (what, count) in [
+        ("crashes in transactions", crashes_in_transactions),
+        ("fenced commits", fenced),
+        ("commits sent again after an abort", aborted),
+        ("answers lost", unanswered),
+        ("replays", replays),
+        ("shards remembered", remembered),
+        ("snapshots in pieces", in_pieces),
+        ("partitions lost", lost),
+        ("waits for pending transactions", waited),
+        ("journals trusted", trusted),
+    ] {
+        assert!(count >= 100, "{what}: {count}, too few to show anything");
+    }
+}
+
+#[test]
+fn at_least_once_misses_nothing_and_learns_once() {
+    let plan = load::simulated(&load::usual().unwrap(), Guarantee::AtLeastOnce);
+    play("at least once", &plan, 0..1_500);
+}
+
+#[test]
+fn every_component_runs_in_it() {
+    for (name, plan) in load::components().unwrap() {
+        play(&name, &load::simulated(&plan, Guarantee::ExactlyOnce), 20_000..20_300);
+    }
+}
+
+#[test]
+fn every_example_runs_in_it() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let examples = load::examples(&folder).unwrap();
+    assert!(examples.len() >= 10, "{}", examples.len());
+    for (name, plan) in examples {
+        play(&name, &load::simulated(&plan, Guarantee::ExactlyOnce), 30_000..30_150);
+    }
+}
+
+/// A simulation that cannot see these mistakes would prove nothing.
+#[test]
+fn mutants_die() {
+    let plan = load::simulated(&load::usual().unwrap(), Guarantee::ExactlyOnce);
+    for mutant in [Mutant::JournalOutside, Mutant::EarlyAcknowledgement, Mutant::StepsAgain, Mutant::EarlySnapshot] {
+        let dies = |seed: &u64| run(&plan, &Schedule::new(*seed), Some(mutant)).is_err();
+        let seed = (0..3_000).find(dies).unwrap_or_else(|| panic!("{mutant:?} survives"));
+        let schedule = Schedule::new(seed);
+        let shortest = schedule.shorten(&|shorter| run(&plan, shorter, Some(mutant)).is_err());
+        println!("{mutant:?} dies of seed {seed}, in {} steps", shortest.actions.len());
+        assert!(run(&plan, &shortest, None).is_ok(), "{mutant:?}: the schedule fails without the mutant, too");
+    }
+}
+
+#[test]
+fn the_same_seed_plays_the_same() {
+    let plan = load::simulated(&load::usual().unwrap(), Guarantee::ExactlyOnce);
+    for seed in 0..50 {
+        assert_eq!(run(&plan, &Schedule::new(seed), None), run(&plan, &Schedule::new(seed), None), "seed {seed}");
+    }
+}
+
+/// Somebody sets the group back or forward, or deletes what would be needed: the member stops, names the command that
+/// repairs it, and writes nothing.
+#[test]
+fn what_cannot_go_on_stops_with_words() {
+    let plan = load::simulated(&load::usual().unwrap(), Guarantee::ExactlyOnce);
+    let mut stops = std::collections::BTreeMap::new();
+    for seed in 0..400 {
+        let schedule = Schedule::new(seed);
+        let mut simulation = Simulation::new(&plan, &schedule, None);
+        for action in &schedule.actions {
+            simulation.act(*action).unwrap();
+        }
+        simulation.crash_all();
+        let meddled = {
+            let mut world = lock(&simulation.world);
+            world.cluster.pass(std::time::Duration::from_secs(30));
+            let (offset, _) = world.cluster.offset(0);
+            let tail = world.cluster.entries(0).last().and_then(|(_, entry)| entry.next());
+            match (offset, tail, seed % 3) {
+                (Some(offset), Some(_), 0) if offset > 0 => {
+                    world.cluster.set_offset(0, Some(offset - 1));
+                    true
+                }
+                (Some(offset), Some(_), 1) => {
+                    world.cluster.set_offset(0, Some(offset + 1));
+                    true
+                }
+                (Some(offset), Some(_), _) => {
+                    let saved = world.cluster.slots(0).newest(None).map_or(0, |saved| saved.manifest.position);
+                    world.cluster.log_mut("in", 0).forget(offset);
+                    saved < offset
+                }
+                _ => false,
+            }
+        };
+        if !meddled {
+            continue;
+        }
+        let before = lock(&simulation.world).cluster.values("out-all", 0);
+        let error = simulation.one_process().expect_err("it must not go on");
+        assert!(error.contains("`gristmill state "), "seed {seed}: {error}");
+        let words = error.split(", ").next().unwrap_or_default().split(": ").last().unwrap_or_default().to_string();
+        *stops.entry(words.chars().filter(|c| !c.is_ascii_digit()).take(24).collect::<String>()).or_insert(0) += 1;
+        assert_eq!(lock(&simulation.world).cluster.values("out-all", 0), before, "seed {seed}: something was written");
+    }
+    println!("{stops:?}");
+    assert!(stops.len() >= 3, "{stops:?}");
+}
