@@ -149,6 +149,8 @@ pub struct SimulatedSource {
     turn: usize,
     /// Whether it was expelled and has not acknowledged that yet.
     expelled: bool,
+    /// Whether it was told to let partitions go and has not acknowledged that yet.
+    revoking: bool,
 }
 
 impl SimulatedSource {
@@ -167,6 +169,7 @@ impl SimulatedSource {
             reading: BTreeMap::new(),
             turn: 0,
             expelled: false,
+            revoking: false,
         }
     }
 
@@ -198,8 +201,12 @@ impl Source for SimulatedSource {
         let shared = Arc::clone(&self.world);
         let mut world = lock(&shared);
         if !world.cluster.group.has(self.id) {
-            // Expelled: it hears of it now, and joins again when it has let go.
+            // Expelled: it hears of it now, and joins again when it has let go. One thing after the other: what it was
+            // told before must be acknowledged first.
             self.reading.clear();
+            if self.revoking {
+                return Ok(None);
+            }
             let lost = std::mem::take(&mut self.owned);
             if !lost.is_empty() {
                 world.facts.lost += 1;
@@ -225,6 +232,7 @@ impl Source for SimulatedSource {
                 if world.mutant == Some(Mutant::EarlyAcknowledgement) {
                     world.cluster.group.release(self.id, &numbers);
                 }
+                self.revoking = true;
                 return Ok(Some(Event::Revoked(self.partitions(&numbers))));
             }
             None => {}
@@ -263,6 +271,7 @@ impl Source for SimulatedSource {
         let numbers: Vec<i32> = partitions.iter().map(|partition| partition.number).collect();
         self.reading.retain(|number, _| !numbers.contains(number));
         self.owned.retain(|number| !numbers.contains(number));
+        self.revoking = false;
         let shared = Arc::clone(&self.world);
         let mut world = lock(&shared);
         world.cluster.group.release(self.id, &numbers);
