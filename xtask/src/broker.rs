@@ -37,6 +37,22 @@ pub(crate) fn start(dir: &Path, settings: &[&str]) -> Result<bool, String> {
     let [plain, sasl, controller] = ports()?;
     write(&dir.join("server.properties"), &(properties(dir, plain, sasl, controller) + &settings.join("\n")))?;
     format_storage(dir)?;
+    launch(dir)?;
+    write(&dir.join("address"), &format!("127.0.0.1:{plain}\n127.0.0.1:{sasl}\n"))?;
+    println!("broker: Apache Kafka {VERSION} at 127.0.0.1:{plain} (SASL at 127.0.0.1:{sasl}, user {USER})");
+    Ok(true)
+}
+
+/// Starts a stopped broker once more, with its data and its addresses.
+pub(crate) fn restart(dir: &Path) -> Done {
+    let dir = &dir.canonicalize().map_err(|error| format!("no broker in {}: {error}", dir.display()))?;
+    end(dir)?;
+    launch(dir)?;
+    println!("broker: started again");
+    Ok(())
+}
+
+fn launch(dir: &Path) -> Done {
     let log = fs::File::create(dir.join("broker.log")).map_err(|error| error.to_string())?;
     let errors = log.try_clone().map_err(|error| error.to_string())?;
     let mut java = java(dir, "kafka.Kafka");
@@ -44,16 +60,26 @@ pub(crate) fn start(dir: &Path, settings: &[&str]) -> Result<bool, String> {
     java.arg("server.properties").stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
     let child = java.spawn().map_err(|error| format!("java cannot be started: {error}"))?;
     write(&dir.join("pid"), &child.id().to_string())?;
-    wait(dir)?;
-    write(&dir.join("address"), &format!("127.0.0.1:{plain}\n127.0.0.1:{sasl}\n"))?;
-    println!("broker: Apache Kafka {VERSION} at 127.0.0.1:{plain} (SASL at 127.0.0.1:{sasl}, user {USER})");
-    Ok(true)
+    wait(dir)
 }
 
 /// Stops the broker by its process id.
 pub(crate) fn stop(dir: &Path) -> Done {
     if !alive(dir) {
         println!("broker: not running");
+        return Ok(());
+    }
+    end(dir)?;
+    for file in ["pid", "address"] {
+        fs::remove_file(dir.join(file)).map_err(|error| error.to_string())?;
+    }
+    println!("broker: stopped");
+    Ok(())
+}
+
+/// Ends the process, if it runs.
+fn end(dir: &Path) -> Done {
+    if !alive(dir) {
         return Ok(());
     }
     let pid = read(&dir.join("pid"))?;
@@ -65,10 +91,6 @@ pub(crate) fn stop(dir: &Path) -> Done {
     if alive(dir) {
         kill("-KILL", pid.trim());
     }
-    for file in ["pid", "address"] {
-        fs::remove_file(dir.join(file)).map_err(|error| error.to_string())?;
-    }
-    println!("broker: stopped");
     Ok(())
 }
 

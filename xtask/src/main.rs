@@ -3,6 +3,7 @@
 mod bench;
 mod broker;
 mod docs;
+mod soak;
 mod test;
 mod tidy;
 
@@ -15,7 +16,10 @@ type Done = Result<(), String>;
 const USAGE: &str = "\
 cargo xtask test                         every test, the real broker included
 cargo xtask broker start [--dir D [NAME=VALUE ...]]
+cargo xtask broker restart --dir D
 cargo xtask broker stop [--dir D]        a real Apache Kafka on a loopback port, with broker properties
+cargo xtask simulate [--seeds N]         play N random schedules against the member loop (default 1000000)
+cargo xtask torture [--minutes M]        kill, stop and move real members of real groups (default 20)
 cargo xtask docs                         generate schema and reference pages
 cargo xtask tidy                         check import directions, file sizes, generated documents
 cargo xtask bench [NAME]                 run the benchmarks, side by side with peers; keeps the raw result
@@ -29,7 +33,12 @@ fn main() -> ExitCode {
         ["broker", "start", rest @ ..] => {
             directory(rest).and_then(|(dir, settings)| broker::start(&dir, settings).map(|_| ()))
         }
+        ["broker", "restart", "--dir", dir] => broker::restart(Path::new(dir)),
         ["broker", "stop", rest @ ..] => directory(rest).and_then(|(dir, _)| broker::stop(&dir)),
+        ["simulate"] => soak::simulate("1000000"),
+        ["simulate", "--seeds", seeds] => soak::simulate(seeds),
+        ["torture"] => soak::torture("20"),
+        ["torture", "--minutes", minutes] => soak::torture(minutes),
         ["docs"] => docs::write(),
         ["tidy"] => tidy::run(),
         ["bench", rest @ ..] => bench::run(rest),

@@ -47,7 +47,7 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(4..=600))]
         seconds: u64,
     },
-    /// Look at what a pipeline over a file has saved, or start over.
+    /// Look at what a pipeline has learned and keeps, take it back, or start over.
     State {
         #[command(subcommand)]
         action: State,
@@ -93,25 +93,65 @@ pub(crate) enum DeadLetters {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum State {
-    /// Print how far the pipeline has come and what its state depends on.
+    /// Print, for each partition, how far it has come, and what is saved of which components.
     Show {
         /// The pipeline document.
         file: PathBuf,
     },
-    /// Write the saved state to a file; equal models have equal bytes.
+    /// Write the state as of the last commit; equal models have equal bytes.
     Export {
         /// The pipeline document.
         file: PathBuf,
-        /// The file to write.
-        #[arg(long)]
-        out: PathBuf,
+        #[command(flatten)]
+        out: Out,
     },
-    /// Forget what was learned: the next run starts over. Asks first.
-    Reset {
+    /// Write the state as it was when this offset was the next to read; it must not lie before the oldest snapshot kept.
+    AsOf {
         /// The pipeline document.
         file: PathBuf,
+        /// The offset, or the row of a file.
+        #[arg(long)]
+        offset: i64,
+        #[command(flatten)]
+        out: Out,
+    },
+    /// Go on where the group stands with the newest snapshot there is, or untrained, when the rest is lost. Asks first.
+    Adopt {
+        /// The pipeline document.
+        file: PathBuf,
+        /// Only this partition.
+        #[arg(long)]
+        partition: Option<i32>,
         /// Do not ask.
         #[arg(long)]
         yes: bool,
     },
+    /// Forget what was learned and start over, or go back to an offset. Asks first.
+    Reset {
+        /// The pipeline document.
+        file: PathBuf,
+        /// Take model and group back to this offset instead.
+        #[arg(long)]
+        to: Option<i64>,
+        /// The partition to take back.
+        #[arg(long, requires = "to")]
+        partition: Option<i32>,
+        /// Only let components whose definition has changed begin untrained, and keep the rest.
+        #[arg(long, conflicts_with = "to")]
+        changed: bool,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Where to write states.
+#[derive(Debug, Args)]
+pub(crate) struct Out {
+    /// Only this partition.
+    #[arg(long)]
+    pub(crate) partition: Option<i32>,
+    /// The file to write, or, for several partitions, the folder.
+    #[arg(long)]
+    pub(crate) out: PathBuf,
 }

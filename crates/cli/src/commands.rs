@@ -13,10 +13,10 @@ use gristmill_io::ledger::LedgerError;
 use gristmill_io::member::MemberError;
 use gristmill_io::run::{self, Control, Options, RunError};
 use gristmill_io::sink::SinkError;
-use gristmill_io::state::{self, StateFailure};
+use gristmill_io::state;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::arguments::{Command, DeadLetters, Run, State};
+use crate::arguments::{Command, DeadLetters, Out, Run, State};
 use crate::{demo, screen};
 
 /// Why a command failed.
@@ -64,9 +64,9 @@ impl From<RunError> for Failure {
     }
 }
 
-impl From<StateFailure> for Failure {
-    fn from(failure: StateFailure) -> Self {
-        Self::Run(failure.to_string())
+impl From<MemberError> for Failure {
+    fn from(error: MemberError) -> Self {
+        Self::Run(error.to_string())
     }
 }
 
@@ -85,12 +85,7 @@ pub(crate) fn execute(command: Command) -> Result<(), Failure> {
         Command::List => list(),
         Command::Describe { name } => screen::print(&describe::describe(&name).map_err(Failure::Usage)?),
         Command::Demo { seconds } => demo::demo(seconds),
-        Command::State { action: State::Show { file } } => screen::print(&state::show(&*read(&file)?)?),
-        Command::State { action: State::Export { file, out } } => {
-            let written = std::fs::write(&out, state::export(&*read(&file)?)?);
-            written.map_err(|error| Failure::Run(format!("cannot write {}: {error}", out.display())))
-        }
-        Command::State { action: State::Reset { file, yes } } => reset(&file, yes),
+        Command::State { action } => state_command(action),
         Command::DeadLetters { action: DeadLetters::List { file, json } } => list_dead_letters(&file, json),
         Command::DeadLetters { action: DeadLetters::Replay { file } } => {
             let count = dead_letters::replay(&*read(&file)?)?;
@@ -190,17 +185,49 @@ fn list_dead_letters(file: &Path, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn reset(file: &Path, yes: bool) -> Result<(), Failure> {
+fn state_command(action: State) -> Result<(), Failure> {
+    match action {
+        State::Show { file } => screen::print(&state::show(&read(&file)?)?),
+        State::Export { file, out } => write_state(&file, None, &out),
+        State::AsOf { file, offset, out } => write_state(&file, Some(offset), &out),
+        State::Adopt { file, partition, yes } => {
+            let plan = asked(&file, yes, "Go on from where the group stands, without what was lost?")?;
+            screen::print(&state::adopt(&plan, partition)?)
+        }
+        State::Reset { file, to: Some(offset), partition, yes, .. } => {
+            let plan = asked(&file, yes, &format!("Go back to {offset}?"))?;
+            screen::print(&state::reset_to(&plan, partition, offset)?)
+        }
+        State::Reset { file, changed: true, yes, .. } => {
+            let plan = asked(&file, yes, "Let what has changed begin untrained?")?;
+            screen::print(&state::reset_changed(&plan)?)
+        }
+        State::Reset { file, yes, .. } => {
+            let plan = asked(&file, yes, "Forget all of this?")?;
+            state::reset(&plan)?;
+            screen::print("forgotten: the next run starts over\n")
+        }
+    }
+}
+
+fn write_state(file: &Path, offset: Option<i64>, out: &Out) -> Result<(), Failure> {
+    let states = state::as_of(&read(file)?, out.partition, offset)?;
+    let written = state::write(&out.out, &states);
+    written.map_err(|error| Failure::Run(format!("cannot write {}: {error}", out.out.display())))
+}
+
+/// Shows what there is, and asks whether to change it.
+fn asked(file: &Path, yes: bool, question: &str) -> Result<Arc<Plan>, Failure> {
     let plan = read(file)?;
-    screen::print(&state::show(&plan)?)?;
     if !yes {
-        screen::print("Forget all of this? Type `yes`: ")?;
+        screen::print(&state::show(&plan)?)?;
+        screen::print(&format!("\n{question} Type `yes`: "))?;
         let mut answer = String::new();
         let read = std::io::stdin().read_line(&mut answer);
         if read.is_err() || answer.trim() != "yes" {
             return Err(Failure::Usage("nothing was changed".into()));
         }
     }
-    state::reset(&plan)?;
-    screen::print("forgotten: the next run starts over\n")
+    state::resting(&plan)?;
+    Ok(plan)
 }

@@ -238,39 +238,6 @@ fn one_killed_one_added_with_the_classic_protocol() {
     one_killed_one_added(PROTOCOLS[1].0, PROTOCOLS[1].1);
 }
 
-/// A broker of the test's own, to be mistreated; stopped at the end.
-struct Own {
-    dir: std::path::PathBuf,
-    address: String,
-}
-
-impl Own {
-    fn start(folder: &std::path::Path, settings: &[&str]) -> Self {
-        let dir = folder.join("broker");
-        Self::xtask(&[&["start", "--dir", dir.to_str().unwrap()], settings].concat());
-        let address = std::fs::read_to_string(dir.join("address")).unwrap().lines().next().unwrap().to_string();
-        Self { dir, address }
-    }
-
-    fn xtask(arguments: &[&str]) {
-        let binary = std::path::Path::new(env!("CARGO_BIN_EXE_gristmill")).with_file_name("xtask");
-        let mut command = std::process::Command::new(binary);
-        let output = command.arg("broker").args(arguments).output().expect("run `cargo build -p xtask` first");
-        assert!(output.status.success(), "{output:?}");
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = std::fs::read_to_string(self.dir.join("pid")).unwrap();
-        assert!(std::process::Command::new("kill").args([name, pid.trim()]).status().unwrap().success());
-    }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        Self::xtask(&["stop", "--dir", self.dir.to_str().unwrap()]);
-    }
-}
-
 /// A broker that offers only the classic protocol: the member falls back to it, and says so.
 #[test]
 fn a_broker_without_kip_848() {

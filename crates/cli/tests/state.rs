@@ -144,11 +144,7 @@ fn what_does_not_fit_is_refused_with_the_command_that_repairs_it() {
     write(&base, "rows.csv", rows(1_000));
     refused(&folder, DOCUMENT, &["it has 1000 records, but 3000 of it were learned already"]);
     let said = run(&folder, &["state", "show", "t.yaml"]);
-    assert!(
-        said.out.contains("at record 3000")
-            && said.out.contains("state of   label, standard_scaler, logistic_regression"),
-        "{said:?}"
-    );
+    assert!(said.out.contains("snapshot   at 3000, ") && said.out.contains("bytes of logistic_regression"), "{said:?}");
     assert_eq!(run(&folder, &["state", "reset", "t.yaml"]).code, 2, "nobody said yes");
     assert_eq!(run(&folder, &["state", "reset", "t.yaml", "--yes"]).code, 0);
     assert_eq!(result(&folder).1["rows"], 1_000);
@@ -194,7 +190,7 @@ fn a_run_with_nothing_new_saves_what_it_learned_again() {
     let folder = beside(&base, "run", &document);
     killed_after_a_commit(&folder);
     let shown = run(&folder, &["state", "show", "t.yaml"]).out;
-    let records = shown.lines().find_map(|line| line.split_once(" at record ")).unwrap().1;
+    let records = shown.lines().find_map(|line| line.strip_prefix("journal")?.split_once(" at ")).unwrap().1;
     let committed: usize = records.parse().unwrap();
     write(&base, "rows.csv", all.lines().take(committed + 1).map(|line| format!("{line}\n")).collect::<String>());
     let expected = result(&beside(&base, "whole", &document));

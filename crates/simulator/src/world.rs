@@ -243,6 +243,8 @@ impl Source for SimulatedSource {
         self.turn += 1;
         let Some((number, from)) = self.reading.iter().nth(self.turn % self.reading.len()) else { return Ok(None) };
         let (number, from) = (*number, *from);
+        // Now and then it brings once more what it brought before, as clients do that were just set to a position.
+        let from = if world.random.percent(5) { from - world.random.below(4) as i64 } else { from };
         let rows = self.read(&mut world, number, from, i64::MAX);
         match rows.next() {
             Some(next) => {

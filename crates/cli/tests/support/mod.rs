@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -35,8 +36,18 @@ impl Record {
     }
 }
 
+static OWN: OnceLock<String> = OnceLock::new();
+
+/// From here on this broker is the one that helpers of this process talk to.
+pub(crate) fn use_broker(address: &str) {
+    OWN.set(address.to_string()).unwrap();
+}
+
 /// The broker that `cargo xtask test` started.
 pub(crate) fn broker() -> String {
+    if let Some(own) = OWN.get() {
+        return own.clone();
+    }
     std::env::var("GRISTMILL_BROKER").unwrap_or_else(|_| address(0))
 }
 
@@ -76,6 +87,7 @@ pub(crate) fn produce(topic: &str, records: &[Record]) {
     let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
         .set("bootstrap.servers", broker())
         .set("queue.buffering.max.messages", "1000000")
+        .set("enable.idempotence", "true")
         .set("message.max.bytes", "20000000")
         .create()
         .unwrap();
@@ -252,4 +264,37 @@ pub(crate) fn until(what: &str, longest: Duration, mut holds: impl FnMut() -> bo
 /// Sends a signal by name.
 pub(crate) fn signal(child: &Child, name: &str) {
     assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
+
+/// A broker of the test's own, to be mistreated; stopped at the end.
+pub(crate) struct Own {
+    pub(crate) dir: PathBuf,
+    pub(crate) address: String,
+}
+
+impl Own {
+    pub(crate) fn start(folder: &Path, settings: &[&str]) -> Self {
+        let dir = folder.join("broker");
+        Self::xtask(&[&["start", "--dir", dir.to_str().unwrap()], settings].concat());
+        let address = std::fs::read_to_string(dir.join("address")).unwrap().lines().next().unwrap().to_string();
+        Self { dir, address }
+    }
+
+    pub(crate) fn xtask(arguments: &[&str]) {
+        let binary = Path::new(env!("CARGO_BIN_EXE_gristmill")).with_file_name("xtask");
+        let mut command = Command::new(binary);
+        let output = command.arg("broker").args(arguments).output().expect("run `cargo build -p xtask` first");
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = std::fs::read_to_string(self.dir.join("pid")).unwrap();
+        assert!(Command::new("kill").args([name, pid.trim()]).status().unwrap().success());
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        Self::xtask(&["stop", "--dir", self.dir.to_str().unwrap()]);
+    }
 }

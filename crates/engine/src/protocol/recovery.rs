@@ -99,7 +99,7 @@ fn walk_back(entries: &[Entry], at: usize, after: u64) -> Option<Vec<&Entry>> {
 }
 
 /// The second table, with what it is about. `same_code`: whether this plan and this program wrote a snapshot;
-/// `journal_wins`: whether the group's offsets may lag behind the journal (at_least_once); `slots`: how many
+/// `journal_wins`: whether the journal counts where the group's offsets say something else (at_least_once); `slots`: how many
 /// snapshots are kept.
 pub fn recall(kept: &Kept, same_code: impl Fn(&Saved) -> bool, journal_wins: bool, slots: u32) -> Recalled {
     let saved = kept.slots.newest(None);
@@ -112,7 +112,8 @@ pub fn recall(kept: &Kept, same_code: impl Fn(&Saved) -> bool, journal_wins: boo
         begins: chain.first().and_then(|first| first.from()).unwrap_or(0),
         complete: chain.first().is_some_and(|first| first.sequence <= after),
     });
-    let lagging = |offsets: &i64| journal_wins && tail.is_some_and(|tail| tail.position > *offsets);
+    // Whatever the group's offsets say then: reading on from where the journal ends writes some answers again at worst.
+    let decides = journal_wins && tail.is_some_and(|tail| Some(tail.position) != kept.offsets);
     let seen = Observed {
         snapshot: saved.as_ref().map(|saved| Snapshot {
             sequence: saved.manifest.sequence,
@@ -120,7 +121,7 @@ pub fn recall(kept: &Kept, same_code: impl Fn(&Saved) -> bool, journal_wins: boo
             same_code: same_code(saved),
         }),
         journal: tail,
-        offsets: kept.offsets.filter(|offsets| !lagging(offsets)),
+        offsets: kept.offsets.filter(|_| !decides),
         first: kept.first,
         settled: kept.settled,
     };

@@ -146,6 +146,8 @@ pub struct Saved {
 pub struct Slots {
     manifests: BTreeMap<u32, Manifest>,
     chunks: BTreeMap<(u32, u64), (u64, Vec<u8>)>,
+    /// When manifests were written, in milliseconds since 1970, where that is known.
+    written: BTreeMap<u32, i64>,
 }
 
 impl Slots {
@@ -167,6 +169,17 @@ impl Slots {
             (_, Ok(index), None) => drop(self.chunks.remove(&(slot, index))),
             _ => {}
         }
+    }
+
+    /// Remembers when the record of a manifest was written.
+    pub fn written_at(&mut self, key: &[u8], milliseconds: i64) {
+        let slot = std::str::from_utf8(key).ok().and_then(|key| key.strip_suffix("-manifest")?.parse().ok());
+        self.written.extend(slot.map(|slot: u32| (slot, milliseconds)));
+    }
+
+    /// When the snapshot of a slot was written, in milliseconds since 1970.
+    pub fn written(&self, slot: u32) -> Option<i64> {
+        self.written.get(&slot).copied()
     }
 
     /// The slots that hold a valid snapshot, the newest first.

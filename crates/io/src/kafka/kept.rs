@@ -63,12 +63,25 @@ impl KeptTopics {
     fn failure(&self, doing: &str, error: &KafkaError) -> KafkaFailure {
         let failure =
             KafkaFailure::of(doing, error, self.plan.kafka.brokers(), self.reader.context().reason().as_deref());
-        if passes(error) { KafkaFailure { kind: Kind::Unreachable, ..failure } } else { failure }
+        if passes(error) || topics::leaderless(error) {
+            KafkaFailure { kind: Kind::Unreachable, ..failure }
+        } else {
+            failure
+        }
     }
 
     fn bounds(&self, client: &Reader, topic: &str, partition: i32) -> Result<(i64, i64), KafkaFailure> {
         let doing = format!("asking for the ends of {topic}-{partition}");
         client.fetch_watermarks(topic, partition, ANSWER).map_err(|error| self.failure(&doing, &error))
+    }
+
+    /// How many partitions a topic has.
+    pub(crate) fn count(&self, topic: &str) -> Result<i32, KafkaFailure> {
+        let metadata = self.reader.fetch_metadata(Some(topic), ANSWER);
+        let metadata = metadata.map_err(|error| self.failure(&format!("asking for topic {topic}"), &error))?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
+        let count = found.and_then(|found| i32::try_from(found.partitions().len()).ok());
+        count.ok_or_else(|| KafkaFailure::new(Kind::Topic, format!("the topic `{topic}` does not exist")))
     }
 
     /// Waits until nothing is pending that was begun before.
@@ -166,6 +179,9 @@ impl KeptTopics {
         let (begin, _) = self.bounds(&self.reader, &topic, partition)?;
         self.visit(&topic, partition, begin, wanted, &mut |record| {
             slots.take(record.key.unwrap_or_default(), record.value);
+            if let (Some(key), Some(timestamp)) = (record.key, record.timestamp) {
+                slots.written_at(key, timestamp);
+            }
             Ok(())
         })?;
         Ok(slots)

@@ -15,3 +15,4 @@ pub use failure::{KafkaFailure, Kind};
 pub(crate) use headers::{headers_of, to_headers};
 pub(crate) use kept::{Kept, KeptTopics};
 pub use topics::{Ends, Topics, prepare};
+pub(crate) use topics::{forget_group, leaderless};

@@ -349,7 +349,7 @@ impl Preparation<'_> {
     }
 }
 
-fn leaderless(error: &rdkafka::error::KafkaError) -> bool {
+pub(crate) fn leaderless(error: &rdkafka::error::KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(
@@ -365,6 +365,36 @@ fn settings(client: &AdminClient<PlainContext>, topic: &str) -> Option<ConfigRes
     let options = AdminOptions::new().request_timeout(Some(GLANCE));
     let answers = pollster::block_on(client.describe_configs([&ResourceSpecifier::Topic(topic)], &options)).ok()?;
     answers.into_iter().next()?.ok()
+}
+
+/// Forgets what a group keeps: its journal, its snapshots, its offsets.
+pub(crate) fn forget_group(plan: &Plan) -> Result<(), KafkaFailure> {
+    let client = administrator(&plan.kafka)?;
+    let options = AdminOptions::new().request_timeout(Some(ATTEMPT)).operation_timeout(Some(ATTEMPT));
+    let (journal, state) = (plan.journal_topic(), plan.state_topic());
+    let brokers = plan.kafka.brokers();
+    let failed = |doing: &str, code| KafkaFailure::of(doing, &rdkafka::error::KafkaError::AdminOp(code), brokers, None);
+    let doing = format!("deleting group {}", plan.kafka.group);
+    let answers = pollster::block_on(client.delete_groups(&[&plan.kafka.group], &options));
+    for answer in answers.map_err(|error| KafkaFailure::of(&doing, &error, brokers, None))? {
+        match answer {
+            Ok(_) | Err((_, RDKafkaErrorCode::GroupIdNotFound)) => {}
+            Err((_, RDKafkaErrorCode::NonEmptyGroup)) => {
+                let message = format!("group {} is at work: stop its members first", plan.kafka.group);
+                return Err(KafkaFailure::new(Kind::Other, message));
+            }
+            Err((_, code)) => return Err(failed(&doing, code)),
+        }
+    }
+    let doing = format!("deleting topics {journal} and {state}");
+    let answers = pollster::block_on(client.delete_topics(&[&journal, &state], &options));
+    for answer in answers.map_err(|error| KafkaFailure::of(&doing, &error, brokers, None))? {
+        match answer {
+            Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)) => {}
+            Err((_, code)) => return Err(failed(&doing, code)),
+        }
+    }
+    Ok(())
 }
 
 /// Makes sure that the group's topics have this partition, too.

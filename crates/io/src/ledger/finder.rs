@@ -11,6 +11,9 @@ use gristmill::rows::Partition;
 use super::{Found, Known, LedgerError, Part, program, reopen, unchanged};
 use crate::kafka::{KafkaFailure, Kept, KeptTopics, Kind};
 
+/// How long to wait before brokers that do not answer are asked again.
+const AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
+
 type Results = BTreeMap<Partition, (u64, Option<Result<Found, LedgerError>>)>;
 
 /// Asks the thread. Clones ask the same one.
@@ -106,6 +109,7 @@ fn find(
                 tracing::warn!("{partition} cannot be opened yet: {failure}; trying again");
                 // A client that lost its way is made anew.
                 *topics = None;
+                std::thread::sleep(AGAIN);
             }
             Err(error) => return Some(Err(error)),
         }

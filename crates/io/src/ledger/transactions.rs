@@ -179,7 +179,8 @@ impl Committer for Transactions {
         if answer == Answer::Abortable {
             self.sink = Some(sink);
         } else {
-            tracing::warn!("a commit was cut off ({why})");
+            let how = if answer == Answer::Fatal { "this producer was fenced" } else { "no answer came" };
+            tracing::warn!("a commit was cut off, {how} ({why})");
         }
         Ok((answer, Vec::new()))
     }

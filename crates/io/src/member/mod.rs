@@ -179,6 +179,11 @@ impl Member {
         let partition = raw.partition.clone();
         // What arrives for a partition that is leaving or not yet open is read again from where it stands.
         let Some(live) = self.seats.open(&partition) else { return Ok(()) };
+        // A source that was set to a position may still bring what lies before it.
+        let known = raw.before(live.position());
+        if known > 0 {
+            raw = raw.split(known).1;
+        }
         let mut reached = false;
         if let Some(end) = self.control.end(partition.number) {
             // Records that came after the start of a bounded run are left for the next one.
@@ -260,11 +265,12 @@ impl Member {
         }
         match after(answer, true) {
             After::Forget | After::Drop => {
+                tracing::debug!("member {}: a commit is done", self.number);
                 self.control.committed(self.seats.shards());
                 Ok(())
             }
             After::Resend => {
-                tracing::debug!("member {}: a commit was aborted, attempt {}", self.number, sent.attempts);
+                tracing::info!("member {}: a commit was aborted and is sent again ({})", self.number, sent.attempts);
                 let pause = Duration::from_millis(10).saturating_mul(sent.attempts).min(LONGEST_PAUSE);
                 self.on_the_way = Some(OnTheWay { again: Some(self.clock.now() + pause), ..sent });
                 Ok(())
@@ -336,6 +342,7 @@ impl Member {
             return Ok(());
         }
         let commit = Commit { parts, urgent };
+        tracing::debug!("member {}: a commit is sent", self.number);
         self.ledger.send(commit.clone())?;
         self.on_the_way = Some(OnTheWay { commit, tenures, attempts: 1, again: None });
         Ok(())

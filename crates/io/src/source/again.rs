@@ -12,7 +12,7 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::Reread;
 use super::kafka::{BATCH, BATCH_BYTES, push};
-use crate::kafka::{KafkaFailure, Reader, reader};
+use crate::kafka::{KafkaFailure, Reader, leaderless, passes, reader};
 
 /// For questions to a broker.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -20,7 +20,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(300);
 
 /// A reader of one partition at a time.
-pub(super) struct Again {
+pub(crate) struct Again {
     plan: Arc<Plan>,
     client: Option<Reader>,
     /// What is being read, and the next position.
@@ -28,7 +28,7 @@ pub(super) struct Again {
 }
 
 impl Again {
-    pub(super) fn new(plan: Arc<Plan>) -> Self {
+    pub(crate) fn new(plan: Arc<Plan>) -> Self {
         Self { plan, client: None, at: None }
     }
 
@@ -53,7 +53,7 @@ impl Again {
     }
 
     /// The next records in [from, to).
-    pub(super) fn read(&mut self, partition: &Partition, from: i64, to: i64) -> Result<Reread, KafkaFailure> {
+    pub(crate) fn read(&mut self, partition: &Partition, from: i64, to: i64) -> Result<Reread, KafkaFailure> {
         let client = self.client()?;
         if self.at.as_ref() != Some(&(partition.clone(), from)) {
             self.begin(&client, partition, from)?;
@@ -69,7 +69,7 @@ impl Again {
                     push(&mut blocks, &partition.topic, &message);
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => ended = true,
-                Some(Err(error)) if crate::kafka::passes(&error) => break,
+                Some(Err(error)) if passes(&error) || leaderless(&error) => break,
                 Some(Err(error)) => return Err(self.failure(partition, &error)),
                 None => break,
             }

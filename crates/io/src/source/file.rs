@@ -22,6 +22,7 @@ const BATCH_BYTES: usize = 4 << 20;
 pub struct FileSource {
     path: String,
     partition: Partition,
+    header: Option<Vec<String>>,
     records: Records<Box<dyn BufRead + Send>>,
     events: VecDeque<Event>,
     next: i64,
@@ -75,10 +76,11 @@ impl FileSource {
         if empty {
             tracing::warn!("{path} is empty: there is nothing to do");
         }
-        let assigned = Event::Assigned(vec![Assignment { partition: partition.clone(), header }]);
+        let assigned = Event::Assigned(vec![Assignment { partition: partition.clone(), header: header.clone() }]);
         let source = Self {
             path: path.clone(),
             partition,
+            header: header.clone(),
             records,
             // An empty CSV file has no header to decode with, and nothing to decode.
             events: if empty { VecDeque::new() } else { VecDeque::from([assigned]) },
@@ -88,6 +90,11 @@ impl FileSource {
             record: Vec::new(),
         };
         Ok((source, size(path)))
+    }
+
+    /// The names in the file's first line, where it has one.
+    pub(crate) fn header(&self) -> Option<&[String]> {
+        self.header.as_deref()
     }
 
     fn skip_to(&mut self, position: i64) -> Result<(), SourceError> {

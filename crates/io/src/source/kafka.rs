@@ -1,6 +1,6 @@
 //! Records from Kafka, as a member of a consumer group.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,8 +38,8 @@ pub struct KafkaSource {
     again: Again,
     events: VecDeque<Event>,
     topic: Arc<str>,
-    /// The partitions that are being read: what arrives of others is none of theirs.
-    reading: BTreeSet<i32>,
+    /// The partitions that are being read, and from where: what arrives of others, or before that, is not wanted.
+    reading: BTreeMap<i32, i64>,
     /// Since when there is no room for records, and whether the brokers were told.
     crowded: Option<(Instant, bool)>,
     /// Whether the protocol may still turn out to be unknown to the broker.
@@ -73,7 +73,7 @@ impl KafkaSource {
             outside,
             events: VecDeque::new(),
             topic,
-            reading: BTreeSet::new(),
+            reading: BTreeMap::new(),
             crowded: None,
             may_fall_back,
             last_warning: None,
@@ -121,7 +121,7 @@ impl KafkaSource {
     /// An error from the poll loop: some pass by themselves, some end the run.
     fn trouble(&mut self, error: KafkaError) -> Result<(), SourceError> {
         if let KafkaError::PartitionEOF(number) = error {
-            if self.reading.contains(&number) {
+            if self.reading.contains_key(&number) {
                 self.events.push_back(Event::CaughtUp(self.partition(number)));
             }
             return Ok(());
@@ -158,14 +158,16 @@ impl KafkaSource {
     fn receive(&mut self, wait: Duration) -> Result<(), SourceError> {
         let mut blocks: Vec<RawRows> = Vec::new();
         let (mut count, mut bytes, mut wait) = (0, 0, wait);
-        let mut error = None;
+        let (mut error, mut astray) = (None, None);
         while count < BATCH && bytes < BATCH_BYTES && !self.consumer.context().waiting() {
             match self.consumer.poll(wait) {
                 Some(Ok(message)) => {
                     bytes += message.payload_len() + 64;
                     count += 1;
-                    if self.reading.contains(&message.partition()) {
-                        push(&mut blocks, &self.topic, &message);
+                    match self.reading.get(&message.partition()) {
+                        Some(from) if message.offset() >= *from => push(&mut blocks, &self.topic, &message),
+                        Some(_) => astray = Some(message.partition()),
+                        None => {}
                     }
                 }
                 Some(Err(found)) => {
@@ -175,6 +177,14 @@ impl KafkaSource {
                 None => break,
             }
             wait = Duration::ZERO;
+        }
+        if let Some((number, from)) = astray.and_then(|number| Some((number, *self.reading.get(&number)?))) {
+            // A partition that was assigned a moment ago may begin at its beginning after all: once more, then.
+            let again = self.consumer.seek(&self.topic, number, Offset::Offset(from), Duration::ZERO);
+            tracing::debug!("{}-{number} is set to {from} once more: {again:?}", self.topic);
+        }
+        for block in &blocks {
+            self.reading.entry(block.partition.number).and_modify(|from| *from = block.next().unwrap_or(*from));
         }
         self.events.extend(blocks.into_iter().map(Event::Rows));
         error.map_or(Ok(()), |error| self.trouble(error))
@@ -259,7 +269,7 @@ impl Source for KafkaSource {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        self.reading.insert(partition.number);
+        self.reading.insert(partition.number, position);
         let resumed = self.consumer.resume(&self.list(std::slice::from_ref(partition)));
         resumed.map_err(|error| self.failure("reading on", &error).into())
     }
@@ -276,7 +286,7 @@ impl Source for KafkaSource {
         } else {
             self.consumer.unassign()
         };
-        self.reading.retain(|number| !partitions.iter().any(|partition| partition.number == *number));
+        self.reading.retain(|number, _| !partitions.iter().any(|partition| partition.number == *number));
         // Records that were already queued belong to somebody else now.
         self.events.retain(|event| match event {
             Event::Rows(rows) => !partitions.contains(&rows.partition),
@@ -338,7 +348,7 @@ impl KafkaSource {
     }
 
     fn read_now(&self) -> Vec<Partition> {
-        self.reading.iter().map(|number| self.partition(*number)).collect()
+        self.reading.keys().map(|number| self.partition(*number)).collect()
     }
 
     /// Asks again while the group changes, its coordinator moves or no broker answers, but not for ever.

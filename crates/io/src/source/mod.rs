@@ -5,6 +5,7 @@ mod file;
 mod kafka;
 mod records;
 
+pub(crate) use again::Again;
 pub use file::FileSource;
 pub use kafka::KafkaSource;
 

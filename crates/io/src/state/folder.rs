@@ -108,14 +108,28 @@ impl StateFolder {
     /// Makes a commit durable: outputs first, then the entry that says so, then what is saved.
     pub(crate) fn commit(&mut self, part: &Part) -> Result<(), LedgerError> {
         if let Some(entry) = &part.entry {
-            let lengths = self.outputs.iter().map(|(path, lines)| Ok((path.clone(), lines.sync()?)));
-            let commit = Commit { entry: entry.clone(), lengths: lengths.collect::<Result<_, LedgerError>>()? };
+            let written = self.outputs.iter().map(|(path, lines)| Ok((path.clone(), lines.sync()?)));
+            let written = written.collect::<Result<Lengths, LedgerError>>()?;
+            // Whoever changes the state alone leaves the outputs as they are.
+            let lengths = if written.is_empty() { self.lengths() } else { written };
+            let commit = Commit { entry: entry.clone(), lengths };
             let journal = self.path.join("journal");
             let written = self.journal.write_all(&frame(&commit.encode())).and_then(|()| self.journal.sync_data());
             written.map_err(|error| failed(&journal, &error))?;
             self.commits.push(commit);
         }
         part.pieces.iter().try_for_each(|piece| self.save(piece)).map_err(LedgerError::from)
+    }
+
+    /// Forgets everything.
+    pub(super) fn forget(self) -> Result<(), StateFailure> {
+        for file in snapshots(&self.path)?.into_iter().chain([self.path.join("journal")]) {
+            match fs::remove_file(&file) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(&file, &error)),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// A snapshot is a file of its pieces; the journal before it is not needed any more.

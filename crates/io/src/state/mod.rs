@@ -1,17 +1,20 @@
-//! Where a shard's state is kept between runs.
+//! Where a shard's state is kept between runs, and the commands that look at it or change it.
 //!
-//! For a pipeline over a file that is a folder: a journal with one entry for each commit, and snapshots in two slots
-//! used in turn. The entry is what makes a commit: it says how much was consumed and how long each output was then.
-//! After a crash outputs are cut to those lengths, the newest valid snapshot is loaded, and the records since are
-//! read again with answers muted.
+//! For a pipeline over a file that is a folder: a journal with one entry for each commit, and snapshots in slots used
+//! in turn. The entry is what makes a commit: it says how much was consumed and how long each output was then. After a
+//! crash outputs are cut to those lengths, the newest valid snapshot is loaded, and the records since are read again
+//! with answers muted. A group on Kafka keeps the same in two topics (`kafka::KeptTopics`).
 
 mod folder;
 mod frames;
+mod keeper;
+mod rebuild;
 mod show;
 
 pub(crate) use folder::Lengths;
 pub use folder::StateFolder;
-pub use show::{export, reset, show};
+use keeper::at_rest;
+pub use show::{adopt, as_of, reset, reset_changed, reset_to, resting, show, write};
 
 /// Why state cannot be kept or used, with what to do.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,199 @@
+//! Where a pipeline's state is kept, for the commands that look at it or change it: a folder, or topics.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use gristmill::plan::{InputPlan, Plan};
+use gristmill::protocol::{Consumed, Entry, Kept, Manifest, Piece, Run};
+use gristmill::rows::Partition;
+use gristmill::shard::Outbox;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::producer::Producer as _;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::{StateFailure, StateFolder};
+use crate::kafka::{self, KafkaFailure, KeptTopics, Kind, PlainContext};
+use crate::ledger::{LedgerError, Part, program};
+use crate::sink::KafkaSink;
+use crate::source::{Again, FileSource, Reread, Source as _, SourceError};
+
+const ANSWER: Duration = Duration::from_secs(10);
+/// The pieces of a snapshot that is installed.
+const PIECE: usize = 900 << 10;
+
+/// A pipeline's state at rest.
+pub(super) enum Keeper {
+    Folder(StateFolder),
+    Topics(Box<KeptTopics>),
+}
+
+impl Keeper {
+    /// Opens what the plan says; nobody may be at work in a folder meanwhile.
+    pub(super) fn open(plan: &Arc<Plan>) -> Result<Self, LedgerError> {
+        if !plan.journals() {
+            let why = match plan.input {
+                InputPlan::File { .. } => "this pipeline keeps none; add `state: {directory: …}` to keep it",
+                InputPlan::Kafka { .. } => "this pipeline keeps none: without a `label` nothing is learned",
+            };
+            return Err(StateFailure::Kept { place: plan.name.to_string(), why: why.into() }.into());
+        }
+        match StateFolder::open(plan)? {
+            Some(folder) => Ok(Self::Folder(folder)),
+            None => Ok(Self::Topics(Box::new(KeptTopics::open(plan)?))),
+        }
+    }
+
+    pub(super) fn partitions(&self, plan: &Plan) -> Result<Vec<Partition>, LedgerError> {
+        let count = match self {
+            Self::Folder(_) => 1,
+            Self::Topics(topics) => topics.count(plan.input_name())?,
+        };
+        Ok((0..count).map(|number| Partition::new(plan.input_name(), number)).collect())
+    }
+
+    pub(super) fn kept(&self, partition: &Partition) -> Result<Kept, LedgerError> {
+        match self {
+            Self::Folder(folder) => Ok(folder.kept()?),
+            Self::Topics(topics) => Ok(topics.read(partition, &|| true)?),
+        }
+    }
+
+    /// Where the records of the input can be read once more.
+    pub(super) fn past(&self, plan: &Arc<Plan>) -> Result<Past, LedgerError> {
+        Ok(match self {
+            Self::Folder(_) => {
+                let opened = FileSource::open(plan, Arc::new(AtomicU64::new(0)));
+                let opened = opened
+                    .map_err(|error| StateFailure::Kept { place: plan.name.to_string(), why: error.to_string() })?;
+                Past::File(Box::new(opened.0))
+            }
+            Self::Topics(_) => Past::Topics(Again::new(Arc::clone(plan))),
+        })
+    }
+
+    /// Makes this the state of a partition, and this its position: an entry of the journal that says so, with a
+    /// snapshot behind it. The group must be at rest.
+    pub(super) fn install(
+        &mut self,
+        plan: &Arc<Plan>,
+        partition: &Partition,
+        state: &[u8],
+        place: Place,
+    ) -> Result<(), LedgerError> {
+        let Place { sequence, from, position, slot } = place;
+        let consumed = Consumed { next: position, ..Consumed::nothing(from) };
+        let topic = Arc::clone(&partition.topic);
+        let about = Manifest {
+            slot,
+            sequence: sequence + 1,
+            position,
+            journal: 0,
+            chunks: 0,
+            length: 0,
+            checksum: 0,
+            program: program(),
+            plan: plan.fingerprint(),
+        };
+        let limit = if let Self::Folder(_) = self { usize::MAX } else { PIECE };
+        let part = Part {
+            partition: partition.clone(),
+            outbox: Outbox::default(),
+            letters: Vec::new(),
+            entry: Some(Entry { sequence, runs: vec![Run { topic, consumed }] }),
+            position,
+            pieces: Piece::cut(about, state, limit).into(),
+        };
+        match self {
+            Self::Folder(folder) => folder.commit(&part),
+            Self::Topics(_) => Ok(install_in_topics(plan, &part)?),
+        }
+    }
+
+    /// Forgets everything: the next run starts over.
+    pub(super) fn forget(self, plan: &Plan) -> Result<(), LedgerError> {
+        match self {
+            Self::Folder(folder) => Ok(folder.forget()?),
+            Self::Topics(_) => {
+                at_rest(plan)?;
+                Ok(kafka::forget_group(plan)?)
+            }
+        }
+    }
+}
+
+/// The records of the input, to be read once more.
+pub(super) enum Past {
+    File(Box<FileSource>),
+    Topics(Again),
+}
+
+impl Past {
+    /// The names of the fields, where the input itself says them.
+    pub(super) fn header(&self) -> Option<&[String]> {
+        match self {
+            Self::File(file) => file.header(),
+            Self::Topics(_) => None,
+        }
+    }
+
+    /// The next records in [from, to).
+    pub(super) fn read(&mut self, partition: &Partition, from: i64, to: i64) -> Result<Reread, SourceError> {
+        match self {
+            Self::File(file) => file.reread(partition, from, to),
+            Self::Topics(topics) => Ok(topics.read(partition, from, to)?),
+        }
+    }
+}
+
+/// Where a state is installed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// The sequence of the entry.
+    pub(super) sequence: u64,
+    /// Where the journal has come to so far.
+    pub(super) from: i64,
+    /// The next position to read.
+    pub(super) position: i64,
+    /// The snapshot's slot.
+    pub(super) slot: u32,
+}
+
+fn failed(plan: &Plan, doing: &str, error: &rdkafka::error::KafkaError) -> KafkaFailure {
+    KafkaFailure::of(doing, error, plan.kafka.brokers(), None)
+}
+
+/// Offsets can be committed from outside only while nobody is a member.
+pub(super) fn at_rest(plan: &Plan) -> Result<BaseConsumer<PlainContext>, KafkaFailure> {
+    let asker = kafka::asker(&plan.kafka, &plan.kafka.group)?;
+    let mut list = TopicPartitionList::new();
+    list.add_partition(plan.input_name(), 0);
+    let doing = "asking for the group's offsets";
+    let found = asker.committed_offsets(list, ANSWER).map_err(|error| failed(plan, doing, &error))?;
+    let known = found.elements().iter().any(|one| matches!(one.offset(), Offset::Offset(_)));
+    if known && asker.commit(&found, CommitMode::Sync).is_err() {
+        let message = format!("group {} is at work: stop its members first (SIGTERM, or Ctrl-C)", plan.kafka.group);
+        return Err(KafkaFailure::new(Kind::Other, message));
+    }
+    Ok(asker)
+}
+
+fn install_in_topics(plan: &Arc<Plan>, part: &Part) -> Result<(), KafkaFailure> {
+    let asker = at_rest(plan)?;
+    let producer = kafka::transactional(&plan.kafka, &format!("{}-state", plan.kafka.group))?;
+    let doing = "writing the state";
+    let fail = |error: rdkafka::error::KafkaError| failed(plan, doing, &error);
+    producer.init_transactions(ANSWER).map_err(fail)?;
+    producer.begin_transaction().map_err(fail)?;
+    let sink = KafkaSink::new(Arc::clone(plan), producer, Arc::new(|| false));
+    let refused = |refusal| KafkaFailure::new(Kind::Other, crate::sink::SinkError::from(refusal).to_string());
+    sink.state(part).map_err(refused)?;
+    sink.delivered().map_err(refused)?;
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(&part.partition.topic, part.partition.number, Offset::Offset(part.position))
+        .map_err(fail)?;
+    let metadata = asker.group_metadata();
+    let metadata = metadata.ok_or_else(|| KafkaFailure::new(Kind::Other, "the group cannot be reached"))?;
+    sink.producer.send_offsets_to_transaction(&list, &metadata, ANSWER).map_err(fail)?;
+    sink.producer.commit_transaction(ANSWER).map_err(fail)
+}

@@ -1,0 +1,25 @@
+//! What the tests do in short, for as long as one likes.
+
+use std::process::Command;
+
+use crate::{Done, root, succeed};
+
+/// Plays random schedules in the simulator, each from its own seed.
+pub(crate) fn simulate(seeds: &str) -> Done {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["run", "--quiet", "--package", "gristmill-simulator", "--", seeds]).current_dir(root());
+    succeed(&mut cargo)
+}
+
+/// Tortures real members on a real broker.
+pub(crate) fn torture(minutes: &str) -> Done {
+    minutes.parse::<f64>().map_err(|_| format!("`{minutes}` is no number of minutes"))?;
+    // The test starts and restarts a broker of its own, with this program.
+    succeed(Command::new("cargo").args(["build", "--quiet", "--package", "xtask"]).current_dir(root()))?;
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["test", "--package", "gristmill-cli", "--test", "torture", "--", "--nocapture"])
+        .current_dir(root())
+        .env("GRISTMILL_TORTURE_MINUTES", minutes);
+    succeed(&mut cargo)
+}
