@@ -1,6 +1,6 @@
 //! A member's side of the simulated cluster: its source, its ledger, its clock.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -343,14 +343,15 @@ pub struct SimulatedLedger {
     member: usize,
     /// For each partition that is looked for, where its journal ended at first.
     seen: BTreeMap<i32, i64>,
-    renewed: VecDeque<Vec<(Partition, Landed)>>,
+    /// A commit whose parts are looked for, and where their journals ended when that began.
+    renewing: Option<(Vec<i64>, Commit)>,
 }
 
 impl SimulatedLedger {
     /// The ledger of a member.
     pub fn new(plan: &Arc<Plan>, world: &Shared, member: usize) -> Self {
         let (plan, world) = (Arc::clone(plan), Arc::clone(world));
-        Self { plan, world, member, seen: BTreeMap::new(), renewed: VecDeque::new() }
+        Self { plan, world, member, seen: BTreeMap::new(), renewing: None }
     }
 
     fn kept(&mut self, world: &World, number: i32) -> Kept {
@@ -410,6 +411,27 @@ fn records(plan: &Plan, part: &Part, mutant: Option<Mutant>) -> Vec<(String, Opt
     records
 }
 
+/// What became of each part, once nothing hides it.
+fn fates(world: &World, ends: &[i64], commit: &Commit) -> Option<Vec<(Partition, Landed)>> {
+    let mut fates = Vec::new();
+    for (part, end) in commit.parts.iter().zip(ends) {
+        let number = part.partition.number;
+        let stable = |log: &crate::log::Log| log.stable_end(world.cluster.transactions());
+        let (offset, pending) = world.cluster.offset(number);
+        if world.cluster.log(JOURNAL, number).map_or(0, stable) < *end || pending {
+            return None;
+        }
+        let tail = world.cluster.entries(number).iter().map(|(_, entry)| entry.sequence).max();
+        let fate = match &part.entry {
+            Some(entry) => landed(tail, entry.sequence),
+            None if part.pieces.is_empty() && offset == Some(part.position) => Landed::Forget,
+            None => Landed::Resend,
+        };
+        fates.push((part.partition.clone(), fate));
+    }
+    Some(fates)
+}
+
 impl Ledger for SimulatedLedger {
     fn recall(&mut self, partition: &Partition, known: Option<Known>) -> Result<Option<Found>, LedgerError> {
         let shared = Arc::clone(&self.world);
@@ -454,27 +476,22 @@ impl Ledger for SimulatedLedger {
         if let Some(transaction) = world.under_way.remove(&self.member).and_then(|one| one.transaction) {
             world.cluster.abort(transaction);
         }
-        let fate = |part: &Arc<Part>| {
-            let number = part.partition.number;
-            let tail = world.cluster.entries(number).iter().map(|(_, entry)| entry.sequence).max();
-            match &part.entry {
-                Some(entry) => landed(tail, entry.sequence),
-                None if part.pieces.is_empty() && world.cluster.offset(number).0 == Some(part.position) => {
-                    Landed::Forget
-                }
-                None => Landed::Resend,
-            }
-        };
-        let fates = commit.parts.iter().map(|part| (part.partition.clone(), fate(part))).collect();
-        self.renewed.push_back(fates);
+        let ends = commit.parts.iter().map(|part| {
+            let log = world.cluster.log(JOURNAL, part.partition.number);
+            log.map_or(0, crate::log::Log::end)
+        });
+        self.renewing = Some((ends.collect(), commit));
         Ok(())
     }
 
     fn answer(&mut self, _: Duration) -> Result<Option<Answered>, LedgerError> {
-        if let Some(fates) = self.renewed.pop_front() {
-            return Ok(Some(Answered::Renewed(fates)));
+        let shared = Arc::clone(&self.world);
+        let mut world = lock(&shared);
+        if let Some(fates) = self.renewing.as_ref().map(|(ends, commit)| fates(&world, ends, commit)) {
+            // What somebody else has left open hides what is committed behind it.
+            self.renewing.take_if(|_| fates.is_some());
+            return Ok(fates.map(Answered::Renewed));
         }
-        let mut world = lock(&self.world);
         let Some(answer) = world.under_way.get(&self.member).and_then(|one| one.answer) else { return Ok(None) };
         let places = match answer {
             // After these the commit may have to be looked into.

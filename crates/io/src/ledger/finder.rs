@@ -79,6 +79,8 @@ impl Finder {
     /// What became of a part whose commit was cut off; nothing is pending any more.
     pub(super) fn landed(&self, part: &Part) -> Result<Landed, KafkaFailure> {
         let topics = KeptTopics::open(&self.plan)?;
+        // A transaction that somebody else has left open hides what is committed behind it.
+        topics.settle(&part.partition, &|| true)?;
         let tail = topics.tail(&part.partition)?;
         Ok(match &part.entry {
             Some(entry) => landed(tail.sequence, entry.sequence),

@@ -177,13 +177,16 @@ impl Member {
             return Ok(());
         }
         let partition = raw.partition.clone();
-        // What arrives for a partition that is leaving or not yet open is read again from where it stands.
-        let Some(live) = self.seats.open(&partition) else { return Ok(()) };
         // A source that was set to a position may still bring what lies before it.
-        let known = raw.before(live.position());
+        let known = self.seats.position(&partition).map_or(0, |position| raw.before(position));
         if known > 0 {
             raw = raw.split(known).1;
         }
+        if raw.is_empty() {
+            return Ok(());
+        }
+        // What arrives for a partition that is leaving or not yet open is read again from where it stands.
+        let Some(live) = self.seats.open(&partition) else { return Ok(()) };
         let mut reached = false;
         if let Some(end) = self.control.end(partition.number) {
             // Records that came after the start of a bounded run are left for the next one.
