@@ -1,9 +1,10 @@
 //! A member on a real broker, in turns with bare librdkafka doing the same parsing, record and flushes.
 //!
 //! `cargo xtask bench` starts a broker and runs this. The peer is the program `raw_rust` whose path
-//! `GRISTMILL_RAW_RUST` names (`raw_rust alo record=full`: parse, a fixed score, the same decision and headers, flush
-//! and commit each 5,000 records or 100 ms). Without it only our own rate is printed. `RECORDS` (default 1,000,000) and
-//! `ROUNDS` (default 5) set the size.
+//! `GRISTMILL_RAW_RUST` names (`record=full`: parse, a fixed score, the same decision and headers), in two modes: `alo`
+//! flushes and commits, `eos` commits a transaction, each 5,000 records or 100 ms. Ours learns from every record and
+//! keeps what it learned; under `eos` it keeps 50 MB of state, saved every 10 s. Without a peer only our own rate is
+//! printed. `RECORDS` (default 3,000,000) and `ROUNDS` (default 5) set the size.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod payments;
@@ -21,17 +22,35 @@ struct Run {
     memory: Option<u64>,
 }
 
-fn ours(folder: &Path, topic: &str, records: usize) -> Run {
+/// A way to run both.
+struct Mode {
+    /// As the peer calls it.
+    name: &'static str,
+    guarantee: &'static str,
+    /// What is measured: windows are state.
+    evaluate: &'static str,
+}
+
+/// A window of 250,000 rows for the model and both baselines is 13 MB a partition.
+const MODES: [Mode; 2] = [
+    Mode { name: "alo", guarantee: "at_least_once", evaluate: "[accuracy, roc_auc]" },
+    Mode { name: "eos", guarantee: "exactly_once", evaluate: "[accuracy, roc_auc, {accuracy: {window: 250000}}]" },
+];
+
+fn ours(folder: &Path, topic: &str, records: usize, mode: &Mode) -> Run {
     let name = unique("ours");
     let outputs = format!(
         "outputs: {{decisions: {{kafka: {{topic: {topic}-out}}}}}}
 dead_letters: {{kafka: {{topic: {topic}-dead}}}}
 kafka: {{bootstrap.servers: \"{}\"}}
-commit: {{every: 100 ms, rows: 5000}}",
-        broker()
+commit: {{every: 100 ms, rows: 5000}}
+guarantee: {}",
+        broker(),
+        mode.guarantee
     );
     let document = payments::document(&format!("kafka: {{topics: [{topic}]}}"), "json", &outputs);
-    write(folder, "bench.yaml", document.replace("name: bench", &format!("name: {name}")));
+    let document = document.replace("name: bench", &format!("name: {name}"));
+    write(folder, "bench.yaml", document.replace("[accuracy, roc_auc]", mode.evaluate));
     let said = run(folder, &["run", "bench.yaml", "--until-end", "--json", "--quiet"]);
     assert_eq!(said.code, 0, "{said:?}");
     let report = said.report();
@@ -43,9 +62,9 @@ commit: {{every: 100 ms, rows: 5000}}",
     }
 }
 
-fn theirs(program: &str, topic: &str, records: usize) -> Run {
+fn theirs(program: &str, topic: &str, records: usize, mode: &Mode) -> Run {
     let output = Command::new(program)
-        .args(["alo", "record=full", "tx_records=5000", "tx_ms=100"])
+        .args([mode.name, "record=full", "tx_records=5000", "tx_ms=100"])
         .arg(format!("bootstrap={}", broker()))
         .arg(format!("group={}", unique("theirs")))
         .arg(format!("in={topic}"))
@@ -67,7 +86,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 fn main() {
     let number = |name: &str, default: usize| std::env::var(name).map_or(default, |text| text.parse().unwrap());
-    let (records, rounds) = (number("RECORDS", 1_000_000), number("ROUNDS", 5));
+    let (records, rounds) = (number("RECORDS", 3_000_000), number("ROUNDS", 5));
     let folder = folder("bench");
     let topic = unique("transactions");
     for (name, partitions) in [(topic.clone(), 4), (format!("{topic}-out"), 4), (format!("{topic}-dead"), 1)] {
@@ -94,18 +113,21 @@ fn main() {
             run.memory.map_or("-".into(), |mb| mb.to_string())
         );
     };
-    let (mut rates, mut costs) = (Vec::new(), Vec::new());
-    for round in 1..=rounds {
-        let theirs = peer.as_ref().map(|program| theirs(program, &topic, records));
-        let ours = ours(&folder, &topic, records);
-        print(round, "gristmill", &ours);
-        if let Some(theirs) = theirs {
-            print(round, "raw_rust", &theirs);
-            rates.push(theirs.seconds / ours.seconds);
-            costs.push(ours.cpu / theirs.cpu);
+    for mode in &MODES {
+        let (mut rates, mut costs) = (Vec::new(), Vec::new());
+        for round in 1..=rounds {
+            let theirs = peer.as_ref().map(|program| theirs(program, &topic, records, mode));
+            let ours = ours(&folder, &topic, records, mode);
+            print(round, &format!("gristmill {}", mode.name), &ours);
+            if let Some(theirs) = theirs {
+                print(round, &format!("raw_rust {}", mode.name), &theirs);
+                rates.push(theirs.seconds / ours.seconds);
+                costs.push(ours.cpu / theirs.cpu);
+            }
         }
-    }
-    if peer.is_some() {
-        println!("median ratio: {:.2} of raw_rust's rate, {:.2} of its CPU", median(rates), median(costs));
+        if peer.is_some() {
+            let (rate, cost) = (median(rates), median(costs));
+            println!("{}: median ratio: {rate:.2} of raw_rust's rate, {cost:.2} of its CPU", mode.name);
+        }
     }
 }

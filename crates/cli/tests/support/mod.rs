@@ -7,9 +7,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Headers, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
@@ -297,4 +297,36 @@ impl Drop for Own {
     fn drop(&mut self) {
         Self::xtask(&["stop", "--dir", self.dir.to_str().unwrap()]);
     }
+}
+
+fn admin() -> (AdminClient<DefaultClientContext>, AdminOptions) {
+    let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(20)));
+    (ClientConfig::new().set("bootstrap.servers", broker()).create().unwrap(), options)
+}
+
+/// More partitions for a topic.
+pub(crate) fn grow(topic: &str, partitions: i32) {
+    let (admin, options) = admin();
+    let new = NewPartitions::new(topic, partitions as usize);
+    for result in pollster::block_on(admin.create_partitions([&new], &options)).unwrap() {
+        result.unwrap();
+    }
+}
+
+/// Deletes topics, and waits until they are gone.
+pub(crate) fn delete(topics: &[&str]) {
+    let (admin, options) = admin();
+    for result in pollster::block_on(admin.delete_topics(topics, &options)).unwrap() {
+        result.unwrap();
+    }
+    std::thread::sleep(Duration::from_secs(1));
+}
+
+/// Commits a group's offset from outside, while nobody is a member.
+pub(crate) fn commit(group: &str, topic: &str, partition: i32, offset: i64) {
+    let consumer: BaseConsumer =
+        ClientConfig::new().set("bootstrap.servers", broker()).set("group.id", group).create().unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(offset)).unwrap();
+    consumer.commit(&list, CommitMode::Sync).unwrap();
 }
