@@ -7,8 +7,12 @@ use std::process::{Command, Stdio};
 use crate::{Done, broker, root};
 
 /// The benchmarks by name: package and target, and whether a broker is needed.
-const BENCHES: [(&str, &str, bool); 3] =
-    [("path", "gristmill-io", false), ("member", "gristmill-cli", true), ("latency", "gristmill-cli", true)];
+const BENCHES: [(&str, &str, bool); 4] = [
+    ("path", "gristmill-io", false),
+    ("member", "gristmill-cli", true),
+    ("latency", "gristmill-cli", true),
+    ("recovery", "gristmill-cli", true),
+];
 
 pub(crate) fn run(rest: &[&str]) -> Done {
     let chosen = BENCHES.iter().filter(|(name, ..)| rest.is_empty() || rest.contains(name));

@@ -11,10 +11,11 @@ const LINES: usize = 500;
 const LONGER: [(&str, usize); 0] = [];
 
 /// Which of our crates each crate may use.
-const DIRECTIONS: [(&str, &[&str]); 4] = [
+const DIRECTIONS: [(&str, &[&str]); 5] = [
     ("learn", &[]),
     ("engine", &["gristmill_learn"]),
     ("io", &["gristmill_learn", "gristmill"]),
+    ("simulator", &["gristmill_learn", "gristmill", "gristmill_io"]),
     ("cli", &["gristmill_learn", "gristmill", "gristmill_io"]),
 ];
 /// Rooms of `learn` that never import each other; they meet only through the traits at the root.

@@ -98,9 +98,7 @@ impl Simulation {
     pub fn crash(&mut self, number: usize) {
         self.processes.remove(&number);
         let mut world = lock(&self.world);
-        world.ids.remove(&number);
-        let open = world.under_way.remove(&number).and_then(|one| one.transaction());
-        if open.is_some_and(|transaction| world.cluster.is_open(transaction)) {
+        if world.gone(number) {
             world.facts.crashes_in_transactions += 1;
         }
     }

@@ -100,6 +100,8 @@ pub struct World {
     pub ids: BTreeMap<usize, Id>,
     /// Commits on their way, by member.
     pub under_way: BTreeMap<usize, UnderWay>,
+    /// What members have sent ahead, in transactions that are open.
+    ahead: BTreeMap<usize, (Transaction, Vec<Arc<Part>>)>,
     /// Partitions of a member whose records are to be read again, for a mutant.
     rewind: BTreeMap<usize, Vec<(i32, i64)>>,
 }
@@ -123,6 +125,7 @@ impl World {
             faults: BTreeMap::new(),
             ids: BTreeMap::new(),
             under_way: BTreeMap::new(),
+            ahead: BTreeMap::new(),
             rewind: BTreeMap::new(),
         }
     }
@@ -411,10 +414,15 @@ fn records(plan: &Plan, part: &Part, mutant: Option<Mutant>) -> Vec<(String, Opt
     records
 }
 
+/// Whether the first of these are those.
+fn same(written: &[Arc<Part>], parts: &[Arc<Part>]) -> bool {
+    written.iter().zip(parts).all(|(one, other)| Arc::ptr_eq(one, other))
+}
+
 /// What became of each part, once nothing hides it.
 fn fates(world: &World, ends: &[i64], commit: &Commit) -> Option<Vec<(Partition, Landed)>> {
     let mut fates = Vec::new();
-    for (part, end) in commit.parts.iter().zip(ends) {
+    for (part, end) in commit.last_parts().zip(ends) {
         let number = part.partition.number;
         let stable = |log: &crate::log::Log| log.stable_end(world.cluster.transactions());
         let (offset, pending) = world.cluster.offset(number);
@@ -464,19 +472,39 @@ impl Ledger for SimulatedLedger {
         self.seen.remove(&partition.number);
     }
 
+    fn ahead(&mut self, parts: &[Arc<Part>]) -> Result<(), LedgerError> {
+        let mut world = lock(&self.world);
+        if self.plan.guarantee == Guarantee::ExactlyOnce {
+            world.write_ahead(&self.plan, self.member, parts);
+        }
+        Ok(())
+    }
+
     fn send(&mut self, commit: Commit) -> Result<(), LedgerError> {
-        let under_way = UnderWay { commit, step: Step::Begin, transaction: None, places: Vec::new(), answer: None };
-        lock(&self.world).under_way.insert(self.member, under_way);
+        let mut world = lock(&self.world);
+        let (mut step, mut transaction) = (Step::Begin, None);
+        if let Some((open, written)) = world.ahead.remove(&self.member) {
+            if written.len() <= commit.parts.len() && same(&written, &commit.parts) {
+                (step, transaction) = (Step::Write(written.len()), Some(open));
+            } else {
+                world.cluster.abort(open);
+            }
+        }
+        let under_way = UnderWay { commit, step, transaction, places: Vec::new(), answer: None };
+        world.under_way.insert(self.member, under_way);
         Ok(())
     }
 
     fn renew(&mut self, commit: Commit) -> Result<(), LedgerError> {
         let mut world = lock(&self.world);
         // Beginning anew with the same id ends what was pending.
+        if let Some((open, _)) = world.ahead.remove(&self.member) {
+            world.cluster.abort(open);
+        }
         if let Some(transaction) = world.under_way.remove(&self.member).and_then(|one| one.transaction) {
             world.cluster.abort(transaction);
         }
-        let ends = commit.parts.iter().map(|part| {
+        let ends = commit.last_parts().map(|part| {
             let log = world.cluster.log(JOURNAL, part.partition.number);
             log.map_or(0, crate::log::Log::end)
         });
@@ -512,6 +540,37 @@ impl Ledger for SimulatedLedger {
 }
 
 impl World {
+    /// Parts of a commit that will come are written already, in a transaction that stays open.
+    fn write_ahead(&mut self, plan: &Plan, member: usize, parts: &[Arc<Part>]) {
+        let (mut open, mut written) = match self.ahead.remove(&member) {
+            Some((open, written)) => (Some(open), written),
+            None => (None, Vec::new()),
+        };
+        if written.len() > parts.len() || !same(&written, parts) {
+            open.take().into_iter().for_each(|open| self.cluster.abort(open));
+            written.clear();
+        }
+        if parts.is_empty() {
+            return;
+        }
+        let open = open.unwrap_or_else(|| self.cluster.begin());
+        for part in parts.iter().skip(written.len()) {
+            for (topic, key, value) in records(plan, part, None) {
+                // A transaction that has timed out shows itself when it is to be committed.
+                let _ = self.cluster.write(&topic, part.partition.number, (key, Some(value)), Some(open));
+            }
+        }
+        self.ahead.insert(member, (open, parts.to_vec()));
+    }
+
+    /// A member is gone; whether it has left a transaction open.
+    pub fn gone(&mut self, member: usize) -> bool {
+        self.ids.remove(&member);
+        let ahead = self.ahead.remove(&member).map(|(open, _)| open);
+        let under_way = self.under_way.remove(&member).and_then(|one| one.transaction());
+        [ahead, under_way].into_iter().flatten().any(|transaction| self.cluster.is_open(transaction))
+    }
+
     /// A member's commit goes a step further.
     pub fn progress(&mut self, plan: &Plan, member: usize) {
         let Some(mut one) = self.under_way.remove(&member) else { return };
@@ -543,6 +602,7 @@ impl World {
                 Step::Offsets => {
                     let offsets: Vec<(i32, i64)> =
                         one.commit.parts.iter().map(|part| (part.partition.number, part.position)).collect();
+                    // Of several parts of a partition the last one counts.
                     let id = self.ids.get(&member).copied().unwrap_or_default();
                     let generation = self.cluster.group.generation() - u64::from(faults.stale);
                     let added = self.cluster.add_offsets(one.transaction?, id, generation, &offsets);

@@ -1,5 +1,6 @@
 //! A thread beside the member that waits for commits, so that the member need not.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -8,18 +9,23 @@ use gristmill::protocol::{Answer, Landed};
 use gristmill::rows::Partition;
 
 use super::finder::Finder;
-use super::{Answered, Commit, Found, Known, Ledger, LedgerError};
+use super::{Answered, Commit, Found, Known, Ledger, LedgerError, Part};
 use crate::kafka::{KafkaFailure, Kind};
 
 /// Commits one after the other, each to its end.
 pub(super) trait Committer: Send {
     /// Makes a commit visible; the places of the entries in the journal where it is done.
     fn commit(&mut self, commit: &Commit) -> Result<(Answer, Vec<(Partition, i64)>), LedgerError>;
+    /// Begins with parts of the next commit; see [`Ledger::ahead`].
+    fn ahead(&mut self, _: &[Arc<Part>]) -> Result<(), LedgerError> {
+        Ok(())
+    }
     /// Ends whatever is pending, and finds out what became of each part.
     fn renew(&mut self, commit: &Commit, finder: &Finder) -> Result<Vec<(Partition, Landed)>, LedgerError>;
 }
 
 enum Job {
+    Ahead(Vec<Arc<Part>>),
     Commit(Commit),
     Renew(Commit),
 }
@@ -47,6 +53,10 @@ impl Beside {
         let body = move || {
             for job in todo {
                 let outcome = match job {
+                    Job::Ahead(parts) => match committer.ahead(&parts) {
+                        Ok(()) => continue,
+                        Err(error) => Err(error),
+                    },
                     Job::Commit(commit) => {
                         committer.commit(&commit).map(|(answer, places)| Answered::Commit(answer, places))
                     }
@@ -89,6 +99,10 @@ impl Ledger for Beside {
 
     fn forget(&mut self, partition: &Partition) {
         self.finder.forget(partition);
+    }
+
+    fn ahead(&mut self, parts: &[Arc<Part>]) -> Result<(), LedgerError> {
+        self.job(Job::Ahead(parts.to_vec()))
     }
 
     fn send(&mut self, commit: Commit) -> Result<(), LedgerError> {

@@ -7,7 +7,7 @@ use gristmill::plan::Plan;
 use gristmill::protocol::{Answer, Kept, Landed};
 use gristmill::rows::Partition;
 
-use super::{Answered, Commit, Found, Known, Ledger, LedgerError, program, reopen};
+use super::{Answered, Commit, Found, Known, Ledger, LedgerError, Part, program, reopen};
 use crate::sink::Sink;
 use crate::state::StateFolder;
 
@@ -36,6 +36,10 @@ impl Ledger for FileLedger {
     }
 
     fn forget(&mut self, _: &Partition) {}
+
+    fn ahead(&mut self, _: &[Arc<Part>]) -> Result<(), LedgerError> {
+        Ok(())
+    }
 
     fn send(&mut self, commit: Commit) -> Result<(), LedgerError> {
         for part in &commit.parts {

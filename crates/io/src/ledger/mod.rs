@@ -52,12 +52,21 @@ pub struct Commit {
     pub urgent: bool,
 }
 
+impl Commit {
+    /// The last part of each partition: with it the parts before it have landed, or have not.
+    pub fn last_parts(&self) -> impl Iterator<Item = &Part> {
+        let last =
+            |index: usize, part: &Part| !self.parts.iter().skip(index + 1).any(|one| one.partition == part.partition);
+        self.parts.iter().enumerate().filter(move |(index, part)| last(*index, part)).map(|(_, part)| part.as_ref())
+    }
+}
+
 /// What a ledger has to say.
 #[derive(Debug, Clone)]
 pub enum Answered {
     /// The commit was answered; where it is done, the places of the entries in the journal.
     Commit(Answer, Vec<(Partition, i64)>),
-    /// Whatever was pending has ended: what became of each part.
+    /// Whatever was pending has ended: what became of each partition's parts.
     Renewed(Vec<(Partition, Landed)>),
 }
 
@@ -104,10 +113,13 @@ pub trait Ledger: Send {
     fn recall(&mut self, partition: &Partition, known: Option<Known>) -> Result<Option<Found>, LedgerError>;
     /// The partition belongs to somebody else: what [`Self::recall`] has begun is not wanted any more.
     fn forget(&mut self, partition: &Partition);
+    /// Parts that the next commit will carry: a ledger may begin with them, so that the commit takes less time. They are
+    /// all of them so far; fewer than the last time mean that it must begin anew. Nothing becomes visible by this.
+    fn ahead(&mut self, parts: &[Arc<Part>]) -> Result<(), LedgerError>;
     /// Sends a commit. The one before it has been answered.
     fn send(&mut self, commit: Commit) -> Result<(), LedgerError>;
     /// After a commit whose outcome is unknown or that can never succeed: ends whatever is pending and finds out
-    /// what became of each of these parts.
+    /// what became of the parts of each partition.
     fn renew(&mut self, commit: Commit) -> Result<(), LedgerError>;
     /// The answer to what was sent, waiting for it as long as told.
     fn answer(&mut self, wait: Duration) -> Result<Option<Answered>, LedgerError>;

@@ -14,7 +14,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::beside::Committer;
 use super::finder::Finder;
-use super::{Commit, LedgerError};
+use super::{Commit, LedgerError, Part};
 use crate::kafka::{self, GroupMember, KafkaFailure, passes};
 use crate::sink::{KafkaSink, Refusal, Stopped};
 
@@ -33,6 +33,10 @@ pub(super) struct Transactions {
     stopped: Stopped,
     /// None until it has been made ready.
     sink: Option<KafkaSink>,
+    /// The parts that are written in the open transaction; none: no transaction is open.
+    written: Option<Vec<Arc<Part>>>,
+    /// Why the open transaction cannot be committed.
+    spoiled: Option<Broken>,
 }
 
 /// Why a transaction did not come to its end.
@@ -71,7 +75,7 @@ impl Transactions {
         stopped: Stopped,
     ) -> Result<Self, LedgerError> {
         let id = format!("{}-{identity}", plan.kafka.group);
-        Ok(Self { plan, seat, id, stopped, sink: None })
+        Ok(Self { plan, seat, id, stopped, sink: None, written: None, spoiled: None })
     }
 
     /// The producer, ready for transactions.
@@ -95,12 +99,34 @@ impl Transactions {
         Ok(KafkaSink::new(Arc::clone(&self.plan), producer, Arc::clone(&self.stopped)))
     }
 
-    fn attempt(&self, sink: &KafkaSink, commit: &Commit) -> Result<Vec<(Partition, i64)>, Broken> {
-        sink.producer.begin_transaction().map_err(|error| Broken::of(&error))?;
-        for part in &commit.parts {
+    /// Writes those parts that are not written yet, in the transaction that is open or in a new one.
+    fn write(&mut self, sink: &KafkaSink, parts: &[Arc<Part>]) -> Result<(), Broken> {
+        let written = self.written.as_deref().unwrap_or_default();
+        if !written.iter().zip(parts).all(|(one, other)| Arc::ptr_eq(one, other)) || written.len() > parts.len() {
+            // A part that was written is not wanted any more: never send half of the rest with it.
+            self.insist(sink, || sink.producer.abort_transaction(ANSWER))?;
+            self.written = None;
+        }
+        if self.written.is_none() {
+            drop(sink.producer.context().take_undelivered());
+            drop(sink.producer.context().take_entries());
+            sink.producer.begin_transaction().map_err(|error| Broken::of(&error))?;
+            self.written = Some(Vec::new());
+        }
+        let known = self.written.as_ref().map_or(0, Vec::len);
+        for part in parts.iter().skip(known) {
             sink.answers(part)?;
             sink.state(part)?;
         }
+        self.written = Some(parts.to_vec());
+        Ok(())
+    }
+
+    fn attempt(&mut self, sink: &KafkaSink, commit: &Commit) -> Result<Vec<(Partition, i64)>, Broken> {
+        if let Some(spoiled) = self.spoiled.take() {
+            return Err(spoiled);
+        }
+        self.write(sink, &commit.parts)?;
         // Offsets last: whoever waits until they are stable then finds the journal's entry, too.
         sink.delivered()?;
         self.offsets(sink, commit)?;
@@ -115,8 +141,12 @@ impl Transactions {
         let mut list = TopicPartitionList::new();
         for part in &commit.parts {
             let Partition { topic, number } = &part.partition;
-            let added = list.add_partition_offset(topic, *number, Offset::Offset(part.position));
-            added.map_err(|error| Broken::of(&error))?;
+            // Of several parts of a partition the last one counts.
+            let set = match list.find_partition(topic, *number) {
+                Some(mut known) => known.set_offset(Offset::Offset(part.position)),
+                None => list.add_partition_offset(topic, *number, Offset::Offset(part.position)),
+            };
+            set.map_err(|error| Broken::of(&error))?;
         }
         let not_ours = |why: &str| Broken::Answer(Answer::Abortable, why.to_string());
         let consumer = self.seat.consumer().ok_or_else(|| not_ours("the member has left its group"))?;
@@ -154,9 +184,30 @@ impl Transactions {
 }
 
 impl Committer for Transactions {
+    fn ahead(&mut self, parts: &[Arc<Part>]) -> Result<(), LedgerError> {
+        let sink = self.ready()?;
+        if parts.is_empty() && self.written.is_some() && self.spoiled.is_none() {
+            // Readers need not wait for what will never be committed.
+            self.spoiled = self.insist(&sink, || sink.producer.abort_transaction(ANSWER)).err();
+            self.written = self.written.take().filter(|_| self.spoiled.is_some());
+        } else if !parts.is_empty() && self.spoiled.is_none() {
+            self.spoiled = self.write(&sink, parts).err();
+        }
+        self.sink = Some(sink);
+        match self.spoiled.take() {
+            Some(Broken::Final(error)) => Err(error),
+            other => {
+                self.spoiled = other;
+                Ok(())
+            }
+        }
+    }
+
     fn commit(&mut self, commit: &Commit) -> Result<(Answer, Vec<(Partition, i64)>), LedgerError> {
         let sink = self.ready()?;
-        let (answer, why) = match self.attempt(&sink, commit) {
+        let outcome = self.attempt(&sink, commit);
+        self.written = None;
+        let (answer, why) = match outcome {
             Ok(places) => {
                 self.sink = Some(sink);
                 return Ok((Answer::Done, places));
@@ -186,10 +237,11 @@ impl Committer for Transactions {
     }
 
     fn renew(&mut self, commit: &Commit, finder: &Finder) -> Result<Vec<(Partition, Landed)>, LedgerError> {
+        (self.written, self.spoiled) = (None, None);
         // The same id: making the new producer ready ends whatever the old one had begun.
         self.sink = None;
         self.sink = Some(self.ready()?);
-        let landed = commit.parts.iter().map(|part| Ok((part.partition.clone(), finder.landed(part)?)));
+        let landed = commit.last_parts().map(|part| Ok((part.partition.clone(), finder.landed(part)?)));
         landed.collect::<Result<_, KafkaFailure>>().map_err(LedgerError::from)
     }
 }

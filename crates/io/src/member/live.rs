@@ -184,6 +184,19 @@ impl Live {
         self.rows_since_saved = 0;
     }
 
+    /// The answers so far, to be sent ahead of the commit that will make them visible; nothing where there are none.
+    pub(super) fn ahead(&mut self) -> Option<Part> {
+        let part = Part {
+            partition: self.shard.partition().clone(),
+            outbox: std::mem::take(&mut self.outbox),
+            letters: std::mem::take(&mut self.letters),
+            entry: None,
+            position: self.consumed.next,
+            pieces: Vec::new(),
+        };
+        (!part.outbox.is_empty() || !part.letters.is_empty()).then_some(part)
+    }
+
     /// Everything since the last commit, to be sent; nothing where nothing waits. `save`: whether to save the state,
     /// as of this commit.
     pub(super) fn part(&mut self, save: bool, limits: (usize, &mut usize), now: Duration) -> Option<Part> {

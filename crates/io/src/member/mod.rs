@@ -24,6 +24,11 @@ use crate::ledger::{Answered, Commit, Ledger};
 use crate::source::{Event, Source};
 use seats::{Seats, Stage};
 
+/// How long before a commit is due its answers begin to go ahead of it. Not earlier: what is begun holds up readers, if
+/// the member is killed then.
+const AHEAD: Duration = Duration::from_millis(12);
+/// How often they go.
+const AHEAD_PAUSE: Duration = Duration::from_millis(2);
 /// How long a member waits for records before it looks around.
 const LOOK_AROUND: Duration = Duration::from_millis(100);
 /// How long it waits for records while a commit is on its way.
@@ -59,6 +64,8 @@ pub struct Member {
     /// When the first row of the next commit came.
     since: Option<Duration>,
     asked: Duration,
+    /// When answers were sent ahead last.
+    sent_ahead: Duration,
     /// When the end of the run began, once it has.
     ending: Option<Duration>,
     /// Why the run ends, where that is no good reason.
@@ -88,6 +95,7 @@ impl Member {
             on_the_way: None,
             since: None,
             asked,
+            sent_ahead: asked,
             ending: None,
             failed: None,
             tally: Tally::default(),
@@ -118,7 +126,8 @@ impl Member {
             _ if self.seats.busy() || self.ending.is_some() => LOOK_FOR_ANSWER,
             (Some(_), _) => LOOK_FOR_ANSWER,
             (None, Some(since)) => {
-                LOOK_AROUND.min(self.plan.commit.every.0.saturating_sub(self.clock.now().saturating_sub(since)))
+                let left = self.plan.commit.every.0.saturating_sub(self.clock.now().saturating_sub(since));
+                if left > AHEAD { LOOK_AROUND.min(left - AHEAD) } else { left.min(AHEAD_PAUSE) }
             }
             (None, None) => LOOK_AROUND,
         }
@@ -336,8 +345,14 @@ impl Member {
         let urgent = self.seats.leaving() || self.ending.is_some();
         let late = self.since.is_some_and(|since| now.saturating_sub(since) >= self.plan.commit.every.0);
         let full = self.seats.rows() >= self.plan.commit.rows;
-        if self.on_the_way.is_some() || !(urgent || late || full || self.seats.waiting(now)) {
+        if self.on_the_way.is_some() {
             return Ok(());
+        }
+        if let Some(left) = self.seats.less_ahead() {
+            self.ledger.ahead(&left)?;
+        }
+        if !(urgent || late || full || self.seats.waiting(now)) {
+            return self.send_ahead(now);
         }
         let (parts, tenures) = self.seats.parts(self.ledger.pieces(), now, self.ending.is_some());
         self.since = None;
@@ -349,6 +364,20 @@ impl Member {
         self.ledger.send(commit.clone())?;
         self.on_the_way = Some(OnTheWay { commit, tenures, attempts: 1, again: None });
         Ok(())
+    }
+
+    /// Shortly before a commit is due its answers go ahead: what is left to do then takes half the time.
+    fn send_ahead(&mut self, now: Duration) -> Result<(), MemberError> {
+        let begins = self.plan.commit.every.0.saturating_sub(AHEAD);
+        let soon = self.since.is_some_and(|since| now.saturating_sub(since) >= begins);
+        if !soon || now.saturating_sub(self.sent_ahead) < AHEAD_PAUSE {
+            return Ok(());
+        }
+        self.sent_ahead = now;
+        match self.seats.more_ahead() {
+            Some(parts) => Ok(self.ledger.ahead(&parts)?),
+            None => Ok(()),
+        }
     }
 
     /// Acknowledges revocations, once everything of the partitions is committed: afterwards somebody else reads on.

@@ -50,13 +50,15 @@ pub(super) struct Seats {
     tenures: u64,
     leaving: Vec<(Vec<Partition>, Duration)>,
     let_go: BTreeMap<Partition, (Box<Live>, Duration)>,
+    /// What the next commit will carry and is known to the ledger already, with the tenures.
+    ahead: Vec<(Arc<Part>, u64)>,
     now: Duration,
 }
 
 impl Seats {
     pub(super) fn new(plan: Arc<Plan>, number: usize) -> Self {
         let (seats, let_go) = (BTreeMap::new(), BTreeMap::new());
-        Self { plan, number, seats, tenures: 0, leaving: Vec::new(), let_go, now: Duration::ZERO }
+        Self { plan, number, seats, tenures: 0, leaving: Vec::new(), let_go, ahead: Vec::new(), now: Duration::ZERO }
     }
 
     /// A partition that was assigned.
@@ -251,7 +253,7 @@ impl Seats {
         now: Duration,
         last: bool,
     ) -> (Vec<Arc<Part>>, Vec<u64>) {
-        let (mut parts, mut tenures) = (Vec::new(), Vec::new());
+        let (mut parts, mut tenures): (Vec<_>, Vec<_>) = std::mem::take(&mut self.ahead).into_iter().unzip();
         for seat in self.seats.values_mut() {
             let Stage::Open(live) = &mut seat.stage else { continue };
             let wanted = live.due(now) || last && (live.unsaved() || live.uncommitted());
@@ -262,6 +264,26 @@ impl Seats {
             }
         }
         (parts, tenures)
+    }
+
+    /// The answers so far, all that the next commit will carry as yet; nothing where no more have come.
+    pub(super) fn more_ahead(&mut self) -> Option<Vec<Arc<Part>>> {
+        let before = self.ahead.len();
+        for seat in self.seats.values_mut() {
+            if let Stage::Open(live) = &mut seat.stage {
+                self.ahead.extend(live.ahead().map(|part| (Arc::new(part), seat.tenure)));
+            }
+        }
+        (self.ahead.len() > before).then(|| self.ahead.iter().map(|(part, _)| Arc::clone(part)).collect())
+    }
+
+    /// Forgets what was sent ahead of shards that are gone; what is left of it, if anything was forgotten.
+    pub(super) fn less_ahead(&mut self) -> Option<Vec<Arc<Part>>> {
+        let before = self.ahead.len();
+        let seats = &self.seats;
+        let ours = |part: &Part, tenure: u64| seats.get(&part.partition).is_some_and(|seat| seat.tenure == tenure);
+        self.ahead.retain(|(part, tenure)| ours(part, *tenure));
+        (self.ahead.len() < before).then(|| self.ahead.iter().map(|(part, _)| Arc::clone(part)).collect())
     }
 
     /// What every open shard has counted, at the end.
