@@ -13,6 +13,8 @@ use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, ThreadedProducer};
 use support::*;
 
 const PARTITIONS: i32 = 4;
@@ -70,12 +72,17 @@ commit: {{every: 50 ms, rows: 5000}}",
     let mut killed = 0;
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            for slice in steady.chunks(100) {
+            let producer: ThreadedProducer<DefaultProducerContext> =
+                ClientConfig::new().set("bootstrap.servers", broker()).create().unwrap();
+            for record in &steady {
                 if stop.load(Ordering::SeqCst) {
                     return;
                 }
-                produce(&name, slice);
-                std::thread::sleep(Duration::from_millis(30));
+                let record = BaseRecord::<[u8], [u8]>::to(&name)
+                    .partition(record.partition)
+                    .payload(record.value.as_deref().unwrap());
+                producer.send(record).unwrap();
+                std::thread::sleep(Duration::from_micros(450));
             }
         });
         std::thread::sleep(Duration::from_secs(6));
@@ -89,7 +96,8 @@ commit: {{every: 50 ms, rows: 5000}}",
         std::thread::sleep(Duration::from_secs(3));
         stop.store(true, Ordering::SeqCst);
         for line in said().lines().filter(|line| line.contains(" goes on at ") && after(line, killed)) {
-            println!("{}", line.split(" INFO ").last().unwrap());
+            let back = of_day(line) - (killed % 86_400_000) as f64;
+            println!("{back:.0} ms after the kill: {}", line.split(" INFO ").last().unwrap());
         }
         signal(&other.child, "-TERM");
         other.child.wait().unwrap();
@@ -106,12 +114,16 @@ commit: {{every: 50 ms, rows: 5000}}",
 
 /// Whether a line of a log was written after a moment.
 fn after(line: &str, moment: i64) -> bool {
+    of_day(line) >= (moment % 86_400_000) as f64
+}
+
+/// When a line of a log was written, in milliseconds of the day.
+fn of_day(line: &str) -> f64 {
     let text = line.split(' ').next().unwrap();
     let seconds = |part: &str| part.parse::<f64>().unwrap();
     let clock = text.split('T').nth(1).unwrap().trim_end_matches('Z');
     let mut parts = clock.split(':').map(seconds);
-    let of_day = parts.next().unwrap() * 3_600.0 + parts.next().unwrap() * 60.0 + parts.next().unwrap();
-    of_day * 1e3 >= (moment % 86_400_000) as f64
+    1e3 * (parts.next().unwrap() * 3_600.0 + parts.next().unwrap() * 60.0 + parts.next().unwrap())
 }
 
 /// The longest time without a decision, before the kill and after it, partition by partition.
