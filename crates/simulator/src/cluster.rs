@@ -29,6 +29,9 @@ pub enum Refused {
     Fenced,
 }
 
+/// The key and the value of a record.
+pub type KeyValue = (Option<Vec<u8>>, Option<Vec<u8>>);
+
 #[derive(Debug)]
 struct Begun {
     at: Duration,
@@ -105,7 +108,7 @@ impl Cluster {
     }
 
     /// Committed values of a partition, in order.
-    pub fn values(&self, topic: &str, partition: i32) -> Vec<(Option<Vec<u8>>, Option<Vec<u8>>)> {
+    pub fn values(&self, topic: &str, partition: i32) -> Vec<KeyValue> {
         let Some(log) = self.log(topic, partition) else { return Vec::new() };
         let records = log.committed(&self.transactions, 0, i64::MAX);
         records.map(|(_, record)| (record.key.clone(), record.value.clone())).collect()
@@ -138,7 +141,7 @@ impl Cluster {
         &mut self,
         topic: &str,
         partition: i32,
-        (key, value): (Option<Vec<u8>>, Option<Vec<u8>>),
+        (key, value): KeyValue,
         transaction: Option<Transaction>,
     ) -> Result<i64, Refused> {
         if let Some(number) = transaction {

@@ -7,10 +7,13 @@
 //! once and in order, the same bytes of state. A schedule that fails is shortened as far as it goes on failing.
 
 pub mod cluster;
+pub mod commit;
 pub mod group;
+pub mod ledger;
 pub mod load;
 pub mod log;
 pub mod random;
 pub mod run;
 pub mod schedule;
+pub mod source;
 pub mod world;

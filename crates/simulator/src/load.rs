@@ -99,7 +99,13 @@ dead_letters: {{kafka: {{topic: dead}}}}
 /// A record for a plan: most can be read, a few cannot.
 pub fn record(plan: &Plan, number: u64, random: &mut Random) -> Vec<u8> {
     if random.percent(6) {
-        return [&b"{\"id\": \"broken"[..], b"", b"1,2", b"\xff\xfe"][random.below(4) as usize % 4].to_vec();
+        let broken: &[u8] = match random.below(4) {
+            0 => b"{\"id\": \"broken",
+            1 => b"",
+            2 => b"1,2",
+            _ => b"\xff\xfe",
+        };
+        return broken.to_vec();
     }
     let label = plan.label.as_ref();
     let mut fields = Vec::new();

@@ -15,10 +15,12 @@ use gristmill_io::dead_letters::DeadLetter;
 use gristmill_io::member::{Member, MemberError};
 
 use crate::cluster::{Cluster, DEAD, INPUT, JOURNAL, TRANSACTION};
+use crate::ledger::SimulatedLedger;
 use crate::load;
 use crate::random::Random;
 use crate::schedule::{Action, Schedule};
-use crate::world::{Facts, Mutant, Shared, Simulated, SimulatedLedger, SimulatedSource, World, lock};
+use crate::source::SimulatedSource;
+use crate::world::{Facts, Mutant, Shared, Simulated, World, lock};
 
 /// So many rounds without an end are taken for a hang.
 const ROUNDS: usize = 20_000;

@@ -55,7 +55,11 @@ impl Schedule {
     /// The schedule of a seed.
     pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
-        let kind = [Kind::Eager, Kind::Cooperative, Kind::Consumer][random.below(3) as usize % 3];
+        let kind = match random.below(3) {
+            0 => Kind::Eager,
+            1 => Kind::Cooperative,
+            _ => Kind::Consumer,
+        };
         let partitions = 1 + random.below(4) as i32;
         let length = 20 + random.below(140);
         let mut actions = vec![Action::Join, Action::Produce(0, 5)];
@@ -85,7 +89,7 @@ impl Schedule {
 }
 
 fn action(random: &mut Random) -> Action {
-    let (who, much) = (random.next(), random.below(6));
+    let (who, much) = (random.number(), random.below(6));
     match random.below(100) {
         0..36 => Action::Turns(who, 1 + much),
         36..58 => Action::Progress(who, 1 + much),

@@ -1,0 +1,248 @@
+//! A commit on its way, step by step: what a member's second thread and the coordinators do.
+
+use std::sync::Arc;
+
+use gristmill::plan::Plan;
+use gristmill::protocol::{Answer, Piece};
+use gristmill::rows::Partition;
+use gristmill::spec::Guarantee;
+use gristmill_io::ledger::{Commit, Part, program};
+
+use crate::cluster::{DEAD, JOURNAL, Refused, STATE};
+use crate::log::Transaction;
+use crate::world::{Faults, Mutant, World};
+
+/// How far a commit has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Begin,
+    Write(usize),
+    Offsets,
+    End,
+}
+
+/// A commit on its way.
+pub struct UnderWay {
+    commit: Commit,
+    step: Step,
+    transaction: Option<Transaction>,
+    pub(crate) places: Vec<(Partition, i64)>,
+    pub(crate) answer: Option<Answer>,
+}
+
+impl UnderWay {
+    /// Begins with a commit; what the member has sent ahead of it is written already.
+    pub(crate) fn begin(world: &mut World, member: usize, commit: Commit) -> Self {
+        let (mut step, mut transaction) = (Step::Begin, None);
+        if let Some((open, written)) = world.ahead.remove(&member) {
+            if written.len() <= commit.parts.len() && same(&written, &commit.parts) {
+                (step, transaction) = (Step::Write(written.len()), Some(open));
+            } else {
+                world.cluster.abort(open);
+            }
+        }
+        Self { commit, step, transaction, places: Vec::new(), answer: None }
+    }
+
+    /// Its transaction, while it is open.
+    pub fn transaction(&self) -> Option<Transaction> {
+        self.transaction
+    }
+}
+
+/// The records of a part: topic, key and value, the journal's entry and pieces of snapshots last.
+fn records(plan: &Plan, part: &Part, mutant: Option<Mutant>) -> Vec<(String, Option<Vec<u8>>, Vec<u8>)> {
+    let mut records = Vec::new();
+    for decision in part.outbox.decisions() {
+        let topic = plan.outputs.get(decision.output).map_or_else(String::new, |output| format!("out-{}", output.name));
+        records.push((topic, decision.key.map(<[u8]>::to_vec), decision.value.to_vec()));
+    }
+    for letter in &part.letters {
+        records.push((DEAD.into(), None, letter.to_json().to_string().into_bytes()));
+    }
+    if let Some(entry) = &part.entry {
+        records.push((JOURNAL.into(), None, entry.encode()));
+    }
+    for piece in &part.pieces {
+        if let (Piece::Chunk { slot, sequence, index: 0, bytes }, Some(Mutant::EarlySnapshot)) = (piece, mutant) {
+            // With its first chunk there is a manifest that asks for no more.
+            let position = part.position;
+            let about = gristmill::protocol::Manifest {
+                slot: *slot,
+                sequence: *sequence,
+                position,
+                journal: 0,
+                chunks: 0,
+                length: 0,
+                checksum: 0,
+                program: program(),
+                plan: plan.fingerprint(),
+            };
+            let pieces = Piece::cut(about, bytes, usize::MAX);
+            records.extend(pieces.iter().map(|piece| (STATE.into(), Some(piece.key().into_bytes()), piece.value())));
+        }
+        records.push((STATE.into(), Some(piece.key().into_bytes()), piece.value()));
+    }
+    records
+}
+
+/// Whether the first of these are those.
+fn same(written: &[Arc<Part>], parts: &[Arc<Part>]) -> bool {
+    written.iter().zip(parts).all(|(one, other)| Arc::ptr_eq(one, other))
+}
+
+impl World {
+    /// Parts of a commit that will come are written already, in a transaction that stays open.
+    pub(crate) fn write_ahead(&mut self, plan: &Plan, member: usize, parts: &[Arc<Part>]) {
+        let (mut open, mut written) = match self.ahead.remove(&member) {
+            Some((open, written)) => (Some(open), written),
+            None => (None, Vec::new()),
+        };
+        if written.len() > parts.len() || !same(&written, parts) {
+            open.take().into_iter().for_each(|open| self.cluster.abort(open));
+            written.clear();
+        }
+        if parts.is_empty() {
+            return;
+        }
+        let open = open.unwrap_or_else(|| self.cluster.begin());
+        for part in parts.iter().skip(written.len()) {
+            for (topic, key, value) in records(plan, part, None) {
+                // A transaction that has timed out shows itself when it is to be committed.
+                let _ = self.cluster.write(&topic, part.partition.number, (key, Some(value)), Some(open));
+            }
+        }
+        self.ahead.insert(member, (open, parts.to_vec()));
+    }
+
+    /// A member is gone; whether it has left a transaction open.
+    pub fn gone(&mut self, member: usize) -> bool {
+        self.ids.remove(&member);
+        let ahead = self.ahead.remove(&member).map(|(open, _)| open);
+        let under_way = self.under_way.remove(&member).and_then(|one| one.transaction());
+        [ahead, under_way].into_iter().flatten().any(|transaction| self.cluster.is_open(transaction))
+    }
+
+    /// A member's commit goes a step further.
+    pub fn progress(&mut self, plan: &Plan, member: usize) {
+        let Some(mut one) = self.under_way.remove(&member) else { return };
+        if one.answer.is_none() {
+            let faults = self.faults.get(&member).copied().unwrap_or_default();
+            one.answer = match plan.guarantee {
+                Guarantee::ExactlyOnce => self.transact(plan, member, &mut one, faults),
+                Guarantee::AtLeastOnce => self.flush(plan, member, &mut one),
+            };
+            if one.answer.is_some() {
+                self.faults.remove(&member);
+            }
+        }
+        self.under_way.insert(member, one);
+    }
+
+    fn transact(&mut self, plan: &Plan, member: usize, one: &mut UnderWay, faults: Faults) -> Option<Answer> {
+        let step =
+            match one.step {
+                Step::Begin => {
+                    one.transaction = Some(self.cluster.begin());
+                    self.facts.in_pieces +=
+                        u64::from(one.commit.parts.iter().any(|part| {
+                            part.pieces.len() == 1 && matches!(part.pieces.first(), Some(Piece::Manifest(_)))
+                        }));
+                    Ok(Step::Write(0))
+                }
+                Step::Write(part) => self.write(plan, one, part),
+                Step::Offsets => {
+                    let offsets: Vec<(i32, i64)> =
+                        one.commit.parts.iter().map(|part| (part.partition.number, part.position)).collect();
+                    // Of several parts of a partition the last one counts.
+                    let id = self.ids.get(&member).copied().unwrap_or_default();
+                    let generation = self.cluster.group.generation() - u64::from(faults.stale);
+                    let added = self.cluster.add_offsets(one.transaction?, id, generation, &offsets);
+                    added.map(|()| Step::End)
+                }
+                Step::End if faults.breaks => Err(Refused::Generation),
+                Step::End if faults.lost_before => {
+                    self.facts.unanswered += 1;
+                    return Some(Answer::Unknown);
+                }
+                Step::End => match self.cluster.commit(one.transaction?) {
+                    Ok(()) => {
+                        one.transaction = None;
+                        self.facts.unanswered += u64::from(faults.lost_after);
+                        return Some(if faults.lost_after { Answer::Unknown } else { Answer::Done });
+                    }
+                    Err(refused) => Err(refused),
+                },
+            };
+        match step {
+            Ok(step) => {
+                one.step = step;
+                None
+            }
+            Err(Refused::Fenced) => {
+                self.facts.fenced += 1;
+                one.transaction = None;
+                Some(Answer::Fatal)
+            }
+            Err(Refused::Generation) => {
+                self.facts.aborted += 1;
+                self.cluster.abort(one.transaction.take()?);
+                Some(self.abortable(member, one))
+            }
+        }
+    }
+
+    /// What an abort is answered with: the truth, unless a mutant steps again.
+    fn abortable(&mut self, member: usize, one: &UnderWay) -> Answer {
+        if self.mutant != Some(Mutant::StepsAgain) {
+            return Answer::Abortable;
+        }
+        let begin = |part: &Arc<Part>| Some((part.partition.number, part.entry.as_ref()?.from()?));
+        self.rewind.insert(member, one.commit.parts.iter().filter_map(begin).collect());
+        Answer::Done
+    }
+
+    fn write(&mut self, plan: &Plan, one: &mut UnderWay, index: usize) -> Result<Step, Refused> {
+        let Some(part) = one.commit.parts.get(index).cloned() else { return Ok(Step::Offsets) };
+        for (topic, key, value) in records(plan, &part, self.mutant) {
+            let journal = topic == JOURNAL;
+            let outside = journal && self.mutant == Some(Mutant::JournalOutside);
+            let transaction = one.transaction.filter(|_| !outside);
+            let offset = self.cluster.write(&topic, part.partition.number, (key, Some(value)), transaction)?;
+            if journal {
+                one.places.push((part.partition.clone(), offset));
+            }
+        }
+        Ok(Step::Write(index + 1))
+    }
+
+    /// At least once: answers, then journal and snapshots, then offsets, each visible at once.
+    fn flush(&mut self, plan: &Plan, member: usize, one: &mut UnderWay) -> Option<Answer> {
+        let kept = |topic: &str| topic == JOURNAL || topic == STATE;
+        let parts = one.commit.parts.clone();
+        for part in &parts {
+            for (topic, key, value) in records(plan, part, None) {
+                if kept(&topic) == (one.step == Step::Offsets) && one.step != Step::End {
+                    let written = self.cluster.write(&topic, part.partition.number, (key, Some(value)), None);
+                    if let (Ok(offset), JOURNAL) = (written, topic.as_str()) {
+                        one.places.push((part.partition.clone(), offset));
+                    }
+                }
+            }
+        }
+        one.step = match one.step {
+            Step::Begin | Step::Write(_) => Step::Offsets,
+            Step::Offsets => Step::End,
+            Step::End => {
+                let id = self.ids.get(&member).copied().unwrap_or_default();
+                if self.cluster.group.has(id) {
+                    for part in &parts {
+                        self.cluster.set_offset(part.partition.number, Some(part.position));
+                    }
+                }
+                return Some(Answer::Done);
+            }
+        };
+        None
+    }
+}

@@ -1,0 +1,186 @@
+//! A member's source in a simulation.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gristmill::rows::{Partition, RawRecord, RawRows};
+use gristmill_io::source::{Assignment, Event, Reread, Source, SourceError};
+
+use crate::cluster::INPUT;
+use crate::group::{Change, Id};
+use crate::world::{Mutant, Shared, World, lock};
+
+/// A member's source.
+pub struct SimulatedSource {
+    world: Shared,
+    member: usize,
+    topic: Arc<str>,
+    id: Id,
+    owned: Vec<i32>,
+    /// The next position of each partition that is being read.
+    reading: BTreeMap<i32, i64>,
+    turn: usize,
+    /// Whether it was expelled and has not acknowledged that yet.
+    expelled: bool,
+    /// Whether it was told to let partitions go and has not acknowledged that yet.
+    revoking: bool,
+}
+
+impl SimulatedSource {
+    /// Joins the group.
+    pub fn join(world: &Shared, member: usize) -> Self {
+        let mut locked = lock(world);
+        let now = locked.cluster.now();
+        let id = locked.cluster.group.join(now);
+        locked.ids.insert(member, id);
+        Self {
+            world: Arc::clone(world),
+            member,
+            topic: INPUT.into(),
+            id,
+            owned: Vec::new(),
+            reading: BTreeMap::new(),
+            turn: 0,
+            expelled: false,
+            revoking: false,
+        }
+    }
+
+    fn partitions(&self, numbers: &[i32]) -> Vec<Partition> {
+        numbers.iter().map(|number| Partition { topic: Arc::clone(&self.topic), number: *number }).collect()
+    }
+
+    fn join_again(&mut self, world: &mut World) {
+        let now = world.cluster.now();
+        self.id = world.cluster.group.join(now);
+        world.ids.insert(self.member, self.id);
+    }
+
+    /// The committed records of a partition from a position on, a few at a time.
+    fn read(&self, world: &mut World, number: i32, from: i64, to: i64) -> RawRows {
+        let most = 1 + world.random.below(5) as usize;
+        let mut rows = RawRows::new(Partition { topic: Arc::clone(&self.topic), number });
+        let Some(log) = world.cluster.log(INPUT, number) else { return rows };
+        for (offset, record) in log.committed(world.cluster.transactions(), from, to).take(most) {
+            let (key, value) = (record.key.as_deref(), record.value.as_deref());
+            rows.push(RawRecord { offset, timestamp: Some(offset), key, value, headers: &[] });
+        }
+        rows
+    }
+}
+
+impl Source for SimulatedSource {
+    fn poll(&mut self, _: Duration, room: bool) -> Result<Option<Event>, SourceError> {
+        let shared = Arc::clone(&self.world);
+        let mut world = lock(&shared);
+        if !world.cluster.group.has(self.id) {
+            // Expelled: it hears of it now, and joins again when it has let go. One thing after the other: what it was
+            // told before must be acknowledged first.
+            self.reading.clear();
+            if self.revoking {
+                return Ok(None);
+            }
+            let lost = std::mem::take(&mut self.owned);
+            if !lost.is_empty() {
+                world.facts.lost += 1;
+                self.expelled = true;
+                return Ok(Some(Event::Lost(self.partitions(&lost))));
+            }
+            if !self.expelled {
+                self.join_again(&mut world);
+            }
+            return Ok(None);
+        }
+        for (number, position) in world.rewind.remove(&self.member).unwrap_or_default() {
+            self.reading.entry(number).and_modify(|next| *next = position);
+        }
+        match world.cluster.group.next(self.id) {
+            Some(Change::Assigned(numbers)) => {
+                self.owned.extend(&numbers);
+                let assigned = self.partitions(&numbers).into_iter();
+                let assigned = assigned.map(|partition| Assignment { partition, header: None });
+                return Ok(Some(Event::Assigned(assigned.collect())));
+            }
+            Some(Change::Revoked(numbers)) => {
+                if world.mutant == Some(Mutant::EarlyAcknowledgement) {
+                    world.cluster.group.release(self.id, &numbers);
+                }
+                self.revoking = true;
+                return Ok(Some(Event::Revoked(self.partitions(&numbers))));
+            }
+            None => {}
+        }
+        if !room || self.reading.is_empty() {
+            return Ok(None);
+        }
+        self.turn += 1;
+        let Some((number, from)) = self.reading.iter().nth(self.turn % self.reading.len()) else { return Ok(None) };
+        let (number, from) = (*number, *from);
+        // Now and then it brings once more what it brought before, as clients do that were just set to a position.
+        let from = if world.random.percent(5) { from - world.random.below(4) as i64 } else { from };
+        let rows = self.read(&mut world, number, from, i64::MAX);
+        match rows.next() {
+            Some(next) => {
+                self.reading.insert(number, next);
+                Ok(Some(Event::Rows(rows)))
+            }
+            None => Ok(self.partitions(&[number]).pop().map(Event::CaughtUp)),
+        }
+    }
+
+    fn accept(&mut self, _: &[Partition]) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    fn resume(&mut self, partition: &Partition, position: i64) -> Result<(), SourceError> {
+        self.reading.insert(partition.number, position);
+        Ok(())
+    }
+
+    fn pause(&mut self, partition: &Partition) -> Result<(), SourceError> {
+        self.reading.remove(&partition.number);
+        Ok(())
+    }
+
+    fn release(&mut self, partitions: &[Partition]) -> Result<(), SourceError> {
+        let numbers: Vec<i32> = partitions.iter().map(|partition| partition.number).collect();
+        self.reading.retain(|number, _| !numbers.contains(number));
+        self.owned.retain(|number| !numbers.contains(number));
+        self.revoking = false;
+        let shared = Arc::clone(&self.world);
+        let mut world = lock(&shared);
+        world.cluster.group.release(self.id, &numbers);
+        if std::mem::take(&mut self.expelled) {
+            self.join_again(&mut world);
+        }
+        Ok(())
+    }
+
+    fn lost(&self) -> bool {
+        !lock(&self.world).cluster.group.has(self.id)
+    }
+
+    fn reread(&mut self, partition: &Partition, from: i64, to: i64) -> Result<Reread, SourceError> {
+        let mut world = lock(&self.world);
+        if world.random.percent(20) {
+            return Ok(Reread::Nothing);
+        }
+        let rows = self.read(&mut world, partition.number, from, to);
+        Ok(if rows.is_empty() { Reread::End } else { Reread::Rows(rows) })
+    }
+
+    fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<i64>>, SourceError> {
+        let world = lock(&self.world);
+        Ok(partitions.iter().map(|partition| world.cluster.offset(partition.number).0).collect())
+    }
+
+    fn over_markers(&mut self, partition: &Partition, position: i64) -> Result<Option<i64>, SourceError> {
+        let world = lock(&self.world);
+        let Some(log) = world.cluster.log(INPUT, partition.number) else { return Ok(None) };
+        let transactions = world.cluster.transactions();
+        let end = log.stable_end(transactions);
+        let only_markers = log.committed(transactions, position, end).next().is_none();
+        Ok((only_markers && end > position).then_some(end))
+    }
+}
