@@ -63,15 +63,33 @@ guarantee: {}",
 }
 
 fn theirs(program: &str, topic: &str, records: usize, mode: &Mode) -> Run {
-    let output = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args([mode.name, "record=full", "tx_records=5000", "tx_ms=100"])
         .arg(format!("bootstrap={}", broker()))
         .arg(format!("group={}", unique("theirs")))
         .arg(format!("in={topic}"))
         .arg(format!("out={topic}-out"))
+        .arg(format!("count={records}"));
+    result(&mut command)
+}
+
+/// Kafka Streams, exactly once, with a count and a mean per customer and hour and the same fixed score.
+fn streams(classes: &str, folder: &Path, topic: &str, records: usize) -> Run {
+    let mut command = Command::new("java");
+    command
+        .args(["-Xmx2g", "-cp", classes, "peers.FraudStreams", "guarantee=exactly_once_v2", "commit_ms=100"])
+        .arg(format!("bootstrap={}", broker()))
+        .arg(format!("app={}", unique("streams")))
+        .arg(format!("in={topic}"))
+        .arg(format!("out={topic}-out"))
         .arg(format!("count={records}"))
-        .output()
-        .unwrap();
+        .arg(format!("state_dir={}", folder.join("streams").display()));
+    result(&mut command)
+}
+
+fn result(command: &mut Command) -> Run {
+    let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let line = text.lines().find_map(|line| line.strip_prefix("RESULT ")).unwrap_or_else(|| panic!("{output:?}"));
     let result: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -114,16 +132,22 @@ fn main() {
         );
     };
     for mode in &MODES {
-        let (mut rates, mut costs) = (Vec::new(), Vec::new());
+        let (mut rates, mut costs, mut ours_cpu) = (Vec::new(), Vec::new(), Vec::new());
         for round in 1..=rounds {
             let theirs = peer.as_ref().map(|program| theirs(program, &topic, records, mode));
             let ours = ours(&folder, &topic, records, mode);
             print(round, &format!("gristmill {}", mode.name), &ours);
+            ours_cpu.push(ours.cpu);
             if let Some(theirs) = theirs {
                 print(round, &format!("raw_rust {}", mode.name), &theirs);
                 rates.push(theirs.seconds / ours.seconds);
                 costs.push(ours.cpu / theirs.cpu);
             }
+        }
+        if let (Some(classes), "eos") = (std::env::var("GRISTMILL_KAFKA_STREAMS").ok(), mode.name) {
+            let streams = streams(&classes, &folder, &topic, records);
+            print(1, "kafka_streams eos", &streams);
+            println!("eos: {:.2} of Kafka Streams' CPU", median(ours_cpu.clone()) / streams.cpu);
         }
         if peer.is_some() {
             let (rate, cost) = (median(rates), median(costs));

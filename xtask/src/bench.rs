@@ -28,6 +28,9 @@ pub(crate) fn run(rest: &[&str]) -> Done {
             if let Some(peer) = raw_rust()? {
                 cargo.env("GRISTMILL_RAW_RUST", peer);
             }
+            if let (true, Some(peer)) = (*name == "member", kafka_streams()?) {
+                cargo.env("GRISTMILL_KAFKA_STREAMS", peer);
+            }
         }
         let output = cargo.stderr(Stdio::inherit()).output();
         if *needs_broker {
@@ -64,6 +67,21 @@ fn raw_rust() -> Result<Option<PathBuf>, String> {
         crate::succeed(command)?;
     }
     Ok(Some(target.join("release").join("raw_rust")))
+}
+
+/// Builds the peer in Java, where there is a Maven to build it with; its class path.
+fn kafka_streams() -> Result<Option<String>, String> {
+    let default = || root().join("../shared/peers");
+    let source = std::env::var_os("GRISTMILL_PEERS").map_or_else(default, PathBuf::from).join("kafka/kafka_streams");
+    if !source.exists() || Command::new("mvn").arg("-version").output().is_err() {
+        return Ok(None);
+    }
+    let target = root().join("target").join("peers").join("streams");
+    let mut maven = Command::new("mvn");
+    maven.args(["-B", "-q", "-f"]).arg(source.join("pom.xml")).arg(format!("-Doutdir={}", target.display()));
+    maven.args(["package", "dependency:copy-dependencies"]);
+    crate::succeed(maven.arg(format!("-DoutputDirectory={}", target.join("lib").display())))?;
+    Ok(Some(format!("{0}/kafka-streams-peer-1.jar:{0}/lib/*", target.display())))
 }
 
 fn keep(name: &str, text: &str) -> Done {

@@ -188,7 +188,7 @@ impl fmt::Display for Stop {
             Self::GroupReset { journal, offsets } => write!(
                 f,
                 "the group was set back to {offsets} although {journal} was learned already: reading on would learn \
-                 twice. `gristmill state reset --to {offsets}` takes the model back as well"
+                 twice. `gristmill state reset FILE --to {offsets} --partition P` takes the model back as well"
             ),
             Self::RowsGone { from, first } => write!(
                 f,

@@ -186,10 +186,9 @@ impl Transactions {
 impl Committer for Transactions {
     fn ahead(&mut self, parts: &[Arc<Part>]) -> Result<(), LedgerError> {
         let sink = self.ready()?;
-        if parts.is_empty() && self.written.is_some() && self.spoiled.is_none() {
+        if parts.is_empty() && self.written.take().is_some() {
             // Readers need not wait for what will never be committed.
             self.spoiled = self.insist(&sink, || sink.producer.abort_transaction(ANSWER)).err();
-            self.written = self.written.take().filter(|_| self.spoiled.is_some());
         } else if !parts.is_empty() && self.spoiled.is_none() {
             self.spoiled = self.write(&sink, parts).err();
         }

@@ -86,17 +86,18 @@ impl Live {
     pub(super) fn step(&mut self, raw: &RawRows) -> Result<Option<Refusal>, MemberError> {
         let mut refusals = Vec::new();
         let mut rows = self.decoder.decode(raw, &mut refusals);
-        let mut stepped = raw;
-        let (before, mut first) = (&mut raw.clone(), None);
+        let (mut before, mut first) = (None, None);
         if self.plan.dead_letters.is_none() {
             self.shard.check(&rows, &mut refusals);
             first = refusals.drain(..).min_by_key(|refusal| refusal.record);
             if let Some(refusal) = &first {
-                before.truncate(refusal.record);
-                stepped = before;
-                rows = self.decoder.decode(stepped, &mut refusals);
+                let mut good = raw.clone();
+                good.truncate(refusal.record);
+                rows = self.decoder.decode(&good, &mut refusals);
+                before = Some(good);
             }
         }
+        let stepped = before.as_ref().unwrap_or(raw);
         self.shard.step(stepped, &rows, &mut refusals, &mut self.outbox)?;
         // In the order of the records, however they came in.
         refusals.sort_by_key(|refusal| refusal.record);

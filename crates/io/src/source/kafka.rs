@@ -1,6 +1,6 @@
 //! Records from Kafka, as a member of a consumer group.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,6 +40,8 @@ pub struct KafkaSource {
     topic: Arc<str>,
     /// The partitions that are being read, and from where: what arrives of others, or before that, is not wanted.
     reading: BTreeMap<i32, i64>,
+    /// The partitions that were set to their position a second time.
+    sought: BTreeSet<i32>,
     /// Since when there is no room for records, and whether the brokers were told.
     crowded: Option<(Instant, bool)>,
     /// Whether the protocol may still turn out to be unknown to the broker.
@@ -74,6 +76,7 @@ impl KafkaSource {
             events: VecDeque::new(),
             topic,
             reading: BTreeMap::new(),
+            sought: BTreeSet::new(),
             crowded: None,
             may_fall_back,
             last_warning: None,
@@ -178,8 +181,10 @@ impl KafkaSource {
             }
             wait = Duration::ZERO;
         }
+        let astray = astray.filter(|number| self.sought.insert(*number));
         if let Some((number, from)) = astray.and_then(|number| Some((number, *self.reading.get(&number)?))) {
-            // A partition that was assigned a moment ago may begin at its beginning after all: once more, then.
+            // A partition that was assigned a moment ago may begin at its beginning after all: once more, then. Only
+            // once: setting it brings some records a second time by itself.
             let again = self.consumer.seek(&self.topic, number, Offset::Offset(from), Duration::ZERO);
             tracing::debug!("{}-{number} is set to {from} once more: {again:?}", self.topic);
         }
@@ -270,6 +275,7 @@ impl Source for KafkaSource {
             std::thread::sleep(Duration::from_millis(5));
         }
         self.reading.insert(partition.number, position);
+        self.sought.remove(&partition.number);
         let resumed = self.consumer.resume(&self.list(std::slice::from_ref(partition)));
         resumed.map_err(|error| self.failure("reading on", &error).into())
     }
