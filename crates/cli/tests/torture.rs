@@ -20,8 +20,10 @@ const PARTITIONS: i32 = 8;
 const MEMBERS: usize = 4;
 /// One in so many records cannot be read.
 const BROKEN: usize = 400;
-/// Longer than a session (6 s) and longer than a transaction may take (4 s).
+/// Longer than a session (6 s) and longer than a transaction may take (2 s).
 const STALL: Duration = Duration::from_secs(9);
+/// Longer than a transaction may take, shorter than a session: still a member, but fenced.
+const SHORT_STALL: Duration = Duration::from_secs(4);
 
 fn document(broker: &str, group: &str, input: &str, settings: &str) -> String {
     format!(
@@ -29,7 +31,7 @@ fn document(broker: &str, group: &str, input: &str, settings: &str) -> String {
 kafka:
   bootstrap.servers: {broker}
   group.id: {group}
-  transaction.timeout.ms: 4000
+  transaction.timeout.ms: 2000
   {settings}
 input:
   kafka: {{topics: [{input}]}}
@@ -156,12 +158,12 @@ impl Torture<'_> {
         self.ended.push(process);
     }
 
-    fn stall(&mut self) {
+    fn stall(&mut self, time: Duration) {
         let index = self.random(self.processes.len() as u64) as usize;
         let process = &mut self.processes[index];
         if process.until.is_none() {
             process.stop_in_transaction();
-            process.until = Some(Instant::now() + STALL);
+            process.until = Some(Instant::now() + time);
             self.happened.stalls += 1;
         }
     }
@@ -190,7 +192,8 @@ impl Torture<'_> {
                 self.kill();
                 self.start();
             }
-            5..7 => self.stall(),
+            5 => self.stall(STALL),
+            6 => self.stall(SHORT_STALL),
             7 => {
                 self.stop();
                 self.start();
@@ -253,7 +256,7 @@ fn torture(own: &Own, folder: &Path, protocol: &str, settings: &str, time: Durat
         Torture { folder, group: group.clone(), processes: Vec::new(), ended: Vec::new(), happened, seed };
     (0..MEMBERS).for_each(|_| torture.start());
     let (began, mut sent, mut restarted) = (Instant::now(), 0, !restart);
-    let mut next = Instant::now() + Duration::from_secs(5);
+    let (mut next, mut steps) = (Instant::now() + Duration::from_secs(5), 0);
     while began.elapsed() < time || sent < RECORDS {
         let due = (began.elapsed().as_secs_f64() / time.as_secs_f64() * RECORDS as f64) as usize;
         let due = due.min(RECORDS);
@@ -261,7 +264,12 @@ fn torture(own: &Own, folder: &Path, protocol: &str, settings: &str, time: Durat
         sent = due;
         torture.look();
         if Instant::now() >= next && began.elapsed() < time {
-            torture.anything();
+            match steps {
+                1 | 5 => torture.stall(SHORT_STALL),
+                3 => torture.stall(STALL),
+                _ => torture.anything(),
+            }
+            steps += 1;
             next = Instant::now() + Duration::from_millis(500 + torture.random(2_500));
         }
         if !restarted && began.elapsed() > time / 2 {

@@ -99,6 +99,13 @@ impl Control {
         lock(&self.unfinished).iter().copied().collect()
     }
 
+    /// A partition is read again before the end that a bounded run wants.
+    pub(crate) fn reopened(&self, partition: i32) {
+        if self.end(partition).is_some() {
+            lock(&self.unfinished).insert(partition);
+        }
+    }
+
     pub(crate) fn caught_up(&self, partition: i32) {
         lock(&self.unfinished).remove(&partition);
     }

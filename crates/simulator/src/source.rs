@@ -157,6 +157,17 @@ impl Source for SimulatedSource {
         Ok(())
     }
 
+    fn rejoin(&mut self) -> Result<(), SourceError> {
+        let shared = Arc::clone(&self.world);
+        let mut world = lock(&shared);
+        world.cluster.group.leave(self.id);
+        self.reading.clear();
+        self.owned.clear();
+        (self.expelled, self.revoking) = (false, false);
+        self.join_again(&mut world);
+        Ok(())
+    }
+
     fn lost(&self) -> bool {
         !lock(&self.world).cluster.group.has(self.id)
     }

@@ -35,6 +35,8 @@ const LOOK_AROUND: Duration = Duration::from_millis(100);
 const LOOK_FOR_ANSWER: Duration = Duration::from_millis(1);
 /// How often a member that has read everything asks whether members elsewhere have, too.
 const ASK_ELSEWHERE: Duration = Duration::from_secs(1);
+/// How often a commit is sent, about 5 s long, before the member takes itself for expelled.
+const ATTEMPTS: u32 = 30;
 /// The longest pause before a commit that failed is sent again.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// How long the end of a run, or a revocation, waits for commits that the brokers do not take.
@@ -154,7 +156,7 @@ impl Member {
             Event::Lost(partitions) => {
                 for partition in &partitions {
                     tracing::info!("member {}: {partition} was given away while this member was too slow", self.number);
-                    self.drop(partition);
+                    self.lose(partition);
                 }
                 // Acknowledged by `let_go`, too: the member joins again then, and what is still on its way would
                 // pass for one of its new generation's.
@@ -174,7 +176,7 @@ impl Member {
     }
 
     /// Too late to commit: the new owner reads again what was not committed.
-    fn drop(&mut self, partition: &Partition) {
+    fn lose(&mut self, partition: &Partition) {
         self.ledger.forget(partition);
         if let Some(Stage::Open(_)) = self.seats.remove(partition) {
             self.control.opened(-1);
@@ -243,7 +245,11 @@ impl Member {
         let position = self.seats.position(&opened);
         match (position, end) {
             (Some(position), Some(end)) if position >= end => self.control.caught_up(opened.number),
-            (Some(position), _) => self.source.resume(&opened, position)?,
+            (Some(position), _) => {
+                // Whoever had it before may have read it to its end and committed less.
+                self.control.reopened(opened.number);
+                self.source.resume(&opened, position)?;
+            }
             (None, _) => {}
         }
         Ok(())
@@ -281,6 +287,7 @@ impl Member {
                 self.control.committed(self.seats.shards());
                 Ok(())
             }
+            After::Resend if sent.attempts >= ATTEMPTS => self.rejoin(),
             After::Resend => {
                 tracing::info!("member {}: a commit was aborted and is sent again ({})", self.number, sent.attempts);
                 let pause = Duration::from_millis(10).saturating_mul(sent.attempts).min(LONGEST_PAUSE);
@@ -295,6 +302,18 @@ impl Member {
                 Ok(())
             }
         }
+    }
+
+    /// Commits that are refused again and again are those of a member that the group has given up, though it was never
+    /// told: what it has done since its last commit is read again by whoever has the partitions now.
+    fn rejoin(&mut self) -> Result<(), MemberError> {
+        tracing::warn!("member {}: the group refuses its commits: joining it anew", self.number);
+        for partition in self.seats.all() {
+            self.lose(&partition);
+        }
+        self.seats.forget_leaving();
+        self.since = None;
+        Ok(self.source.rejoin()?)
     }
 
     fn renewed(&mut self, landed: &[(Partition, Landed)], mut sent: OnTheWay) -> Result<(), MemberError> {

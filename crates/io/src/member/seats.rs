@@ -199,6 +199,16 @@ impl Seats {
         self.leaving.push((partitions, now));
     }
 
+    /// All partitions.
+    pub(super) fn all(&self) -> Vec<Partition> {
+        self.seats.keys().cloned().collect()
+    }
+
+    /// Nobody waits any more for partitions to be let go.
+    pub(super) fn forget_leaving(&mut self) {
+        self.leaving.clear();
+    }
+
     pub(super) fn leaving(&self) -> bool {
         !self.leaving.is_empty()
     }

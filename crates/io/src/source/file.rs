@@ -165,6 +165,10 @@ impl Source for FileSource {
         Ok(())
     }
 
+    fn rejoin(&mut self) -> Result<(), SourceError> {
+        Ok(())
+    }
+
     fn lost(&self) -> bool {
         false
     }

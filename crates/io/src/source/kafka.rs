@@ -46,6 +46,8 @@ pub struct KafkaSource {
     crowded: Option<(Instant, bool)>,
     /// Whether the protocol may still turn out to be unknown to the broker.
     may_fall_back: bool,
+    /// Whether it did.
+    fell_back: bool,
     last_warning: Option<Instant>,
 }
 
@@ -79,6 +81,7 @@ impl KafkaSource {
             sought: BTreeSet::new(),
             crowded: None,
             may_fall_back,
+            fell_back: false,
             last_warning: None,
         })
     }
@@ -134,6 +137,7 @@ impl KafkaSource {
         if failure.kind == Kind::Protocol && self.may_fall_back {
             tracing::warn!("the broker does not offer the group protocol of KIP-848: using the classic one");
             self.may_fall_back = false;
+            self.fell_back = true;
             self.seat.leave();
             self.consumer = subscribed(&self.plan, &self.seat, self.member, false, &self.topic)?;
             return Ok(());
@@ -300,6 +304,17 @@ impl Source for KafkaSource {
             _ => true,
         });
         answer.map_err(|error| self.failure("giving partitions up", &error).into())
+    }
+
+    fn rejoin(&mut self) -> Result<(), SourceError> {
+        self.seat.leave();
+        let next_generation = self.plan.kafka.next_generation.unwrap_or(!self.fell_back);
+        self.consumer = subscribed(&self.plan, &self.seat, self.member, next_generation, &self.topic)?;
+        self.events.clear();
+        self.reading.clear();
+        self.sought.clear();
+        self.crowded = None;
+        Ok(())
     }
 
     fn lost(&self) -> bool {

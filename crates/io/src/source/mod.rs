@@ -77,6 +77,9 @@ pub trait Source: Send {
     fn pause(&mut self, partition: &Partition) -> Result<(), SourceError>;
     /// Acknowledges that partitions are let go, after what they did is committed.
     fn release(&mut self, partitions: &[Partition]) -> Result<(), SourceError>;
+    /// Leaves the group and joins it anew, with nothing: for a member that the group no longer knows and that was not
+    /// told so.
+    fn rejoin(&mut self) -> Result<(), SourceError>;
     /// Whether the partitions that are being let go already belong to somebody else.
     fn lost(&self) -> bool;
     /// Reads records before a position once more, aside from what [`Self::poll`] reads: the next of those in
