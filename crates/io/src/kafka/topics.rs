@@ -325,7 +325,12 @@ impl Preparation<'_> {
                 Err(error) if leaderless(&error) && began.elapsed() < ATTEMPT => {
                     std::thread::sleep(Duration::from_millis(100));
                 }
-                Err(error) => return Err(self.failure(&format!("asking for the ends of {topic}-{partition}"), &error)),
+                Err(error) => {
+                    let failure = self.failure(&format!("asking for the ends of {topic}-{partition}"), &error);
+                    // A broker that has just come back may need longer than that to find its partitions.
+                    let kind = if leaderless(&error) { Kind::Unreachable } else { failure.kind };
+                    return Err(KafkaFailure { kind, ..failure });
+                }
             }
         }
     }
