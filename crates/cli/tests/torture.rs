@@ -209,7 +209,9 @@ impl Torture<'_> {
         let mut owners: BTreeMap<String, BTreeSet<PathBuf>> = BTreeMap::new();
         for process in self.processes.iter().chain(&self.ended) {
             for line in process.said().lines() {
-                self.happened.fenced += usize::from(line.contains("this producer was fenced"));
+                // By the coordinator of transactions, or by the group, which does not know the member's epoch any more.
+                let by_group = line.contains("ended early") && line.contains("Failed to commit offsets");
+                self.happened.fenced += usize::from(by_group || line.contains("this producer was fenced"));
                 self.happened.resent += usize::from(line.contains("was aborted and is sent again"));
                 self.happened.replays += usize::from(line.contains("records learned again"));
                 if let Some((before, _)) = line.split_once(" goes on at ") {
