@@ -46,7 +46,7 @@ fn measure(name: &str, document: &str, batches: &[RawRows], upto: Upto) {
     let plan = Arc::new(Plan::read("bench.yaml", document, &|_| None).unwrap_or_else(|problems| panic!("{problems}")));
     let mut rates: Vec<f64> = (0..7)
         .map(|_| {
-            let mut decoder = Decoder::new(&plan, None, b',').unwrap();
+            let mut decoder = Decoder::new(&plan, None).unwrap();
             let mut shard = Shard::open(Arc::clone(&plan), Partition::new("transactions", 0), None).unwrap();
             let (mut refusals, mut outbox) = (Vec::new(), Outbox::default());
             let began = Instant::now();

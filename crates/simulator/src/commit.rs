@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gristmill::plan::Plan;
-use gristmill::protocol::{Answer, Piece};
+use gristmill::protocol::{Answer, Manifest, Piece};
 use gristmill::rows::Partition;
 use gristmill::spec::Guarantee;
 use gristmill_io::ledger::{Commit, Part, program};
@@ -67,16 +67,13 @@ fn records(plan: &Plan, part: &Part, mutant: Option<Mutant>) -> Vec<(String, Opt
         if let (Piece::Chunk { slot, sequence, index: 0, bytes }, Some(Mutant::EarlySnapshot)) = (piece, mutant) {
             // With its first chunk there is a manifest that asks for no more.
             let position = part.position;
-            let about = gristmill::protocol::Manifest {
+            let about = Manifest {
                 slot: *slot,
                 sequence: *sequence,
                 position,
-                journal: 0,
-                chunks: 0,
-                length: 0,
-                checksum: 0,
                 program: program(),
                 plan: plan.fingerprint(),
+                ..Manifest::default()
             };
             let pieces = Piece::cut(about, bytes, usize::MAX);
             records.extend(pieces.iter().map(|piece| (STATE.into(), Some(piece.key().into_bytes()), piece.value())));

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gristmill::plan::Plan;
-use gristmill::protocol::{Answer, Kept, Landed, landed};
+use gristmill::protocol::{Answer, Kept, Landed};
 use gristmill::rows::Partition;
 use gristmill::spec::Guarantee;
-use gristmill_io::ledger::{Answered, Commit, Found, Known, Ledger, LedgerError, Part, program, reopen, unchanged};
+use gristmill_io::ledger::{
+    Answered, Commit, Found, Known, Ledger, LedgerError, Part, fate, program, reopen, unchanged,
+};
 
 use crate::cluster::{INPUT, JOURNAL};
 use crate::commit::UnderWay;
@@ -64,12 +66,7 @@ fn fates(world: &World, ends: &[i64], commit: &Commit) -> Option<Vec<(Partition,
             return None;
         }
         let tail = world.cluster.entries(number).iter().map(|(_, entry)| entry.sequence).max();
-        let fate = match &part.entry {
-            Some(entry) => landed(tail, entry.sequence),
-            None if part.pieces.is_empty() && offset == Some(part.position) => Landed::Forget,
-            None => Landed::Resend,
-        };
-        fates.push((part.partition.clone(), fate));
+        fates.push((part.partition.clone(), fate(part, tail, offset)));
     }
     Some(fates)
 }

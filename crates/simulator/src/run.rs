@@ -377,7 +377,7 @@ impl Simulation {
     fn uninterrupted(&self, world: &World, number: i32) -> Result<Expected, String> {
         let partition = Partition::new(INPUT, number);
         let mut shard = Shard::open(Arc::clone(&self.plan), partition.clone(), None).map_err(|e| e.to_string())?;
-        let mut decoder = Decoder::new(&self.plan, None, b',')?;
+        let mut decoder = Decoder::new(&self.plan, None)?;
         let mut raw = RawRows::new(partition.clone());
         let whole = world.cluster.log(INPUT, number).cloned().unwrap_or_default();
         // Retention has taken nothing from the fold that never stopped.

@@ -71,13 +71,11 @@ pub(crate) fn unique(name: &str) -> String {
 }
 
 pub(crate) fn create(topic: &str, partitions: i32, settings: &[(&str, &str)]) {
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", broker()).create().unwrap();
+    let (admin, options) = admin();
     let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
     for (key, value) in settings {
         new = new.set(key, value);
     }
-    let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(20)));
     for result in pollster::block_on(admin.create_topics([&new], &options)).unwrap() {
         result.unwrap();
     }

@@ -24,8 +24,6 @@ pub struct Kept {
 pub struct Recovery {
     /// The saved state; none: untrained.
     pub saved: Option<Saved>,
-    /// Whether the snapshot is at the journal's tail, so that another plan or program may go on from it.
-    pub at_tail: bool,
     /// The runs to read again, muted.
     pub replay: Vec<Run>,
     /// Where to read on after that.
@@ -43,7 +41,6 @@ impl Recovery {
     pub fn without_state(kept: &Kept) -> Self {
         Self {
             saved: None,
-            at_tail: false,
             replay: Vec::new(),
             position: kept.offsets.unwrap_or(kept.start),
             sequence: 0,
@@ -99,8 +96,8 @@ fn walk_back(entries: &[Entry], at: usize, after: u64) -> Option<Vec<&Entry>> {
 }
 
 /// The second table, with what it is about. `same_code`: whether this plan and this program wrote a snapshot;
-/// `journal_wins`: whether the journal counts where the group's offsets say something else (at_least_once); `slots`: how many
-/// snapshots are kept.
+/// `journal_wins`: whether the journal counts where the group's offsets say something else (at_least_once); `slots`:
+/// how many snapshots are kept.
 pub fn recall(kept: &Kept, same_code: impl Fn(&Saved) -> bool, journal_wins: bool, slots: u32) -> Recalled {
     let saved = kept.slots.newest(None);
     let after = saved.as_ref().map_or(0, |saved| saved.manifest.sequence);
@@ -136,7 +133,6 @@ pub fn recall(kept: &Kept, same_code: impl Fn(&Saved) -> bool, journal_wins: boo
     let sequence = tail.map_or(after, |tail| after.max(tail.sequence + 1));
     let since = chain.iter().filter(|entry| entry.sequence >= after);
     Recalled::Open(Box::new(Recovery {
-        at_tail: saved.as_ref().is_some_and(|saved| saved.manifest.sequence == sequence),
         replay: since.flat_map(|entry| entry.runs.clone()).collect(),
         position,
         sequence,
@@ -160,17 +156,7 @@ mod tests {
         let mut slots = Slots::default();
         for (slot, (sequence, position)) in (0..).zip(snapshots) {
             let (sequence, position) = (*sequence, *position);
-            let about = Manifest {
-                slot,
-                sequence,
-                position,
-                journal: 0,
-                chunks: 0,
-                length: 0,
-                checksum: 0,
-                program: 0,
-                plan: 0,
-            };
+            let about = Manifest { slot, sequence, position, ..Manifest::default() };
             for piece in Piece::cut(about, b"state", 3) {
                 slots.take(piece.key().as_bytes(), Some(&piece.value()));
             }

@@ -10,7 +10,7 @@ use gristmill_learn::{StateError, StateReader, StateWriter};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What a snapshot is, and what it belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
     /// The slot it lies in.
     pub slot: u32,
@@ -223,7 +223,7 @@ mod tests {
 
     fn about(slot: u32, sequence: u64) -> Manifest {
         let (position, journal) = (sequence as i64 * 10, sequence as i64);
-        Manifest { slot, sequence, position, journal, chunks: 0, length: 0, checksum: 0, program: 1, plan: 2 }
+        Manifest { slot, sequence, position, journal, program: 1, plan: 2, ..Manifest::default() }
     }
 
     fn write(slots: &mut Slots, pieces: impl IntoIterator<Item = Piece>) {

@@ -47,7 +47,11 @@ impl Unreadable {
 impl Decoder {
     /// A decoder for the plan's columns. `header` names the fields of a CSV file; without it they are the plan's
     /// columns in their order. The error says which column the file lacks.
-    pub fn new(plan: &Plan, header: Option<&[String]>, delimiter: u8) -> Result<Self, String> {
+    pub fn new(plan: &Plan, header: Option<&[String]>) -> Result<Self, String> {
+        let delimiter = match plan.input {
+            InputPlan::File { delimiter, .. } => delimiter,
+            InputPlan::Kafka { .. } => b',',
+        };
         let form = match plan.format {
             Format::Json => Form::Json,
             Format::Csv => Form::Csv(Box::new(csv::Fields::new(&plan.columns, header, delimiter)?)),

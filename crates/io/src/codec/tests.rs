@@ -28,7 +28,7 @@ model: [logistic_regression]
 fn decoder(format: &str, header: Option<&[&str]>) -> Decoder {
     let plan = Plan::read("t.yaml", &DOCUMENT.replace("FORMAT", format), &|_| None).unwrap_or_else(|p| panic!("{p}"));
     let header: Option<Vec<String>> = header.map(|names| names.iter().map(|name| name.to_string()).collect());
-    Decoder::new(&plan, header.as_deref(), b',').unwrap()
+    Decoder::new(&plan, header.as_deref()).unwrap()
 }
 
 fn raw(values: &[Option<&[u8]>]) -> RawRows {
@@ -151,7 +151,7 @@ fn a_header_that_lacks_a_column_says_which() {
     let plan = Plan::read("t.yaml", &DOCUMENT.replace("FORMAT", "csv"), &|_| None).unwrap();
     let lacks = |names: &[&str]| {
         let header: Vec<String> = names.iter().map(|name| name.to_string()).collect();
-        Decoder::new(&plan, Some(&header), b',').err().unwrap()
+        Decoder::new(&plan, Some(&header)).err().unwrap()
     };
     assert!(lacks(&["id", "Amount", "count", "ts"]).contains("no column `amount`; did you mean `Amount`?"));
     assert!(lacks(&["id;amount;count;ts"]).contains("add `delimiter: ';'`"));

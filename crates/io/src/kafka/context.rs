@@ -161,7 +161,6 @@ pub struct MemberContext {
     trouble: Trouble,
     rebalances: Mutex<VecDeque<Rebalance>>,
     closing: AtomicBool,
-    uncommitted: AtomicBool,
 }
 
 /// The group member that a source reads as and a ledger commits for.
@@ -198,11 +197,6 @@ impl MemberContext {
         !lock(&self.rebalances).is_empty()
     }
 
-    /// Whether a commit has failed since this was asked last.
-    pub fn take_uncommitted(&self) -> bool {
-        self.uncommitted.swap(false, Ordering::SeqCst)
-    }
-
     /// From here on changes are acknowledged at once: nobody will answer them any more.
     pub fn close(&self) {
         self.closing.store(true, Ordering::SeqCst);
@@ -233,7 +227,6 @@ impl ConsumerContext for MemberContext {
     fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
         if let Err(error) = result {
             tracing::debug!("positions were not committed: {error}");
-            self.uncommitted.store(true, Ordering::SeqCst);
         }
     }
 

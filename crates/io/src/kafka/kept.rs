@@ -13,7 +13,7 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 
 pub(crate) use gristmill::protocol::Kept;
 
-use super::clients::{asker, reader, seer};
+use super::clients::{reader, seer};
 use super::{KafkaFailure, Kind, Reader, passes, topics};
 
 const ANSWER: Duration = Duration::from_secs(10);
@@ -44,7 +44,6 @@ pub(crate) struct KeptTopics {
     plan: Arc<Plan>,
     reader: Reader,
     seer: Reader,
-    asker: Reader,
     /// The journal's partitions, as far as known.
     partitions: Cell<i32>,
 }
@@ -55,7 +54,6 @@ impl KeptTopics {
             plan: Arc::clone(plan),
             reader: reader(&plan.kafka)?,
             seer: seer(&plan.kafka)?,
-            asker: asker(&plan.kafka, &plan.kafka.group)?,
             partitions: Cell::new(0),
         })
     }
@@ -118,7 +116,7 @@ impl KeptTopics {
     pub(crate) fn offsets(&self, partition: &Partition) -> Result<Option<i64>, KafkaFailure> {
         let mut list = TopicPartitionList::new();
         list.add_partition(&partition.topic, partition.number);
-        let found = self.asker.committed_offsets(list, ANSWER);
+        let found = self.reader.committed_offsets(list, ANSWER);
         let found = found.map_err(|error| self.failure("asking for the group's offsets", &error))?;
         Ok(match found.find_partition(&partition.topic, partition.number).map(|found| found.offset()) {
             Some(Offset::Offset(offset)) => Some(offset),

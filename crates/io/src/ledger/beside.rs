@@ -9,7 +9,7 @@ use gristmill::protocol::{Answer, Landed};
 use gristmill::rows::Partition;
 
 use super::finder::Finder;
-use super::{Answered, Commit, Found, Known, Ledger, LedgerError, Part};
+use super::{Answered, Commit, Found, Known, Ledger, LedgerError, PIECE, Part};
 use crate::kafka::{KafkaFailure, Kind};
 
 /// Commits one after the other, each to its end.
@@ -40,8 +40,6 @@ pub(super) struct Beside {
     finder: Finder,
 }
 
-/// A piece must fit into a record that any broker takes by default.
-const PIECE: usize = 900 << 10;
 /// So much of a snapshot may delay the answers of one commit.
 const PIECES: usize = 4 << 20;
 

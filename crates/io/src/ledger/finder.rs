@@ -5,10 +5,10 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gristmill::plan::Plan;
-use gristmill::protocol::{Landed, landed};
+use gristmill::protocol::Landed;
 use gristmill::rows::Partition;
 
-use super::{Found, Known, LedgerError, Part, program, reopen, unchanged};
+use super::{Found, Known, LedgerError, Part, fate, program, reopen, unchanged};
 use crate::kafka::{KafkaFailure, Kept, KeptTopics, Kind};
 
 /// How long to wait before brokers that do not answer are asked again.
@@ -82,12 +82,7 @@ impl Finder {
         // A transaction that somebody else has left open hides what is committed behind it.
         topics.settle(&part.partition, &|| true)?;
         let tail = topics.tail(&part.partition)?;
-        Ok(match &part.entry {
-            Some(entry) => landed(tail.sequence, entry.sequence),
-            None if part.pieces.is_empty() && tail.offsets == Some(part.position) => Landed::Forget,
-            // Pieces of a snapshot may be written twice.
-            None => Landed::Resend,
-        })
+        Ok(fate(part, tail.sequence, tail.offsets))
     }
 }
 

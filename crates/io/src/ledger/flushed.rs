@@ -85,9 +85,7 @@ impl Committer for Flushed {
         self.wanted.retain(|partition, _| ours.find_partition(&partition.topic, partition.number).is_some());
         self.wanted.extend(commit.parts.iter().map(|part| (part.partition.clone(), part.position)));
         self.offsets(commit.urgent)?;
-        let place = |partition: &Partition| entries.get(&partition.number).copied();
-        let partitions = commit.parts.iter().map(|part| part.partition.clone());
-        Ok((Answer::Done, partitions.filter_map(|partition| Some((partition.clone(), place(&partition)?))).collect()))
+        Ok((Answer::Done, commit.places(&entries)))
     }
 
     fn renew(&mut self, commit: &Commit, _: &Finder) -> Result<Vec<(Partition, Landed)>, LedgerError> {

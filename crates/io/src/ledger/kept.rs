@@ -3,13 +3,13 @@
 use std::sync::{Arc, OnceLock};
 
 use gristmill::plan::Plan;
-use gristmill::protocol::{Kept, Recalled, Recovery, Saved, recall};
+use gristmill::protocol::{Kept, Landed, Recalled, Recovery, Saved, landed, recall};
 use gristmill::rows::Partition;
 use gristmill::shard::Shard;
 use gristmill::spec::Guarantee;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Found, Known, LedgerError};
+use super::{Found, Known, LedgerError, Part};
 use crate::state::StateFailure;
 
 /// The program that runs: state is only rebuilt by the program that built it.
@@ -23,6 +23,17 @@ pub fn program() -> u64 {
 pub fn unchanged(plan: &Plan, known: Known, sequence: Option<u64>, offsets: Option<i64>) -> bool {
     let tail = sequence.map_or(!plan.journals(), |sequence| sequence + 1 == known.sequence);
     tail && offsets == Some(known.position)
+}
+
+/// What became of the last part of a commit that was cut off, when nothing is pending any more: `sequence` of the
+/// journal's last entry, and the group's committed offset.
+pub fn fate(part: &Part, sequence: Option<u64>, offsets: Option<i64>) -> Landed {
+    match &part.entry {
+        Some(entry) => landed(sequence, entry.sequence),
+        None if part.pieces.is_empty() && offsets == Some(part.position) => Landed::Forget,
+        // Pieces of a snapshot may be written twice.
+        None => Landed::Resend,
+    }
 }
 
 /// Opens the shard of what was kept; nothing while something is pending. `program`: the one that runs.

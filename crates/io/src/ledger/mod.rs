@@ -9,8 +9,9 @@ mod kept;
 mod transactions;
 
 pub use files::FileLedger;
-pub use kept::{program, reopen, unchanged};
+pub use kept::{fate, program, reopen, unchanged};
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,12 @@ pub struct Commit {
 }
 
 impl Commit {
+    /// Where the entries lie in the journal, from their places by the numbers of partitions.
+    pub(crate) fn places(&self, entries: &BTreeMap<i32, i64>) -> Vec<(Partition, i64)> {
+        let place = |part: &Part| Some((part.partition.clone(), *entries.get(&part.partition.number)?));
+        self.last_parts().filter_map(place).collect()
+    }
+
     /// The last part of each partition: with it the parts before it have landed, or have not.
     pub fn last_parts(&self) -> impl Iterator<Item = &Part> {
         let last =
@@ -60,6 +67,9 @@ impl Commit {
         self.parts.iter().enumerate().filter(move |(index, part)| last(*index, part)).map(|(_, part)| part.as_ref())
     }
 }
+
+/// The largest piece of a snapshot in a topic: it must fit into a record that any broker takes by default.
+pub(crate) const PIECE: usize = 900 << 10;
 
 /// What a ledger has to say.
 #[derive(Debug, Clone)]

@@ -132,9 +132,7 @@ impl Transactions {
         self.offsets(sink, commit)?;
         self.insist(sink, || sink.producer.commit_transaction(ANSWER))?;
         let entries = sink.producer.context().take_entries();
-        let place = |partition: &Partition| entries.get(&partition.number).copied();
-        let partitions = commit.parts.iter().map(|part| part.partition.clone());
-        Ok(partitions.filter_map(|partition| Some((partition.clone(), place(&partition)?))).collect())
+        Ok(commit.places(&entries))
     }
 
     fn offsets(&self, sink: &KafkaSink, commit: &Commit) -> Result<(), Broken> {

@@ -173,11 +173,9 @@ impl Live {
             sequence: self.sequence,
             position: self.consumed.from,
             journal: self.journal,
-            chunks: 0,
-            length: 0,
-            checksum: 0,
             program: program(),
             plan: self.plan.fingerprint(),
+            ..Manifest::default()
         };
         self.pieces = Piece::cut(about, &self.shard.snapshot(), limit);
         self.slot = (self.slot + 1) % self.plan.snapshot().keep;
@@ -185,16 +183,21 @@ impl Live {
         self.rows_since_saved = 0;
     }
 
-    /// The answers so far, to be sent ahead of the commit that will make them visible; nothing where there are none.
-    pub(super) fn ahead(&mut self) -> Option<Part> {
-        let part = Part {
+    /// The answers so far, with what goes along.
+    fn take(&mut self, entry: Option<Entry>, pieces: Vec<Piece>) -> Part {
+        Part {
             partition: self.shard.partition().clone(),
             outbox: std::mem::take(&mut self.outbox),
             letters: std::mem::take(&mut self.letters),
-            entry: None,
+            entry,
             position: self.consumed.next,
-            pieces: Vec::new(),
-        };
+            pieces,
+        }
+    }
+
+    /// The answers so far, to be sent ahead of the commit that will make them visible; nothing where there are none.
+    pub(super) fn ahead(&mut self) -> Option<Part> {
+        let part = self.take(None, Vec::new());
         (!part.outbox.is_empty() || !part.letters.is_empty()).then_some(part)
     }
 
@@ -223,14 +226,7 @@ impl Live {
             *budget = budget.saturating_sub(piece.size());
             pieces.extend(self.pieces.pop_front());
         }
-        let part = Part {
-            partition: self.shard.partition().clone(),
-            outbox: std::mem::take(&mut self.outbox),
-            letters: std::mem::take(&mut self.letters),
-            entry,
-            position: self.consumed.next,
-            pieces,
-        };
+        let part = self.take(entry, pieces);
         (uncommitted || !part.pieces.is_empty()).then_some(part)
     }
 

@@ -477,9 +477,4 @@ impl Member {
             None => Ok(true),
         }
     }
-
-    /// What it counted, after its last turn.
-    pub fn tally(self) -> Tally {
-        self.tally
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gristmill::plan::{InputPlan, Plan};
+use gristmill::plan::Plan;
 use gristmill::report::Closed;
 use gristmill::rows::Partition;
 use gristmill::shard::Shard;
@@ -86,10 +86,7 @@ impl Seats {
     pub(super) fn open(&mut self, partition: &Partition) -> Option<&mut Live> {
         let seat = self.seats.get_mut(partition).filter(|seat| !seat.leaving)?;
         seat.caught_up = None;
-        match &mut seat.stage {
-            Stage::Open(live) => Some(live),
-            _ => None,
-        }
+        self.open_or_leaving(partition)
     }
 
     /// A shard at work, though it may be leaving.
@@ -112,7 +109,10 @@ impl Seats {
     }
 
     pub(super) fn position(&self, partition: &Partition) -> Option<i64> {
-        self.lives().find(|(_, live)| live.partition() == partition).map(|(_, live)| live.position())
+        match self.stage(partition)? {
+            Stage::Open(live) => Some(live.position()),
+            _ => None,
+        }
     }
 
     /// Rows stepped since the last commit was sent.
@@ -339,12 +339,8 @@ fn found_live(
 ) -> Result<Box<Live>, MemberError> {
     match (found, remembered) {
         (Found::Open(recovery, shard), _) => {
-            let delimiter = match plan.input {
-                InputPlan::File { delimiter, .. } => delimiter,
-                InputPlan::Kafka { .. } => b',',
-            };
-            let decoder = Decoder::new(plan, header, delimiter)
-                .map_err(|why| MemberError::Header { partition: partition.clone(), why })?;
+            let decoder =
+                Decoder::new(plan, header).map_err(|why| MemberError::Header { partition: partition.clone(), why })?;
             Ok(Box::new(Live::new(Arc::clone(plan), *shard, decoder, &recovery, now)))
         }
         (Found::Unchanged, Some(live)) => Ok(live),

@@ -14,13 +14,11 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::{StateFailure, StateFolder};
 use crate::kafka::{self, KafkaFailure, KeptTopics, Kind, PlainContext};
-use crate::ledger::{LedgerError, Part, program};
+use crate::ledger::{LedgerError, PIECE, Part, program};
 use crate::sink::KafkaSink;
 use crate::source::{Again, FileSource, Reread, Source as _, SourceError};
 
 const ANSWER: Duration = Duration::from_secs(10);
-/// The pieces of a snapshot that is installed.
-const PIECE: usize = 900 << 10;
 
 /// A pipeline's state at rest.
 pub(super) enum Keeper {
@@ -88,12 +86,9 @@ impl Keeper {
             slot,
             sequence: sequence + 1,
             position,
-            journal: 0,
-            chunks: 0,
-            length: 0,
-            checksum: 0,
             program: program(),
             plan: plan.fingerprint(),
+            ..Manifest::default()
         };
         let limit = if let Self::Folder(_) = self { usize::MAX } else { PIECE };
         let part = Part {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gristmill::plan::{InputPlan, Plan};
+use gristmill::plan::Plan;
 use gristmill::protocol::{Kept, Saved, Stop};
 use gristmill::rows::Partition;
 use gristmill::shard::{Outbox, Shard};
@@ -64,11 +64,7 @@ pub(super) fn rebuild(
     if !changed.is_empty() {
         return Err(LedgerError::from(StateFailure::Changed { partition: partition.clone(), changed }).into());
     }
-    let delimiter = match plan.input {
-        InputPlan::File { delimiter, .. } => delimiter,
-        InputPlan::Kafka { .. } => b',',
-    };
-    let mut decoder = Decoder::new(plan, past.header(), delimiter)
+    let mut decoder = Decoder::new(plan, past.header())
         .map_err(|why| crate::member::MemberError::Header { partition: partition.clone(), why })?;
     let mut next = from;
     while next < position {
