@@ -59,7 +59,8 @@ pub struct StateWriter {
 impl StateWriter {
     /// The bytes of one component alone.
     pub fn of(component: &(impl Stateful + ?Sized)) -> Vec<u8> {
-        let mut writer = Self::default();
+        // What is saved is about as large as what is held: large states need not grow in steps.
+        let mut writer = Self { bytes: Vec::with_capacity(component.size()) };
         component.save(&mut writer);
         writer.bytes
     }
@@ -96,6 +97,18 @@ impl StateWriter {
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.u64(bytes.len() as u64);
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// A component's own bytes, with their number.
+    pub fn part(&mut self, component: &(impl Stateful + ?Sized)) {
+        let start = self.bytes.len();
+        self.u64(0);
+        let begins = self.bytes.len();
+        component.save(self);
+        let length = (self.bytes.len() - begins) as u64;
+        if let Some(place) = self.bytes.get_mut(start..begins) {
+            place.copy_from_slice(&length.to_le_bytes());
+        }
     }
 
     /// Text, with its length in bytes.

@@ -209,7 +209,7 @@ impl Shard {
                         decision::write(&plan, &self.classes, self.counts.learned, raw, &raw_record, &facts, bytes)
                     })
                 });
-                outbox.push(output, &self.partition, &raw_record, value, self.counts.learned);
+                outbox.push(output, &self.partition, &raw_record, value);
                 if let Some(count) = self.written.get_mut(output) {
                     *count += 1;
                 }

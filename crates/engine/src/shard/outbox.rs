@@ -12,7 +12,6 @@ struct Entry {
     timestamp: Option<i64>,
     key: Option<Range>,
     value: Range,
-    version: u64,
 }
 
 /// A decision for one output.
@@ -30,8 +29,6 @@ pub struct Decision<'a> {
     pub key: Option<&'a [u8]>,
     /// The decision as JSON.
     pub value: &'a [u8],
-    /// The rows the model had learned from when it decided.
-    pub version: u64,
 }
 
 /// Decisions in one block of memory.
@@ -53,7 +50,6 @@ impl Outbox {
                 timestamp: entry.timestamp,
                 key: entry.key.map(|range| self.part(range)),
                 value: self.part(entry.value),
-                version: entry.version,
             })
         })
     }
@@ -71,6 +67,15 @@ impl Outbox {
     /// The bytes held.
     pub fn size(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// An empty one with room for as much again.
+    pub fn another(&self) -> Self {
+        Self {
+            bytes: Vec::with_capacity(self.bytes.len()),
+            entries: Vec::with_capacity(self.entries.len()),
+            partitions: Vec::new(),
+        }
     }
 
     /// Forgets everything, keeping the room.
@@ -91,14 +96,7 @@ impl Outbox {
         (start, self.bytes.len())
     }
 
-    pub(super) fn push(
-        &mut self,
-        output: usize,
-        partition: &Partition,
-        record: &RawRecord<'_>,
-        value: Range,
-        version: u64,
-    ) {
+    pub(super) fn push(&mut self, output: usize, partition: &Partition, record: &RawRecord<'_>, value: Range) {
         if self.partitions.last() != Some(partition) {
             self.partitions.push(partition.clone());
         }
@@ -110,7 +108,6 @@ impl Outbox {
             timestamp: record.timestamp,
             key,
             value,
-            version,
         });
     }
 }

@@ -144,7 +144,7 @@ impl Stateful for Shard {
         for ((name, definition), part) in definition.iter().zip(self.parts()) {
             to.text(name);
             to.text(definition);
-            to.bytes(&StateWriter::of(part));
+            to.part(part);
         }
     }
 

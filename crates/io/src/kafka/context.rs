@@ -1,8 +1,9 @@
 //! What librdkafka tells its clients on the side: logs, errors, rebalances.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -50,6 +51,9 @@ pub struct PlainContext {
     failed: Mutex<Option<Undelivered>>,
     /// Where entries of the journal have come to lie, by partition.
     entries: Mutex<BTreeMap<i32, i64>>,
+    /// Records announced and not reported on.
+    outstanding: AtomicIsize,
+    settled: Condvar,
 }
 
 /// The first record that could not be delivered.
@@ -106,6 +110,28 @@ impl PlainContext {
         lock(&self.failed).take()
     }
 
+    /// A record is about to be handed over; if it is not taken after all, `reported` says so.
+    pub(crate) fn announced(&self) {
+        self.outstanding.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A record was reported on. The last one wakes whoever waits.
+    pub(crate) fn reported(&self) {
+        if self.outstanding.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // Under the lock, or a waiter that has just looked would miss it.
+            let _failed = lock(&self.failed);
+            self.settled.notify_all();
+        }
+    }
+
+    /// Waits until every record announced was reported on, at most so long; whether that is so.
+    pub(crate) fn settle(&self, longest: Duration) -> bool {
+        let pending = || self.outstanding.load(Ordering::Acquire) > 0;
+        let waited = self.settled.wait_timeout_while(lock(&self.failed), longest, |_| pending());
+        drop(waited);
+        !pending()
+    }
+
     pub(crate) fn take_entries(&self) -> BTreeMap<i32, i64> {
         std::mem::take(&mut lock(&self.entries))
     }
@@ -137,6 +163,7 @@ impl ProducerContext for PlainContext {
                 place: Place(place),
             });
         }
+        self.reported();
     }
 }
 

@@ -185,9 +185,10 @@ impl Live {
 
     /// The answers so far, with what goes along.
     fn take(&mut self, entry: Option<Entry>, pieces: Vec<Piece>) -> Part {
+        let another = self.outbox.another();
         Part {
             partition: self.shard.partition().clone(),
-            outbox: std::mem::take(&mut self.outbox),
+            outbox: std::mem::replace(&mut self.outbox, another),
             letters: std::mem::take(&mut self.letters),
             entry,
             position: self.consumed.next,
