@@ -160,7 +160,9 @@ fn check(file: &Path, connect: bool) -> Result<(), Failure> {
 }
 
 fn list() -> Result<(), Failure> {
-    let lines = describe::list().into_iter().map(|one| format!("{:<9} {:<22} {}\n", one.kind, one.name, one.summary));
+    let listed = describe::list();
+    let width = listed.iter().map(|one| one.name.len()).max().unwrap_or(0);
+    let lines = listed.iter().map(|one| format!("{:<9} {:<width$} {}\n", one.kind, one.name, one.summary));
     screen::print(&lines.collect::<String>())
 }
 

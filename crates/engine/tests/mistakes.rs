@@ -97,13 +97,13 @@ fn mistakes_of_sense() {
     check("[price, demand", "[prize, demand", &[(10, 12, "no column `prize`; did you mean `price`?")]);
     check("[price, demand", "[price, price", &[(10, 19, "listed twice")]);
     check("[price, demand", "[price, class", &[(10, 19, "cannot be a feature")]);
-    check("[price, demand", "[price, id", &[(10, 19, "is a string")]);
+    check("[price, demand", "[price, id", &[(14, 5, "takes numbers, and `id` holds categories")]);
     check("column: class", "column: klass", &[(11, 17, "did you mean `class`?")]);
     check(", positive: UP", "", &[(11, 1, "which value of `class` is the positive class?")]);
     check("time: ts", "time: price", &[(9, 9, "event time must be a `timestamp`")]);
     check("score > 0.5", "scor > 0.5", &[(19, 11, "no column `scor`; did you mean `score`?")]);
     check("price > 0.1", "price > 'x'", &[(19, 27, "cannot be compared")]);
-    check("evaluate: [accuracy", "evaluate: [mae", &[(15, 12, "does not fit a model that predicts classes")]);
+    check("evaluate: [accuracy", "evaluate: [mae", &[(15, 12, "does not fit a model that predicts one of two classes")]);
     check("kafka: {topic: alerts}", "when: score > 1", &[(19, 5, "written twice")]);
     check("kafka: {topic: alerts}", "stdout: {}\n    file: {path: a}", &[(17, 3, "exactly one of")]);
     check("{topic: alerts}", "{topic: power}", &[(18, 20, "would feed them back")]);

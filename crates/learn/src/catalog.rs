@@ -1,7 +1,8 @@
 //! Every component there is. A new one costs its file and one line here.
 
+use crate::drift::{self, Detector};
 use crate::metric::{self, Metric, Windowed};
-use crate::{Learner, Transformer, linear, transform};
+use crate::{Learner, Signature, Transformer, linear, transform, tree};
 
 /// A component made ready for a number of columns.
 pub enum Built {
@@ -28,11 +29,11 @@ macro_rules! components {
                 vec![$(Self::$transformer(Default::default()),)* $(Self::$learner(Default::default()),)*]
             }
 
-            /// The component for rows of `width` columns.
-            pub fn build(&self, width: usize) -> Built {
+            /// The component for rows of these columns.
+            pub fn build(&self, signature: &Signature) -> Built {
                 match self {
-                    $(Self::$transformer(settings) => Built::Transformer(Box::new(settings.build(width))),)*
-                    $(Self::$learner(settings) => Built::Learner(Box::new(settings.build(width))),)*
+                    $(Self::$transformer(settings) => Built::Transformer(Box::new(settings.build(signature))),)*
+                    $(Self::$learner(settings) => Built::Learner(Box::new(settings.build(signature))),)*
                 }
             }
 
@@ -62,6 +63,20 @@ components! {
     learners {
         LinearRegression: linear::LinearRegressionSettings,
         LogisticRegression: linear::LogisticRegressionSettings,
+        SoftmaxRegression: linear::SoftmaxRegressionSettings,
+        Perceptron: linear::PerceptronSettings,
+        PassiveAggressiveClassifier: linear::PassiveAggressiveClassifierSettings,
+        PassiveAggressiveRegressor: linear::PassiveAggressiveRegressorSettings,
+        AlmaClassifier: linear::AlmaClassifierSettings,
+        BayesianLinearRegression: linear::BayesianLinearRegressionSettings,
+        LinearSvc: linear::LinearSvcSettings,
+        LinearSvr: linear::LinearSvrSettings,
+        KernelSvc: linear::KernelSvcSettings,
+        KernelSvr: linear::KernelSvrSettings,
+        HoeffdingTreeClassifier: tree::HoeffdingTreeClassifierSettings,
+        HoeffdingTreeRegressor: tree::HoeffdingTreeRegressorSettings,
+        AdaptiveRandomForestClassifier: tree::AdaptiveRandomForestClassifierSettings,
+        AdaptiveRandomForestRegressor: tree::AdaptiveRandomForestRegressorSettings,
     }
 }
 
@@ -85,20 +100,22 @@ macro_rules! metrics {
             pub fn build(&self) -> Box<dyn Metric> {
                 match self {
                     $(Self::$metric(settings) => match settings.window {
-                        Some(window) => Box::new(Windowed::new(window, Box::new(move || Box::new(<$path>::whole())))),
-                        None => Box::new(<$path>::whole()),
+                        Some(window) => {
+                            let whole = settings.clone();
+                            Box::new(Windowed::new(window, Box::new(move || Box::new(whole.whole()))))
+                        }
+                        None => Box::new(settings.whole()),
                     },)*
                 }
             }
 
-            /// The name under which reports show it: `accuracy`, `accuracy[window=1000]`.
+            /// The name under which reports show it, with the settings that differ from the defaults: `accuracy`,
+            /// `accuracy[window=1000]`, `f1[average=macro]`.
             pub fn key(&self) -> String {
-                match self {
-                    $(Self::$metric(settings) => match settings.window {
-                        Some(window) => format!("{}[window={window}]", <$path>::NAME),
-                        None => <$path>::NAME.to_string(),
-                    },)*
-                }
+                let (name, differing) = match self {
+                    $(Self::$metric(settings) => (<$path>::NAME, settings.differing()),)*
+                };
+                if differing.is_empty() { name.to_string() } else { format!("{name}[{}]", differing.join(",")) }
             }
         }
     };
@@ -106,11 +123,60 @@ macro_rules! metrics {
 
 metrics! {
     Accuracy: metric::AccuracySettings,
+    BalancedAccuracy: metric::BalancedAccuracySettings,
     Precision: metric::PrecisionSettings,
     Recall: metric::RecallSettings,
     F1: metric::F1Settings,
-    RocAuc: metric::RocAucSettings,
+    Kappa: metric::KappaSettings,
+    KappaTemporal: metric::KappaTemporalSettings,
+    Mcc: metric::MccSettings,
+    ConfusionMatrix: metric::ConfusionMatrixSettings,
     LogLoss: metric::LogLossSettings,
+    Brier: metric::BrierSettings,
+    CalibrationError: metric::CalibrationErrorSettings,
+    RocAuc: metric::RocAucSettings,
+    AveragePrecision: metric::AveragePrecisionSettings,
+    PrecisionAt: metric::PrecisionAtSettings,
     Mae: metric::MaeSettings,
     Rmse: metric::RmseSettings,
+    Mape: metric::MapeSettings,
+    Smape: metric::SmapeSettings,
+    R2: metric::R2Settings,
+    Pinball: metric::PinballSettings,
+}
+
+macro_rules! detectors {
+    ($($detector:ident: $path:path),* $(,)?) => {
+        /// A detector of change, as a document writes it.
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[serde(rename_all = "snake_case", deny_unknown_fields)]
+        #[allow(missing_docs, reason = "each variant is documented by its settings")]
+        pub enum DetectorKind {
+            $($detector($path),)*
+        }
+
+        impl DetectorKind {
+            /// One of each, with the defaults.
+            pub fn every() -> Vec<Self> {
+                vec![$(Self::$detector(Default::default()),)*]
+            }
+
+            /// The detector.
+            pub fn build(&self) -> Box<dyn Detector> {
+                match self {
+                    $(Self::$detector(settings) => Box::new(settings.build()),)*
+                }
+            }
+        }
+    };
+}
+
+detectors! {
+    Adwin: drift::AdwinSettings,
+    Ddm: drift::DdmSettings,
+    Eddm: drift::EddmSettings,
+    HddmA: drift::HddmASettings,
+    HddmW: drift::HddmWSettings,
+    PageHinkley: drift::PageHinkleySettings,
+    Kswin: drift::KswinSettings,
 }

@@ -2,8 +2,8 @@
 
 use crate::traits::check_width;
 use crate::{
-    Built, Component, Features, Labels, LearnError, Learner, Model, Predictions, StateError, StateReader, StateWriter,
-    Stateful, Task, Transformer,
+    Built, Component, Features, Kind, Labels, LearnError, Learner, Model, Predictions, Signature, StateError,
+    StateReader, StateWriter, Stateful, Task, Transformer, Truth,
 };
 
 /// Transformers and the learner behind them.
@@ -18,14 +18,24 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Builds the steps for rows of `width` columns: any number of transformers, then one learner.
-    pub fn new(steps: &[Component], width: usize) -> Result<Self, LearnError> {
+    /// Builds the steps for rows of these columns: any number of transformers, then one learner.
+    pub fn new(steps: &[Component], signature: &Signature) -> Result<Self, LearnError> {
+        let width = signature.width();
         let mut transformers: Vec<Box<dyn Transformer>> = Vec::new();
-        let mut at = width;
+        let mut at = signature.clone();
         for (index, step) in steps.iter().enumerate() {
-            match step.build(at) {
+            let built = step.build(&at);
+            let takes_nominal = match &built {
+                Built::Transformer(transformer) => transformer.takes_nominal(),
+                Built::Learner(learner) => learner.takes_nominal(),
+            };
+            let nominal = at.kinds().iter().position(|kind| *kind == Kind::Nominal);
+            if let Some(column) = nominal.filter(|_| !takes_nominal) {
+                return Err(LearnError::Nominal { step: index, column });
+            }
+            match built {
                 Built::Transformer(transformer) => {
-                    at = transformer.width();
+                    at = transformer.signature();
                     transformers.push(transformer);
                 }
                 Built::Learner(learner) if index + 1 == steps.len() => {
@@ -87,24 +97,26 @@ impl Model for Chain {
 }
 
 impl Learner for Chain {
-    fn learn(&mut self, rows: &Features<'_>, labels: Labels<'_>) -> Result<(), LearnError> {
+    fn learn_weighted(&mut self, rows: &Features<'_>, labels: Labels<'_>, weight: f64) -> Result<(), LearnError> {
         check_width(self.width, rows)?;
         let mut room = std::mem::take(&mut self.room);
         let mut result = Ok(());
         for (index, row) in rows.rows().enumerate() {
             room.front.clear();
             room.front.extend_from_slice(row);
+            let label = labels.of(index);
+            let truth = match label {
+                Labels::Classes(classes) => classes.first().map(|class| Truth::Class(*class)),
+                Labels::Values(values) => values.first().map(|value| Truth::Value(*value)),
+                Labels::None => None,
+            };
             for transformer in &mut self.transformers {
-                transformer.learn(&room.front);
+                transformer.learn(&room.front, truth);
                 room.back.clear();
                 transformer.transform(&room.front, &mut room.back);
                 std::mem::swap(&mut room.front, &mut room.back);
             }
-            let label = match labels {
-                Labels::Classes(classes) => Labels::Classes(classes.get(index..index + 1).unwrap_or_default()),
-                Labels::Values(values) => Labels::Values(values.get(index..index + 1).unwrap_or_default()),
-            };
-            result = self.learner.learn(&Features::row(&room.front), label);
+            result = self.learner.learn_weighted(&Features::row(&room.front), label, weight);
             if result.is_err() {
                 break;
             }
@@ -140,16 +152,16 @@ mod tests {
     fn a_chain_ends_with_its_only_learner() {
         let scaler = Component::StandardScaler(Default::default());
         let learner = Component::LogisticRegression(Default::default());
-        assert!(Chain::new(&[scaler.clone(), learner.clone()], 2).is_ok());
-        assert!(Chain::new(std::slice::from_ref(&learner), 2).is_ok());
-        assert!(matches!(Chain::new(std::slice::from_ref(&scaler), 2), Err(LearnError::Chain(_))));
-        assert!(matches!(Chain::new(&[learner, scaler], 2), Err(LearnError::Chain(_))));
-        assert!(matches!(Chain::new(&[], 2), Err(LearnError::Chain(_))));
+        assert!(Chain::new(&[scaler.clone(), learner.clone()], &Signature::numeric(2)).is_ok());
+        assert!(Chain::new(std::slice::from_ref(&learner), &Signature::numeric(2)).is_ok());
+        assert!(matches!(Chain::new(std::slice::from_ref(&scaler), &Signature::numeric(2)), Err(LearnError::Chain(_))));
+        assert!(matches!(Chain::new(&[learner, scaler], &Signature::numeric(2)), Err(LearnError::Chain(_))));
+        assert!(matches!(Chain::new(&[], &Signature::numeric(2)), Err(LearnError::Chain(_))));
     }
 
     #[test]
     fn rows_of_another_width_are_refused() {
-        let mut chain = Chain::new(&[Component::LinearRegression(Default::default())], 2).unwrap();
+        let mut chain = Chain::new(&[Component::LinearRegression(Default::default())], &Signature::numeric(2)).unwrap();
         let expected = Err(LearnError::Width { expected: 2, found: 1 });
         assert_eq!(chain.learn(&Features::row(&[1.0]), Labels::Values(&[1.0])), expected);
         assert_eq!(chain.predict(&Features::row(&[1.0]), &mut Predictions::default()), expected);

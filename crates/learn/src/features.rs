@@ -1,5 +1,40 @@
 //! What goes into a model and what comes out of it: plain blocks of numbers.
 
+/// What the numbers of a column mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A quantity.
+    Numeric,
+    /// The code of a category: a whole number from 0, without an order.
+    Nominal,
+}
+
+/// The columns that a component is made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature(Vec<Kind>);
+
+impl Signature {
+    /// Columns of these kinds.
+    pub fn new(kinds: Vec<Kind>) -> Self {
+        Self(kinds)
+    }
+
+    /// Numeric columns alone.
+    pub fn numeric(width: usize) -> Self {
+        Self(vec![Kind::Numeric; width])
+    }
+
+    /// The number of columns.
+    pub fn width(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The kind of each column.
+    pub fn kinds(&self) -> &[Kind] {
+        &self.0
+    }
+}
+
 /// A row-major block of features. A value that is not finite (NaN, infinite) is missing.
 #[derive(Debug, Clone, Copy)]
 pub struct Features<'a> {
@@ -47,31 +82,83 @@ pub enum Labels<'a> {
     Classes(&'a [u32]),
     /// The value of each row, for regression.
     Values(&'a [f64]),
+    /// No truth: detecting anomalies and clustering do without.
+    None,
 }
 
-/// What a model says about each row: the probability of the positive class, or the value of a regression.
+impl Labels<'_> {
+    /// The label of one row alone.
+    pub fn of(&self, row: usize) -> Self {
+        match self {
+            Self::Classes(classes) => Self::Classes(classes.get(row..row + 1).unwrap_or_default()),
+            Self::Values(values) => Self::Values(values.get(row..row + 1).unwrap_or_default()),
+            Self::None => Self::None,
+        }
+    }
+}
+
+/// What a model says about each row.
+///
+/// How many numbers belong to a row depends on the model's [`Task`](crate::Task): one for all but classification
+/// among many classes, which gives the probability of each class known, by its index; none before the first class.
 ///
 /// It also owns the room that a chain of transformers works in, so that predicting allocates nothing.
 #[derive(Debug, Default, Clone)]
 pub struct Predictions {
     values: Vec<f64>,
+    ends: Vec<usize>,
     pub(crate) front: Vec<f64>,
     pub(crate) back: Vec<f64>,
+    room: Vec<f64>,
 }
 
 impl Predictions {
-    /// One number for each row.
+    /// The numbers of all rows, one after the other.
     pub fn values(&self) -> &[f64] {
         &self.values
+    }
+
+    /// The rows answered.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether no row was answered.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The numbers of one row.
+    pub fn row(&self, row: usize) -> &[f64] {
+        let begins = row.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied());
+        let range = begins.zip(self.ends.get(row)).map(|(begin, end)| begin..*end);
+        range.and_then(|range| self.values.get(range)).unwrap_or_default()
     }
 
     /// Forgets the last answer.
     pub fn clear(&mut self) {
         self.values.clear();
+        self.ends.clear();
     }
 
-    /// Adds the answer for the next row.
+    /// Adds the answer for the next row: one number.
     pub fn push(&mut self, value: f64) {
         self.values.push(value);
+        self.ends.push(self.values.len());
+    }
+
+    /// Adds the answer for the next row: the numbers that `write` leaves in the room that it is given.
+    pub fn push_with(&mut self, write: impl FnOnce(&mut Vec<f64>)) {
+        let mut room = std::mem::take(&mut self.room);
+        write(&mut room);
+        self.values.extend_from_slice(&room);
+        self.ends.push(self.values.len());
+        self.room = room;
+    }
+
+    /// Adds the answer for the next row: one number for each class.
+    pub fn push_row(&mut self, values: impl IntoIterator<Item = f64>) {
+        self.values.extend(values);
+        self.ends.push(self.values.len());
     }
 }

@@ -3,9 +3,9 @@
 //! Each law takes a way to make the component fresh and rows to run it on, and returns what broke, if anything.
 //!
 //! ```
-//! use gristmill_learn::{laws, linear::LinearRegressionSettings};
+//! use gristmill_learn::{Signature, laws, linear::LinearRegressionSettings};
 //! let rows = laws::Rows::of_values(&[(&[1.0, 2.0], 3.0), (&[f64::NAN, 1.0], 0.5), (&[0.0, 1.0], 1.0)]);
-//! laws::learner(&|| Box::new(LinearRegressionSettings::default().build(2)), &rows)?;
+//! laws::learner(&|| Box::new(LinearRegressionSettings::default().build(&Signature::numeric(2))), &rows)?;
 //! # Ok::<(), laws::Broken>(())
 //! ```
 
@@ -73,15 +73,15 @@ impl FromIterator<(Vec<f64>, Truth)> for Rows {
 fn learn(learner: &mut dyn Learner, rows: &[Vec<f64>], truths: &[Truth]) -> Result<(), LearnError> {
     let block: Vec<f64> = rows.concat();
     let features = Features::new(&block, learner.width());
+    let numbers: Vec<f64> = truths.iter().map(|truth| truth.number()).collect();
+    let classes = |of: &dyn Fn(f64) -> u32| numbers.iter().map(|number| of(*number)).collect::<Vec<u32>>();
     match learner.task() {
         Task::BinaryClassification => {
-            let classes: Vec<u32> = truths.iter().map(|truth| u32::from(truth.number() > 0.5)).collect();
-            learner.learn(&features, Labels::Classes(&classes))
+            learner.learn(&features, Labels::Classes(&classes(&|number| u32::from(number > 0.5))))
         }
-        Task::Regression => {
-            let values: Vec<f64> = truths.iter().map(|truth| truth.number()).collect();
-            learner.learn(&features, Labels::Values(&values))
-        }
+        Task::Classification => learner.learn(&features, Labels::Classes(&classes(&|number| number.abs() as u32))),
+        Task::Regression => learner.learn(&features, Labels::Values(&numbers)),
+        Task::AnomalyDetection | Task::Clustering => learner.learn(&features, Labels::None),
     }
 }
 
@@ -156,13 +156,16 @@ fn cuts(saved: &[u8], load: &mut dyn FnMut(&[u8]) -> Result<(), StateError>) -> 
 
 /// Runs every law on a transformer; `make` makes it fresh.
 pub fn transformer(make: &dyn Fn() -> Box<dyn Transformer>, all: &Rows) -> Result<(), Broken> {
+    let learn = |transformer: &mut dyn Transformer, from: usize, to: usize| {
+        let rows = all.rows.iter().zip(&all.truths).skip(from).take(to - from);
+        rows.for_each(|(row, truth)| transformer.learn(row, Some(*truth)));
+    };
     let mut uncut = make();
-    all.rows.iter().for_each(|row| uncut.learn(row));
+    learn(uncut.as_mut(), 0, all.len());
     let expected = StateWriter::of(uncut.as_ref());
     for cut in 0..=all.len() {
-        let (before, after) = all.rows.split_at(cut);
         let mut first = make();
-        before.iter().for_each(|row| first.learn(row));
+        learn(first.as_mut(), 0, cut);
         let saved = StateWriter::of(first.as_ref());
         let mut second = make();
         StateReader::into(&saved, second.as_mut())?;
@@ -171,9 +174,17 @@ pub fn transformer(make: &dyn Fn() -> Box<dyn Transformer>, all: &Rows) -> Resul
         if StateWriter::of(first.as_ref()) != saved {
             return Err(Broken::Predicting("transforming changed the state".into()));
         }
-        after.iter().for_each(|row| second.learn(row));
+        learn(second.as_mut(), cut, all.len());
         if !canonical || !same || StateWriter::of(second.as_ref()) != expected {
             return Err(Broken::Snapshot(cut));
+        }
+    }
+    for row in &all.rows {
+        let mut out = Vec::new();
+        uncut.transform(row, &mut out);
+        let expected = uncut.signature().width();
+        if out.len() != expected {
+            return Err(Broken::Refused(LearnError::Width { expected, found: out.len() }));
         }
     }
     cuts(&expected, &mut |bytes| StateReader::into(bytes, make().as_mut()))

@@ -7,11 +7,11 @@
 //! Names, parameters, defaults and arithmetic follow [River](https://riverml.xyz), so results can be compared.
 //!
 //! ```
-//! use gristmill_learn::{Chain, Component, Features, Labels, Learner, Model, Predictions};
+//! use gristmill_learn::{Chain, Component, Features, Labels, Learner, Model, Predictions, Signature};
 //!
 //! let mut model = Chain::new(
 //!     &[Component::StandardScaler(Default::default()), Component::LogisticRegression(Default::default())],
-//!     1,
+//!     &Signature::numeric(1),
 //! )?;
 //! let mut out = Predictions::default();
 //! for step in 0..2000_u32 {
@@ -31,16 +31,19 @@
 pub mod baseline;
 mod catalog;
 mod chain;
+pub mod drift;
 mod features;
 pub mod laws;
 pub mod linear;
 pub mod metric;
+pub mod random;
 mod state;
 mod traits;
 pub mod transform;
+pub mod tree;
 
-pub use catalog::{Built, Component, MetricKind};
+pub use catalog::{Built, Component, DetectorKind, MetricKind};
 pub use chain::Chain;
-pub use features::{Features, Labels, Predictions};
+pub use features::{Features, Kind, Labels, Predictions, Signature};
 pub use state::{StateError, StateReader, StateWriter, Stateful};
-pub use traits::{LearnError, Learner, Model, Task, Transformer, Truth};
+pub use traits::{ByRow, LearnError, Learner, MAX_CLASSES, Merge, Model, Prediction, Task, Transformer, Truth};

@@ -3,6 +3,8 @@
 //! Numbers are little-endian; a float is its bits, with one NaN; a sequence begins with its length. The same
 //! state always gives the same bytes, so equality of states is equality of bytes.
 
+use std::collections::{BTreeMap, VecDeque};
+
 /// What survives a crash.
 pub trait Stateful {
     /// Appends the whole state.
@@ -216,6 +218,210 @@ impl<'a> StateReader<'a> {
             .map_err(|_| StateError::Unfit { component: "text".into(), why: format!("not UTF-8 at byte {at}") })
     }
 }
+
+/// Numbers and collections of what can be saved can be saved: a component lists its fields with [`stateful!`].
+macro_rules! plain {
+    ($($kind:ty: |$value:ident| $save:expr, |$saved:ident| $load:expr;)*) => {$(
+        impl Stateful for $kind {
+            fn save(&self, to: &mut StateWriter) {
+                let $value = *self;
+                to.u64($save);
+            }
+
+            fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+                let $saved = from.u64()?;
+                *self = $load;
+                Ok(())
+            }
+
+            fn size(&self) -> usize {
+                size_of::<Self>()
+            }
+        }
+    )*};
+}
+
+plain! {
+    u64: |value| value, |saved| saved;
+    usize: |value| value as u64, |saved| saved as usize;
+    u32: |value| u64::from(value), |saved| saved as u32;
+    bool: |value| u64::from(value), |saved| saved != 0;
+    f64: |value| if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }, |saved| f64::from_bits(saved);
+}
+
+impl Stateful for String {
+    fn save(&self, to: &mut StateWriter) {
+        to.text(self);
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        *self = from.text()?.to_string();
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.len()
+    }
+}
+
+/// A list that grows while learning.
+impl<T: Stateful + Default> Stateful for Vec<T> {
+    fn save(&self, to: &mut StateWriter) {
+        to.u64(self.len() as u64);
+        self.iter().for_each(|item| item.save(to));
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        let length = from.length(1)?;
+        self.clear();
+        for _ in 0..length {
+            let mut item = T::default();
+            item.load(from)?;
+            self.push(item);
+        }
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.iter().map(Stateful::size).sum::<usize>()
+    }
+}
+
+impl<T: Stateful + Default> Stateful for VecDeque<T> {
+    fn save(&self, to: &mut StateWriter) {
+        to.u64(self.len() as u64);
+        self.iter().for_each(|item| item.save(to));
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        let mut items = Vec::new();
+        items.load(from)?;
+        *self = items.into();
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.iter().map(Stateful::size).sum::<usize>()
+    }
+}
+
+/// A list whose length its settings decide: another length is another model.
+impl<T: Stateful> Stateful for Box<[T]> {
+    fn save(&self, to: &mut StateWriter) {
+        to.u64(self.len() as u64);
+        self.iter().for_each(|item| item.save(to));
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        let length = from.length(1)?;
+        if length != self.len() {
+            let why = format!("it holds {length} of what this model has {} of", self.len());
+            return Err(StateError::Unfit { component: "list".into(), why });
+        }
+        self.iter_mut().try_for_each(|item| item.load(from))
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.iter().map(Stateful::size).sum::<usize>()
+    }
+}
+
+impl<T: Stateful + Default> Stateful for Option<T> {
+    fn save(&self, to: &mut StateWriter) {
+        to.u64(u64::from(self.is_some()));
+        self.iter().for_each(|item| item.save(to));
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        *self = (from.u64()? != 0).then(T::default);
+        self.iter_mut().try_for_each(|item| item.load(from))
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.as_ref().map_or(0, Stateful::size)
+    }
+}
+
+impl<A: Stateful, B: Stateful> Stateful for (A, B) {
+    fn save(&self, to: &mut StateWriter) {
+        self.0.save(to);
+        self.1.save(to);
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.0.load(from)?;
+        self.1.load(from)
+    }
+
+    fn size(&self) -> usize {
+        self.0.size() + self.1.size()
+    }
+}
+
+impl<K: Stateful + Default + Ord, V: Stateful + Default> Stateful for BTreeMap<K, V> {
+    fn save(&self, to: &mut StateWriter) {
+        to.u64(self.len() as u64);
+        for (key, value) in self {
+            key.save(to);
+            value.save(to);
+        }
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.clear();
+        for _ in 0..from.length(1)? {
+            let (mut key, mut value) = (K::default(), V::default());
+            key.load(from)?;
+            value.load(from)?;
+            self.insert(key, value);
+        }
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.iter().map(|(key, value)| key.size() + value.size()).sum::<usize>()
+    }
+}
+
+/// Implements [`Stateful`] by fields. With a name and a version of the layout it is a component's own state, without
+/// it a part of one. What is not listed is settings, or can be computed again.
+macro_rules! stateful {
+    ($kind:ty, $name:expr, $version:literal: $($field:tt),* $(,)?) => {
+        impl $crate::Stateful for $kind {
+            fn save(&self, to: &mut $crate::StateWriter) {
+                to.begin($name, $version);
+                $(self.$field.save(to);)*
+            }
+
+            fn load(&mut self, from: &mut $crate::StateReader<'_>) -> Result<(), $crate::StateError> {
+                from.begin($name, $version)?;
+                $(self.$field.load(from)?;)*
+                Ok(())
+            }
+
+            fn size(&self) -> usize {
+                0 $(+ self.$field.size())*
+            }
+        }
+    };
+    ($kind:ty: $($field:tt),* $(,)?) => {
+        impl $crate::Stateful for $kind {
+            fn save(&self, to: &mut $crate::StateWriter) {
+                $(self.$field.save(to);)*
+            }
+
+            fn load(&mut self, from: &mut $crate::StateReader<'_>) -> Result<(), $crate::StateError> {
+                $(self.$field.load(from)?;)*
+                Ok(())
+            }
+
+            fn size(&self) -> usize {
+                0 $(+ self.$field.size())*
+            }
+        }
+    };
+}
+pub(crate) use stateful;
 
 #[cfg(test)]
 mod tests {

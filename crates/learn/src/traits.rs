@@ -1,6 +1,6 @@
 //! The few traits everything here is made of: small, object-safe; `&self` predicts, `&mut self` learns.
 
-use crate::{Features, Labels, Predictions, Stateful};
+use crate::{Features, Labels, Predictions, Signature, StateError, Stateful};
 
 /// What a model predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -8,8 +8,26 @@ use crate::{Features, Labels, Predictions, Stateful};
 pub enum Task {
     /// One of two classes; predictions are the probability of the positive one, in [0, 1].
     BinaryClassification,
+    /// One of any number of classes, two among them; predictions are the probability of each class known.
+    Classification,
     /// A number.
     Regression,
+    /// How unusual a row is, in [0, 1]; 1 is most unusual. Labels are not needed.
+    AnomalyDetection,
+    /// The number of the cluster that a row belongs to. Labels are not needed.
+    Clustering,
+}
+
+impl Task {
+    /// Whether labels are classes.
+    pub fn is_classification(self) -> bool {
+        matches!(self, Self::BinaryClassification | Self::Classification)
+    }
+
+    /// Whether the model learns from rows without labels.
+    pub fn is_unsupervised(self) -> bool {
+        matches!(self, Self::AnomalyDetection | Self::Clustering)
+    }
 }
 
 /// The truth for one row.
@@ -29,6 +47,76 @@ impl Truth {
             Self::Value(value) => value,
         }
     }
+
+    /// The class; a value is none.
+    pub fn class(self) -> Option<u32> {
+        match self {
+            Self::Class(class) => Some(class),
+            Self::Value(_) => None,
+        }
+    }
+}
+
+/// What a model said about one row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Prediction<'a> {
+    /// The probability of the positive class, a value, an anomaly's score or the number of a cluster.
+    Number(f64),
+    /// The probability of each class, by its index; empty where no class is known.
+    Classes(&'a [f64]),
+}
+
+impl From<f64> for Prediction<'_> {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl Prediction<'_> {
+    /// Whether nothing can be said.
+    pub fn is_missing(self) -> bool {
+        match self {
+            Self::Number(number) => number.is_nan(),
+            Self::Classes(classes) => classes.is_empty(),
+        }
+    }
+
+    /// The class predicted: the positive one above 0.5, or the first of the most probable ones.
+    pub fn class(self) -> Option<u32> {
+        match self {
+            Self::Number(number) => (!number.is_nan()).then_some(u32::from(number > 0.5)),
+            Self::Classes(classes) => most_probable(classes),
+        }
+    }
+
+    /// The number, or the probability of the class with index 1.
+    pub fn number(self) -> f64 {
+        match self {
+            Self::Number(number) => number,
+            Self::Classes([]) => f64::NAN,
+            Self::Classes(classes) => classes.get(1).copied().unwrap_or(0.0),
+        }
+    }
+
+    /// The probability of a class.
+    pub fn probability(self, class: u32) -> f64 {
+        match self {
+            Self::Number(number) if class == 1 => number,
+            Self::Number(number) => 1.0 - number,
+            Self::Classes(classes) => classes.get(class as usize).copied().unwrap_or(0.0),
+        }
+    }
+}
+
+/// The index of the greatest value, the first of equal ones.
+pub(crate) fn most_probable(classes: &[f64]) -> Option<u32> {
+    let mut best: Option<(usize, f64)> = None;
+    for (index, value) in classes.iter().enumerate() {
+        if best.is_none_or(|(_, most)| *value > most) {
+            best = Some((index, *value));
+        }
+    }
+    best.map(|(index, _)| index as u32)
 }
 
 /// Why a row or a chain was refused.
@@ -48,16 +136,35 @@ pub enum LearnError {
     /// A chain must be transformers followed by one learner.
     #[error("{0}")]
     Chain(String),
+    /// A step that takes numeric columns alone was given nominal ones.
+    #[error("step {step} of the model takes numbers, and column {column} before it holds categories")]
+    Nominal {
+        /// The step, from 0.
+        step: usize,
+        /// The column, from 0.
+        column: usize,
+    },
+    /// Two models that were to be merged do not fit together.
+    #[error("these models cannot be merged: {0}")]
+    Merge(#[from] StateError),
 }
 
 /// A fitted preparation step, such as a scaler.
 pub trait Transformer: Stateful + Send + Sync {
-    /// The number of columns that come out.
-    fn width(&self) -> usize;
-    /// Learns from one row.
-    fn learn(&mut self, row: &[f64]);
-    /// Appends the transformed row to `out`. A missing value stays missing.
+    /// The columns that come out.
+    fn signature(&self) -> Signature;
+    /// Learns from one row and its label, where there is one.
+    fn learn(&mut self, row: &[f64], truth: Option<Truth>);
+    /// Whether it knows what to do with nominal columns; else only numeric ones may come.
+    fn takes_nominal(&self) -> bool {
+        true
+    }
+    /// Appends the transformed row to `out`. A missing value stays missing, unless filling it is what it is for.
     fn transform(&self, row: &[f64], out: &mut Vec<f64>);
+    /// Merging, where it is exact or published.
+    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
+        None
+    }
 }
 
 /// Anything that predicts.
@@ -72,11 +179,121 @@ pub trait Model: Send + Sync {
 
 /// A model that learns online, one row after the other, in the order given.
 pub trait Learner: Model + Stateful {
-    /// Learns from rows and their labels; as many rows as there are labels.
-    fn learn(&mut self, rows: &Features<'_>, labels: Labels<'_>) -> Result<(), LearnError>;
+    /// Learns from rows and their labels, each of them as if it had come `weight` times; as many rows as there are
+    /// labels. A weight that is not above 0 teaches nothing.
+    fn learn_weighted(&mut self, rows: &Features<'_>, labels: Labels<'_>, weight: f64) -> Result<(), LearnError>;
+
+    /// Whether it knows what to do with nominal columns; else only numeric ones may come.
+    fn takes_nominal(&self) -> bool {
+        false
+    }
+
+    /// Learns from rows and their labels.
+    fn learn(&mut self, rows: &Features<'_>, labels: Labels<'_>) -> Result<(), LearnError> {
+        self.learn_weighted(rows, labels, 1.0)
+    }
+
+    /// Merging, where it is exact or published.
+    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
+        None
+    }
+}
+
+/// What was learned apart can be brought together.
+pub trait Merge {
+    /// Adds the saved state of another component of the same settings.
+    fn merge(&mut self, saved: &[u8]) -> Result<(), LearnError>;
 }
 
 /// The guard that every model shares: rows of the width it was made for.
 pub(crate) fn check_width(expected: usize, rows: &Features<'_>) -> Result<(), LearnError> {
     if rows.width() == expected { Ok(()) } else { Err(LearnError::Width { expected, found: rows.width() }) }
 }
+
+/// More classes than this are not learned: each costs memory in every leaf of every tree.
+pub const MAX_CLASSES: u32 = 1_000;
+
+/// A learner that takes its rows one by one, as all of ours do: what is left to say is the arithmetic.
+pub trait ByRow: Stateful + Send + Sync {
+    /// What it predicts.
+    fn task(&self) -> Task;
+    /// The number of columns it was made for.
+    fn width(&self) -> usize;
+    /// Whether it knows what to do with nominal columns; else only numeric ones may come.
+    fn takes_nominal(&self) -> bool {
+        false
+    }
+    /// Answers one row.
+    fn predict_row(&self, row: &[f64], out: &mut Predictions);
+    /// Learns one row. The truth is of the kind that the task needs: a class below [`MAX_CLASSES`] or a finite value;
+    /// it may only be absent where the task needs none. The weight is above 0.
+    fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64);
+    /// Merging, where it is exact or published.
+    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
+        None
+    }
+}
+
+impl<T: ByRow> Model for T {
+    fn task(&self) -> Task {
+        ByRow::task(self)
+    }
+
+    fn width(&self) -> usize {
+        ByRow::width(self)
+    }
+
+    fn predict(&self, rows: &Features<'_>, out: &mut Predictions) -> Result<(), LearnError> {
+        check_width(ByRow::width(self), rows)?;
+        rows.rows().for_each(|row| self.predict_row(row, out));
+        Ok(())
+    }
+}
+
+impl<T: ByRow> Learner for T {
+    fn learn_weighted(&mut self, rows: &Features<'_>, labels: Labels<'_>, weight: f64) -> Result<(), LearnError> {
+        check_width(ByRow::width(self), rows)?;
+        let task = ByRow::task(self);
+        let teaches = weight > 0.0 && weight.is_finite();
+        match labels {
+            Labels::Classes(classes) if task.is_classification() || task.is_unsupervised() => {
+                for (row, class) in rows.rows().zip(classes).filter(|(_, class)| teaches && **class < MAX_CLASSES) {
+                    self.learn_row(row, Some(Truth::Class(*class)), weight);
+                }
+            }
+            Labels::Values(values) if task == Task::Regression || task.is_unsupervised() => {
+                for (row, value) in rows.rows().zip(values).filter(|(_, value)| teaches && value.is_finite()) {
+                    self.learn_row(row, Some(Truth::Value(*value)), weight);
+                }
+            }
+            Labels::None if task.is_unsupervised() => {
+                rows.rows().filter(|_| teaches).for_each(|row| self.learn_row(row, None, weight));
+            }
+            _ => return Err(LearnError::Labels(task)),
+        }
+        Ok(())
+    }
+
+    fn takes_nominal(&self) -> bool {
+        ByRow::takes_nominal(self)
+    }
+
+    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
+        ByRow::as_merge(self)
+    }
+}
+
+/// Implements [`Merge`] for what can absorb another one of its kind.
+macro_rules! mergeable {
+    ($kind:ty) => {
+        impl $crate::Merge for $kind {
+            fn merge(&mut self, saved: &[u8]) -> Result<(), $crate::LearnError> {
+                let mut other = self.clone();
+                $crate::StateReader::into(saved, &mut other)?;
+                self.absorb(&other);
+                Ok(())
+            }
+        }
+    };
+}
+pub(crate) use mergeable;

@@ -1,7 +1,9 @@
 //! Every law over every component there is, on random rows full of what real rows are full of.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-use gristmill_learn::{Built, Chain, Component, MetricKind, StateReader, StateWriter, Task, Truth, laws};
+use gristmill_learn::{
+    Built, Chain, Component, MetricKind, Prediction, Signature, StateReader, StateWriter, Task, Truth, laws,
+};
 use proptest::prelude::*;
 
 fn number() -> impl Strategy<Value = f64> {
@@ -24,13 +26,14 @@ proptest! {
 
     #[test]
     fn every_component_keeps_every_law(rows in rows()) {
+        let columns = Signature::numeric(3);
         for component in Component::every() {
-            let kept = match component.build(3) {
-                Built::Transformer(_) => laws::transformer(&|| match component.build(3) {
+            let kept = match component.build(&columns) {
+                Built::Transformer(_) => laws::transformer(&|| match component.build(&columns) {
                     Built::Transformer(made) => made,
                     Built::Learner(_) => panic!("{component:?} is built as two things"),
                 }, &rows),
-                Built::Learner(_) => laws::learner(&|| match component.build(3) {
+                Built::Learner(_) => laws::learner(&|| match component.build(&columns) {
                     Built::Learner(made) => made,
                     Built::Transformer(_) => panic!("{component:?} is built as two things"),
                 }, &rows),
@@ -45,33 +48,40 @@ proptest! {
         for transformer in every.iter().filter(|component| !component.is_learner()) {
             for learner in every.iter().filter(|component| component.is_learner()) {
                 let steps = [transformer.clone(), learner.clone()];
-                prop_assert_eq!(laws::learner(&|| Box::new(Chain::new(&steps, 3).unwrap()), &rows), Ok(()), "{:?}", steps);
+                prop_assert_eq!(laws::learner(&|| Box::new(Chain::new(&steps, &Signature::numeric(3)).unwrap()), &rows), Ok(()), "{:?}", steps);
             }
         }
     }
 
     #[test]
-    fn every_metric_saves_loads_and_absorbs(scores in proptest::collection::vec((any::<bool>(), number()), 0..40), cut in 0_usize..40) {
+    fn every_metric_saves_loads_and_absorbs(
+        scores in proptest::collection::vec((0_u32..3, number(), number()), 0..40),
+        cut in 0_usize..40,
+    ) {
         for kind in MetricKind::every() {
-            let task = if kind.build().accepts(Task::Regression) { Task::Regression } else { Task::BinaryClassification };
-            let truth = |class: bool| if task == Task::Regression { Truth::Value(f64::from(u8::from(class))) } else { Truth::Class(u32::from(class)) };
-            let mut whole = kind.build();
-            let mut restored = kind.build();
-            let mut other = kind.build();
-            for (index, (class, score)) in scores.iter().enumerate() {
-                if index == cut {
-                    let saved = StateWriter::of(restored.as_ref());
-                    restored = kind.build();
-                    StateReader::into(&saved, restored.as_mut()).unwrap();
+            let accepts = |task: &Task| kind.build().accepts(*task);
+            for task in [Task::BinaryClassification, Task::Classification, Task::Regression].iter().filter(|task| accepts(task)) {
+                let update = |metric: &mut dyn gristmill_learn::metric::Metric, class: u32, score: f64, other: f64| match task {
+                    Task::Regression => metric.update(Truth::Value(f64::from(class)), score.into()),
+                    Task::Classification => metric.update(Truth::Class(class), Prediction::Classes(&[score, other, 0.5])),
+                    _ => metric.update(Truth::Class(class % 2), score.into()),
+                };
+                let [mut whole, mut restored, mut other] = [kind.build(), kind.build(), kind.build()];
+                for (index, (class, score, second)) in scores.iter().enumerate() {
+                    if index == cut {
+                        let saved = StateWriter::of(restored.as_ref());
+                        restored = kind.build();
+                        StateReader::into(&saved, restored.as_mut()).unwrap();
+                    }
+                    for metric in [&mut whole, &mut restored, &mut other] {
+                        update(metric.as_mut(), *class, *score, *second);
+                    }
                 }
-                whole.update(truth(*class), *score);
-                restored.update(truth(*class), *score);
-                other.update(truth(*class), *score);
+                prop_assert_eq!(StateWriter::of(whole.as_ref()), StateWriter::of(restored.as_ref()));
+                let rows = whole.rows();
+                whole.absorb(&mut StateReader::new(&StateWriter::of(other.as_ref()))).unwrap();
+                prop_assert_eq!(whole.rows(), 2 * rows);
             }
-            prop_assert_eq!(StateWriter::of(whole.as_ref()), StateWriter::of(restored.as_ref()));
-            let rows = whole.rows();
-            whole.absorb(&mut StateReader::new(&StateWriter::of(other.as_ref()))).unwrap();
-            prop_assert_eq!(whole.rows(), 2 * rows);
         }
     }
 }

@@ -10,7 +10,7 @@ use gristmill_learn::linear::{
     LinearRegression, LinearRegressionSettings, LogisticRegression, LogisticRegressionSettings, Optimizer,
 };
 use gristmill_learn::transform::StandardScalerSettings;
-use gristmill_learn::{Features, Labels, Learner, Predictions, Transformer};
+use gristmill_learn::{Features, Labels, Learner, Predictions, Signature, Transformer};
 
 /// The rows of a data set: features and the label as text.
 fn rows(file: &str, label: &str) -> Option<Vec<(Vec<f64>, String)>> {
@@ -29,7 +29,7 @@ fn rows(file: &str, label: &str) -> Option<Vec<(Vec<f64>, String)>> {
 
 /// Scaler and learner in River's order: predict with the old statistics; learn, scale with the new ones, learn.
 fn prequential<L: Learner>(learner: &mut L, rows: &[(Vec<f64>, String)], mut each: impl FnMut(f64, &str) -> f64) {
-    let mut scaler = StandardScalerSettings::default().build(rows[0].0.len());
+    let mut scaler = StandardScalerSettings::default().build(&Signature::numeric(rows[0].0.len()));
     let (mut scaled, mut out) = (Vec::new(), Predictions::default());
     for (row, label) in rows {
         scaled.clear();
@@ -37,13 +37,13 @@ fn prequential<L: Learner>(learner: &mut L, rows: &[(Vec<f64>, String)], mut eac
         out.clear();
         learner.predict(&Features::row(&scaled), &mut out).unwrap();
         let y = each(out.values()[0], label);
-        scaler.learn(row);
+        scaler.learn(row, None);
         scaled.clear();
         scaler.transform(row, &mut scaled);
         let features = Features::row(&scaled);
         match learner.task() {
             gristmill_learn::Task::Regression => learner.learn(&features, Labels::Values(&[y])).unwrap(),
-            gristmill_learn::Task::BinaryClassification => {
+            _ => {
                 learner.learn(&features, Labels::Classes(&[y as u32])).unwrap();
             }
         }
@@ -53,7 +53,7 @@ fn prequential<L: Learner>(learner: &mut L, rows: &[(Vec<f64>, String)], mut eac
 /// Right predictions after 10, 100, 1,000, 10,000 and all rows.
 fn classify(rows: &[(Vec<f64>, String)], positive: &str, lr: f64) -> (LogisticRegression, Vec<u32>) {
     let settings = LogisticRegressionSettings { optimizer: Optimizer::sgd(lr), ..Default::default() };
-    let mut model = settings.build(rows[0].0.len());
+    let mut model = settings.build(&Signature::numeric(rows[0].0.len()));
     let (mut right, mut seen, mut counts) = (0, 0, Vec::new());
     prequential(&mut model, rows, |score, label| {
         let class = label == positive;
@@ -98,7 +98,8 @@ fn logistic_regression_on_phishing() {
 }
 
 fn regress(rows: &[(Vec<f64>, String)], intercept_lr: f64) -> (LinearRegression, f64) {
-    let mut model = LinearRegressionSettings { intercept_lr, ..Default::default() }.build(rows[0].0.len());
+    let mut model =
+        LinearRegressionSettings { intercept_lr, ..Default::default() }.build(&Signature::numeric(rows[0].0.len()));
     let mut error = 0.0;
     prequential(&mut model, rows, |prediction, label| {
         let y: f64 = label.parse().unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gristmill::describe;
 use gristmill::plan::{InputPlan, Plan, TargetPlan};
 use gristmill::spec::{Commit, Format, Guarantee, Snapshot, Span, State};
-use gristmill_learn::{Component, Task};
+use gristmill_learn::{Component, Signature, Task};
 
 use crate::cluster::{DEAD, INPUT};
 use crate::random::Random;
@@ -52,11 +52,11 @@ pub fn components() -> Result<Vec<(String, Plan)>, String> {
     for component in Component::every() {
         let name = describe::name_of(&component);
         let (steps, classes) = if component.is_learner() {
-            let task = match component.build(1) {
+            let task = match component.build(&Signature::numeric(1)) {
                 gristmill_learn::Built::Learner(learner) => learner.task(),
                 gristmill_learn::Built::Transformer(_) => Task::Regression,
             };
-            (format!("[standard_scaler, {name}]"), task == Task::BinaryClassification)
+            (format!("[standard_scaler, {name}]"), task != Task::Regression)
         } else {
             (format!("[{name}, logistic_regression]"), true)
         };

@@ -8,7 +8,7 @@ pub use kafka::{KafkaPlan, Start};
 
 use std::sync::Arc;
 
-use gristmill_learn::{Component, MetricKind, Task};
+use gristmill_learn::{Component, MetricKind, Signature, Task};
 
 use crate::condition::Condition;
 use crate::describe;
@@ -38,6 +38,8 @@ pub struct Plan {
     pub features: Vec<usize>,
     /// Where the truth is.
     pub label: Option<LabelPlan>,
+    /// What the model sees: the kind of each feature.
+    pub signature: Signature,
     /// The steps of the model.
     pub model: Vec<Component>,
     /// What it predicts.
@@ -127,7 +129,7 @@ pub enum Need {
 pub struct LabelPlan {
     /// The column.
     pub column: usize,
-    /// The positive class as text; empty for regression.
+    /// The positive class as text; empty for regression and for any number of classes.
     pub positive: String,
     /// The other class, where the document fixes it.
     pub negative: Option<String>,
@@ -203,6 +205,9 @@ impl Plan {
         let features: Vec<&ColumnPlan> = self.features.iter().filter_map(|index| self.columns.get(*index)).collect();
         let label = self.label.as_ref().map(|label| (self.columns.get(label.column), label));
         let mut parts = vec![("label".to_string(), format!("{label:?}"))];
+        let nominal = features.iter().filter(|column| matches!(column.kind, ColumnType::String(_)));
+        let nominal: Vec<&String> = nominal.map(|column| &column.name).collect();
+        parts.push(("categories".to_string(), format!("{nominal:?}")));
         let mut before = format!("{features:?}");
         for step in &self.model {
             before += &format!(" {step:?}");
@@ -216,9 +221,14 @@ impl Plan {
     /// Whether the state of shards is kept: on Kafka where something is learned, over a file where there is a folder.
     pub fn journals(&self) -> bool {
         match self.input {
-            InputPlan::Kafka { .. } => self.label.is_some(),
+            InputPlan::Kafka { .. } => self.learns(),
             InputPlan::File { .. } => self.state.as_ref().is_some_and(|state| state.directory.is_some()),
         }
+    }
+
+    /// Whether the model learns here: from labels, or without.
+    pub fn learns(&self) -> bool {
+        self.label.is_some() || self.task.is_unsupervised()
     }
 
     /// The topic of the group's journal.

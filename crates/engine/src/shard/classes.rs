@@ -1,13 +1,16 @@
-//! The two classes of a binary task and their names.
+//! The classes of a classification and their names.
 
-use gristmill_learn::{StateError, StateReader, StateWriter, Stateful, Task, Truth};
+use gristmill_learn::{MAX_CLASSES, Prediction, StateError, StateReader, StateWriter, Stateful, Task, Truth};
 
 use crate::plan::LabelPlan;
 use crate::rows::Cell;
 
-/// The positive class is named by the document; the other one too, or by the first other value seen.
+/// Two classes: the positive one is named by the document; the other one too, or by the first other value seen. Any
+/// number of classes: named in the order in which they appear.
 #[derive(Debug, Clone)]
 pub(super) struct Classes {
+    /// Any number of classes, by their index.
+    pub(super) names: Vec<String>,
     pub(super) positive: String,
     pub(super) negative: String,
     /// Whether `negative` is settled; until then it reads `not …`.
@@ -21,7 +24,7 @@ impl Classes {
         let positive = label.map_or("true", |label| &label.positive).to_string();
         let fixed = label.and_then(|label| label.negative.clone());
         let negative = fixed.clone().unwrap_or_else(|| format!("not {positive}"));
-        Self { positive, negative, settled: fixed.is_some(), fixed: fixed.is_some() }
+        Self { names: Vec::new(), positive, negative, settled: fixed.is_some(), fixed: fixed.is_some() }
     }
 
     /// Why a label is refused: it is a third value of two fixed ones.
@@ -29,6 +32,32 @@ impl Classes {
         let (positive, negative) = (&self.positive, &self.negative);
         let known = !self.fixed || cell.is_missing() || self.is(cell, positive) || self.is(cell, negative);
         (!known).then(|| format!("the label is {}, neither `{positive}` nor `{negative}`", shown(cell)))
+    }
+
+    /// The class of a label among any number of classes; an error where there are too many.
+    pub(super) fn named(&mut self, cell: Cell<'_>) -> Result<Option<Truth>, String> {
+        if cell.is_missing() {
+            return Ok(None);
+        }
+        let name = shown(cell).trim_matches('`').to_string();
+        let index = self.names.iter().position(|known| *known == name);
+        let Some(index) = index.or_else(|| (self.names.len() < MAX_CLASSES as usize).then_some(self.names.len()))
+        else {
+            return Err(format!("the label is {}, and there are {MAX_CLASSES} other classes already", shown(cell)));
+        };
+        if index == self.names.len() {
+            self.names.push(name);
+        }
+        Ok(Some(Truth::Class(index as u32)))
+    }
+
+    /// The name of a class.
+    pub(super) fn name(&self, task: Task, class: u32) -> &str {
+        match (task, class) {
+            (Task::Classification, class) => self.names.get(class as usize).map_or("", |name| name),
+            (_, 1) => &self.positive,
+            _ => &self.negative,
+        }
     }
 
     /// The class of a label; nothing where it is missing; an error where it is refused.
@@ -60,11 +89,12 @@ impl Classes {
     }
 
     /// The predicted class or value.
-    pub(super) fn prediction(&self, task: Task, score: f64) -> Cell<'_> {
+    pub(super) fn prediction(&self, task: Task, said: Prediction<'_>) -> Cell<'_> {
         match task {
-            Task::Regression => Cell::Float64(score),
-            Task::BinaryClassification if score.is_nan() => Cell::Missing,
-            Task::BinaryClassification => Cell::String(if score > 0.5 { &self.positive } else { &self.negative }),
+            Task::Regression | Task::AnomalyDetection | Task::Clustering => Cell::Float64(said.number()),
+            Task::BinaryClassification | Task::Classification => {
+                said.class().map_or(Cell::Missing, |class| Cell::String(self.name(task, class)))
+            }
         }
     }
 }
@@ -86,16 +116,17 @@ impl Stateful for Classes {
         to.begin(NAME, 1);
         to.text(&self.negative);
         to.u64(u64::from(self.settled));
+        self.names.save(to);
     }
 
     fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
         from.begin(NAME, 1)?;
         self.negative = from.text()?.to_string();
         self.settled = from.u64()? == 1;
-        Ok(())
+        self.names.load(from)
     }
 
     fn size(&self) -> usize {
-        self.positive.capacity() + self.negative.capacity()
+        self.positive.capacity() + self.negative.capacity() + self.names.size()
     }
 }

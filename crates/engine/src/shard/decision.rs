@@ -1,6 +1,6 @@
 //! The JSON of a decision.
 
-use gristmill_learn::Task;
+use gristmill_learn::{Prediction, Task};
 
 use super::{RowFacts, classes::Classes};
 use crate::plan::Plan;
@@ -43,22 +43,32 @@ pub(super) fn write(
     }
     to.extend_from_slice(b",\"score\":");
     number(facts.score, to);
-    if plan.task == Task::BinaryClassification {
-        to.extend_from_slice(b",\"probability\":{");
-        text(&classes.positive, to);
-        to.push(b':');
-        number(facts.score, to);
-        to.push(b',');
-        text(&classes.negative, to);
-        to.push(b':');
-        number(1.0 - facts.score, to);
-        to.push(b'}');
+    if plan.task.is_classification() {
+        probabilities(plan.task, classes, facts.said, to);
     }
     to.extend_from_slice(b",\"model\":\"");
     plain(&plan.name, to);
     to.push(b'@');
     whole(version as i64, to);
     to.extend_from_slice(b"\"}");
+}
+
+/// The positive class first, or all classes in the order in which they appeared.
+fn probabilities(task: Task, classes: &Classes, said: Prediction<'_>, to: &mut Vec<u8>) {
+    let order: Vec<u32> = match said {
+        Prediction::Number(_) => vec![1, 0],
+        Prediction::Classes(known) => (0..known.len() as u32).collect(),
+    };
+    to.extend_from_slice(b",\"probability\":{");
+    for (index, class) in order.into_iter().enumerate() {
+        if index > 0 {
+            to.push(b',');
+        }
+        text(classes.name(task, class), to);
+        to.push(b':');
+        number(said.probability(class), to);
+    }
+    to.push(b'}');
 }
 
 fn identity(id: Cell<'_>, to: &mut Vec<u8>) {

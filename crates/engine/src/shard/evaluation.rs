@@ -2,7 +2,11 @@
 
 use gristmill_learn::baseline::{Baseline, baselines};
 use gristmill_learn::metric::Metric;
-use gristmill_learn::{MetricKind, StateError, StateReader, StateWriter, Stateful, Task, Truth};
+use gristmill_learn::{
+    MetricKind, Prediction, Predictions, StateError, StateReader, StateWriter, Stateful, Task, Truth,
+};
+
+use super::said;
 
 type Metrics = Vec<Box<dyn Metric>>;
 
@@ -15,6 +19,7 @@ pub struct Evaluation {
     task: Task,
     model: Metrics,
     baselines: Baselines,
+    room: Predictions,
 }
 
 /// The baselines, each with its own metrics.
@@ -30,14 +35,18 @@ impl Evaluation {
             task,
             model: metrics(),
             baselines: Baselines(baselines.into_iter().map(|baseline| (baseline, metrics())).collect()),
+            room: Predictions::default(),
         }
     }
 
     /// Counts a labelled row and its prediction; the baselines predict it too, then learn its label.
-    pub(super) fn update(&mut self, truth: Truth, prediction: f64) {
+    pub(super) fn update(&mut self, truth: Truth, prediction: Prediction<'_>) {
         self.model.iter_mut().for_each(|metric| metric.update(truth, prediction));
         for (baseline, metrics) in &mut self.baselines.0 {
-            if let Some(prediction) = baseline.predict() {
+            self.room.clear();
+            baseline.predict(&mut self.room);
+            if !self.room.is_empty() {
+                let prediction = said(self.task, self.room.row(0));
                 metrics.iter_mut().for_each(|metric| metric.update(truth, prediction));
             }
             baseline.learn(truth);

@@ -3,6 +3,7 @@
 //! A shard is a deterministic function of the records it has consumed: no clock, no randomness, no I/O, and no
 //! dependence on how the records were cut into batches.
 
+mod categories;
 mod classes;
 mod decision;
 mod evaluation;
@@ -17,12 +18,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gristmill_learn::{
-    Chain, Features, Labels, LearnError, Learner, Model, Predictions, StateError, StateReader, StateWriter, Task, Truth,
+    Chain, Features, Labels, LearnError, Learner, Model, Prediction, Predictions, StateError, StateReader, StateWriter,
+    Task, Truth,
 };
 
 use crate::condition::Facts;
 use crate::plan::{FIRST_COLUMN, PREDICTION, Plan, SCORE};
 use crate::rows::{Cell, Partition, RawRows, Refusal, Rows, Stage};
+use categories::Categories;
 use classes::Classes;
 
 /// What a shard has counted.
@@ -66,6 +69,7 @@ pub struct Shard {
     position: Option<i64>,
     model: Chain,
     classes: Classes,
+    categories: Categories,
     evaluation: Evaluation,
     counts: Counts,
     /// Decisions that met each output's condition.
@@ -79,11 +83,12 @@ pub struct Shard {
 impl Shard {
     /// A shard for a partition, untrained or as it was saved.
     pub fn open(plan: Arc<Plan>, partition: Partition, snapshot: Option<&[u8]>) -> Result<Self, ShardError> {
-        let model = Chain::new(&plan.model, plan.features.len())
+        let model = Chain::new(&plan.model, &plan.signature)
             .map_err(|source| ShardError::Model { partition: partition.clone(), source })?;
         let written = vec![0; plan.outputs.len()];
         let mut shard = Self {
             classes: Classes::new(plan.label.as_ref()),
+            categories: Categories::new(&plan.signature),
             evaluation: Evaluation::new(&plan.metrics, plan.task),
             plan,
             partition,
@@ -145,9 +150,8 @@ impl Shard {
     /// Adds the rows that [`Self::step`] would refuse, and changes nothing: whoever must stop at a bad row has to know
     /// before the rows behind it are folded in.
     pub fn check(&self, rows: &Rows, refusals: &mut Vec<Refusal>) {
-        let Some(label) = self.plan.label.as_ref().filter(|_| self.plan.task == Task::BinaryClassification) else {
-            return;
-        };
+        let binary = matches!(self.plan.task, Task::BinaryClassification | Task::AnomalyDetection);
+        let Some(label) = self.plan.label.as_ref().filter(|_| binary) else { return };
         let Some(column) = rows.columns.get(label.column) else { return };
         for (row, record) in rows.records.iter().enumerate() {
             let message = self.classes.refuse(column.cell(row));
@@ -195,10 +199,13 @@ impl Shard {
         truth: Option<Truth>,
         outbox: &mut Outbox,
     ) -> Result<(), LearnError> {
-        let score = self.score(rows, row)?;
+        self.predict(rows, row)?;
         self.counts.scored += 1;
         self.counts.decisions += 1;
-        let facts = RowFacts { rows, row, score, prediction: self.classes.prediction(self.plan.task, score) };
+        let task = self.plan.task;
+        let said = said(task, self.predictions.row(0));
+        let prediction = self.classes.prediction(task, said);
+        let facts = RowFacts { rows, row, said, score: score(said), prediction };
         let plan = Arc::clone(&self.plan);
         let mut written = None;
         for (output, when) in plan.outputs.iter().enumerate() {
@@ -216,22 +223,19 @@ impl Shard {
             }
         }
         if let Some(truth) = truth {
-            self.evaluation.update(truth, score);
-            self.learn(truth)?;
+            self.evaluation.update(truth, said);
         }
-        Ok(())
+        self.learn(truth)
     }
 
-    fn score(&mut self, rows: &Rows, row: usize) -> Result<f64, LearnError> {
+    fn predict(&mut self, rows: &Rows, row: usize) -> Result<(), LearnError> {
         self.features.clear();
-        for column in &self.plan.features {
-            let number = rows.columns.get(*column).map_or(f64::NAN, |column| column.cell(row).number());
-            // Infinities are missing too: nothing downstream has to ask again.
-            self.features.push(if number.is_finite() { number } else { f64::NAN });
+        for (feature, column) in self.plan.features.iter().enumerate() {
+            let cell = rows.columns.get(*column).map_or(Cell::Missing, |column| column.cell(row));
+            self.features.push(self.categories.number(feature, cell));
         }
         self.predictions.clear();
-        self.model.predict(&Features::row(&self.features), &mut self.predictions)?;
-        Ok(self.predictions.values().first().copied().unwrap_or(f64::NAN))
+        self.model.predict(&Features::row(&self.features), &mut self.predictions)
     }
 
     fn truth(&mut self, rows: &Rows, row: usize) -> Result<Option<Truth>, String> {
@@ -239,18 +243,38 @@ impl Shard {
         let cell = rows.columns.get(label.column).map_or(Cell::Missing, |column| column.cell(row));
         match self.plan.task {
             Task::Regression => Ok(Some(cell.number()).filter(|value| value.is_finite()).map(Truth::Value)),
-            Task::BinaryClassification => self.classes.truth(cell),
+            Task::BinaryClassification | Task::AnomalyDetection => self.classes.truth(cell),
+            Task::Classification | Task::Clustering => self.classes.named(cell),
         }
     }
 
-    fn learn(&mut self, truth: Truth) -> Result<(), LearnError> {
+    fn learn(&mut self, truth: Option<Truth>) -> Result<(), LearnError> {
         let features = Features::row(&self.features);
         match truth {
-            Truth::Class(class) => self.model.learn(&features, Labels::Classes(&[class])),
-            Truth::Value(value) => self.model.learn(&features, Labels::Values(&[value])),
+            _ if self.plan.task.is_unsupervised() => self.model.learn(&features, Labels::None),
+            Some(Truth::Class(class)) => self.model.learn(&features, Labels::Classes(&[class])),
+            Some(Truth::Value(value)) => self.model.learn(&features, Labels::Values(&[value])),
+            None => return Ok(()),
         }?;
         self.counts.learned += 1;
         Ok(())
+    }
+}
+
+/// What the model said, as the pipeline's task takes it: of two classes only the positive one's probability counts.
+fn said(task: Task, numbers: &[f64]) -> Prediction<'_> {
+    match task {
+        Task::Classification => Prediction::Classes(numbers),
+        Task::BinaryClassification if numbers.len() != 1 => Prediction::Classes(numbers).number().into(),
+        _ => numbers.first().copied().unwrap_or(f64::NAN).into(),
+    }
+}
+
+/// The number that conditions and decisions show: among any number of classes the probability of the predicted one.
+fn score(said: Prediction<'_>) -> f64 {
+    match said {
+        Prediction::Number(number) => number,
+        Prediction::Classes(_) => said.class().map_or(f64::NAN, |class| said.probability(class)),
     }
 }
 
@@ -262,6 +286,7 @@ fn unknown_label(record: usize, message: String) -> Refusal {
 struct RowFacts<'a> {
     rows: &'a Rows,
     row: usize,
+    said: Prediction<'a>,
     score: f64,
     prediction: Cell<'a>,
 }

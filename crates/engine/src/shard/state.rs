@@ -65,12 +65,12 @@ impl Header {
 
 impl Shard {
     fn parts(&self) -> impl Iterator<Item = &dyn Stateful> {
-        let classes = std::iter::once(&self.classes as &dyn Stateful);
+        let classes = [&self.classes as &dyn Stateful, &self.categories].into_iter();
         classes.chain(self.model.steps()).chain(self.evaluation.parts())
     }
 
     fn parts_mut(&mut self) -> impl Iterator<Item = &mut dyn Stateful> {
-        let classes = std::iter::once(&mut self.classes as &mut dyn Stateful);
+        let classes = [&mut self.classes as &mut dyn Stateful, &mut self.categories].into_iter();
         classes.chain(self.model.steps_mut()).chain(self.evaluation.parts_mut())
     }
 

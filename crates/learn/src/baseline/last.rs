@@ -1,54 +1,42 @@
 //! The label of the row before.
 
 use super::Baseline;
-use crate::{StateError, StateReader, StateWriter, Stateful, Truth};
+use crate::state::stateful;
+use crate::{Predictions, Task, Truth};
 
 /// Predicts the last label: `last_class` or `last_value` (persistence). Hard to beat on slow streams.
 #[derive(Debug, Clone)]
 pub struct Last {
-    name: &'static str,
+    task: Task,
     last: Option<f64>,
 }
 
-impl Last {
-    /// The class of the last row.
-    pub fn class() -> Self {
-        Self { name: "last_class", last: None }
-    }
+stateful!(Last, "last", 1: last);
 
-    /// The value of the last row.
-    pub fn value() -> Self {
-        Self { name: "last_value", last: None }
+impl Last {
+    /// The last label of this task.
+    pub fn new(task: Task) -> Self {
+        Self { task, last: None }
     }
 }
 
 impl Baseline for Last {
     fn name(&self) -> &'static str {
-        self.name
+        if self.task.is_classification() { "last_class" } else { "last_value" }
     }
 
-    fn predict(&self) -> Option<f64> {
-        self.last
+    fn predict(&self, out: &mut Predictions) {
+        match self.last {
+            Some(last) if self.task == Task::Classification => {
+                let class = last as usize;
+                out.push_row((0..=class).map(|other| f64::from(u8::from(other == class))));
+            }
+            Some(last) => out.push(last),
+            None => {}
+        }
     }
 
     fn learn(&mut self, truth: Truth) {
         self.last = Some(truth.number());
-    }
-}
-
-impl Stateful for Last {
-    fn save(&self, to: &mut StateWriter) {
-        to.begin(self.name, 1);
-        to.f64(self.last.unwrap_or(f64::NAN));
-    }
-
-    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
-        from.begin(self.name, 1)?;
-        self.last = Some(from.f64()?).filter(|last| !last.is_nan());
-        Ok(())
-    }
-
-    fn size(&self) -> usize {
-        size_of::<Self>()
     }
 }

@@ -1,46 +1,49 @@
 //! The class that came most often.
 
 use super::Baseline;
-use crate::{StateError, StateReader, StateWriter, Stateful, Truth};
+use crate::state::stateful;
+use crate::{Predictions, Task, Truth};
 
-/// Predicts the share of positive rows so far, and with it the majority class.
-#[derive(Debug, Clone, Default)]
+/// Predicts the share of each class so far, and with it the majority class.
+#[derive(Debug, Clone)]
 pub struct Majority {
+    task: Task,
     rows: u64,
-    positives: u64,
+    classes: Vec<u64>,
 }
 
-const NAME: &str = "majority_class";
+stateful!(Majority, "majority_class", 1: rows, classes);
+
+impl Majority {
+    /// The shares of the classes of this task.
+    pub fn new(task: Task) -> Self {
+        Self { task, rows: 0, classes: Vec::new() }
+    }
+}
 
 impl Baseline for Majority {
     fn name(&self) -> &'static str {
-        NAME
+        "majority_class"
     }
 
-    fn predict(&self) -> Option<f64> {
-        (self.rows > 0).then(|| self.positives as f64 / self.rows as f64)
+    fn predict(&self, out: &mut Predictions) {
+        if self.rows == 0 {
+            return;
+        }
+        let rows = self.rows as f64;
+        if self.task == Task::Classification {
+            out.push_row(self.classes.iter().map(|class| *class as f64 / rows));
+        } else {
+            out.push(self.classes.get(1).copied().unwrap_or(0) as f64 / rows);
+        }
     }
 
     fn learn(&mut self, truth: Truth) {
+        let Some(class) = truth.class().map(|class| class as usize) else { return };
         self.rows += 1;
-        self.positives += u64::from(truth.number() == 1.0);
-    }
-}
-
-impl Stateful for Majority {
-    fn save(&self, to: &mut StateWriter) {
-        to.begin(NAME, 1);
-        to.u64(self.rows);
-        to.u64(self.positives);
-    }
-
-    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
-        from.begin(NAME, 1)?;
-        (self.rows, self.positives) = (from.u64()?, from.u64()?);
-        Ok(())
-    }
-
-    fn size(&self) -> usize {
-        size_of::<Self>()
+        self.classes.resize(self.classes.len().max(class + 1), 0);
+        if let Some(count) = self.classes.get_mut(class) {
+            *count += 1;
+        }
     }
 }

@@ -8,14 +8,14 @@ pub use last::Last;
 pub use majority::Majority;
 pub use mean::Mean;
 
-use crate::{Stateful, Task, Truth};
+use crate::{Predictions, Stateful, Task, Truth};
 
 /// A prediction from the labels alone.
 pub trait Baseline: Stateful + Send + Sync {
     /// The name in reports.
     fn name(&self) -> &'static str;
-    /// The prediction for the next row; nothing before the first label.
-    fn predict(&self) -> Option<f64>;
+    /// Answers the next row; nothing before the first label.
+    fn predict(&self, out: &mut Predictions);
     /// Learns a label.
     fn learn(&mut self, truth: Truth);
 }
@@ -23,8 +23,11 @@ pub trait Baseline: Stateful + Send + Sync {
 /// The baselines shown beside every model of a task.
 pub fn baselines(task: Task) -> Vec<Box<dyn Baseline>> {
     match task {
-        Task::BinaryClassification => vec![Box::new(Last::class()), Box::new(Majority::default())],
-        Task::Regression => vec![Box::new(Last::value()), Box::new(Mean::default())],
+        Task::BinaryClassification | Task::Classification => {
+            vec![Box::new(Last::new(task)), Box::new(Majority::new(task))]
+        }
+        Task::Regression => vec![Box::new(Last::new(task)), Box::new(Mean::default())],
+        Task::AnomalyDetection | Task::Clustering => Vec::new(),
     }
 }
 
@@ -32,22 +35,28 @@ pub fn baselines(task: Task) -> Vec<Box<dyn Baseline>> {
 mod tests {
     use super::*;
 
-    fn check(mut baseline: Box<dyn Baseline>, steps: &[(Truth, f64)]) {
-        assert_eq!(baseline.predict(), None);
-        for (truth, expected) in steps {
+    fn check(mut baseline: impl Baseline, truths: &[Truth], expected: &[&[f64]]) {
+        let mut out = Predictions::default();
+        baseline.predict(&mut out);
+        assert!(out.is_empty());
+        for (truth, expected) in truths.iter().zip(expected) {
             baseline.learn(*truth);
-            assert_eq!(baseline.predict(), Some(*expected), "{} after {truth:?}", baseline.name());
+            out.clear();
+            baseline.predict(&mut out);
+            assert_eq!(out.row(0), *expected, "{} after {truth:?}", baseline.name());
         }
     }
 
     #[test]
     fn each_says_what_its_name_says() {
-        let classes = |expected: [f64; 4]| [1, 0, 0, 1].map(Truth::Class).into_iter().zip(expected).collect::<Vec<_>>();
-        check(Box::new(Last::class()), &classes([1.0, 0.0, 0.0, 1.0]));
-        check(Box::new(Majority::default()), &classes([1.0, 0.5, 1.0 / 3.0, 0.5]));
-        let values =
-            |expected: [f64; 3]| [2.0, 4.0, 9.0].map(Truth::Value).into_iter().zip(expected).collect::<Vec<_>>();
-        check(Box::new(Last::value()), &values([2.0, 4.0, 9.0]));
-        check(Box::new(Mean::default()), &values([2.0, 3.0, 5.0]));
+        let classes = [1, 0, 0, 1].map(Truth::Class);
+        check(Last::new(Task::BinaryClassification), &classes, &[&[1.0], &[0.0], &[0.0], &[1.0]]);
+        check(Majority::new(Task::BinaryClassification), &classes, &[&[1.0], &[0.5], &[1.0 / 3.0], &[0.5]]);
+        let classes = [2, 0, 0].map(Truth::Class);
+        check(Last::new(Task::Classification), &classes, &[&[0.0, 0.0, 1.0], &[1.0], &[1.0]]);
+        check(Majority::new(Task::Classification), &classes[..2], &[&[0.0, 0.0, 1.0], &[0.5, 0.0, 0.5]]);
+        let values = [2.0, 4.0, 9.0].map(Truth::Value);
+        check(Last::new(Task::Regression), &values, &[&[2.0], &[4.0], &[9.0]]);
+        check(Mean::default(), &values, &[&[2.0], &[3.0], &[5.0]]);
     }
 }

@@ -1,48 +1,92 @@
-//! What the linear models share: weights, an intercept and one step of gradient descent.
+//! What the models by gradient descent share: settings, weights, an intercept and one step.
 
-use crate::{StateError, StateReader, StateWriter};
+use super::optimizer::{Optimizer, Steps};
+use crate::state::stateful;
 
-/// How weights follow the gradient.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Optimizer {
-    /// Stochastic gradient descent: `w -= lr * gradient`.
-    Sgd(Sgd),
-}
-
-/// Plain stochastic gradient descent with a constant step.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Sgd {
-    /// The learning rate, above 0. Default 0.01.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub lr: f64,
-}
-
-impl Default for Sgd {
-    fn default() -> Self {
-        Self { lr: 0.01 }
-    }
-}
-
-impl Default for Optimizer {
-    fn default() -> Self {
-        Self::Sgd(Sgd::default())
-    }
-}
-
-impl Optimizer {
-    /// Stochastic gradient descent with this learning rate.
-    pub fn sgd(lr: f64) -> Self {
-        Self::Sgd(Sgd { lr })
-    }
-
-    fn lr(&self) -> f64 {
-        match self {
-            Self::Sgd(sgd) => sgd.lr,
+/// Declares the settings of a linear model that learns by gradient descent, and its model, which holds the weights.
+macro_rules! descent_settings {
+    (
+        $(#[$doc:meta])*
+        $settings:ident => $model:ident, $name:literal, { $($(#[$about:meta])* $field:ident: $kind:ty)? }
+        defaults: $optimizer:expr, $intercept_lr:literal
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $settings {
+            /// How weights follow the gradient; the default is the model's own.
+            pub optimizer: $crate::linear::Optimizer,
+            $($(#[$about])* pub $field: $kind,)?
+            /// Strength of the penalty on squared weights, 0 or above. Default 0.
+            #[schemars(extend("minimum" = 0))]
+            pub l2: f64,
+            /// Strength of the penalty on absolute weights, 0 or above; not together with `l2`. Default 0.
+            #[schemars(extend("minimum" = 0))]
+            pub l1: f64,
+            /// The intercept to start from. Default 0.
+            pub intercept_init: f64,
+            /// The learning rate of the intercept, 0 or above; 0 keeps it where it is.
+            #[schemars(extend("minimum" = 0))]
+            pub intercept_lr: f64,
+            /// The largest absolute gradient of the loss that is followed. Default 1e12.
+            #[schemars(extend("exclusiveMinimum" = 0))]
+            pub clip_gradient: f64,
         }
-    }
+
+        impl Default for $settings {
+            fn default() -> Self {
+                Self {
+                    optimizer: $optimizer,
+                    $($field: <$kind>::default(),)?
+                    l2: 0.0,
+                    l1: 0.0,
+                    intercept_init: 0.0,
+                    intercept_lr: $intercept_lr,
+                    clip_gradient: 1e12,
+                }
+            }
+        }
+
+        impl $settings {
+            /// Whether the settings fit together; the error says which do not.
+            pub fn check(&self) -> Result<(), String> {
+                $crate::linear::descent::check_penalties(self.l1, self.l2)
+            }
+
+            fn descent(&self, signature: &$crate::Signature) -> $crate::linear::descent::Descent {
+                let restraint = $crate::linear::descent::Restraint {
+                    l1: self.l1,
+                    l2: self.l2,
+                    clip_gradient: self.clip_gradient,
+                    intercept_lr: self.intercept_lr,
+                };
+                $crate::linear::descent::Descent::new(signature.width(), &self.optimizer, restraint, self.intercept_init)
+            }
+        }
+
+        $crate::state::stateful!($model, $name, 1: descent);
+        $crate::traits::mergeable!($model);
+
+        impl $model {
+            /// The weight of each column.
+            pub fn weights(&self) -> &[f64] {
+                self.descent.weights()
+            }
+
+            /// What a row of zeros adds up to.
+            pub fn intercept(&self) -> f64 {
+                self.descent.intercept()
+            }
+
+            /// The mean of both, weighted by the rows each has seen (McDonald, Hall, Mann, "Distributed Training
+            /// Strategies for the Structured Perceptron", NAACL 2010); what an optimizer remembers stays mine.
+            fn absorb(&mut self, other: &Self) {
+                self.descent.absorb(&other.descent);
+            }
+        }
+    };
 }
+pub(super) use descent_settings;
 
 /// What pulls weights towards 0 and keeps steps bounded.
 #[derive(Debug, Clone)]
@@ -64,19 +108,24 @@ pub(crate) fn check_penalties(l1: f64, l2: f64) -> Result<(), String> {
 /// Weights and intercept of a linear model.
 #[derive(Debug, Clone)]
 pub(crate) struct Descent {
-    optimizer: Optimizer,
     restraint: Restraint,
-    weights: Vec<f64>,
+    steps: Steps,
+    rows: f64,
     intercept: f64,
+    weights: Box<[f64]>,
     /// The cumulative penalty of Tsuruoka, Tsujii and Ananiadou (ACL 2009), only kept with `l1`.
     penalty: f64,
-    penalties: Vec<f64>,
+    penalties: Box<[f64]>,
 }
 
+stateful!(Descent: steps, rows, intercept, weights, penalty, penalties);
+
 impl Descent {
-    pub(crate) fn new(width: usize, optimizer: Optimizer, restraint: Restraint, intercept: f64) -> Self {
-        let penalties = vec![0.0; if restraint.l1 > 0.0 { width } else { 0 }];
-        Self { optimizer, restraint, weights: vec![0.0; width], intercept, penalty: 0.0, penalties }
+    pub(crate) fn new(width: usize, optimizer: &Optimizer, restraint: Restraint, intercept: f64) -> Self {
+        let zeros = |count: usize| vec![0.0; count].into_boxed_slice();
+        let penalties = zeros(if restraint.l1 > 0.0 { width } else { 0 });
+        let steps = Steps::new(optimizer, width);
+        Self { restraint, steps, rows: 0.0, intercept, weights: zeros(width), penalty: 0.0, penalties }
     }
 
     pub(crate) fn weights(&self) -> &[f64] {
@@ -89,28 +138,26 @@ impl Descent {
 
     /// The weighted sum; a missing value takes no part.
     pub(crate) fn dot(&self, row: &[f64]) -> f64 {
-        let terms = self.weights.iter().zip(row).filter(|(_, x)| x.is_finite());
-        terms.map(|(weight, x)| weight * x).sum::<f64>() + self.intercept
+        let terms = self.weights.iter().zip(row).map(|(weight, x)| if x.is_finite() { weight * x } else { 0.0 });
+        terms.sum::<f64>() + self.intercept
     }
 
-    /// One step against the gradient of the loss by the weighted sum. What is not a number or would overflow is no
-    /// step, so that one absurd row cannot ruin a model for good.
+    /// One step against the gradient of the loss by the weighted sum. What is not a number is no step.
     pub(crate) fn step(&mut self, row: &[f64], gradient: f64) {
         if gradient.is_nan() {
             return;
         }
         let gradient = gradient.clamp(-self.restraint.clip_gradient, self.restraint.clip_gradient);
-        let lr = self.optimizer.lr();
         let l2 = self.restraint.l2;
+        self.rows += 1.0;
         self.intercept -= self.restraint.intercept_lr * gradient;
-        for (weight, x) in self.weights.iter_mut().zip(row).filter(|(_, x)| x.is_finite()) {
-            let stepped = *weight - lr * (gradient * x + l2 * *weight);
-            if stepped.is_finite() {
-                *weight = stepped;
-            }
-        }
+        let by_weight = |index: usize, weight: f64| {
+            let x = row.get(index).copied().filter(|x| x.is_finite())?;
+            Some(if l2 == 0.0 { gradient * x } else { gradient * x + l2 * weight })
+        };
+        self.steps.step(&mut self.weights, by_weight);
         if self.restraint.l1 > 0.0 {
-            self.penalty += self.restraint.l1 * lr;
+            self.penalty += self.restraint.l1 * self.steps.lr();
             self.shrink(row);
         }
     }
@@ -128,24 +175,16 @@ impl Descent {
         }
     }
 
-    pub(crate) fn save(&self, name: &str, to: &mut StateWriter) {
-        to.begin(name, 1);
-        to.f64(self.intercept);
-        to.f64s(&self.weights);
-        to.f64(self.penalty);
-        to.f64s(&self.penalties);
-    }
-
-    pub(crate) fn load(&mut self, name: &str, from: &mut StateReader<'_>) -> Result<(), StateError> {
-        from.begin(name, 1)?;
-        self.intercept = from.f64()?;
-        from.f64s_into(name, &mut self.weights)?;
-        self.penalty = from.f64()?;
-        from.f64s_into(name, &mut self.penalties)
-    }
-
-    pub(crate) fn size(&self) -> usize {
-        size_of::<Self>() + (self.weights.len() + self.penalties.len()) * size_of::<f64>()
+    /// The mean of both sets of weights by the rows that each has seen.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        let rows = self.rows + other.rows;
+        if rows > 0.0 {
+            let share = other.rows / rows;
+            let blend = |mine: &mut f64, theirs: f64| *mine += (theirs - *mine) * share;
+            blend(&mut self.intercept, other.intercept);
+            self.weights.iter_mut().zip(&other.weights).for_each(|(mine, theirs)| blend(mine, *theirs));
+            self.rows = rows;
+        }
     }
 }
 
@@ -155,7 +194,7 @@ mod tests {
 
     fn descent(l1: f64, l2: f64) -> Descent {
         let restraint = Restraint { l1, l2, clip_gradient: 10.0, intercept_lr: 0.0 };
-        Descent::new(2, Optimizer::sgd(0.5), restraint, 0.0)
+        Descent::new(2, &Optimizer::sgd(0.5), restraint, 0.0)
     }
 
     #[test]
@@ -182,5 +221,14 @@ mod tests {
             lasso.step(&[1.0, 1.0], 0.0);
         }
         assert_eq!(lasso.weights(), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn merged_weights_are_means_by_rows() {
+        let (mut once, mut thrice) = (descent(0.0, 0.0), descent(0.0, 0.0));
+        once.step(&[1.0, 0.0], -8.0);
+        (0..3).for_each(|_| thrice.step(&[0.0, 1.0], -8.0));
+        once.absorb(&thrice);
+        assert_eq!(once.weights(), [1.0, 9.0]);
     }
 }

@@ -1,9 +1,31 @@
-//! Linear models trained by stochastic gradient descent.
+//! Linear models that learn by one small step a row.
 
+mod alma_classifier;
+mod bayesian_linear_regression;
 mod descent;
+mod kernel;
 mod linear_regression;
+mod linear_svc;
+mod linear_svr;
 mod logistic_regression;
+mod loss;
+mod optimizer;
+mod passive_aggressive;
+mod perceptron;
+mod softmax_regression;
 
-pub use descent::Optimizer;
+pub use alma_classifier::{AlmaClassifier, AlmaClassifierSettings};
+pub use bayesian_linear_regression::{BayesianLinearRegression, BayesianLinearRegressionSettings};
+pub use kernel::{KernelSvc, KernelSvcSettings, KernelSvr, KernelSvrSettings};
 pub use linear_regression::{LinearRegression, LinearRegressionSettings};
-pub use logistic_regression::{LogLoss, LogisticLoss, LogisticRegression, LogisticRegressionSettings};
+pub use linear_svc::{LinearSvc, LinearSvcSettings};
+pub use linear_svr::{LinearSvr, LinearSvrSettings};
+pub use logistic_regression::{LogisticRegression, LogisticRegressionSettings};
+pub use loss::{BinaryLoss, EpsilonInsensitive, Hinge, Huber, LogLoss, Quantile, RegressionLoss};
+pub use optimizer::{AdaGrad, Adam, FtrlProximal, Optimizer, Sgd};
+pub use passive_aggressive::{
+    Mode, PassiveAggressiveClassifier, PassiveAggressiveClassifierSettings, PassiveAggressiveRegressor,
+    PassiveAggressiveRegressorSettings,
+};
+pub use perceptron::{Perceptron, PerceptronSettings};
+pub use softmax_regression::{SoftmaxRegression, SoftmaxRegressionSettings};

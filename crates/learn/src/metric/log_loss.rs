@@ -11,18 +11,13 @@ metric_settings! {
     ///
     /// ```
     /// use gristmill_learn::{Truth, metric::{LogLossSettings, Metric}};
-    /// let mut log_loss = LogLossSettings::whole();
-    /// log_loss.update(Truth::Class(1), 0.5);
+    /// let mut log_loss = LogLossSettings::default().whole();
+    /// log_loss.update(Truth::Class(1), 0.5.into());
     /// assert_eq!(log_loss.value(), 0.6931471805599453);
     /// ```
     LogLossSettings, "log_loss", Means,
-    Means::new(
-        Self::NAME,
-        Task::BinaryClassification,
-        |truth, prediction| {
-            let probability = if truth == 1.0 { prediction } else { 1.0 - prediction };
-            -libm::log(probability.clamp(1e-15, 1.0 - 1e-15))
-        },
-        |mean| mean,
-    )
+    |_settings| Means::new(Self::NAME, Task::is_classification, |truth, prediction| {
+        let probability = prediction.probability(truth.class().unwrap_or(0));
+        -libm::log(probability.clamp(1e-15, 1.0 - 1e-15))
+    })
 }

@@ -1,7 +1,6 @@
 //! The mean absolute error.
 
 use super::{Means, metric_settings};
-use crate::Task;
 
 metric_settings! {
     /// The mean absolute difference between prediction and truth, in the label's unit; lower is better.
@@ -10,11 +9,11 @@ metric_settings! {
     ///
     /// ```
     /// use gristmill_learn::{Truth, metric::{MaeSettings, Metric}};
-    /// let mut mae = MaeSettings::whole();
-    /// mae.update(Truth::Value(3.0), 2.5);
-    /// mae.update(Truth::Value(-1.0), 0.0);
+    /// let mut mae = MaeSettings::default().whole();
+    /// mae.update(Truth::Value(3.0), 2.5.into());
+    /// mae.update(Truth::Value(-1.0), 0.0.into());
     /// assert_eq!(mae.value(), 0.75);
     /// ```
     MaeSettings, "mae", Means,
-    Means::new(Self::NAME, Task::Regression, |truth, prediction| (truth - prediction).abs(), |mean| mean)
+    |_settings| Means::of_values(Self::NAME, |truth, prediction| (truth - prediction).abs())
 }

@@ -4,64 +4,129 @@
 //! evaluation: A. P. Dawid, 1984). Metrics of several shards are merged by absorbing each other's saved state.
 
 mod accuracy;
-mod counts;
+mod average_precision;
+mod balanced_accuracy;
+mod brier;
+mod calibration_error;
+mod confusion;
+mod confusion_matrix;
+mod curve;
 mod f1;
+mod kappa;
+mod kappa_temporal;
 mod log_loss;
 mod mae;
+mod mape;
+mod mcc;
 mod means;
+mod pinball;
 mod precision;
+mod precision_at;
+mod r2;
 mod recall;
 mod rmse;
 mod roc_auc;
+mod smape;
 mod windowed;
 
 pub use accuracy::AccuracySettings;
-pub use counts::Counts;
+pub use average_precision::AveragePrecisionSettings;
+pub use balanced_accuracy::BalancedAccuracySettings;
+pub use brier::BrierSettings;
+pub use calibration_error::{CalibrationError, CalibrationErrorSettings};
+pub use confusion::{Average, Confusion};
+pub use confusion_matrix::ConfusionMatrixSettings;
+pub use curve::Curve;
 pub use f1::F1Settings;
+pub use kappa::KappaSettings;
+pub use kappa_temporal::{KappaTemporal, KappaTemporalSettings};
 pub use log_loss::LogLossSettings;
 pub use mae::MaeSettings;
+pub use mape::MapeSettings;
+pub use mcc::MccSettings;
 pub use means::Means;
+pub use pinball::PinballSettings;
 pub use precision::PrecisionSettings;
+pub use precision_at::{PrecisionAt, PrecisionAtSettings};
+pub use r2::{R2, R2Settings};
 pub use recall::RecallSettings;
 pub use rmse::RmseSettings;
-pub use roc_auc::{RocAuc, RocAucSettings};
-pub use windowed::Windowed;
+pub use roc_auc::RocAucSettings;
+pub use smape::SmapeSettings;
+pub use windowed::{Window, Windowed};
 
-use crate::{StateError, StateReader, Stateful, Task, Truth};
+use crate::{Prediction, StateError, StateReader, Stateful, Task, Truth};
 
 /// A measure of predictions against the truth.
 pub trait Metric: Stateful + Send + Sync {
     /// Whether it makes sense for this task.
     fn accepts(&self, task: Task) -> bool;
-    /// Counts one row: for a binary task the prediction is the probability of the positive class. A prediction
-    /// that is not a number is not counted.
-    fn update(&mut self, truth: Truth, prediction: f64);
+    /// Counts one row. A prediction that is missing is not counted.
+    fn update(&mut self, truth: Truth, prediction: Prediction<'_>);
+    /// The event time of the rows that follow, in microseconds; only windows by time look at it.
+    fn at(&mut self, _time: i64) {}
     /// The value so far; 0 where nothing was counted, as in River.
     fn value(&self) -> f64;
+    /// What there is to show beside the value: named numbers, where `class` stands for the name of a class.
+    fn details(&self) -> Vec<Detail> {
+        Vec::new()
+    }
     /// The rows counted.
     fn rows(&self) -> u64;
     /// Adds the saved state of another metric of the same kind.
     fn absorb(&mut self, saved: &mut StateReader<'_>) -> Result<(), StateError>;
 }
 
-/// Declares the settings of a metric, which all have: the window.
+/// A number beside a metric's value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Detail {
+    /// The value of one class alone.
+    Class(u32, f64),
+    /// The rows of one class that were predicted as another: truth, prediction, rows.
+    Predicted(u32, u32, u64),
+}
+
+/// Declares the settings of a metric: those of its own, and the window, which all have.
 macro_rules! metric_settings {
-    ($(#[$doc:meta])* $settings:ident, $name:literal, $whole:ty, $build:expr) => {
+    (
+        $(#[$doc:meta])* $settings:ident, $name:literal, $whole:ty,
+        $({ $($(#[$about:meta])* $field:ident: $kind:ty = $default:expr,)* })?
+        |$given:ident| $build:expr
+    ) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(deny_unknown_fields, default)]
         pub struct $settings {
-            /// Only the last so many labelled rows of each shard count, 1 to 1,000,000; 16 bytes each. Default: all.
-            #[schemars(range(min = 1, max = 1_000_000))]
-            pub window: Option<u32>,
+            $($($(#[$about])* pub $field: $kind,)*)?
+            /// Only the last rows of each shard count: so many labelled rows (`1000`, at most 1,000,000), or those of
+            /// the last stretch of event time (`1 hour`). Each costs 24 bytes, and 8 a class. Default: all rows.
+            pub window: Option<$crate::metric::Window>,
+        }
+
+        impl Default for $settings {
+            fn default() -> Self {
+                Self { $($($field: $default,)*)? window: None }
+            }
         }
 
         impl $settings {
             pub(crate) const NAME: &'static str = $name;
 
             /// The metric over all rows, empty.
-            pub fn whole() -> $whole {
+            pub fn whole(&self) -> $whole {
+                let $given = self;
                 $build
+            }
+
+            /// The settings that differ from the defaults, as reports show them.
+            pub(crate) fn differing(&self) -> Vec<String> {
+                #[allow(unused_mut, reason = "not every metric has settings of its own")]
+                let mut differing: Vec<String> = Vec::new();
+                $($(if self.$field != $default {
+                    differing.push(format!("{}={}", stringify!($field), self.$field));
+                })*)?
+                differing.extend(self.window.map(|window| format!("window={window}")));
+                differing
             }
         }
     };
@@ -69,6 +134,6 @@ macro_rules! metric_settings {
 pub(crate) use metric_settings;
 
 /// A share, 0 where there is nothing to share.
-fn ratio(part: u64, of: u64) -> f64 {
-    if of == 0 { 0.0 } else { part as f64 / of as f64 }
+fn ratio(part: f64, of: f64) -> f64 {
+    if of == 0.0 { 0.0 } else { part / of }
 }

@@ -1,18 +1,20 @@
 //! Scaling to mean 0 and variance 1.
 
-use crate::{StateError, StateReader, StateWriter, Stateful, Transformer};
+use crate::state::stateful;
+use crate::traits::mergeable;
+use crate::{Kind, Merge, Signature, Transformer, Truth};
 
 /// Scales each column to mean 0 and variance 1 with the running mean and the running population variance.
 ///
-/// A column that has not varied yet becomes 0; a missing value is not learned from and stays missing; one so large
+/// Nominal columns pass unchanged. A column that has not varied yet becomes 0; a missing value is not learned from and stays missing; one so large
 /// that its square overflows is not learned from. Memory: 24 bytes a column. Source: `preprocessing.StandardScaler`
 /// of River; B. P. Welford, "Note on a Method for Calculating Corrected Sums of Squares and Products", Technometrics
 /// 4 (1962).
 ///
 /// ```
-/// use gristmill_learn::{Transformer, transform::StandardScalerSettings};
-/// let mut scaler = StandardScalerSettings::default().build(1);
-/// [1.0, 2.0, 3.0].iter().for_each(|x| scaler.learn(&[*x]));
+/// use gristmill_learn::{Signature, Transformer, transform::StandardScalerSettings};
+/// let mut scaler = StandardScalerSettings::default().build(&Signature::numeric(1));
+/// [1.0, 2.0, 3.0].iter().for_each(|x| scaler.learn(&[*x], None));
 /// let mut out = Vec::new();
 /// scaler.transform(&[3.0], &mut out);
 /// assert_eq!(out, [1.224744871391589]); // (3 - 2) / sqrt(2/3)
@@ -36,9 +38,10 @@ impl StandardScalerSettings {
         Ok(())
     }
 
-    /// The scaler for rows of `width` columns.
-    pub fn build(&self, width: usize) -> StandardScaler {
-        StandardScaler { with_std: self.with_std, columns: vec![Column::default(); width] }
+    /// The scaler for rows of these columns.
+    pub fn build(&self, signature: &Signature) -> StandardScaler {
+        let column = |kind: &Kind| Column { nominal: *kind == Kind::Nominal, ..Column::default() };
+        StandardScaler { with_std: self.with_std, columns: signature.kinds().iter().map(column).collect() }
     }
 }
 
@@ -46,11 +49,12 @@ impl StandardScalerSettings {
 #[derive(Debug, Clone)]
 pub struct StandardScaler {
     with_std: bool,
-    columns: Vec<Column>,
+    columns: Box<[Column]>,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Column {
+    nominal: bool,
     count: f64,
     mean: f64,
     variance: f64,
@@ -59,17 +63,19 @@ struct Column {
 const NAME: &str = "standard_scaler";
 
 impl Transformer for StandardScaler {
-    fn width(&self) -> usize {
-        self.columns.len()
+    fn signature(&self) -> Signature {
+        let kind = |column: &Column| if column.nominal { Kind::Nominal } else { Kind::Numeric };
+        Signature::new(self.columns.iter().map(kind).collect())
     }
 
-    fn learn(&mut self, row: &[f64]) {
-        for (column, x) in self.columns.iter_mut().zip(row).filter(|(_, x)| x.is_finite()) {
+    fn learn(&mut self, row: &[f64], _: Option<Truth>) {
+        let learned = |(column, x): &(&mut Column, &f64)| x.is_finite() && !column.nominal;
+        for (column, x) in self.columns.iter_mut().zip(row).filter(learned) {
             let count = column.count + 1.0;
             let mean = column.mean + (x - column.mean) / count;
             let variance = column.variance + ((x - column.mean) * (x - mean) - column.variance) / count;
             if variance.is_finite() {
-                *column = Column { count, mean, variance };
+                *column = Column { nominal: false, count, mean, variance };
             }
         }
     }
@@ -79,6 +85,8 @@ impl Transformer for StandardScaler {
             let centred = x - column.mean;
             if !x.is_finite() {
                 f64::NAN
+            } else if column.nominal {
+                *x
             } else if !self.with_std {
                 centred
             } else if column.variance > 0.0 {
@@ -88,34 +96,28 @@ impl Transformer for StandardScaler {
             }
         }));
     }
+
+    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
+        Some(self)
+    }
 }
 
-impl Stateful for StandardScaler {
-    fn save(&self, to: &mut StateWriter) {
-        to.begin(NAME, 1);
-        to.u64(self.columns.len() as u64);
-        for column in &self.columns {
-            to.f64(column.count);
-            to.f64(column.mean);
-            to.f64(column.variance);
-        }
-    }
+stateful!(StandardScaler, NAME, 1: columns);
+stateful!(Column: count, mean, variance);
+mergeable!(StandardScaler);
 
-    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
-        from.begin(NAME, 1)?;
-        let width = from.length(24)?;
-        if width != self.columns.len() {
-            let why = format!("it has {width} columns, this model has {}", self.columns.len());
-            return Err(StateError::Unfit { component: NAME.into(), why });
+impl StandardScaler {
+    /// The union of both: T. F. Chan, G. H. Golub, R. J. LeVeque, "Updating Formulae and a Pairwise Algorithm for
+    /// Computing Sample Variances", 1979. Exact but for rounding.
+    fn absorb(&mut self, other: &Self) {
+        for (mine, theirs) in self.columns.iter_mut().zip(&other.columns).filter(|(_, theirs)| theirs.count > 0.0) {
+            let count = mine.count + theirs.count;
+            let apart = theirs.mean - mine.mean;
+            let (share, rest) = (theirs.count / count, mine.count / count);
+            mine.variance = mine.variance * rest + theirs.variance * share + apart * apart * share * rest;
+            mine.mean += apart * share;
+            mine.count = count;
         }
-        for column in &mut self.columns {
-            *column = Column { count: from.f64()?, mean: from.f64()?, variance: from.f64()? };
-        }
-        Ok(())
-    }
-
-    fn size(&self) -> usize {
-        size_of::<Self>() + self.columns.len() * size_of::<Column>()
     }
 }
 
@@ -124,8 +126,8 @@ mod tests {
     use super::*;
 
     fn check(settings: StandardScalerSettings, learn: &[f64], x: f64, expected: f64) {
-        let mut scaler = settings.build(1);
-        learn.iter().for_each(|value| scaler.learn(&[*value]));
+        let mut scaler = settings.build(&Signature::numeric(1));
+        learn.iter().for_each(|value| scaler.learn(&[*value], None));
         let mut out = Vec::new();
         scaler.transform(&[x], &mut out);
         assert!(out[0].to_bits() == expected.to_bits() || (out[0] - expected).abs() < 1e-12, "{out:?} {expected}");

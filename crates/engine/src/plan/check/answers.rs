@@ -60,7 +60,7 @@ impl Checker<'_> {
     }
 
     fn condition(&mut self, text: &str, output: &str, task: Option<Task>) -> Option<Condition> {
-        let prediction = if task == Some(Task::Regression) { "float64" } else { "string" };
+        let prediction = if task.is_none_or(Task::is_classification) { "string" } else { "float64" };
         let mut names = vec![("score", "float64"), ("prediction", prediction)];
         names.extend(self.pipeline.input.columns.0.iter().map(|(name, kind)| (name.as_str(), kind.name())));
         match condition::parse(text, &names) {

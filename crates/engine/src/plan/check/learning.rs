@@ -1,6 +1,6 @@
 //! The model, its label and its metrics.
 
-use gristmill_learn::{Chain, Component, LearnError, Model, Task};
+use gristmill_learn::{Chain, Component, LearnError, Model, Signature, Task};
 
 use super::Checker;
 use crate::document::path;
@@ -8,18 +8,31 @@ use crate::plan::LabelPlan;
 use crate::spec::ColumnType;
 
 impl Checker<'_> {
-    pub(super) fn model(&mut self, width: usize) -> Option<Task> {
+    pub(super) fn model(&mut self, signature: &Signature, features: &[usize]) -> Option<Task> {
         for (index, component) in self.pipeline.model.iter().enumerate() {
             if let Err(message) = component.check() {
                 self.wrong(path(["model", &index.to_string()]), message);
             }
         }
-        match Chain::new(&self.pipeline.model, width) {
+        match Chain::new(&self.pipeline.model, signature) {
             Ok(chain) => Some(chain.task()),
             Err(LearnError::Chain(message)) => {
                 let learners: Vec<String> =
                     Component::every().iter().filter(|c| c.is_learner()).map(crate::describe::name_of).collect();
                 self.wrong_with_help(path(["model"]), message, format!("learners: {}", learners.join(", ")));
+                None
+            }
+            Err(LearnError::Nominal { step, column }) => {
+                let name = self.pipeline.model.get(step).map(crate::describe::name_of).unwrap_or_default();
+                // A column that a step before has made has no name of its own.
+                let names = &self.pipeline.input.columns.0;
+                let column = features.get(column).filter(|_| step == 0 || features.len() == signature.width());
+                let column = column.and_then(|column| Some(format!("`{}`", names.get(*column)?.0)));
+                let message =
+                    format!("`{name}` takes numbers, and {} holds categories", column.unwrap_or("a column".into()));
+                let help = "put `one_hot_encoder`, `ordinal_encoder`, `frequency_encoder`, `target_encoder` or \
+                            `feature_hasher` before it, or choose a model that takes categories, such as a tree";
+                self.wrong_with_help(path(["model", &step.to_string()]), message, help);
                 None
             }
             Err(error) => {
@@ -29,8 +42,21 @@ impl Checker<'_> {
         }
     }
 
+    /// What this pipeline predicts: a model for any number of classes has two where the label has a positive one.
+    pub(super) fn task(&self, model: Task) -> Task {
+        let label = self.pipeline.label.as_ref();
+        let column =
+            label.and_then(|label| self.pipeline.input.columns.0.iter().find(|(name, _)| *name == label.column));
+        let boolean = column.is_some_and(|(_, kind)| matches!(kind, ColumnType::Boolean(_)));
+        let binary = boolean || label.is_some_and(|label| label.positive.is_some());
+        if model == Task::Classification && binary { Task::BinaryClassification } else { model }
+    }
+
     pub(super) fn label(&mut self, task: Option<Task>) -> Option<LabelPlan> {
         let Some(label) = &self.pipeline.label else {
+            if task.is_some_and(Task::is_unsupervised) {
+                return None;
+            }
             self.warnings
                 .push("there is no `label`: the model is never trained, every score is its start value".into());
             return None;
@@ -53,11 +79,18 @@ impl Checker<'_> {
                 self.wrong_with_help(path(["label", "column"]), message, "for classes use logistic_regression");
                 None
             }
-            (Task::BinaryClassification, ColumnType::Timestamp(_)) => {
+            (_, ColumnType::Timestamp(_)) => {
                 self.wrong(path(["label", "column"]), "a time cannot be a class");
                 None
             }
-            (Task::BinaryClassification, kind) => self.classes(column, kind),
+            (Task::Classification | Task::Clustering, _) => {
+                if label.negative.is_some() {
+                    let message = "`negative` without `positive`: name both, or neither for any number of classes";
+                    self.wrong(path(["label", "negative"]), message);
+                }
+                Some(LabelPlan { column, positive: String::new(), negative: None })
+            }
+            (Task::BinaryClassification | Task::AnomalyDetection, kind) => self.classes(column, kind),
         }
     }
 
@@ -106,8 +139,11 @@ impl Checker<'_> {
                     .map(gristmill_learn::MetricKind::key)
                     .collect();
                 let what = match task {
-                    Task::BinaryClassification => "predicts classes",
+                    Task::BinaryClassification => "predicts one of two classes",
+                    Task::Classification => "predicts one of many classes",
                     Task::Regression => "predicts a number",
+                    Task::AnomalyDetection => "scores anomalies",
+                    Task::Clustering => "finds clusters",
                 };
                 let help = format!("metrics for it: {}", fitting.join(", "));
                 self.wrong_with_help(at, format!("`{key}` does not fit a model that {what}"), help);

@@ -3,6 +3,8 @@
 mod answers;
 mod learning;
 
+use gristmill_learn::{Kind, Signature};
+
 use super::{ColumnPlan, InputPlan, KafkaPlan, Need, Plan};
 use crate::document::{Document, Path, Problem, nearest, path};
 use crate::spec::{ColumnType, Format, Pipeline, Size};
@@ -42,7 +44,9 @@ impl Checker<'_> {
             self.column(pipeline.input.time.as_deref(), path(["input", "time"])),
         );
         self.time_is_a_time(time);
-        let task = self.model(features.len());
+        let signature = self.signature(&features);
+        let model = self.model(&signature, &features);
+        let task = model.map(|task| self.task(task));
         let label = self.label(task);
         self.metrics(task);
         let outputs = self.outputs(task);
@@ -61,6 +65,7 @@ impl Checker<'_> {
             time,
             features,
             label,
+            signature,
             model: pipeline.model.clone(),
             task: task?,
             metrics: pipeline.evaluate.clone(),
@@ -224,14 +229,20 @@ impl Checker<'_> {
             } else if Some(name) == self.pipeline.label.as_ref().map(|label| &label.column) {
                 let help = "a model that sees the answer learns nothing";
                 self.wrong_with_help(at, format!("the label `{name}` cannot be a feature"), help);
-            } else if let Some(ColumnType::String(_)) = self.kind(column) {
-                let message = format!("the feature `{name}` is a string; the model takes numbers");
-                self.wrong_with_help(at, message, "use a column of type float64, int64, boolean or timestamp");
             } else {
                 found.push(column);
             }
         }
         found
+    }
+
+    /// Text is categories, everything else is numbers.
+    fn signature(&self, features: &[usize]) -> Signature {
+        let kind = |column: &usize| match self.kind(*column) {
+            Some(ColumnType::String(_)) => Kind::Nominal,
+            _ => Kind::Numeric,
+        };
+        Signature::new(features.iter().map(kind).collect())
     }
 
     fn time_is_a_time(&mut self, time: Option<usize>) {

@@ -1,0 +1,177 @@
+//! Learners on one core: test, then train, row by row, data in memory. One line a case, as the peers print them.
+//!
+//! `cargo xtask bench learners` runs this beside the programs of `../shared/peers/learners` that are there. `ONLY`
+//! chooses cases by a part of their name; `REPEATS` (default 3) takes the best of so many runs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods)]
+#![allow(missing_docs)]
+
+#[path = "../tests/data.rs"]
+mod data;
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::time::Instant;
+
+use gristmill_learn::metric::{AccuracySettings, MaeSettings, Metric, RocAucSettings};
+use gristmill_learn::{
+    Chain, Component, DetectorKind, Features, Kind, Labels, Learner, Model, Prediction, Predictions, Signature, Task,
+    Truth,
+};
+
+/// A data set in memory.
+struct Rows {
+    width: usize,
+    kinds: Vec<Kind>,
+    values: Vec<f64>,
+    labels: Vec<f64>,
+}
+
+fn text(file: &str) -> Option<String> {
+    let path = data::find(file)?.join(file);
+    let mut text = String::new();
+    zstd::Decoder::new(std::fs::File::open(path).unwrap()).unwrap().read_to_string(&mut text).unwrap();
+    Some(text)
+}
+
+/// `nominal`: a column taken as categories.
+fn load(file: &str, label: &str, nominal: Option<&str>) -> Option<Rows> {
+    let text = text(file)?;
+    let mut lines = text.lines();
+    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let at = names.iter().position(|name| *name == label).unwrap();
+    let mut classes: BTreeMap<String, f64> = [("UP".to_string(), 1.0), ("DOWN".to_string(), 0.0)].into();
+    let kinds = names.iter().filter(|name| **name != label);
+    let kinds = kinds.map(|name| if Some(*name) == nominal { Kind::Nominal } else { Kind::Numeric }).collect();
+    let mut rows = Rows { width: names.len() - 1, kinds, values: Vec::new(), labels: Vec::new() };
+    for line in lines {
+        for (index, field) in line.split(',').enumerate() {
+            let next = classes.len() as f64;
+            let mut class = || *classes.entry(field.to_string()).or_insert(next);
+            let number = field.parse().ok();
+            if index == at {
+                rows.labels.push(number.unwrap_or_else(class));
+            } else {
+                rows.values.push(number.unwrap_or_else(&mut class));
+            }
+        }
+    }
+    Some(rows)
+}
+
+/// Test, then train: the metric and the seconds of the loop.
+fn prequential(model: &mut dyn Learner, rows: &Rows, metric: &mut dyn Metric) -> f64 {
+    let task = model.task();
+    let mut out = Predictions::default();
+    let began = Instant::now();
+    for (row, label) in rows.values.chunks_exact(rows.width).zip(&rows.labels) {
+        let features = Features::row(row);
+        out.clear();
+        model.predict(&features, &mut out).unwrap();
+        let said = out.row(0);
+        let prediction = if task == Task::Classification { Prediction::Classes(said) } else { said[0].into() };
+        match task {
+            Task::Regression => {
+                metric.update(Truth::Value(*label), prediction);
+                model.learn(&features, Labels::Values(&[*label])).unwrap();
+            }
+            Task::BinaryClassification | Task::Classification => {
+                metric.update(Truth::Class(*label as u32), prediction);
+                model.learn(&features, Labels::Classes(&[*label as u32])).unwrap();
+            }
+            Task::AnomalyDetection | Task::Clustering => {
+                metric.update(Truth::Class(*label as u32), prediction);
+                model.learn(&features, Labels::None).unwrap();
+            }
+        }
+    }
+    began.elapsed().as_secs_f64()
+}
+
+fn component(text: &str) -> Component {
+    let (name, settings) = text.split_once(' ').unwrap_or((text, "{}"));
+    serde_json::from_str(&format!("{{\"{name}\": {settings}}}")).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+struct Case {
+    name: &'static str,
+    data: &'static str,
+    model: &'static [&'static str],
+}
+
+const CASES: &[Case] = &[
+    Case { name: "logistic", data: "elec2", model: &["standard_scaler", "logistic_regression"] },
+    Case { name: "passive aggressive", data: "elec2", model: &["standard_scaler", "passive_aggressive_classifier"] },
+    Case { name: "hoeffding tree", data: "elec2", model: &["hoeffding_tree_classifier"] },
+    Case {
+        name: "hoeffding tree grace 50",
+        data: "elec2",
+        model: &["hoeffding_tree_classifier {\"grace_period\": 50}"],
+    },
+    Case {
+        name: "hoeffding tree grace 50 c 0.01",
+        data: "elec2",
+        model: &["hoeffding_tree_classifier {\"grace_period\": 50, \"delta\": 0.01}"],
+    },
+    Case { name: "hoeffding tree", data: "elec2 day nominal", model: &["hoeffding_tree_classifier"] },
+    Case { name: "hoeffding tree", data: "phishing", model: &["hoeffding_tree_classifier"] },
+    Case { name: "hoeffding tree", data: "bananas", model: &["hoeffding_tree_classifier"] },
+    Case { name: "hoeffding tree", data: "segment", model: &["hoeffding_tree_classifier"] },
+];
+
+fn rows(data: &str) -> Option<Rows> {
+    match data {
+        "elec2" => load("elec2/electricity.csv.zst", "class", None),
+        "elec2 day nominal" => load("elec2/electricity.csv.zst", "class", Some("day")),
+        "phishing" => load("phishing/phishing.csv.zst", "is_phishing", None),
+        "bananas" => load("bananas/bananas.csv.zst", "label", None),
+        "segment" => load("segment/segment.csv.zst", "category", None),
+        "trump_approval" => load("trump_approval/trump_approval.csv.zst", "five_thirty_eight", None),
+        "chick_weights" => load("chick_weights/chick_weights.csv.zst", "weight", None),
+        "kdd99_smtp" => load("kdd99_smtp/smtp.csv.zst", "service", None),
+        other => panic!("no data named {other}"),
+    }
+}
+
+/// A million zeros and ones whose rate changes half way.
+fn adwin() {
+    let mut state = 42_u64;
+    let mut values = Vec::new();
+    for index in 0..1_000_000 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let uniform = (state >> 11) as f64 / (1_u64 << 53) as f64;
+        values.push(f64::from(u8::from(uniform < if index < 500_000 { 0.2 } else { 0.25 })));
+    }
+    let mut detector = DetectorKind::Adwin(Default::default()).build();
+    let began = Instant::now();
+    let alarms =
+        values.iter().filter(|value| detector.update(**value) == gristmill_learn::drift::Signal::Drift).count();
+    let seconds = began.elapsed().as_secs_f64();
+    println!("adwin\tsynthetic 0/1\t1000000\t{:.0}\talarms\t{alarms}\t-", 1e6 / seconds);
+}
+
+fn main() {
+    let only = std::env::var("ONLY").unwrap_or_default();
+    let repeats: usize = std::env::var("REPEATS").map_or(3, |text| text.parse().unwrap());
+    println!("learner\tdata\trows\trows_per_second\tmetric\tvalue\tmodel_kb");
+    for case in CASES.iter().filter(|case| format!("{} {}", case.name, case.data).contains(&only)) {
+        let Some(rows) = rows(case.data) else { continue };
+        let steps: Vec<Component> = case.model.iter().map(|step| component(step)).collect();
+        let mut best = f64::INFINITY;
+        let mut line = String::new();
+        for _ in 0..repeats {
+            let mut model = Chain::new(&steps, &Signature::new(rows.kinds.clone())).unwrap();
+            let (name, mut metric): (&str, Box<dyn Metric>) = match model.task() {
+                Task::Regression => ("mae", Box::new(MaeSettings::default().whole())),
+                Task::AnomalyDetection => ("roc_auc", Box::new(RocAucSettings::default().whole())),
+                _ => ("accuracy", Box::new(AccuracySettings::default().whole())),
+            };
+            best = best.min(prequential(&mut model, &rows, metric.as_mut()));
+            let size = gristmill_learn::Stateful::size(&model) / 1024;
+            line = format!("{name}\t{:.4}\t{size}", metric.value());
+        }
+        println!("{}\t{}\t{}\t{:.0}\t{line}", case.name, case.data, rows.labels.len(), rows.labels.len() as f64 / best);
+    }
+    if "adwin".contains(&only) {
+        adwin();
+    }
+}

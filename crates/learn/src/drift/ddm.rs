@@ -1,0 +1,89 @@
+//! The drift detection method.
+
+use super::{Detector, Signal};
+use crate::state::stateful;
+
+/// DDM: tells when the error rate has risen too far above its lowest.
+///
+/// For errors: 1 is a mistake, 0 is right. Memory: 48 bytes. Source: J. Gama and others, "Learning with Drift
+/// Detection", SBIA 2004; `drift.binary.DDM` of River.
+///
+/// ```
+/// use gristmill_learn::drift::{DdmSettings, Detector, Signal};
+/// let mut ddm = DdmSettings::default().build();
+/// let first = (0..2000).position(|index| ddm.update(f64::from(index % 10 == 0 || index >= 1000)) == Signal::Drift);
+/// assert_eq!(first, Some(1020));
+/// ```
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DdmSettings {
+    /// How many values must have come before the first look. Default 30.
+    pub warm_start: u64,
+    /// Standard deviations above the lowest rate for a warning, above 0. Default 2.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub warning_threshold: f64,
+    /// Standard deviations above the lowest rate for an alarm, above 0. Default 3.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub drift_threshold: f64,
+}
+
+impl Default for DdmSettings {
+    fn default() -> Self {
+        Self { warm_start: 30, warning_threshold: 2.0, drift_threshold: 3.0 }
+    }
+}
+
+impl DdmSettings {
+    /// The detector.
+    pub fn build(&self) -> Ddm {
+        Ddm {
+            settings: self.clone(),
+            drifted: false,
+            count: 0,
+            rate: 0.0,
+            least_rate: 0.0,
+            least_spread: f64::INFINITY,
+        }
+    }
+}
+
+/// The detector behind [`DdmSettings`].
+#[derive(Debug, Clone)]
+pub struct Ddm {
+    settings: DdmSettings,
+    drifted: bool,
+    count: u64,
+    rate: f64,
+    least_rate: f64,
+    least_spread: f64,
+}
+
+stateful!(Ddm, "ddm", 1: drifted, count, rate, least_rate, least_spread);
+
+impl Detector for Ddm {
+    fn update(&mut self, value: f64) -> Signal {
+        if !value.is_finite() {
+            return Signal::Stable;
+        }
+        if std::mem::take(&mut self.drifted) {
+            *self = self.settings.build();
+        }
+        self.count += 1;
+        self.rate += (value - self.rate) / self.count as f64;
+        let spread = (self.rate * (1.0 - self.rate) / self.count as f64).max(0.0).sqrt();
+        if self.count <= self.settings.warm_start {
+            return Signal::Stable;
+        }
+        let now = self.rate + spread;
+        if now <= self.least_rate + self.least_spread {
+            (self.least_rate, self.least_spread) = (self.rate, spread);
+        }
+        self.drifted = now > self.least_rate + self.settings.drift_threshold * self.least_spread;
+        let warned = now > self.least_rate + self.settings.warning_threshold * self.least_spread;
+        match (self.drifted, warned) {
+            (true, _) => Signal::Drift,
+            (false, true) => Signal::Warning,
+            (false, false) => Signal::Stable,
+        }
+    }
+}

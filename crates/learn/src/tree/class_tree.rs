@@ -1,0 +1,285 @@
+//! A tree that grows by Hoeffding's bound and predicts classes.
+
+use super::SplitCriterion;
+use super::criterion::hoeffding_bound;
+use super::node::{Found, Node, Nodes, Suggestion, Weighed};
+use super::watch::Watch;
+use crate::random::Random;
+use crate::state::stateful;
+use crate::traits::most_probable;
+use crate::{Kind, Stateful};
+
+/// How a leaf predicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LeafPrediction {
+    /// The shares of the classes it has seen.
+    Mc,
+    /// Naive Bayes.
+    Nb,
+    /// Whichever of the two has been right more often.
+    #[default]
+    Nba,
+}
+
+/// How a tree of classes grows.
+#[derive(Debug, Clone)]
+pub(crate) struct ClassGrowth {
+    pub(crate) grace_period: f64,
+    pub(crate) max_depth: usize,
+    pub(crate) split_criterion: SplitCriterion,
+    pub(crate) delta: f64,
+    pub(crate) tau: f64,
+    pub(crate) leaf_prediction: LeafPrediction,
+    pub(crate) nb_threshold: f64,
+    pub(crate) n_splits: usize,
+    pub(crate) binary_split: bool,
+    pub(crate) min_branch_fraction: f64,
+    pub(crate) max_share_to_split: f64,
+    /// In bytes.
+    pub(crate) max_size: usize,
+    /// How many columns, drawn for each leaf, it looks at; all of them where none is given.
+    pub(crate) max_features: Option<usize>,
+}
+
+/// The tree.
+#[derive(Debug, Clone)]
+pub(crate) struct ClassTree {
+    growth: ClassGrowth,
+    kinds: Vec<Kind>,
+    random: Random,
+    classes: usize,
+    nodes: Nodes<Leaf>,
+}
+
+stateful!(ClassTree: random, classes, nodes);
+
+#[derive(Debug, Clone, Default)]
+struct Leaf {
+    depth: usize,
+    classes: Vec<f64>,
+    total: f64,
+    last_attempt: f64,
+    majority_right: f64,
+    bayes_right: f64,
+    /// None where the leaf will not split any more.
+    watch: Option<Watch>,
+}
+
+stateful!(Leaf: depth, classes, total, last_attempt, majority_right, bayes_right, watch);
+
+impl Weighed for Leaf {
+    fn weight(&self) -> f64 {
+        self.total
+    }
+}
+
+impl Leaf {
+    fn new(depth: usize, classes: Vec<f64>, watch: Watch) -> Self {
+        let total = classes.iter().sum();
+        let watch = Some(watch);
+        Self { depth, classes, total, last_attempt: total, majority_right: 0.0, bayes_right: 0.0, watch }
+    }
+
+    fn bayes(&self, row: &[f64], votes: &mut Vec<f64>) -> bool {
+        match &self.watch {
+            Some(watch) if self.total > 0.0 => {
+                watch.log_votes(row, &self.classes, self.total, votes);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The probability of each class; `None` for majority votes.
+    fn predict(&self, row: &[f64], growth: &ClassGrowth, out: &mut Vec<f64>) {
+        let bayes = match growth.leaf_prediction {
+            LeafPrediction::Mc => false,
+            LeafPrediction::Nb => self.total >= growth.nb_threshold,
+            LeafPrediction::Nba => self.bayes_right >= self.majority_right,
+        };
+        if bayes && self.bayes(row, out) {
+            let most = out.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            out.iter_mut().for_each(|vote| *vote = libm::exp(*vote - most));
+            let sum: f64 = out.iter().sum();
+            out.iter_mut().for_each(|vote| *vote /= sum);
+            return;
+        }
+        out.clear();
+        let total = self.total;
+        out.extend(self.classes.iter().map(|weight| if total > 0.0 { weight / total } else { 0.0 }));
+    }
+
+    fn learn(&mut self, row: &[f64], class: usize, weight: f64, growth: &ClassGrowth, votes: &mut Vec<f64>) {
+        if self.watch.is_some() && growth.leaf_prediction == LeafPrediction::Nba {
+            if self.total == 0.0 || most_probable(&self.classes) == Some(class as u32) {
+                self.majority_right += weight;
+            }
+            if self.bayes(row, votes) && most_probable(votes) == Some(class as u32) {
+                self.bayes_right += weight;
+            }
+        }
+        if class >= self.classes.len() {
+            self.classes.resize(class + 1, 0.0);
+        }
+        self.classes.iter_mut().skip(class).take(1).for_each(|held| *held += weight);
+        self.total += weight;
+        if let Some(watch) = &mut self.watch {
+            watch.learn(row, class, weight);
+        }
+    }
+
+    fn is_pure(&self) -> bool {
+        self.classes.iter().filter(|weight| **weight != 0.0).count() < 2
+    }
+
+    /// What could still be gained by splitting it.
+    fn promise(&self) -> f64 {
+        self.total - self.classes.iter().copied().fold(0.0, f64::max)
+    }
+}
+
+impl ClassTree {
+    pub(crate) fn new(growth: ClassGrowth, kinds: &[Kind], random: Random) -> Self {
+        let nodes = Nodes { list: Vec::new() };
+        let mut tree = Self { growth, kinds: kinds.to_vec(), random, classes: 0, nodes };
+        let root = Leaf::new(0, Vec::new(), tree.watch());
+        tree.nodes = Nodes::new(root);
+        tree
+    }
+
+    fn watch(&mut self) -> Watch {
+        let width = self.kinds.len();
+        match self.growth.max_features.filter(|count| *count < width) {
+            None => Watch::new(0..width, &self.kinds),
+            Some(count) => {
+                let mut columns: Vec<usize> = (0..width).collect();
+                for place in 0..count {
+                    let other = place + self.random.below(width - place);
+                    columns.swap(place, other);
+                }
+                columns.truncate(count);
+                columns.sort_unstable();
+                Watch::new(columns.into_iter(), &self.kinds)
+            }
+        }
+    }
+
+    pub(crate) fn width(&self) -> usize {
+        self.kinds.len()
+    }
+
+    /// The probability of each class known, in `out`; empty before the first one.
+    pub(crate) fn predict(&self, row: &[f64], out: &mut Vec<f64>) {
+        out.clear();
+        if let Some(leaf) = self.nodes.leaf(row) {
+            leaf.predict(row, &self.growth, out);
+        }
+        out.resize(self.classes, 0.0);
+    }
+
+    pub(crate) fn learn(&mut self, row: &[f64], class: usize, weight: f64, votes: &mut Vec<f64>) {
+        self.classes = self.classes.max(class + 1);
+        let at = match self.nodes.find(row, 0, true) {
+            Found::Leaf(at) => at,
+            Found::Unknown(at) => self.add_way(at, row),
+        };
+        let (grace, depth) = (self.growth.grace_period, self.growth.max_depth);
+        let growth = &self.growth;
+        let Some(leaf) = self.nodes.leaf_mut(at) else { return };
+        leaf.learn(row, class, weight, growth, votes);
+        if leaf.watch.is_none() {
+            return;
+        }
+        if leaf.depth >= depth {
+            leaf.watch = None;
+        } else if leaf.total - leaf.last_attempt >= grace {
+            leaf.last_attempt = leaf.total;
+            self.attempt(at);
+        }
+    }
+
+    fn add_way(&mut self, at: usize, row: &[f64]) -> usize {
+        let watch = self.watch();
+        let Some(Node::Branch { column, .. }) = self.nodes.list.get(at) else { return at };
+        let code = row.get(*column as usize).copied().unwrap_or(0.0) as u64;
+        // Its depth is that of any leaf beside it.
+        let depth = self.nodes.leaves().map(|(_, leaf)| leaf.depth).max().unwrap_or(0);
+        self.nodes.add_way(at, code, Leaf::new(depth, Vec::new(), watch))
+    }
+
+    /// Splits a leaf if its best column is surely better than the second.
+    fn attempt(&mut self, at: usize) {
+        let growth = self.growth.clone();
+        let Some(leaf) = self.nodes.leaf_mut(at) else { return };
+        let Some(watch) = leaf.watch.as_ref().filter(|_| !leaf.is_pure()) else { return };
+        let most = leaf.classes.iter().copied().fold(0.0, f64::max);
+        if most / leaf.total > growth.max_share_to_split {
+            self.begin_again(at);
+            return;
+        }
+        let suggestions = watch.suggestions(&leaf.classes, &growth);
+        let (mut best, mut second) = (Suggestion::none(), f64::NEG_INFINITY);
+        for suggestion in suggestions {
+            if suggestion.merit >= best.merit {
+                second = best.merit;
+                best = suggestion;
+            } else {
+                second = second.max(suggestion.merit);
+            }
+        }
+        let range = growth.split_criterion.range(leaf.classes.len());
+        let bound = hoeffding_bound(range, growth.delta, leaf.total);
+        if !(best.merit - second > bound || bound < growth.tau) {
+            return;
+        }
+        let depth = leaf.depth + 1;
+        match best.split {
+            None => self.begin_again(at),
+            Some((column, test, branches)) => {
+                let leaves = branches.into_iter().map(|classes| Leaf::new(depth, classes, self.watch())).collect();
+                self.nodes.split(at, column, test, leaves);
+                self.keep_budget();
+            }
+        }
+    }
+
+    /// No column is worth a split: what the leaf has seen of them is forgotten, and it begins to watch anew, as in
+    /// River (whose memory management wakes the leaf it has just put to sleep).
+    fn begin_again(&mut self, at: usize) {
+        let watch = self.watch();
+        if let Some(leaf) = self.nodes.leaf_mut(at) {
+            leaf.watch = Some(watch);
+        }
+    }
+
+    /// Where the tree is larger than its budget only the most promising leaves may go on to split.
+    fn keep_budget(&mut self) {
+        let size = self.nodes.size();
+        if size <= self.growth.max_size {
+            return;
+        }
+        let mut leaves: Vec<(f64, usize, usize)> = self
+            .nodes
+            .leaves()
+            .filter_map(|(at, leaf)| Some((leaf.promise(), at, leaf.watch.as_ref()?.size())))
+            .collect();
+        leaves.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let mut over = size - self.growth.max_size;
+        for (_, at, freed) in leaves {
+            if over == 0 {
+                break;
+            }
+            over = over.saturating_sub(freed);
+            if let Some(leaf) = self.nodes.leaf_mut(at) {
+                leaf.watch = None;
+            }
+        }
+    }
+
+    /// Nodes, leaves that may still split, and depth.
+    pub(crate) fn shape(&self) -> (usize, usize, usize) {
+        let active = self.nodes.leaves().filter(|(_, leaf)| leaf.watch.is_some()).count();
+        (self.nodes.list.len(), active, self.nodes.depth())
+    }
+}

@@ -1,0 +1,155 @@
+//! What the two adaptive random forests share: settings, and trees that are replaced when they drift.
+
+use crate::drift::{AdwinSettings, Detector, Signal};
+use crate::random::{Poisson, Random};
+use crate::{DetectorKind, StateError, StateReader, StateWriter, Stateful};
+
+/// How many columns each leaf looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MaxFeatures {
+    /// The square root of their number, rounded.
+    #[default]
+    Sqrt,
+    /// The square root of their number, rounded, and one more, as MOA does.
+    SqrtPlusOne,
+    /// The logarithm to base 2 of their number, rounded.
+    Log2,
+    /// All of them.
+    All,
+}
+
+impl MaxFeatures {
+    pub(super) fn of(self, width: usize) -> usize {
+        let width_number = width as f64;
+        let count = match self {
+            Self::Sqrt => width_number.sqrt().round(),
+            Self::SqrtPlusOne => width_number.sqrt().round() + 1.0,
+            Self::Log2 => libm::log2(width_number.max(1.0)).round(),
+            Self::All => width_number,
+        };
+        (count as usize).clamp(1, width.max(1))
+    }
+}
+
+pub(super) fn adwin(delta: f64) -> DetectorKind {
+    DetectorKind::Adwin(AdwinSettings { delta, ..AdwinSettings::default() })
+}
+
+/// A tree, the tree that grows to replace it, and its detectors.
+pub(super) struct Place<T> {
+    pub(super) tree: T,
+    background: Option<T>,
+    warning: Box<dyn Detector>,
+    drift: Box<dyn Detector>,
+    /// How it has done since it was planted; what it is made of is up to the forest.
+    pub(super) record: [f64; 3],
+}
+
+/// What happens to a forest's trees at each row.
+pub(super) struct Places<T> {
+    pub(super) places: Vec<Place<T>>,
+    random: Random,
+    poisson: Poisson,
+    warning: DetectorKind,
+    drift: DetectorKind,
+    make: Box<dyn Fn(Random) -> T + Send + Sync>,
+}
+
+impl<T: Stateful> Places<T> {
+    pub(super) fn new(
+        count: usize,
+        lambda: f64,
+        seed: u64,
+        [warning, drift]: [&DetectorKind; 2],
+        make: Box<dyn Fn(Random) -> T + Send + Sync>,
+    ) -> Self {
+        let (warning, drift) = (warning.clone(), drift.clone());
+        let poisson = Poisson::new(lambda.clamp(0.0, 100.0));
+        let mut places = Self { places: Vec::new(), random: Random::new(seed), poisson, warning, drift, make };
+        for _ in 0..count {
+            let place = places.place();
+            places.places.push(place);
+        }
+        places
+    }
+
+    fn place(&mut self) -> Place<T> {
+        let tree = (self.make)(self.random.fork());
+        let (warning, drift) = (self.warning.build(), self.drift.build());
+        Place { tree, background: None, warning, drift, record: [0.0; 3] }
+    }
+
+    /// Teaches each tree as often as chance has it. `error` is told each tree's place and gives what its detectors
+    /// watch, before the tree learns; `teach` teaches a tree with a weight.
+    pub(super) fn learn(&mut self, mut error: impl FnMut(&mut Place<T>) -> f64, mut teach: impl FnMut(&mut T, f64)) {
+        for place in &mut self.places {
+            let error = error(place);
+            let weight = self.poisson.draw(&mut self.random) as f64;
+            if weight == 0.0 {
+                continue;
+            }
+            if let Some(background) = &mut place.background {
+                teach(background, weight);
+            }
+            teach(&mut place.tree, weight);
+            if place.warning.update(error) == Signal::Drift {
+                place.background = Some((self.make)(self.random.fork()));
+                place.warning = self.warning.build();
+            }
+            if place.drift.update(error) == Signal::Drift {
+                place.tree = match place.background.take() {
+                    Some(background) => {
+                        place.warning = self.warning.build();
+                        background
+                    }
+                    None => (self.make)(self.random.fork()),
+                };
+                place.drift = self.drift.build();
+                place.record = [0.0; 3];
+            }
+        }
+    }
+}
+
+impl<T: Stateful> Stateful for Places<T> {
+    fn save(&self, to: &mut StateWriter) {
+        self.random.save(to);
+        to.u64(self.places.len() as u64);
+        for place in &self.places {
+            place.tree.save(to);
+            place.background.is_some().save(to);
+            place.background.iter().for_each(|tree| tree.save(to));
+            place.warning.save(to);
+            place.drift.save(to);
+            place.record.iter().for_each(|number| number.save(to));
+        }
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.random.load(from)?;
+        if from.length(8)? != self.places.len() {
+            let why = format!("this forest has {} trees", self.places.len());
+            return Err(StateError::Unfit { component: "forest".into(), why });
+        }
+        for place in &mut self.places {
+            place.tree = (self.make)(Random::new(0));
+            place.tree.load(from)?;
+            place.background = (from.u64()? != 0).then(|| (self.make)(Random::new(0)));
+            place.background.iter_mut().try_for_each(|tree| tree.load(from))?;
+            (place.warning, place.drift) = (self.warning.build(), self.drift.build());
+            place.warning.load(from)?;
+            place.drift.load(from)?;
+            place.record.iter_mut().try_for_each(|number| number.load(from))?;
+        }
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        let place = |place: &Place<T>| {
+            let background = place.background.as_ref().map_or(0, Stateful::size);
+            place.tree.size() + background + place.warning.size() + place.drift.size() + 24
+        };
+        size_of::<Self>() + self.places.iter().map(place).sum::<usize>()
+    }
+}
