@@ -103,7 +103,11 @@ fn mistakes_of_sense() {
     check("time: ts", "time: price", &[(9, 9, "event time must be a `timestamp`")]);
     check("score > 0.5", "scor > 0.5", &[(19, 11, "no column `scor`; did you mean `score`?")]);
     check("price > 0.1", "price > 'x'", &[(19, 27, "cannot be compared")]);
-    check("evaluate: [accuracy", "evaluate: [mae", &[(15, 12, "does not fit a model that predicts one of two classes")]);
+    check(
+        "evaluate: [accuracy",
+        "evaluate: [mae",
+        &[(15, 12, "does not fit a model that predicts one of two classes")],
+    );
     check("kafka: {topic: alerts}", "when: score > 1", &[(19, 5, "written twice")]);
     check("kafka: {topic: alerts}", "stdout: {}\n    file: {path: a}", &[(17, 3, "exactly one of")]);
     check("{topic: alerts}", "{topic: power}", &[(18, 20, "would feed them back")]);

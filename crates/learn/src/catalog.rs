@@ -2,7 +2,9 @@
 
 use crate::drift::{self, Detector};
 use crate::metric::{self, Metric, Windowed};
-use crate::{Learner, Signature, Transformer, linear, transform, tree};
+use crate::{
+    Learner, Signature, Transformer, anomaly, bayes, cluster, ensemble, linear, neighbors, neural, transform, tree,
+};
 
 /// A component made ready for a number of columns.
 pub enum Built {
@@ -59,6 +61,20 @@ macro_rules! components {
 components! {
     transformers {
         StandardScaler: transform::StandardScalerSettings,
+        MinMaxScaler: transform::MinMaxScalerSettings,
+        MaxAbsScaler: transform::MaxAbsScalerSettings,
+        RobustScaler: transform::RobustScalerSettings,
+        AdaptiveStandardScaler: transform::AdaptiveStandardScalerSettings,
+        OneHotEncoder: transform::OneHotEncoderSettings,
+        OrdinalEncoder: transform::OrdinalEncoderSettings,
+        FrequencyEncoder: transform::FrequencyEncoderSettings,
+        TargetEncoder: transform::TargetEncoderSettings,
+        FeatureHasher: transform::FeatureHasherSettings,
+        QuantileBinning: transform::QuantileBinningSettings,
+        PolynomialExtender: transform::PolynomialExtenderSettings,
+        Imputer: transform::ImputerSettings,
+        VarianceThreshold: transform::VarianceThresholdSettings,
+        SelectKBest: transform::SelectKBestSettings,
     }
     learners {
         LinearRegression: linear::LinearRegressionSettings,
@@ -77,6 +93,22 @@ components! {
         HoeffdingTreeRegressor: tree::HoeffdingTreeRegressorSettings,
         AdaptiveRandomForestClassifier: tree::AdaptiveRandomForestClassifierSettings,
         AdaptiveRandomForestRegressor: tree::AdaptiveRandomForestRegressorSettings,
+        GradientBoostingClassifier: tree::GradientBoostingClassifierSettings,
+        GradientBoostingRegressor: tree::GradientBoostingRegressorSettings,
+        LeveragingBaggingClassifier: ensemble::LeveragingBaggingClassifierSettings,
+        BaggingClassifier: ensemble::BaggingClassifierSettings,
+        AdaBoostClassifier: ensemble::AdaBoostClassifierSettings,
+        OneVsRest: ensemble::OneVsRestSettings,
+        GaussianNb: bayes::GaussianNbSettings,
+        MultinomialNb: bayes::MultinomialNbSettings,
+        BernoulliNb: bayes::BernoulliNbSettings,
+        KnnClassifier: neighbors::KnnClassifierSettings,
+        KnnRegressor: neighbors::KnnRegressorSettings,
+        MlpClassifier: neural::MlpClassifierSettings,
+        MlpRegressor: neural::MlpRegressorSettings,
+        Autoencoder: neural::AutoencoderSettings,
+        KMeans: cluster::KMeansSettings,
+        HalfSpaceTrees: anomaly::HalfSpaceTreesSettings,
     }
 }
 

@@ -28,14 +28,20 @@
 //! # Ok::<(), gristmill_learn::LearnError>(())
 //! ```
 
+pub mod anomaly;
 pub mod baseline;
+pub mod bayes;
 mod catalog;
 mod chain;
+pub mod cluster;
 pub mod drift;
+pub mod ensemble;
 mod features;
 pub mod laws;
 pub mod linear;
 pub mod metric;
+pub mod neighbors;
+pub mod neural;
 pub mod random;
 mod state;
 mod traits;

@@ -1,5 +1,5 @@
 //! Every law over every component there is, on random rows full of what real rows are full of.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use gristmill_learn::{
     Built, Chain, Component, MetricKind, Prediction, Signature, StateReader, StateWriter, Task, Truth, laws,
@@ -17,12 +17,12 @@ fn number() -> impl Strategy<Value = f64> {
 
 fn rows() -> impl Strategy<Value = laws::Rows> {
     let row = (proptest::collection::vec(number(), 3), prop_oneof![Just(0.0), Just(1.0), -3.0..3.0]);
-    proptest::collection::vec(row, 0..24)
+    proptest::collection::vec(row, 0..16)
         .prop_map(|rows| rows.into_iter().map(|(row, y)| (row, Truth::Value(y))).collect())
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn every_component_keeps_every_law(rows in rows()) {
@@ -43,13 +43,13 @@ proptest! {
     }
 
     #[test]
-    fn every_chain_of_two_keeps_every_law(rows in rows()) {
+    fn chains_of_two_keep_every_law(rows in rows(), pairs in proptest::collection::vec((any::<usize>(), any::<usize>()), 8)) {
         let every = Component::every();
-        for transformer in every.iter().filter(|component| !component.is_learner()) {
-            for learner in every.iter().filter(|component| component.is_learner()) {
-                let steps = [transformer.clone(), learner.clone()];
-                prop_assert_eq!(laws::learner(&|| Box::new(Chain::new(&steps, &Signature::numeric(3)).unwrap()), &rows), Ok(()), "{:?}", steps);
-            }
+        let (learners, transformers): (Vec<_>, Vec<_>) = every.iter().partition(|component| component.is_learner());
+        for (one, other) in pairs {
+            let steps = [transformers[one % transformers.len()].clone(), learners[other % learners.len()].clone()];
+            let make = || Chain::new(&steps, &Signature::numeric(3)).unwrap();
+            prop_assert_eq!(laws::learner(&|| Box::new(make()), &rows), Ok(()), "{:?}", steps);
         }
     }
 

@@ -51,33 +51,35 @@ pub fn components() -> Result<Vec<(String, Plan)>, String> {
     let mut found = Vec::new();
     for component in Component::every() {
         let name = describe::name_of(&component);
-        let (steps, classes) = if component.is_learner() {
-            let task = match component.build(&Signature::numeric(1)) {
-                gristmill_learn::Built::Learner(learner) => learner.task(),
-                gristmill_learn::Built::Transformer(_) => Task::Regression,
-            };
-            (format!("[standard_scaler, {name}]"), task != Task::Regression)
-        } else {
-            (format!("[{name}, logistic_regression]"), true)
+        let (steps, task) = match component.build(&Signature::numeric(1)) {
+            gristmill_learn::Built::Learner(learner) => (format!("[standard_scaler, {name}]"), learner.task()),
+            gristmill_learn::Built::Transformer(_) => {
+                (format!("[{name}, logistic_regression]"), Task::BinaryClassification)
+            }
         };
-        found.push((name, read("component.yaml", &document(&steps, classes, true))?));
+        found.push((name, read("component.yaml", &document(&steps, Some(task)))?));
     }
-    found.push(("no label".into(), read("component.yaml", &document("[logistic_regression]", true, false))?));
+    found.push(("no label".into(), read("component.yaml", &document("[logistic_regression]", None))?));
     Ok(found)
 }
 
 /// The pipeline that most schedules run.
 pub fn usual() -> Result<Plan, String> {
-    read("usual.yaml", &document("[standard_scaler, logistic_regression]", true, true))
+    read("usual.yaml", &document("[standard_scaler, logistic_regression]", Some(Task::BinaryClassification)))
 }
 
-fn document(steps: &str, classes: bool, learns: bool) -> String {
-    let (label, kind, metrics) = if classes {
-        ("{column: y, positive: yes, negative: no}", "string", "[accuracy, roc_auc, {f1: {window: 7}}]")
-    } else {
-        ("{column: y}", "float64", "[mae, {rmse: {window: 7}}]")
+/// A pipeline of these steps; without a task it has no label.
+fn document(steps: &str, task: Option<Task>) -> String {
+    let kind = if task == Some(Task::Regression) { "float64" } else { "string" };
+    let label = match task {
+        Some(Task::BinaryClassification) => {
+            "label: {column: y, positive: yes, negative: no}\nevaluate: [accuracy, roc_auc, {f1: {window: 7}}]\n"
+        }
+        Some(Task::Classification) => "label: {column: y}\nevaluate: [accuracy, {f1: {average: macro, window: 7}}]\n",
+        Some(Task::Regression) => "label: {column: y}\nevaluate: [mae, {rmse: {window: 7}}]\n",
+        Some(Task::AnomalyDetection) => "label: {column: y, positive: yes, negative: no}\nevaluate: [roc_auc]\n",
+        Some(Task::Clustering) | None => "",
     };
-    let label = if learns { format!("label: {label}\nevaluate: {metrics}\n") } else { String::new() };
     format!(
         "name: simulated
 kafka: {{bootstrap.servers: nowhere}}

@@ -58,7 +58,7 @@ fn at_least_once_misses_nothing_and_learns_once() {
 #[test]
 fn every_component_runs_in_it() {
     for (name, plan) in load::components().unwrap() {
-        play(&name, &load::simulated(&plan, Guarantee::ExactlyOnce), 20_000..20_300);
+        play(&name, &load::simulated(&plan, Guarantee::ExactlyOnce), 20_000..20_100);
     }
 }
 

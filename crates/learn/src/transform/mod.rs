@@ -1,5 +1,34 @@
-//! Fitted preparation steps.
+//! Fitted preparation steps: scaling, encoding, filling, selecting.
 
+mod adaptive_standard_scaler;
+mod feature_hasher;
+mod frequency_encoder;
+mod imputer;
+mod max_abs_scaler;
+mod min_max_scaler;
+mod one_hot_encoder;
+mod ordinal_encoder;
+mod polynomial_extender;
+mod quantile_binning;
+mod quantiles;
+mod robust_scaler;
+mod select_k_best;
 mod standard_scaler;
+mod target_encoder;
+mod variance_threshold;
 
+pub use adaptive_standard_scaler::{AdaptiveStandardScaler, AdaptiveStandardScalerSettings};
+pub use feature_hasher::{FeatureHasher, FeatureHasherSettings};
+pub use frequency_encoder::{FrequencyEncoder, FrequencyEncoderSettings};
+pub use imputer::{Fill, Imputer, ImputerSettings};
+pub use max_abs_scaler::{MaxAbsScaler, MaxAbsScalerSettings};
+pub use min_max_scaler::{MinMaxScaler, MinMaxScalerSettings};
+pub use one_hot_encoder::{OneHotEncoder, OneHotEncoderSettings};
+pub use ordinal_encoder::{OrdinalEncoder, OrdinalEncoderSettings};
+pub use polynomial_extender::{PolynomialExtender, PolynomialExtenderSettings};
+pub use quantile_binning::{QuantileBinning, QuantileBinningSettings};
+pub use robust_scaler::{RobustScaler, RobustScalerSettings};
+pub use select_k_best::{SelectKBest, SelectKBestSettings};
 pub use standard_scaler::{StandardScaler, StandardScalerSettings};
+pub use target_encoder::{TargetEncoder, TargetEncoderSettings};
+pub use variance_threshold::{VarianceThreshold, VarianceThresholdSettings};

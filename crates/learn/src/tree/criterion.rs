@@ -33,9 +33,15 @@ fn sum(distribution: &[f64]) -> f64 {
 }
 
 impl SplitCriterion {
-    /// The merit of a split into these branches; minus infinity where less than two branches get more than
-    /// `least_share` of the weight.
-    pub(super) fn merit(self, before: &[f64], branches: &[Distribution], least_share: f64) -> f64 {
+    /// How mixed the classes of a leaf are, before it is split.
+    pub(super) fn mixed(self, before: &[f64]) -> f64 {
+        let all = sum(before);
+        if self == Self::InfoGain && all > 0.0 { entropy_weight(before) / all } else { 0.0 }
+    }
+
+    /// The merit of a split into these branches of a leaf that is so mixed; minus infinity where less than two branches
+    /// get more than `least_share` of the weight.
+    pub(super) fn merit(self, mixed: f64, branches: &[Distribution], least_share: f64) -> f64 {
         let total: f64 = branches.iter().map(|branch| sum(branch)).sum();
         let large = branches.iter().filter(|branch| sum(branch) / total > least_share).count();
         if large < 2 || total <= 0.0 {
@@ -43,9 +49,8 @@ impl SplitCriterion {
         }
         match self {
             Self::InfoGain => {
-                let all = sum(before);
                 let after: f64 = branches.iter().map(|branch| entropy_weight(branch)).sum();
-                entropy_weight(before) / all - after / total
+                mixed - after / total
             }
             Self::Gini => {
                 let impure = |branch: &Distribution| {
@@ -98,7 +103,7 @@ mod tests {
     fn merits_by_hand() {
         let merit = |criterion: SplitCriterion, branches: [[f64; 2]; 2]| {
             let before = [branches[0][0] + branches[1][0], branches[0][1] + branches[1][1]];
-            let merit = criterion.merit(&before, &branches.map(|branch| branch.to_vec()), 0.01);
+            let merit = criterion.merit(criterion.mixed(&before), &branches.map(|branch| branch.to_vec()), 0.01);
             (merit * 1e12).round() / 1e12
         };
         let (pure, even) = ([[5.0, 0.0], [0.0, 5.0]], [[5.0, 5.0], [5.0, 5.0]]);

@@ -29,6 +29,8 @@ pub(crate) struct ValueGrowth {
     pub(crate) tau: f64,
     pub(crate) leaf_prediction: ValueLeafPrediction,
     pub(crate) leaf_lr: f64,
+    /// How far a leaf's value goes towards each row's: a boosted tree forgets. 0: the value is the mean of all rows.
+    pub(crate) forget: f64,
     pub(crate) model_selector_decay: f64,
     /// Numbers are rounded to so many parts of one.
     pub(crate) grid: f64,
@@ -86,7 +88,11 @@ impl Leaf {
             ValueLeafPrediction::Model => true,
             ValueLeafPrediction::Adaptive => self.mean_error >= self.model_error,
         };
-        if model { self.model(row, &tree.kinds) } else { self.label.mean }
+        match model {
+            true => self.model(row, &tree.kinds),
+            false if tree.growth.forget > 0.0 => self.intercept,
+            false => self.label.mean,
+        }
     }
 
     fn learn(&mut self, row: &[f64], y: f64, weight: f64, growth: &ValueGrowth, kinds: &[Kind]) {
@@ -99,6 +105,9 @@ impl Leaf {
         keep(&mut self.mean_error, y - self.label.mean);
         keep(&mut self.model_error, y - model);
         self.label.add(y, weight);
+        if growth.forget > 0.0 {
+            self.intercept += growth.forget * weight.min(1.0) * (y - self.intercept);
+        }
         if let Some(watch) = &mut self.watch {
             watch.learn(row, y, weight, growth, kinds);
         }

@@ -244,6 +244,7 @@ impl Watch {
             |list: fn(&Normals) -> &[f64]| self.classes.iter().filter_map(move |class| list(class).get(index).copied());
         let least = ends(|class| &class.least).fold(f64::INFINITY, f64::min);
         let most = ends(|class| &class.most).fold(f64::NEG_INFINITY, f64::max);
+        let mixed = growth.split_criterion.mixed(before);
         let mut best = Suggestion::none();
         let step = (most - least) / (growth.n_splits as f64 + 1.0);
         let mut branches = [vec![0.0; before.len()], vec![0.0; before.len()]];
@@ -256,7 +257,7 @@ impl Watch {
             for ((class, left), right) in self.classes.iter().zip(left.iter_mut()).zip(right.iter_mut()) {
                 (*left, *right) = class.split(index, threshold);
             }
-            let merit = growth.split_criterion.merit(before, &branches, growth.min_branch_fraction);
+            let merit = growth.split_criterion.merit(mixed, &branches, growth.min_branch_fraction);
             if merit > best.merit {
                 best = Suggestion { merit, split: Some((column as usize, Test::AtMost(threshold), branches.to_vec())) };
             }
@@ -273,9 +274,10 @@ impl Watch {
         let codes = self.counts.iter().filter_map(|columns| columns.get(index)).map(Vec::len).max().unwrap_or(0);
         let branch = |code: usize| (0..classes).map(|class| of(class, code)).collect::<Distribution>();
         let present: Vec<usize> = (0..codes).filter(|code| branch(*code).iter().sum::<f64>() > 0.0).collect();
+        let mixed = growth.split_criterion.mixed(before);
         let mut best = Suggestion::none();
         let mut consider = |test: Test, branches: Vec<Distribution>| {
-            let merit = growth.split_criterion.merit(before, &branches, growth.min_branch_fraction);
+            let merit = growth.split_criterion.merit(mixed, &branches, growth.min_branch_fraction);
             if merit > best.merit {
                 best = Suggestion { merit, split: Some((column as usize, test, branches)) };
             }

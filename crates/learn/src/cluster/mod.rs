@@ -1,0 +1,5 @@
+//! Groups of similar rows, found without labels.
+
+mod k_means;
+
+pub use k_means::{KMeans, KMeansSettings};

@@ -1,0 +1,129 @@
+//! Leveraging bagging.
+
+use super::members::{Members, check};
+use crate::drift::{Adwin, AdwinSettings, Detector, Signal};
+use crate::random::{Poisson, Random};
+use crate::state::stateful;
+use crate::traits::ByRow;
+use crate::{Component, Predictions, Signature, Task, Truth};
+
+/// Leveraging bagging: online bagging with more weight, which throws out its worst model when errors rise.
+///
+/// Predicts a probability for each class, the mean of all models'. Memory: that of `n_models` models and detectors.
+/// Source: A. Bifet, G. Holmes, B. Pfahringer, "Leveraging Bagging for Evolving Data Streams", ECML 2010;
+/// `ensemble.LeveragingBaggingClassifier` of River. As in MOA a row that is to be learned k times is learned once with
+/// weight k.
+///
+/// ```
+/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, ensemble::LeveragingBaggingClassifierSettings};
+/// let mut ensemble = LeveragingBaggingClassifierSettings::default().build(&Signature::numeric(2));
+/// for step in 0..4000_u32 {
+///     let (a, b) = (f64::from(step * 7 % 100), f64::from(step * 13 % 100));
+///     ensemble.learn(&Features::row(&[a, b]), Labels::Classes(&[u32::from(a > 50.0 && b > 50.0)]))?;
+/// }
+/// let mut out = Predictions::default();
+/// ensemble.predict(&Features::new(&[80.0, 80.0, 80.0, 20.0], 2), &mut out)?;
+/// assert!(out.row(0)[1] > 0.8 && out.row(1)[1] < 0.2);
+/// # Ok::<(), gristmill_learn::LearnError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LeveragingBaggingClassifierSettings {
+    /// The model to repeat: one that predicts classes. Default `hoeffding_tree_classifier`.
+    pub model: Box<Component>,
+    /// The number of models, 1 to 1,000. Default 10.
+    #[schemars(range(min = 1, max = 1000))]
+    pub n_models: usize,
+    /// How often a model learns a row on average, 0 to 100. Default 6.
+    #[schemars(range(min = 0, max = 100))]
+    pub w: f64,
+    /// The chance of a false alarm of the detectors, in (0, 1). Default 0.002.
+    #[schemars(range(min = 0, max = 1))]
+    pub adwin_delta: f64,
+    /// The seed of everything random. Default 42.
+    pub seed: u64,
+}
+
+impl Default for LeveragingBaggingClassifierSettings {
+    fn default() -> Self {
+        let model = Box::new(Component::HoeffdingTreeClassifier(Default::default()));
+        Self { model, n_models: 10, w: 6.0, adwin_delta: 0.002, seed: 42 }
+    }
+}
+
+impl LeveragingBaggingClassifierSettings {
+    /// Whether the settings fit together; the error says which do not.
+    pub fn check(&self) -> Result<(), String> {
+        check(&self.model)
+    }
+
+    fn detector(&self) -> Adwin {
+        AdwinSettings { delta: self.adwin_delta, ..AdwinSettings::default() }.build()
+    }
+
+    /// The model for rows of these columns.
+    pub fn build(&self, signature: &Signature) -> LeveragingBaggingClassifier {
+        let members = Members::new(&self.model, signature, self.n_models);
+        LeveragingBaggingClassifier {
+            random: Random::new(self.seed),
+            poisson: Poisson::new(self.w.clamp(0.0, 100.0)),
+            detectors: vec![self.detector(); self.n_models].into(),
+            settings: self.clone(),
+            members,
+        }
+    }
+}
+
+/// The model behind [`LeveragingBaggingClassifierSettings`].
+pub struct LeveragingBaggingClassifier {
+    settings: LeveragingBaggingClassifierSettings,
+    random: Random,
+    poisson: Poisson,
+    members: Members,
+    detectors: Box<[Adwin]>,
+}
+
+stateful!(LeveragingBaggingClassifier, "leveraging_bagging_classifier", 1: random, members, detectors);
+
+impl ByRow for LeveragingBaggingClassifier {
+    fn task(&self) -> Task {
+        Task::Classification
+    }
+
+    fn width(&self) -> usize {
+        self.members.width()
+    }
+
+    fn takes_nominal(&self) -> bool {
+        self.members.takes_nominal()
+    }
+
+    fn predict_row(&self, row: &[f64], out: &mut Predictions) {
+        self.members.vote(row, |_| 1.0, out);
+    }
+
+    fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64) {
+        let Some(class) = truth.and_then(Truth::class) else { return };
+        let mut changed = false;
+        for (place, detector) in self.detectors.iter_mut().enumerate() {
+            let times = self.poisson.draw(&mut self.random) as f64;
+            self.members.teach(place, row, class, weight * times);
+            let Some(said) = self.members.class(place, row) else { continue };
+            let before = detector.estimation();
+            let signal = detector.update(f64::from(u8::from(said != class)));
+            changed |= signal == Signal::Drift && detector.estimation() > before;
+        }
+        if changed {
+            let mut worst: Option<(usize, f64)> = None;
+            for (place, detector) in self.detectors.iter().enumerate() {
+                if worst.is_none_or(|(_, most)| detector.estimation() > most) {
+                    worst = Some((place, detector.estimation()));
+                }
+            }
+            let Some((place, _)) = worst else { return };
+            self.members.renew(place);
+            let fresh = self.settings.detector();
+            self.detectors.iter_mut().skip(place).take(1).for_each(|detector| *detector = fresh.clone());
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The models of an ensemble, all made in one way.
+
+use crate::{
+    Built, Component, Features, Labels, Learner, Predictions, Signature, StateError, StateReader, StateWriter,
+    Stateful, Task,
+};
+
+/// Learners of one kind.
+pub(super) struct Members {
+    make: Component,
+    signature: Signature,
+    pub(super) models: Vec<Box<dyn Learner>>,
+    room: Predictions,
+}
+
+/// Why a component cannot be part of an ensemble of classifiers.
+pub(super) fn check(model: &Component) -> Result<(), String> {
+    model.check()?;
+    match model.build(&Signature::numeric(1)) {
+        Built::Learner(learner) if learner.task().is_classification() => Ok(()),
+        _ => Err("`model` must be a model that predicts classes".into()),
+    }
+}
+
+impl Members {
+    pub(super) fn new(make: &Component, signature: &Signature, count: usize) -> Self {
+        let (make, signature) = (make.clone(), signature.clone());
+        let mut members = Self { make, signature, models: Vec::new(), room: Predictions::default() };
+        (0..count).for_each(|_| members.add());
+        members
+    }
+
+    fn fresh(&self) -> Option<Box<dyn Learner>> {
+        match self.make.build(&self.signature) {
+            Built::Learner(learner) => Some(learner),
+            // `check` has refused it.
+            Built::Transformer(_) => None,
+        }
+    }
+
+    pub(super) fn add(&mut self) {
+        self.models.extend(self.fresh());
+    }
+
+    /// Puts an untrained model in a place.
+    pub(super) fn renew(&mut self, place: usize) {
+        if let (Some(fresh), Some(model)) = (self.fresh(), self.models.get_mut(place)) {
+            *model = fresh;
+        }
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.signature.width()
+    }
+
+    pub(super) fn takes_nominal(&self) -> bool {
+        self.models.first().is_some_and(|model| model.takes_nominal())
+    }
+
+    /// The class that a model predicts.
+    pub(super) fn class(&mut self, place: usize, row: &[f64]) -> Option<u32> {
+        let model = self.models.get(place)?;
+        let votes = votes(model.as_ref(), row, &mut self.room);
+        match (model.task(), votes) {
+            (Task::BinaryClassification, [p]) => Some(u32::from(*p > 0.5)),
+            (_, votes) => crate::traits::most_probable(votes),
+        }
+    }
+
+    /// The probability that a model gives to the positive one of two classes.
+    pub(super) fn positive(&self, place: usize, row: &[f64], room: &mut Predictions) -> Option<f64> {
+        let model = self.models.get(place)?;
+        match votes(model.as_ref(), row, room) {
+            [p] if model.task() == Task::BinaryClassification => Some(*p),
+            votes => votes.get(1).copied(),
+        }
+    }
+
+    /// Teaches a model, unless the weight is 0.
+    pub(super) fn teach(&mut self, place: usize, row: &[f64], class: u32, weight: f64) {
+        if let Some(model) = self.models.get_mut(place).filter(|_| weight > 0.0) {
+            // The width was checked when the row came in, the task when the document was read.
+            let _ = model.learn_weighted(&Features::row(row), Labels::Classes(&[class]), weight);
+        }
+    }
+
+    /// The sum of all models' probabilities, each times its weight, scaled to 1.
+    pub(super) fn vote(&self, row: &[f64], weight: impl Fn(usize) -> f64, out: &mut Predictions) {
+        let mut room = Predictions::default();
+        out.push_with(|sum| {
+            sum.clear();
+            for (place, model) in self.models.iter().enumerate() {
+                let weight = weight(place);
+                match (model.task(), votes(model.as_ref(), row, &mut room)) {
+                    (Task::BinaryClassification, [p]) => add(sum, &[1.0 - p, *p], weight),
+                    (_, votes) => add(sum, votes, weight),
+                }
+            }
+            let all: f64 = sum.iter().sum();
+            sum.iter_mut().for_each(|vote| *vote = if all > 0.0 { *vote / all } else { 0.0 });
+        });
+    }
+}
+
+fn add(sum: &mut Vec<f64>, votes: &[f64], weight: f64) {
+    sum.resize(sum.len().max(votes.len()), 0.0);
+    sum.iter_mut().zip(votes).for_each(|(sum, vote)| *sum += weight * vote);
+}
+
+fn votes<'a>(model: &dyn Learner, row: &[f64], room: &'a mut Predictions) -> &'a [f64] {
+    room.clear();
+    let _ = model.predict(&Features::row(row), room);
+    room.row(0)
+}
+
+impl Stateful for Members {
+    fn save(&self, to: &mut StateWriter) {
+        to.u64(self.models.len() as u64);
+        self.models.iter().for_each(|model| model.save(to));
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        let count = from.length(8)?;
+        self.models.clear();
+        (0..count).try_for_each(|place| {
+            self.add();
+            self.models.get_mut(place).map_or(Ok(()), |model| model.load(from))
+        })
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.models.iter().map(|model| model.size()).sum::<usize>()
+    }
+}

@@ -1,0 +1,8 @@
+//! The nearest of the rows seen lately.
+
+mod knn_classifier;
+mod knn_regressor;
+mod window;
+
+pub use knn_classifier::{KnnClassifier, KnnClassifierSettings};
+pub use knn_regressor::{KnnRegressor, KnnRegressorSettings, Neighbourhood};

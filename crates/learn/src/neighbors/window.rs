@@ -1,0 +1,89 @@
+//! A window of rows, and the nearest of them.
+
+use crate::{StateError, StateReader, StateWriter, Stateful};
+
+/// The last rows, in one block of memory, with a number for each.
+#[derive(Debug, Clone)]
+pub(super) struct Window {
+    width: usize,
+    most: usize,
+    /// The place that the next row takes once the window is full.
+    next: usize,
+    values: Vec<f64>,
+    labels: Vec<f64>,
+}
+
+/// A neighbour: its distance and its label.
+pub(super) type Neighbour = (f64, f64);
+
+impl Window {
+    pub(super) fn new(width: usize, most: usize) -> Self {
+        Self { width, most, next: 0, values: Vec::new(), labels: Vec::new() }
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    pub(super) fn push(&mut self, row: &[f64], label: f64) {
+        if self.labels.len() < self.most {
+            self.values.extend_from_slice(row);
+            self.labels.push(label);
+            return;
+        }
+        let begin = self.next * self.width;
+        self.values.iter_mut().skip(begin).zip(row).for_each(|(held, x)| *held = *x);
+        self.labels.iter_mut().skip(self.next).take(1).for_each(|held| *held = label);
+        self.next = (self.next + 1) % self.most;
+    }
+
+    /// The `count` nearest rows by Euclidean distance, the nearest first; of equally near ones the older.
+    /// A column that is missing in one of two rows counts as equal.
+    pub(super) fn nearest(&self, row: &[f64], count: usize) -> Vec<Neighbour> {
+        let complete = row.iter().all(|x| x.is_finite());
+        let mut nearest: Vec<(f64, usize)> = Vec::with_capacity(count + 1);
+        let rows = self.labels.len();
+        for age in 0..rows {
+            let place = (self.next + age) % rows;
+            let held = self.values.get(place * self.width..(place + 1) * self.width).unwrap_or_default();
+            let mut distance: f64 = held.iter().zip(row).map(|(held, x)| (held - x) * (held - x)).sum();
+            if !complete || !distance.is_finite() {
+                let known = held.iter().zip(row).filter(|(held, x)| held.is_finite() && x.is_finite());
+                distance = known.map(|(held, x)| (held - x) * (held - x)).sum();
+            }
+            if nearest.len() == count && nearest.last().is_some_and(|(most, _)| distance >= *most) {
+                continue;
+            }
+            let at = nearest.partition_point(|(other, _)| *other <= distance);
+            nearest.insert(at, (distance, place));
+            nearest.truncate(count);
+        }
+        let label = |place: usize| self.labels.get(place).copied().unwrap_or(0.0);
+        nearest.into_iter().map(|(distance, place)| (distance.sqrt(), label(place))).collect()
+    }
+}
+
+impl Stateful for Window {
+    fn save(&self, to: &mut StateWriter) {
+        self.next.save(to);
+        self.values.save(to);
+        self.labels.save(to);
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.next.load(from)?;
+        self.values.load(from)?;
+        self.labels.load(from)?;
+        if self.values.len() != self.labels.len() * self.width
+            || self.labels.len() > self.most
+            || self.next >= self.most.max(1)
+        {
+            return Err(StateError::Unfit { component: "window".into(), why: "it holds rows of another model".into() });
+        }
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + (self.values.len() + self.labels.len()) * 8
+    }
+}

@@ -1,0 +1,77 @@
+//! Any number of categories in few columns.
+
+use crate::state::stateful;
+use crate::{Kind, Signature, Transformer, Truth};
+
+/// Hashes nominal columns into a fixed number of columns: a category adds 1 or -1 to the column of its hash.
+///
+/// Needs no memory of categories, so their number does not matter; different ones may collide. Numeric columns pass
+/// unchanged, before the new ones. A missing value adds nothing. Memory: none. Source: K. Weinberger and others, "Feature
+/// Hashing for Large Scale Multitask Learning", ICML 2009; `preprocessing.FeatureHasher` of River (another hash).
+///
+/// ```
+/// use gristmill_learn::{Kind, Signature, Transformer, transform::FeatureHasherSettings};
+/// let hasher = FeatureHasherSettings { n_features: 8, ..Default::default() }.build(&Signature::new(vec![Kind::Nominal]));
+/// let mut out = Vec::new();
+/// hasher.transform(&[3.0], &mut out);
+/// assert_eq!(out.iter().map(|x| x.abs()).sum::<f64>(), 1.0);
+/// ```
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct FeatureHasherSettings {
+    /// The number of new columns, 1 to 1,000,000. Default 64.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub n_features: usize,
+    /// The seed of the hash. Default 42.
+    pub seed: u64,
+}
+
+impl Default for FeatureHasherSettings {
+    fn default() -> Self {
+        Self { n_features: 64, seed: 42 }
+    }
+}
+
+impl FeatureHasherSettings {
+    /// Whether the settings fit together: they always do.
+    pub fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// The hasher for rows of these columns.
+    pub fn build(&self, signature: &Signature) -> FeatureHasher {
+        FeatureHasher { settings: self.clone(), kinds: signature.kinds().to_vec() }
+    }
+}
+
+/// The hash behind [`FeatureHasherSettings`]; it remembers nothing.
+#[derive(Debug, Clone)]
+pub struct FeatureHasher {
+    settings: FeatureHasherSettings,
+    kinds: Vec<Kind>,
+}
+
+stateful!(FeatureHasher, "feature_hasher", 1:);
+
+impl Transformer for FeatureHasher {
+    fn signature(&self) -> Signature {
+        let numeric = self.kinds.iter().filter(|kind| **kind == Kind::Numeric).count();
+        Signature::numeric(numeric + self.settings.n_features.max(1))
+    }
+
+    fn learn(&mut self, _: &[f64], _: Option<Truth>) {}
+
+    fn transform(&self, row: &[f64], out: &mut Vec<f64>) {
+        let numeric = row.iter().zip(&self.kinds).filter(|(_, kind)| **kind == Kind::Numeric);
+        out.extend(numeric.map(|(x, _)| *x));
+        let begin = out.len();
+        let columns = self.settings.n_features.max(1);
+        out.resize(begin + columns, 0.0);
+        let nominal = row.iter().zip(&self.kinds).enumerate();
+        for (column, (x, _)) in nominal.filter(|(_, (x, kind))| **kind == Kind::Nominal && x.is_finite()) {
+            let hash = crate::random::Random::new(self.settings.seed ^ x.to_bits().rotate_left(column as u32)).bits();
+            let sign = if hash >> 63 == 1 { 1.0 } else { -1.0 };
+            out.iter_mut().skip(begin + (hash as usize) % columns).take(1).for_each(|held| *held += sign);
+        }
+    }
+}
