@@ -1,13 +1,14 @@
 //! A tree that grows by Hoeffding's bound and predicts classes.
 
 use super::SplitCriterion;
-use super::criterion::hoeffding_bound;
-use super::node::{Found, Node, Nodes, Suggestion, Weighed};
+use super::criterion::{Distribution, hoeffding_bound};
+use super::node::{Found, Node, Nodes, Suggestion, Test, Weighed};
+use super::sprout::Sprout;
 use super::watch::Watch;
 use crate::random::Random;
 use crate::state::stateful;
 use crate::traits::most_probable;
-use crate::{Kind, Stateful};
+use crate::{Kind, Stateful, Truth};
 
 /// How a leaf predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -42,6 +43,34 @@ pub(crate) struct ClassGrowth {
     pub(crate) max_features: Option<usize>,
 }
 
+impl ClassGrowth {
+    /// Watches the columns that a new leaf looks at.
+    fn watch(&self, kinds: &[Kind], random: &mut Random) -> Watch {
+        let width = kinds.len();
+        let Some(count) = self.max_features.filter(|count| *count < width) else {
+            return Watch::new(0..width, kinds);
+        };
+        let mut columns: Vec<usize> = (0..width).collect();
+        for place in 0..count {
+            let other = place + random.below(width - place);
+            columns.swap(place, other);
+        }
+        columns.truncate(count);
+        columns.sort_unstable();
+        Watch::new(columns.into_iter(), kinds)
+    }
+}
+
+/// What a leaf does after it has looked at its columns.
+pub(super) enum Decision {
+    /// It goes on watching.
+    Wait,
+    /// No column is worth a split.
+    BeginAgain,
+    /// It splits.
+    Split(usize, Test, Vec<Distribution>),
+}
+
 /// The tree.
 #[derive(Debug, Clone)]
 pub(crate) struct ClassTree {
@@ -55,7 +84,7 @@ pub(crate) struct ClassTree {
 stateful!(ClassTree: random, classes, nodes);
 
 #[derive(Debug, Clone, Default)]
-struct Leaf {
+pub(super) struct Leaf {
     depth: usize,
     classes: Vec<f64>,
     total: f64,
@@ -129,6 +158,45 @@ impl Leaf {
         }
     }
 
+    /// Whether it is time to look at the columns, and what they say.
+    fn decide(&self, growth: &ClassGrowth) -> Decision {
+        let Some(watch) = self.watch.as_ref().filter(|_| !self.is_pure()) else { return Decision::Wait };
+        let most = self.classes.iter().copied().fold(0.0, f64::max);
+        if most / self.total > growth.max_share_to_split {
+            return Decision::BeginAgain;
+        }
+        let (best, second) = best_two(watch.suggestions(&self.classes, growth));
+        let range = growth.split_criterion.range(self.classes.len());
+        let bound = hoeffding_bound(range, growth.delta, self.total);
+        if !(best.merit - second > bound || bound < growth.tau) {
+            return Decision::Wait;
+        }
+        best.split.map_or(Decision::BeginAgain, |(column, test, branches)| Decision::Split(column, test, branches))
+    }
+
+    /// The best split of each column now, where it is time to look again; the weight until the next look is `every`.
+    pub(super) fn look(&mut self, growth: &ClassGrowth, every: f64) -> Option<Vec<Suggestion>> {
+        if self.total - self.last_attempt < every || self.is_pure() {
+            return None;
+        }
+        self.last_attempt = self.total;
+        let most = self.classes.iter().copied().fold(0.0, f64::max);
+        if most / self.total > growth.max_share_to_split {
+            return Some(Vec::new());
+        }
+        Some(self.watch.as_ref()?.suggestions(&self.classes, growth))
+    }
+
+    /// Forgets what it has seen of the columns and watches them anew.
+    pub(super) fn watch_anew(&mut self, growth: &ClassGrowth, kinds: &[Kind]) {
+        self.watch = Some(growth.watch(kinds, &mut Random::new(0)));
+    }
+
+    /// The bound on the error of a merit.
+    pub(super) fn bound(&self, growth: &ClassGrowth) -> f64 {
+        hoeffding_bound(growth.split_criterion.range(self.classes.len()), growth.delta, self.total)
+    }
+
     fn is_pure(&self) -> bool {
         self.classes.iter().filter(|weight| **weight != 0.0).count() < 2
     }
@@ -137,6 +205,20 @@ impl Leaf {
     fn promise(&self) -> f64 {
         self.total - self.classes.iter().copied().fold(0.0, f64::max)
     }
+}
+
+/// The best of some splits, the last of equal ones, and the merit of the second best.
+pub(super) fn best_two(suggestions: Vec<Suggestion>) -> (Suggestion, f64) {
+    let (mut best, mut second) = (Suggestion::none(), f64::NEG_INFINITY);
+    for suggestion in suggestions {
+        if suggestion.merit >= best.merit {
+            second = best.merit;
+            best = suggestion;
+        } else {
+            second = second.max(suggestion.merit);
+        }
+    }
+    (best, second)
 }
 
 impl ClassTree {
@@ -149,20 +231,7 @@ impl ClassTree {
     }
 
     fn watch(&mut self) -> Watch {
-        let width = self.kinds.len();
-        match self.growth.max_features.filter(|count| *count < width) {
-            None => Watch::new(0..width, &self.kinds),
-            Some(count) => {
-                let mut columns: Vec<usize> = (0..width).collect();
-                for place in 0..count {
-                    let other = place + self.random.below(width - place);
-                    columns.swap(place, other);
-                }
-                columns.truncate(count);
-                columns.sort_unstable();
-                Watch::new(columns.into_iter(), &self.kinds)
-            }
-        }
+        self.growth.watch(&self.kinds, &mut self.random)
     }
 
     pub(crate) fn width(&self) -> usize {
@@ -210,33 +279,12 @@ impl ClassTree {
 
     /// Splits a leaf if its best column is surely better than the second.
     fn attempt(&mut self, at: usize) {
-        let growth = self.growth.clone();
         let Some(leaf) = self.nodes.leaf_mut(at) else { return };
-        let Some(watch) = leaf.watch.as_ref().filter(|_| !leaf.is_pure()) else { return };
-        let most = leaf.classes.iter().copied().fold(0.0, f64::max);
-        if most / leaf.total > growth.max_share_to_split {
-            self.begin_again(at);
-            return;
-        }
-        let suggestions = watch.suggestions(&leaf.classes, &growth);
-        let (mut best, mut second) = (Suggestion::none(), f64::NEG_INFINITY);
-        for suggestion in suggestions {
-            if suggestion.merit >= best.merit {
-                second = best.merit;
-                best = suggestion;
-            } else {
-                second = second.max(suggestion.merit);
-            }
-        }
-        let range = growth.split_criterion.range(leaf.classes.len());
-        let bound = hoeffding_bound(range, growth.delta, leaf.total);
-        if !(best.merit - second > bound || bound < growth.tau) {
-            return;
-        }
         let depth = leaf.depth + 1;
-        match best.split {
-            None => self.begin_again(at),
-            Some((column, test, branches)) => {
+        match leaf.decide(&self.growth) {
+            Decision::Wait => {}
+            Decision::BeginAgain => self.begin_again(at),
+            Decision::Split(column, test, branches) => {
                 let leaves = branches.into_iter().map(|classes| Leaf::new(depth, classes, self.watch())).collect();
                 self.nodes.split(at, column, test, leaves);
                 self.keep_budget();
@@ -281,5 +329,65 @@ impl ClassTree {
     pub(crate) fn shape(&self) -> (usize, usize, usize) {
         let active = self.nodes.leaves().filter(|(_, leaf)| leaf.watch.is_some()).count();
         (self.nodes.list.len(), active, self.nodes.depth())
+    }
+}
+
+impl Sprout for Leaf {
+    type Growth = ClassGrowth;
+
+    fn sprout(growth: &ClassGrowth, kinds: &[Kind], random: &mut Random, depth: usize, begins: &[f64]) -> Self {
+        Self::new(depth, begins.to_vec(), growth.watch(kinds, random))
+    }
+
+    fn answer(&self, row: &[f64], growth: &ClassGrowth, _: &[Kind], out: &mut Vec<f64>) {
+        self.predict(row, growth, out);
+    }
+
+    fn taught(&mut self, row: &[f64], truth: Truth, weight: f64, growth: &ClassGrowth, _: &[Kind]) {
+        if let Some(class) = truth.class() {
+            self.learn(row, class as usize, weight, growth, &mut Vec::new());
+        }
+    }
+
+    fn branches(
+        &mut self,
+        growth: &ClassGrowth,
+        kinds: &[Kind],
+        random: &mut Random,
+    ) -> Option<(usize, Test, Vec<Self>)> {
+        if self.watch.is_none()
+            || self.depth >= growth.max_depth
+            || self.total - self.last_attempt < growth.grace_period
+        {
+            return None;
+        }
+        self.last_attempt = self.total;
+        match self.decide(growth) {
+            Decision::Wait => None,
+            Decision::BeginAgain => {
+                self.watch = Some(growth.watch(kinds, random));
+                None
+            }
+            Decision::Split(column, test, branches) => {
+                let leaf = |classes: Vec<f64>| Self::new(self.depth + 1, classes, growth.watch(kinds, random));
+                Some((column, test, branches.into_iter().map(leaf).collect()))
+            }
+        }
+    }
+
+    fn seen(&self) -> f64 {
+        self.total
+    }
+
+    fn depth(&self) -> usize {
+        self.depth
+    }
+
+    fn most(growth: &ClassGrowth) -> usize {
+        growth.max_size
+    }
+
+    fn sleep(&mut self) {
+        self.watch = None;
     }
 }

@@ -5,12 +5,16 @@ mod adaptive_random_forest_regressor;
 mod boost;
 mod class_tree;
 mod criterion;
+mod extremely_fast_decision_tree_classifier;
 mod forest;
 mod gradient_boosting_classifier;
 mod gradient_boosting_regressor;
+mod hoeffding_adaptive_tree_classifier;
+mod hoeffding_adaptive_tree_regressor;
 mod hoeffding_tree_classifier;
 mod hoeffding_tree_regressor;
 mod node;
+mod sprout;
 mod value_tree;
 mod value_watch;
 mod watch;
@@ -21,9 +25,16 @@ pub use adaptive_random_forest_regressor::{
 };
 pub use class_tree::LeafPrediction;
 pub use criterion::SplitCriterion;
+pub use extremely_fast_decision_tree_classifier::{
+    ExtremelyFastDecisionTreeClassifier, ExtremelyFastDecisionTreeClassifierSettings,
+};
 pub use forest::MaxFeatures;
 pub use gradient_boosting_classifier::{GradientBoostingClassifier, GradientBoostingClassifierSettings};
 pub use gradient_boosting_regressor::{GradientBoostingRegressor, GradientBoostingRegressorSettings};
+pub use hoeffding_adaptive_tree_classifier::{
+    HoeffdingAdaptiveTreeClassifier, HoeffdingAdaptiveTreeClassifierSettings,
+};
+pub use hoeffding_adaptive_tree_regressor::{HoeffdingAdaptiveTreeRegressor, HoeffdingAdaptiveTreeRegressorSettings};
 pub use hoeffding_tree_classifier::{HoeffdingTreeClassifier, HoeffdingTreeClassifierSettings};
 pub use hoeffding_tree_regressor::{HoeffdingTreeRegressor, HoeffdingTreeRegressorSettings};
 pub use value_tree::ValueLeafPrediction;

@@ -14,6 +14,48 @@ pub(super) enum Test {
     Ways(Vec<u64>),
 }
 
+impl Default for Test {
+    fn default() -> Self {
+        Self::AtMost(0.0)
+    }
+}
+
+impl Stateful for Test {
+    fn save(&self, to: &mut StateWriter) {
+        match self {
+            Self::AtMost(threshold) => {
+                to.u64(1);
+                to.f64(*threshold);
+            }
+            Self::Equal(code) => {
+                to.u64(2);
+                to.u64(*code);
+            }
+            Self::Ways(codes) => {
+                to.u64(3);
+                codes.save(to);
+            }
+        }
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        *self = match from.u64()? {
+            1 => Self::AtMost(from.f64()?),
+            2 => Self::Equal(from.u64()?),
+            _ => {
+                let mut codes = Vec::new();
+                codes.load(from)?;
+                Self::Ways(codes)
+            }
+        };
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        if let Self::Ways(codes) = self { codes.len() * 8 } else { 0 }
+    }
+}
+
 impl Test {
     /// The branch of a value; none where it is missing or a category without a branch.
     #[inline]
@@ -179,20 +221,8 @@ impl<L: Stateful + Default> Stateful for Nodes<L> {
                     leaf.save(to);
                 }
                 Node::Branch { column, test, children } => {
-                    match test {
-                        Test::AtMost(threshold) => {
-                            to.u64(1);
-                            to.f64(*threshold);
-                        }
-                        Test::Equal(code) => {
-                            to.u64(2);
-                            to.u64(*code);
-                        }
-                        Test::Ways(codes) => {
-                            to.u64(3);
-                            codes.save(to);
-                        }
-                    }
+                    to.u64(1);
+                    test.save(to);
                     column.save(to);
                     children.save(to);
                 }
@@ -204,21 +234,14 @@ impl<L: Stateful + Default> Stateful for Nodes<L> {
         let count = from.length(8)?;
         self.list.clear();
         for _ in 0..count {
-            let test = match from.u64()? {
-                0 => {
-                    let mut leaf = L::default();
-                    leaf.load(from)?;
-                    self.list.push(Node::Leaf(Box::new(leaf)));
-                    continue;
-                }
-                1 => Test::AtMost(from.f64()?),
-                2 => Test::Equal(from.u64()?),
-                _ => {
-                    let mut codes = Vec::new();
-                    codes.load(from)?;
-                    Test::Ways(codes)
-                }
-            };
+            if from.u64()? == 0 {
+                let mut leaf = L::default();
+                leaf.load(from)?;
+                self.list.push(Node::Leaf(Box::new(leaf)));
+                continue;
+            }
+            let mut test = Test::default();
+            test.load(from)?;
             let (mut column, mut children) = (0_u32, Vec::<u32>::new());
             column.load(from)?;
             children.load(from)?;
@@ -236,9 +259,7 @@ impl<L: Stateful + Default> Stateful for Nodes<L> {
     fn size(&self) -> usize {
         let node = |node: &Node<L>| match node {
             Node::Leaf(leaf) => leaf.size(),
-            Node::Branch { test, children, .. } => {
-                children.len() * 4 + if let Test::Ways(codes) = test { codes.len() * 8 } else { 0 }
-            }
+            Node::Branch { test, children, .. } => children.len() * 4 + test.size(),
         };
         size_of::<Self>() + self.list.iter().map(|one| size_of::<Node<L>>() + node(one)).sum::<usize>()
     }

@@ -1,11 +1,13 @@
 //! A tree that grows by Hoeffding's bound and predicts values.
 
-use super::criterion::hoeffding_bound;
-use super::node::{Found, Node, Nodes, Suggestion, Weighed};
+use super::class_tree::best_two;
+use super::criterion::{Distribution, hoeffding_bound};
+use super::node::{Found, Node, Nodes, Test, Weighed};
+use super::sprout::Sprout;
 use super::value_watch::{Moments, ValueWatch};
 use crate::random::Random;
 use crate::state::stateful;
-use crate::{Kind, Stateful};
+use crate::{Kind, Stateful, Truth};
 
 /// How a leaf predicts a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -41,6 +43,24 @@ pub(crate) struct ValueGrowth {
     pub(crate) max_features: Option<usize>,
 }
 
+impl ValueGrowth {
+    /// Watches the columns that a new leaf looks at.
+    fn watch(&self, kinds: &[Kind], random: &mut Random) -> ValueWatch {
+        let width = kinds.len();
+        let Some(count) = self.max_features.filter(|count| *count < width) else {
+            return ValueWatch::new(0..width);
+        };
+        let mut columns: Vec<usize> = (0..width).collect();
+        for place in 0..count {
+            let other = place + random.below(width - place);
+            columns.swap(place, other);
+        }
+        columns.truncate(count);
+        columns.sort_unstable();
+        ValueWatch::new(columns.into_iter())
+    }
+}
+
 /// The tree.
 #[derive(Debug, Clone)]
 pub(crate) struct ValueTree {
@@ -53,7 +73,7 @@ pub(crate) struct ValueTree {
 stateful!(ValueTree: random, nodes);
 
 #[derive(Debug, Clone, Default)]
-struct Leaf {
+pub(super) struct Leaf {
     depth: usize,
     label: Moments,
     last_attempt: f64,
@@ -82,15 +102,31 @@ impl Leaf {
         terms.map(|((weight, x), _)| weight * x).sum::<f64>() + self.intercept
     }
 
-    fn predict(&self, row: &[f64], tree: &ValueTree) -> f64 {
-        let model = match tree.growth.leaf_prediction {
+    /// The split of the best column, where it is surely better than the second.
+    fn decide(&self, growth: &ValueGrowth, kinds: &[Kind]) -> Option<(usize, Test, Vec<Distribution>)> {
+        let (best, second) = best_two(self.watch.as_ref()?.suggestions(self.label, growth, kinds));
+        let bound = hoeffding_bound(1.0, growth.delta, self.label.weight);
+        let sure = best.merit > 0.0 && (second / best.merit < 1.0 - bound || bound < growth.tau);
+        best.split.filter(|_| sure)
+    }
+
+    /// A leaf of a branch: it goes on with the parent's model.
+    fn child(&self, branch: &[f64], growth: &ValueGrowth, watch: ValueWatch) -> Self {
+        let label = Moments::of(branch);
+        let intercept = if growth.forget > 0.0 { label.mean } else { self.intercept };
+        let (depth, watch) = (self.depth + 1, Some(watch));
+        Self { depth, label, last_attempt: label.weight, watch, intercept, ..self.clone() }
+    }
+
+    fn predict(&self, row: &[f64], growth: &ValueGrowth, kinds: &[Kind]) -> f64 {
+        let model = match growth.leaf_prediction {
             ValueLeafPrediction::Mean => false,
             ValueLeafPrediction::Model => true,
             ValueLeafPrediction::Adaptive => self.mean_error >= self.model_error,
         };
         match model {
-            true => self.model(row, &tree.kinds),
-            false if tree.growth.forget > 0.0 => self.intercept,
+            true => self.model(row, kinds),
+            false if growth.forget > 0.0 => self.intercept,
             false => self.label.mean,
         }
     }
@@ -139,20 +175,7 @@ impl ValueTree {
     }
 
     fn watch(&mut self) -> ValueWatch {
-        let width = self.kinds.len();
-        match self.growth.max_features.filter(|count| *count < width) {
-            None => ValueWatch::new(0..width),
-            Some(count) => {
-                let mut columns: Vec<usize> = (0..width).collect();
-                for place in 0..count {
-                    let other = place + self.random.below(width - place);
-                    columns.swap(place, other);
-                }
-                columns.truncate(count);
-                columns.sort_unstable();
-                ValueWatch::new(columns.into_iter())
-            }
-        }
+        self.growth.watch(&self.kinds, &mut self.random)
     }
 
     pub(crate) fn width(&self) -> usize {
@@ -160,7 +183,7 @@ impl ValueTree {
     }
 
     pub(crate) fn predict(&self, row: &[f64]) -> f64 {
-        self.nodes.leaf(row).map_or(0.0, |leaf| leaf.predict(row, self))
+        self.nodes.leaf(row).map_or(0.0, |leaf| leaf.predict(row, &self.growth, &self.kinds))
     }
 
     pub(crate) fn learn(&mut self, row: &[f64], y: f64, weight: f64) {
@@ -192,32 +215,12 @@ impl ValueTree {
 
     /// Splits a leaf if its best column is surely better than the second.
     fn attempt(&mut self, at: usize) {
-        let growth = self.growth.clone();
         let Some(leaf) = self.nodes.leaf_mut(at) else { return };
-        let Some(watch) = &leaf.watch else { return };
-        let (mut best, mut second) = (Suggestion::none(), f64::NEG_INFINITY);
-        for suggestion in watch.suggestions(leaf.label, &growth, &self.kinds) {
-            if suggestion.merit >= best.merit {
-                second = best.merit;
-                best = suggestion;
-            } else {
-                second = second.max(suggestion.merit);
-            }
-        }
-        let bound = hoeffding_bound(1.0, growth.delta, leaf.label.weight);
-        let sure = best.merit > 0.0 && (second / best.merit < 1.0 - bound || bound < growth.tau);
-        let Some((column, test, branches)) = best.split.filter(|_| sure) else { return };
+        let Some((column, test, branches)) = leaf.decide(&self.growth, &self.kinds) else { return };
         let parent = leaf.clone();
-        let leaves = branches.iter().map(|branch| {
-            let label = Moments::of(branch);
-            Leaf {
-                depth: parent.depth + 1,
-                label,
-                last_attempt: label.weight,
-                watch: Some(self.watch()),
-                ..parent.clone()
-            }
-        });
+        let leaves = branches
+            .iter()
+            .map(|branch| parent.child(branch, &self.growth, self.growth.watch(&self.kinds, &mut self.random)));
         let leaves = leaves.collect();
         self.nodes.split(at, column, test, leaves);
         self.keep_budget();
@@ -242,5 +245,56 @@ impl ValueTree {
                 leaf.watch = None;
             }
         }
+    }
+}
+
+impl Sprout for Leaf {
+    type Growth = ValueGrowth;
+
+    fn sprout(growth: &ValueGrowth, kinds: &[Kind], random: &mut Random, depth: usize, begins: &[f64]) -> Self {
+        let label = Moments::of(begins);
+        let watch = Some(growth.watch(kinds, random));
+        Self { depth, label, last_attempt: label.weight, weights: vec![0.0; kinds.len()], watch, ..Self::default() }
+    }
+
+    fn answer(&self, row: &[f64], growth: &ValueGrowth, kinds: &[Kind], out: &mut Vec<f64>) {
+        out.clear();
+        out.push(self.predict(row, growth, kinds));
+    }
+
+    fn taught(&mut self, row: &[f64], truth: Truth, weight: f64, growth: &ValueGrowth, kinds: &[Kind]) {
+        self.learn(row, truth.number(), weight, growth, kinds);
+    }
+
+    fn branches(
+        &mut self,
+        growth: &ValueGrowth,
+        kinds: &[Kind],
+        random: &mut Random,
+    ) -> Option<(usize, Test, Vec<Self>)> {
+        let waited = self.label.weight - self.last_attempt;
+        if self.watch.is_none() || self.depth >= growth.max_depth || waited < growth.grace_period {
+            return None;
+        }
+        self.last_attempt = self.label.weight;
+        let (column, test, branches) = self.decide(growth, kinds)?;
+        let leaves = branches.iter().map(|branch| self.child(branch, growth, growth.watch(kinds, random))).collect();
+        Some((column, test, leaves))
+    }
+
+    fn seen(&self) -> f64 {
+        self.label.weight
+    }
+
+    fn depth(&self) -> usize {
+        self.depth
+    }
+
+    fn most(growth: &ValueGrowth) -> usize {
+        growth.max_size
+    }
+
+    fn sleep(&mut self) {
+        self.watch = None;
     }
 }
