@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use crate::{Done, broker, root};
 
 /// The benchmarks by name: package and target, and whether a broker is needed.
-const BENCHES: [(&str, &str, bool); 4] = [
+const BENCHES: [(&str, &str, bool); 5] = [
+    ("learners", "gristmill-learn", false),
     ("path", "gristmill-io", false),
     ("member", "gristmill-cli", true),
     ("latency", "gristmill-cli", true),

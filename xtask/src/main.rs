@@ -3,6 +3,7 @@
 mod bench;
 mod broker;
 mod docs;
+mod parity;
 mod soak;
 mod test;
 mod tidy;
@@ -21,6 +22,7 @@ cargo xtask broker stop [--dir D]        a real Apache Kafka on a loopback port,
 cargo xtask simulate [--seeds N]         play N random schedules against the member loop (default 1000000)
 cargo xtask torture [--minutes M]        kill, stop and move real members of real groups (default 20)
 cargo xtask docs                         generate schema and reference pages
+cargo xtask parity                       measure the references anew, and write docs/reference/parity.md
 cargo xtask tidy                         check import directions, file sizes, generated documents
 cargo xtask bench [NAME]                 run the benchmarks, side by side with peers; keeps the raw result
 ";
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         ["torture"] => soak::torture("20"),
         ["torture", "--minutes", minutes] => soak::torture(minutes),
         ["docs"] => docs::write(),
+        ["parity"] => parity::run(),
         ["tidy"] => tidy::run(),
         ["bench", rest @ ..] => bench::run(rest),
         _ => Err(format!("usage:\n{USAGE}")),

@@ -91,6 +91,8 @@ examples! {
     machine_failures: "machine-failures" needs "ai4i2020/ai4i2020.csv.zst";
     credit_cards: "credit-cards" needs "creditcard/creditcard_sample_1722.csv.zst";
     fraud_handbook: "fraud-handbook" needs "fraud_handbook/transformed_2018-07-25_2018-08-14.csv.zst";
+    image_segments: "image-segments" needs "segment/segment.csv.zst";
+    mail_anomalies: "mail-anomalies" needs "kdd99_smtp/smtp.csv.zst";
     wine_quality: "wine-quality" needs "wine_quality/winequality-white.csv.zst";
 }
 

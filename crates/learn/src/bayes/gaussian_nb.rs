@@ -123,8 +123,8 @@ impl Class {
     fn scale(&mut self) {
         let (mut product, mut known) = (1.0, 0.0);
         for ((count, squares), inverse) in self.count.iter().zip(&self.squares).zip(&mut self.inverse) {
-            let variance = squares / (count - 1.0);
-            let valid = *count > 1.0 && variance > 0.0 && variance.is_finite();
+            let variance = squares / count;
+            let valid = *count > 0.0 && variance > 0.0 && variance.is_finite();
             *inverse = if valid { 0.5 / variance } else { 0.0 };
             product *= if valid { variance } else { 1.0 };
             known += f64::from(u8::from(valid));
