@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use gristmill_learn::StateError;
+use gristmill_learn::metric::Detail;
+use gristmill_learn::{StateError, Task};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -36,6 +37,10 @@ pub struct Report {
     pub peak_memory_mb: u64,
     /// The metrics by name.
     pub metrics: Map<String, Value>,
+    /// What metrics show beside their values, by the names of classes: a value for each class, or the rows of each
+    /// class by the class predicted.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub details: Map<String, Value>,
     /// The same for each baseline.
     pub baselines: Map<String, Value>,
     /// Records read, by partition.
@@ -61,6 +66,8 @@ pub struct Closed {
     pub written: Vec<u64>,
     /// Its records refused, by the code of the reason.
     pub refused: BTreeMap<String, u64>,
+    /// Its classes, by the index that its metrics know them by.
+    pub classes: Vec<String>,
     /// Its metrics.
     pub evaluation: Option<Evaluation>,
 }
@@ -94,18 +101,25 @@ impl Tally {
         let mut partitions: Map<String, Value> = Map::new();
         let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
         let mut written = vec![0; plan.outputs.len()];
-        for Closed { partition, counts, written: more, refused, evaluation } in &self.shards {
-            written.iter_mut().zip(more).for_each(|(all, more)| *all += more);
+        let mut names: Vec<String> = Vec::new();
+        for Closed { partition, counts, written: more, refused, classes, evaluation } in &mut self.shards {
+            written.iter_mut().zip(more).for_each(|(all, more)| *all += *more);
             totals.scored += counts.scored;
             totals.learned += counts.learned;
             totals.decisions += counts.decisions;
             totals.rows += counts.rows;
             for (reason, count) in refused {
-                *reasons.entry(reason.clone()).or_default() += count;
+                *reasons.entry(reason.clone()).or_default() += *count;
             }
             let before = partitions.get(&partition.to_string()).and_then(Value::as_u64).unwrap_or(0);
             partitions.insert(partition.to_string(), (before + counts.rows).into());
             if let Some(evaluation) = evaluation {
+                if plan.task == Task::Classification {
+                    evaluation.rename(&numbered(classes, &mut names));
+                } else {
+                    // Two classes have the same numbers everywhere.
+                    names.clone_from(classes);
+                }
                 merged.absorb(evaluation)?;
             }
         }
@@ -125,10 +139,44 @@ impl Tally {
             cpu_seconds: 0.0,
             peak_memory_mb: 0,
             metrics: object(merged.scores()),
+            details: details(&merged, &names),
             baselines: baselines.collect(),
             partitions,
         })
     }
+}
+
+/// The place of each class among the names known so far, which grow by what is new.
+fn numbered(classes: &[String], names: &mut Vec<String>) -> Vec<u32> {
+    let place = |class: &String| {
+        let known = names.iter().position(|name| name == class);
+        known.unwrap_or_else(|| {
+            names.push(class.clone());
+            names.len() - 1
+        }) as u32
+    };
+    classes.iter().map(place).collect()
+}
+
+fn details(merged: &Evaluation, names: &[String]) -> Map<String, Value> {
+    let name = |class: u32| names.get(class as usize).cloned().unwrap_or_else(|| class.to_string());
+    let mut all = Map::new();
+    for (key, details) in merged.details() {
+        let mut shown = Map::new();
+        for detail in details {
+            match detail {
+                Detail::Class(class, value) => drop(shown.insert(name(class), value.into())),
+                Detail::Predicted(truth, prediction, rows) => {
+                    let row = shown.entry(name(truth)).or_insert_with(|| Map::new().into());
+                    if let Some(row) = row.as_object_mut() {
+                        row.insert(name(prediction), rows.into());
+                    }
+                }
+            }
+        }
+        all.insert(key, shown.into());
+    }
+    all
 }
 
 fn object(scores: Scores) -> Map<String, Value> {
@@ -154,11 +202,31 @@ impl fmt::Display for Report {
             writeln!(f, "partition     {partition}: {rows} rows")?;
         }
         writeln!(f, "resources     {:.2} s of CPU, {} MB at the peak", self.cpu_seconds, self.peak_memory_mb)?;
-        if self.metrics.is_empty() { Ok(()) } else { self.table(f) }
+        if !self.metrics.is_empty() {
+            self.table(f)?;
+        }
+        self.shown(f)
     }
 }
 
 impl Report {
+    /// What metrics show beside their values: a line for each class.
+    fn shown(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (metric, details) in &self.details {
+            writeln!(f, "\n{metric}, by class")?;
+            for (class, detail) in details.as_object().into_iter().flatten() {
+                match detail.as_object() {
+                    None => writeln!(f, "  {class}: {:.4}", detail.as_f64().unwrap_or(f64::NAN))?,
+                    Some(row) => {
+                        let row: Vec<String> = row.iter().map(|(other, rows)| format!("{rows} {other}")).collect();
+                        writeln!(f, "  {class} was taken for {}", row.join(", "))?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The model's metrics beside the baselines'.
     fn table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.metrics.keys().map(String::len).max().unwrap_or(0).max(6);
@@ -175,5 +243,19 @@ impl Report {
             }
         }
         writeln!(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_of_all_shards_come_to_one_numbering() {
+        let mut names = Vec::new();
+        let classes = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<String>>();
+        assert_eq!(numbered(&classes(&["a", "b"]), &mut names), [0, 1]);
+        assert_eq!(numbered(&classes(&["c", "b", "a"]), &mut names), [2, 1, 0]);
+        assert_eq!(names, classes(&["a", "b", "c"]));
     }
 }

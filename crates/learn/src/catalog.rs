@@ -1,7 +1,7 @@
 //! Every component there is. A new one costs its file and one line here.
 
 use crate::drift::{self, Detector};
-use crate::metric::{self, Metric, Windowed};
+use crate::metric::{self, Metric, Window, Windowed};
 use crate::{
     Learner, Signature, Transformer, anomaly, bayes, cluster, ensemble, linear, neighbors, neural, transform, tree,
 };
@@ -141,6 +141,13 @@ macro_rules! metrics {
                         }
                         None => Box::new(settings.whole()),
                     },)*
+                }
+            }
+
+            /// How far back it looks, where it does not count all rows.
+            pub fn window(&self) -> Option<Window> {
+                match self {
+                    $(Self::$metric(settings) => settings.window,)*
                 }
             }
 

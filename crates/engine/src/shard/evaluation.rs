@@ -1,7 +1,7 @@
 //! Metrics of a shard, and the same metrics of the baselines beside them.
 
 use gristmill_learn::baseline::{Baseline, baselines};
-use gristmill_learn::metric::Metric;
+use gristmill_learn::metric::{Detail, Metric};
 use gristmill_learn::{
     MetricKind, Prediction, Predictions, StateError, StateReader, StateWriter, Stateful, Task, Truth,
 };
@@ -40,7 +40,12 @@ impl Evaluation {
     }
 
     /// Counts a labelled row and its prediction; the baselines predict it too, then learn its label.
-    pub(super) fn update(&mut self, truth: Truth, prediction: Prediction<'_>) {
+    /// `time`: the row's event time in microseconds, which windows by time go by.
+    pub(super) fn update(&mut self, truth: Truth, prediction: Prediction<'_>, time: Option<i64>) {
+        let of_baselines = self.baselines.0.iter_mut().flat_map(|(_, metrics)| metrics);
+        if let Some(time) = time {
+            self.model.iter_mut().chain(of_baselines).for_each(|metric| metric.at(time));
+        }
         self.model.iter_mut().for_each(|metric| metric.update(truth, prediction));
         for (baseline, metrics) in &mut self.baselines.0 {
             self.room.clear();
@@ -67,6 +72,18 @@ impl Evaluation {
         let mut copy = Self::new(&self.kinds, self.task);
         StateReader::into(&StateWriter::of(self), &mut copy)?;
         Ok(copy)
+    }
+
+    /// Numbers the classes otherwise, before shards are merged.
+    pub fn rename(&mut self, classes: &[u32]) {
+        let of_baselines = self.baselines.0.iter_mut().flat_map(|(_, metrics)| metrics);
+        self.model.iter_mut().chain(of_baselines).for_each(|metric| metric.rename(classes));
+    }
+
+    /// What the model's metrics have to show beside their values, by the metric's key.
+    pub fn details(&self) -> Vec<(String, Vec<Detail>)> {
+        let details = self.kinds.iter().zip(&self.model).map(|(kind, metric)| (kind.key(), metric.details()));
+        details.filter(|(_, details)| !details.is_empty()).collect()
     }
 
     /// The model's values.

@@ -137,6 +137,15 @@ impl Shard {
         &self.evaluation
     }
 
+    /// The names of the classes, by the index that metrics know them by; none where nothing is classified.
+    pub fn classes(&self) -> Vec<String> {
+        match self.plan.task {
+            Task::Classification => self.classes.names.clone(),
+            Task::BinaryClassification => vec![self.classes.negative.clone(), self.classes.positive.clone()],
+            _ => Vec::new(),
+        }
+    }
+
     /// The model.
     pub fn model(&self) -> &Chain {
         &self.model
@@ -223,7 +232,11 @@ impl Shard {
             }
         }
         if let Some(truth) = truth {
-            self.evaluation.update(truth, said);
+            let time = plan.time.and_then(|time| match rows.columns.get(time)?.cell(row) {
+                Cell::Timestamp(micros) => Some(micros),
+                _ => None,
+            });
+            self.evaluation.update(truth, said, time);
         }
         self.learn(truth)
     }

@@ -313,6 +313,7 @@ fn counted(live: &Live) -> Closed {
         counts: live.shard.counts(),
         written: live.shard.written().to_vec(),
         refused: live.shard.refused().clone(),
+        classes: live.shard.classes(),
         evaluation: live.shard.evaluation().copy().ok(),
     }
 }

@@ -196,6 +196,13 @@ impl Metric for Confusion {
         self.matrix.iter().sum()
     }
 
+    fn rename(&mut self, classes: &[u32]) {
+        let name = |class: u32| classes.get(class as usize).copied().unwrap_or(class);
+        let counts: Vec<(u32, u32, u64)> = self.filled().collect();
+        (self.classes, self.matrix) = (2, vec![0; 4]);
+        counts.into_iter().for_each(|(truth, prediction, rows)| self.add(name(truth), name(prediction), rows));
+    }
+
     fn absorb(&mut self, saved: &mut StateReader<'_>) -> Result<(), StateError> {
         saved.begin(self.name, 1)?;
         for _ in 0..saved.length(24)? {
@@ -227,10 +234,10 @@ impl Stateful for Confusion {
 
 #[cfg(test)]
 mod tests {
-    use super::Average;
+    use super::{Average, Detail};
     use crate::metric::{
-        AccuracySettings, BalancedAccuracySettings, F1Settings, KappaSettings, MccSettings, Metric, PrecisionSettings,
-        RecallSettings,
+        AccuracySettings, BalancedAccuracySettings, ConfusionMatrixSettings, F1Settings, KappaSettings, MccSettings,
+        Metric, PrecisionSettings, RecallSettings,
     };
     use crate::{StateReader, StateWriter, Truth};
 
@@ -256,6 +263,15 @@ mod tests {
         check(BalancedAccuracySettings::default().whole(), 0.375);
         check(KappaSettings::default().whole(), -0.25);
         check(MccSettings::default().whole(), -0.25);
+    }
+
+    #[test]
+    fn classes_are_numbered_anew() {
+        let mut matrix = ConfusionMatrixSettings::default().whole();
+        matrix.update(Truth::Class(0), crate::Prediction::Classes(&[0.1, 0.9]));
+        matrix.update(Truth::Class(1), crate::Prediction::Classes(&[0.1, 0.9]));
+        matrix.rename(&[2, 0]);
+        assert_eq!(matrix.details(), [Detail::Predicted(0, 0, 1), Detail::Predicted(2, 0, 1)]);
     }
 
     /// The example of scikit-learn's documentation: truth 0 1 2 0 1 2, predicted 0 2 1 0 0 1.

@@ -73,6 +73,9 @@ pub trait Metric: Stateful + Send + Sync {
     }
     /// The rows counted.
     fn rows(&self) -> u64;
+    /// Numbers the classes otherwise: class `i` becomes `classes[i]`. Shards number classes in the order in which each has
+    /// met them, so what they have counted is brought to one numbering before it is merged.
+    fn rename(&mut self, _classes: &[u32]) {}
     /// Adds the saved state of another metric of the same kind.
     fn absorb(&mut self, saved: &mut StateReader<'_>) -> Result<(), StateError>;
 }

@@ -1,5 +1,6 @@
 //! The model, its label and its metrics.
 
+use gristmill_learn::metric::Window;
 use gristmill_learn::{Chain, Component, LearnError, Model, Signature, Task};
 
 use super::Checker;
@@ -147,6 +148,9 @@ impl Checker<'_> {
                 };
                 let help = format!("metrics for it: {}", fitting.join(", "));
                 self.wrong_with_help(at, format!("`{key}` does not fit a model that {what}"), help);
+            } else if matches!(kind.window(), Some(Window::Time(_))) && self.pipeline.input.time.is_none() {
+                let help = "name the column of event time: `time: …` under `input`";
+                self.wrong_with_help(at, format!("`{key}` looks back over event time, and there is none"), help);
             } else if keys.contains(&key) {
                 self.wrong(at, format!("`{key}` is listed twice"));
             }
