@@ -251,7 +251,7 @@ fn torture(own: &Own, folder: &Path, protocol: &str, settings: &str, time: Durat
     write(folder, "alone.yaml", document(&own.address, &format!("{group}-alone"), &input, ""));
     let records: Vec<Record> = (0..RECORDS).map(record).collect();
     let seed = std::env::var("GRISTMILL_TORTURE_SEED").ok().and_then(|text| text.parse().ok());
-    let seed = seed.unwrap_or_else(|| std::process::id().into());
+    let seed = seed.unwrap_or_else(|| u64::from(std::process::id()) + began_before());
     println!("{protocol}: seed {seed}");
     let happened = Happened::default();
     let mut torture =
@@ -362,29 +362,52 @@ fn nothing_that_happens_to_members_changes_anything() {
     let folder = folder("torture");
     let own = Own::start(&folder, &[]);
     use_broker(&own.address);
-    let mut all = Happened::default();
-    for (protocol, settings, restart) in [
+    let protocols = [
         ("consumer", "group.protocol: consumer", true),
         ("classic", "group.protocol: classic\n  session.timeout.ms: 6000\n  heartbeat.interval.ms: 500", false),
-    ] {
-        let folder = folder.join(protocol);
-        std::fs::create_dir(&folder).unwrap();
-        let happened = torture(&own, &folder, protocol, settings, time, restart);
-        all.kills_in_transactions += happened.kills_in_transactions;
-        all.stalls += happened.stalls;
-        all.fenced += happened.fenced;
-        all.resent += happened.resent;
-        all.replays += happened.replays;
-        all.taken_over += happened.taken_over;
+    ];
+    let mut all = Happened::default();
+    // What must have happened is a matter of chance in a short run: then there is another one.
+    for round in 0..ROUNDS {
+        for (protocol, settings, restart) in protocols {
+            let folder = folder.join(format!("{protocol}-{round}"));
+            std::fs::create_dir(&folder).unwrap();
+            let happened = torture(&own, &folder, protocol, settings, time, restart);
+            all.kills_in_transactions += happened.kills_in_transactions;
+            all.stalls += happened.stalls;
+            all.fenced += happened.fenced;
+            all.resent += happened.resent;
+            all.replays += happened.replays;
+            all.taken_over += happened.taken_over;
+        }
+        if all.counts().iter().all(|(_, count)| *count > 0) {
+            break;
+        }
     }
-    for (what, count) in [
-        ("kills inside an open transaction", all.kills_in_transactions),
-        ("stalls", all.stalls),
-        ("fenced commits", all.fenced),
-        ("commits sent again after an abort", all.resent),
-        ("replays", all.replays),
-        ("shards taken over by another process", all.taken_over),
-    ] {
+    for (what, count) in all.counts() {
         assert!(count > 0, "{what}: none, so nothing was shown");
+    }
+}
+
+/// How many tortures there have been in this process: each has a seed of its own.
+fn began_before() -> u64 {
+    static BEGAN: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    BEGAN.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}
+
+/// How often the whole is tried again where something did not happen.
+const ROUNDS: u32 = 3;
+
+impl Happened {
+    /// What must have happened, or nothing was shown.
+    fn counts(&self) -> [(&'static str, usize); 6] {
+        [
+            ("kills inside an open transaction", self.kills_in_transactions),
+            ("stalls", self.stalls),
+            ("fenced commits", self.fenced),
+            ("commits sent again after an abort", self.resent),
+            ("replays", self.replays),
+            ("shards taken over by another process", self.taken_over),
+        ]
     }
 }
