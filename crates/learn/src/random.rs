@@ -68,6 +68,14 @@ impl Random {
         }
     }
 
+    /// Brings `count` of a list's items to its front, each as likely as any other.
+    pub fn choose<T>(&mut self, items: &mut [T], count: usize) {
+        for place in 0..count.min(items.len()) {
+            let other = place + self.below(items.len() - place);
+            items.swap(place, other);
+        }
+    }
+
     /// Mixes the order of a list (R. Durstenfeld, Algorithm 235, CACM 7, 1964).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {

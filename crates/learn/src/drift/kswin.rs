@@ -104,10 +104,7 @@ impl Detector for Kswin {
         }
         let older = window_size - stat_size;
         let mut sample: Vec<f64> = self.window.iter().take(older).copied().collect();
-        for place in 0..stat_size {
-            let other = place + self.random.below(older - place);
-            sample.swap(place, other);
-        }
+        self.random.choose(&mut sample, stat_size);
         sample.truncate(stat_size);
         let newest: Vec<f64> = self.window.iter().skip(older).copied().collect();
         let apart = distance(sample, newest.clone());

@@ -1,5 +1,6 @@
 //! The approximate large margin algorithm.
 
+use super::dot;
 use super::loss::sigmoid;
 use crate::state::stateful;
 use crate::traits::ByRow;
@@ -71,8 +72,7 @@ impl AlmaClassifier {
     }
 
     fn dot(&self, row: &[f64]) -> f64 {
-        let terms = self.weights.iter().zip(row).filter(|(_, x)| x.is_finite());
-        terms.map(|(weight, x)| weight * x).sum()
+        dot(&self.weights, row)
     }
 
     fn norm(&self) -> f64 {

@@ -156,8 +156,7 @@ impl ByRow for BayesianLinearRegression {
     }
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
-        let terms = self.mean.iter().zip(row).filter(|(_, x)| x.is_finite());
-        out.push(terms.map(|(weight, x)| weight * x).sum());
+        out.push(super::dot(&self.mean, row));
     }
 
     fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64) {

@@ -1,5 +1,6 @@
 //! Linear support vector classification.
 
+use super::dot;
 use super::loss::sigmoid;
 use crate::state::stateful;
 use crate::traits::{ByRow, mergeable};
@@ -68,8 +69,7 @@ mergeable!(LinearSvc);
 
 impl LinearSvc {
     fn margin(&self, row: &[f64]) -> f64 {
-        let terms = self.weights.iter().zip(row).filter(|(_, x)| x.is_finite());
-        terms.map(|(weight, x)| weight * x).sum::<f64>() + self.intercept
+        dot(&self.weights, row) + self.intercept
     }
 
     /// The mean of both, weighted by their steps.

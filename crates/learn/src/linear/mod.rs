@@ -14,6 +14,12 @@ mod passive_aggressive;
 mod perceptron;
 mod softmax_regression;
 
+/// The weighted sum of a row; a missing value takes no part.
+fn dot(weights: &[f64], row: &[f64]) -> f64 {
+    let terms = weights.iter().zip(row).filter(|(_, x)| x.is_finite());
+    terms.map(|(weight, x)| weight * x).sum()
+}
+
 pub use alma_classifier::{AlmaClassifier, AlmaClassifierSettings};
 pub use bayesian_linear_regression::{BayesianLinearRegression, BayesianLinearRegressionSettings};
 pub use kernel::{KernelSvc, KernelSvcSettings, KernelSvr, KernelSvrSettings};

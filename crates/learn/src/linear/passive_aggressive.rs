@@ -1,5 +1,6 @@
 //! Passive-aggressive learning: the smallest change of the weights that mends the last mistake.
 
+use super::dot;
 use super::loss::sigmoid;
 use crate::state::stateful;
 use crate::traits::{ByRow, mergeable};
@@ -138,8 +139,7 @@ impl Margin {
     }
 
     fn dot(&self, row: &[f64]) -> f64 {
-        let terms = self.weights.iter().zip(row).filter(|(_, x)| x.is_finite());
-        terms.map(|(weight, x)| weight * x).sum::<f64>() + self.intercept
+        dot(&self.weights, row) + self.intercept
     }
 
     fn step(&mut self, row: &[f64], loss: f64, sign: f64) {

@@ -1,7 +1,7 @@
 //! Softmax regression: logistic regression for many classes.
 
-use super::Optimizer;
 use super::optimizer::Steps;
+use super::{Optimizer, dot};
 use crate::state::stateful;
 use crate::traits::ByRow;
 use crate::{Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Task, Truth};
@@ -72,10 +72,7 @@ impl SoftmaxRegression {
     }
 
     fn probabilities(&self, row: &[f64]) -> Vec<f64> {
-        let sum = |class: &Option<Class>| {
-            let terms = class.as_ref()?.weights.iter().zip(row).filter(|(_, x)| x.is_finite());
-            Some(terms.map(|(weight, x)| weight * x).sum::<f64>())
-        };
+        let sum = |class: &Option<Class>| Some(dot(&class.as_ref()?.weights, row));
         let sums: Vec<Option<f64>> = self.classes.iter().map(sum).collect();
         let most = sums.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max);
         let powers = sums.iter().map(|sum| sum.map_or(0.0, |sum| libm::exp(sum - most)));

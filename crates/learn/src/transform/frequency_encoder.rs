@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::category;
 use crate::state::stateful;
 use crate::{Kind, Signature, Transformer, Truth};
 
@@ -56,11 +57,6 @@ pub struct FrequencyEncoder {
 }
 
 stateful!(FrequencyEncoder, "frequency_encoder", 1: columns, rows);
-
-/// The category of a value; none where it is missing.
-fn category(x: f64) -> Option<u64> {
-    (x.is_finite() && x >= 0.0).then_some(x as u64)
-}
 
 impl Transformer for FrequencyEncoder {
     fn signature(&self) -> Signature {

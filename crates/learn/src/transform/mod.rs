@@ -32,3 +32,8 @@ pub use select_k_best::{SelectKBest, SelectKBestSettings};
 pub use standard_scaler::{StandardScaler, StandardScalerSettings};
 pub use target_encoder::{TargetEncoder, TargetEncoderSettings};
 pub use variance_threshold::{VarianceThreshold, VarianceThresholdSettings};
+
+/// The category of a value; none where it is missing.
+fn category(x: f64) -> Option<u64> {
+    (x.is_finite() && x >= 0.0).then_some(x as u64)
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::category;
 use crate::state::stateful;
 use crate::{Kind, Signature, Transformer, Truth};
 
@@ -55,11 +56,6 @@ pub struct OrdinalEncoder {
 }
 
 stateful!(OrdinalEncoder, "ordinal_encoder", 1: columns);
-
-/// The category of a value; none where it is missing.
-fn category(x: f64) -> Option<u64> {
-    (x.is_finite() && x >= 0.0).then_some(x as u64)
-}
 
 impl Transformer for OrdinalEncoder {
     fn signature(&self) -> Signature {

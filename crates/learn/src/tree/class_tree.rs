@@ -46,19 +46,19 @@ pub(crate) struct ClassGrowth {
 impl ClassGrowth {
     /// Watches the columns that a new leaf looks at.
     fn watch(&self, kinds: &[Kind], random: &mut Random) -> Watch {
-        let width = kinds.len();
-        let Some(count) = self.max_features.filter(|count| *count < width) else {
-            return Watch::new(0..width, kinds);
-        };
-        let mut columns: Vec<usize> = (0..width).collect();
-        for place in 0..count {
-            let other = place + random.below(width - place);
-            columns.swap(place, other);
-        }
+        Watch::new(watched(kinds.len(), self.max_features, random).into_iter(), kinds)
+    }
+}
+
+/// The columns that a leaf looks at: all of them, or so many at random.
+pub(super) fn watched(width: usize, max_features: Option<usize>, random: &mut Random) -> Vec<usize> {
+    let mut columns: Vec<usize> = (0..width).collect();
+    if let Some(count) = max_features.filter(|count| *count < width) {
+        random.choose(&mut columns, count);
         columns.truncate(count);
         columns.sort_unstable();
-        Watch::new(columns.into_iter(), kinds)
     }
+    columns
 }
 
 /// What a leaf does after it has looked at its columns.
@@ -120,7 +120,7 @@ impl Leaf {
         }
     }
 
-    /// The probability of each class; `None` for majority votes.
+    /// The probability of each class.
     fn predict(&self, row: &[f64], growth: &ClassGrowth, out: &mut Vec<f64>) {
         let bayes = match growth.leaf_prediction {
             LeafPrediction::Mc => false,
@@ -161,13 +161,11 @@ impl Leaf {
     /// Whether it is time to look at the columns, and what they say.
     fn decide(&self, growth: &ClassGrowth) -> Decision {
         let Some(watch) = self.watch.as_ref().filter(|_| !self.is_pure()) else { return Decision::Wait };
-        let most = self.classes.iter().copied().fold(0.0, f64::max);
-        if most / self.total > growth.max_share_to_split {
+        if self.is_dominated(growth) {
             return Decision::BeginAgain;
         }
         let (best, second) = best_two(watch.suggestions(&self.classes, growth));
-        let range = growth.split_criterion.range(self.classes.len());
-        let bound = hoeffding_bound(range, growth.delta, self.total);
+        let bound = self.bound(growth);
         if !(best.merit - second > bound || bound < growth.tau) {
             return Decision::Wait;
         }
@@ -180,8 +178,7 @@ impl Leaf {
             return None;
         }
         self.last_attempt = self.total;
-        let most = self.classes.iter().copied().fold(0.0, f64::max);
-        if most / self.total > growth.max_share_to_split {
+        if self.is_dominated(growth) {
             return Some(Vec::new());
         }
         Some(self.watch.as_ref()?.suggestions(&self.classes, growth))
@@ -201,9 +198,18 @@ impl Leaf {
         self.classes.iter().filter(|weight| **weight != 0.0).count() < 2
     }
 
+    fn majority(&self) -> f64 {
+        self.classes.iter().copied().fold(0.0, f64::max)
+    }
+
+    /// Whether one class is so frequent that no split is looked for.
+    fn is_dominated(&self, growth: &ClassGrowth) -> bool {
+        self.majority() / self.total > growth.max_share_to_split
+    }
+
     /// What could still be gained by splitting it.
     fn promise(&self) -> f64 {
-        self.total - self.classes.iter().copied().fold(0.0, f64::max)
+        self.total - self.majority()
     }
 }
 
@@ -249,7 +255,7 @@ impl ClassTree {
 
     pub(crate) fn learn(&mut self, row: &[f64], class: usize, weight: f64, votes: &mut Vec<f64>) {
         self.classes = self.classes.max(class + 1);
-        let at = match self.nodes.find(row, 0, true) {
+        let at = match self.nodes.find(row, true) {
             Found::Leaf(at) => at,
             Found::Unknown(at) => self.add_way(at, row),
         };

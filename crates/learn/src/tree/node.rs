@@ -109,10 +109,10 @@ impl<L: Weighed> Nodes<L> {
         Self { list: vec![Node::Leaf(Box::new(root))] }
     }
 
-    /// Follows a row from a node. Where the value is missing the heavier branch is taken.
+    /// Follows a row from the root. Where the value is missing the heavier branch is taken.
     #[inline]
-    pub(super) fn find(&self, row: &[f64], from: usize, stop_at_unknown: bool) -> Found {
-        let mut at = from;
+    pub(super) fn find(&self, row: &[f64], stop_at_unknown: bool) -> Found {
+        let mut at = 0;
         while let Some(Node::Branch { column, test, children }) = self.list.get(at) {
             let value = row.get(*column as usize).copied().unwrap_or(f64::NAN);
             let next = match test.branch(value) {
@@ -130,7 +130,7 @@ impl<L: Weighed> Nodes<L> {
     /// The leaf of a row.
     #[inline]
     pub(super) fn leaf(&self, row: &[f64]) -> Option<&L> {
-        let (Found::Leaf(at) | Found::Unknown(at)) = self.find(row, 0, false);
+        let (Found::Leaf(at) | Found::Unknown(at)) = self.find(row, false);
         match self.list.get(at) {
             Some(Node::Leaf(leaf)) => Some(leaf),
             _ => None,

@@ -1,6 +1,6 @@
 //! A tree that grows by Hoeffding's bound and predicts values.
 
-use super::class_tree::best_two;
+use super::class_tree::{best_two, watched};
 use super::criterion::{Distribution, hoeffding_bound};
 use super::node::{Found, Node, Nodes, Test, Weighed};
 use super::sprout::Sprout;
@@ -46,18 +46,7 @@ pub(crate) struct ValueGrowth {
 impl ValueGrowth {
     /// Watches the columns that a new leaf looks at.
     fn watch(&self, kinds: &[Kind], random: &mut Random) -> ValueWatch {
-        let width = kinds.len();
-        let Some(count) = self.max_features.filter(|count| *count < width) else {
-            return ValueWatch::new(0..width);
-        };
-        let mut columns: Vec<usize> = (0..width).collect();
-        for place in 0..count {
-            let other = place + random.below(width - place);
-            columns.swap(place, other);
-        }
-        columns.truncate(count);
-        columns.sort_unstable();
-        ValueWatch::new(columns.into_iter())
+        ValueWatch::new(watched(kinds.len(), self.max_features, random).into_iter())
     }
 }
 
@@ -187,7 +176,7 @@ impl ValueTree {
     }
 
     pub(crate) fn learn(&mut self, row: &[f64], y: f64, weight: f64) {
-        let at = match self.nodes.find(row, 0, true) {
+        let at = match self.nodes.find(row, true) {
             Found::Leaf(at) => at,
             Found::Unknown(at) => self.add_way(at, row),
         };
