@@ -166,6 +166,7 @@ fn details(merged: &Evaluation, names: &[String]) -> Map<String, Value> {
         for detail in details {
             match detail {
                 Detail::Class(class, value) => drop(shown.insert(name(class), value.into())),
+                Detail::Segment(segment, value) => drop(shown.insert(segment, value.into())),
                 Detail::Predicted(truth, prediction, rows) => {
                     let row = shown.entry(name(truth)).or_insert_with(|| Map::new().into());
                     if let Some(row) = row.as_object_mut() {
@@ -213,7 +214,9 @@ impl Report {
     /// What metrics show beside their values: a line for each class.
     fn shown(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (metric, details) in &self.details {
-            writeln!(f, "\n{metric}, by class")?;
+            // A metric by segment says so in its key.
+            let by = if metric.contains("by=") { "" } else { ", by class" };
+            writeln!(f, "\n{metric}{by}")?;
             for (class, detail) in details.as_object().into_iter().flatten() {
                 match detail.as_object() {
                     None => writeln!(f, "  {class}: {:.4}", detail.as_f64().unwrap_or(f64::NAN))?,

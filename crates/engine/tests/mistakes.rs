@@ -108,6 +108,7 @@ fn mistakes_of_sense() {
         "evaluate: [mae",
         &[(15, 12, "does not fit a model that predicts one of two classes")],
     );
+    check("accuracy: {window: 1000}", "accuracy: {by: hollyday}", &[(15, 22, "did you mean `holiday`?")]);
     check("kafka: {topic: alerts}", "when: score > 1", &[(19, 5, "written twice")]);
     check("kafka: {topic: alerts}", "stdout: {}\n    file: {path: a}", &[(17, 3, "exactly one of")]);
     check("{topic: alerts}", "{topic: power}", &[(18, 20, "would feed them back")]);

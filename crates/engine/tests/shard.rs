@@ -18,7 +18,7 @@ input:
 features: [x, y]
 label: {column: class, positive: a, negative: b}
 model: [standard_scaler, logistic_regression]
-evaluate: [accuracy, roc_auc, log_loss, {f1: {window: 5}}]
+evaluate: [accuracy, roc_auc, log_loss, {f1: {window: 5}}, {accuracy: {by: class}}]
 outputs:
   all: {stdout: {}}
   some: {stdout: {}, when: score > 0.5 OR x IS NULL}
@@ -131,4 +131,18 @@ fn a_decision_says_what_was_decided_and_by_which_model() {
     assert!(answers[1].ends_with(r#""model":"t@1"}"#), "{}", answers[1]);
     let decision = outbox.decisions().next().unwrap();
     assert_eq!((decision.key, decision.timestamp), (Some(&b"k0"[..]), Some(7)));
+}
+
+#[test]
+fn a_metric_by_segment_counts_each_value_of_its_column() {
+    let row = |class| (Some(1.0), Some(2.0), class);
+    let (raw, rows) = blocks(&[row(Some("a")), row(Some("b")), row(Some("a")), row(None), row(Some("a"))], 0);
+    let mut shard = open(None);
+    shard.step(&raw, &rows, &mut Vec::new(), &mut Outbox::default()).unwrap();
+    let details = shard.evaluation().details();
+    let (key, segments) = details.last().unwrap();
+    assert_eq!(key, "accuracy[by=class]");
+    let names: Vec<String> = segments.iter().map(|segment| format!("{segment:?}")).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(names[0].starts_with("Segment(\"a\"") && names[1].starts_with("Segment(\"b\""), "{names:?}");
 }

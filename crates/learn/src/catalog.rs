@@ -1,7 +1,7 @@
 //! Every component there is. A new one costs its file and one line here.
 
 use crate::drift::{self, Detector};
-use crate::metric::{self, Metric, Window, Windowed};
+use crate::metric::{self, Metric, Segmented, Window, Windowed};
 use crate::{
     Learner, Signature, Transformer, anomaly, bayes, cluster, ensemble, linear, neighbors, neural, transform, tree,
 };
@@ -134,6 +134,12 @@ macro_rules! metrics {
             /// The metric, empty.
             pub fn build(&self) -> Box<dyn Metric> {
                 match self {
+                    $(Self::$metric(settings) if settings.by.is_some() => {
+                        let mut each = settings.clone();
+                        each.by = None;
+                        let each = Self::$metric(each);
+                        Box::new(Segmented::new(Box::new(move || each.build())))
+                    })*
                     $(Self::$metric(settings) => match settings.window {
                         Some(window) => {
                             let whole = settings.clone();
@@ -141,6 +147,13 @@ macro_rules! metrics {
                         }
                         None => Box::new(settings.whole()),
                     },)*
+                }
+            }
+
+            /// The column whose values are told apart, where it is shown by segment.
+            pub fn by(&self) -> Option<&str> {
+                match self {
+                    $(Self::$metric(settings) => settings.by.as_deref(),)*
                 }
             }
 
@@ -185,6 +198,7 @@ metrics! {
     Smape: metric::SmapeSettings,
     R2: metric::R2Settings,
     Pinball: metric::PinballSettings,
+    Silhouette: metric::SilhouetteSettings,
 }
 
 macro_rules! detectors {

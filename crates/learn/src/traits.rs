@@ -14,7 +14,7 @@ pub enum Task {
     Regression,
     /// How unusual a row is, in [0, 1]; 1 is most unusual. Labels are not needed.
     AnomalyDetection,
-    /// The number of the cluster that a row belongs to. Labels are not needed.
+    /// The cluster that a row belongs to: predictions are its distance to the centre of each. Labels are not needed.
     Clustering,
 }
 
@@ -60,10 +60,12 @@ impl Truth {
 /// What a model said about one row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Prediction<'a> {
-    /// The probability of the positive class, a value, an anomaly's score or the number of a cluster.
+    /// The probability of the positive class, a value or an anomaly's score.
     Number(f64),
     /// The probability of each class, by its index; empty where no class is known.
     Classes(&'a [f64]),
+    /// The distance to the centre of each cluster, by its index.
+    Distances(&'a [f64]),
 }
 
 impl From<f64> for Prediction<'_> {
@@ -77,35 +79,57 @@ impl Prediction<'_> {
     pub fn is_missing(self) -> bool {
         match self {
             Self::Number(number) => number.is_nan(),
-            Self::Classes(classes) => classes.is_empty(),
+            Self::Classes(numbers) | Self::Distances(numbers) => numbers.is_empty(),
         }
     }
 
-    /// The class predicted: the positive one above 0.5, or the first of the most probable ones.
+    /// The class predicted: the positive one above 0.5, or the first of the most probable ones; the nearest cluster.
     pub fn class(self) -> Option<u32> {
         match self {
             Self::Number(number) => (!number.is_nan()).then_some(u32::from(number > 0.5)),
             Self::Classes(classes) => most_probable(classes),
+            Self::Distances(distances) => nearest(distances),
         }
     }
 
-    /// The number, or the probability of the class with index 1.
+    /// The number, the probability of the class with index 1, or the index of the nearest cluster.
     pub fn number(self) -> f64 {
         match self {
             Self::Number(number) => number,
             Self::Classes([]) => f64::NAN,
             Self::Classes(classes) => classes.get(1).copied().unwrap_or(0.0),
+            Self::Distances(distances) => nearest(distances).map_or(f64::NAN, f64::from),
         }
     }
 
-    /// The probability of a class.
+    /// One number for each class or cluster; none where there is but one number.
+    pub fn numbers(&self) -> &'_ [f64] {
+        match self {
+            Self::Number(_) => &[],
+            Self::Classes(numbers) | Self::Distances(numbers) => numbers,
+        }
+    }
+
+    /// The probability of a class; a cluster has none.
     pub fn probability(self, class: u32) -> f64 {
         match self {
             Self::Number(number) if class == 1 => number,
             Self::Number(number) => 1.0 - number,
             Self::Classes(classes) => classes.get(class as usize).copied().unwrap_or(0.0),
+            Self::Distances(_) => f64::NAN,
         }
     }
+}
+
+/// The index of the least value, the first of equal ones.
+fn nearest(distances: &[f64]) -> Option<u32> {
+    let mut best: Option<(usize, f64)> = None;
+    for (index, distance) in distances.iter().enumerate() {
+        if best.is_none_or(|(_, least)| *distance < least) {
+            best = Some((index, *distance));
+        }
+    }
+    best.map(|(index, _)| index as u32)
 }
 
 /// The index of the greatest value, the first of equal ones.

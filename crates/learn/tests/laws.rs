@@ -1,6 +1,7 @@
 //! Every law over every component there is, on random rows full of what real rows are full of.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+use gristmill_learn::metric::AccuracySettings;
 use gristmill_learn::{
     Built, Chain, Component, MetricKind, Prediction, Signature, StateReader, StateWriter, Task, Truth, laws,
 };
@@ -58,22 +59,26 @@ proptest! {
         scores in proptest::collection::vec((0_u32..3, number(), number()), 0..40),
         cut in 0_usize..40,
     ) {
-        for kind in MetricKind::every() {
+        let by = MetricKind::Accuracy(AccuracySettings { by: Some("country".into()), window: None });
+        for kind in MetricKind::every().into_iter().chain([by]) {
             let accepts = |task: &Task| kind.build().accepts(*task);
-            for task in [Task::BinaryClassification, Task::Classification, Task::Regression].iter().filter(|task| accepts(task)) {
+            for task in [Task::BinaryClassification, Task::Classification, Task::Regression, Task::Clustering].iter().filter(|task| accepts(task)) {
                 let update = |metric: &mut dyn gristmill_learn::metric::Metric, class: u32, score: f64, other: f64| match task {
                     Task::Regression => metric.update(Truth::Value(f64::from(class)), score.into()),
                     Task::Classification => metric.update(Truth::Class(class), Prediction::Classes(&[score, other, 0.5])),
+                    Task::Clustering => metric.update(Truth::Value(f64::NAN), Prediction::Distances(&[score.abs(), other, 0.5])),
                     _ => metric.update(Truth::Class(class % 2), score.into()),
                 };
                 let [mut whole, mut restored, mut other] = [kind.build(), kind.build(), kind.build()];
                 for (index, (class, score, second)) in scores.iter().enumerate() {
+                    let segment = (index % 3).to_string();
                     if index == cut {
                         let saved = StateWriter::of(restored.as_ref());
                         restored = kind.build();
                         StateReader::into(&saved, restored.as_mut()).unwrap();
                     }
                     for metric in [&mut whole, &mut restored, &mut other] {
+                        metric.of(&segment);
                         update(metric.as_mut(), *class, *score, *second);
                     }
                 }

@@ -73,12 +73,13 @@ fn document(steps: &str, task: Option<Task>) -> String {
     let kind = if task == Some(Task::Regression) { "float64" } else { "string" };
     let label = match task {
         Some(Task::BinaryClassification) => {
-            "label: {column: y, positive: yes, negative: no}\nevaluate: [accuracy, roc_auc, {f1: {window: 7}}]\n"
+            "label: {column: y, positive: yes, negative: no}\nevaluate: [accuracy, roc_auc, {f1: {window: 7}}, {accuracy: {by: y}}]\n"
         }
         Some(Task::Classification) => "label: {column: y}\nevaluate: [accuracy, {f1: {average: macro, window: 7}}]\n",
         Some(Task::Regression) => "label: {column: y}\nevaluate: [mae, {rmse: {window: 7}}]\n",
         Some(Task::AnomalyDetection) => "label: {column: y, positive: yes, negative: no}\nevaluate: [roc_auc]\n",
-        Some(Task::Clustering) | None => "",
+        Some(Task::Clustering) => "evaluate: [silhouette]\n",
+        None => "",
     };
     format!(
         "name: simulated

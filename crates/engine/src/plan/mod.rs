@@ -46,6 +46,8 @@ pub struct Plan {
     pub task: Task,
     /// What is measured.
     pub metrics: Vec<MetricKind>,
+    /// The metrics shown by segment: which one, and the column.
+    pub segments: Vec<(usize, usize)>,
     /// Where decisions go.
     pub outputs: Vec<OutputPlan>,
     /// Where dead letters go.

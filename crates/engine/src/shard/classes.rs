@@ -1,5 +1,7 @@
 //! The classes of a classification and their names.
 
+use std::borrow::Cow;
+
 use gristmill_learn::{MAX_CLASSES, Prediction, StateError, StateReader, StateWriter, Stateful, Task, Truth};
 
 use crate::plan::LabelPlan;
@@ -31,7 +33,7 @@ impl Classes {
     pub(super) fn refuse(&self, cell: Cell<'_>) -> Option<String> {
         let (positive, negative) = (&self.positive, &self.negative);
         let known = !self.fixed || cell.is_missing() || self.is(cell, positive) || self.is(cell, negative);
-        (!known).then(|| format!("the label is {}, neither `{positive}` nor `{negative}`", shown(cell)))
+        (!known).then(|| format!("the label is `{}`, neither `{positive}` nor `{negative}`", named(cell)))
     }
 
     /// The class of a label among any number of classes; an error where there are too many.
@@ -39,14 +41,14 @@ impl Classes {
         if cell.is_missing() {
             return Ok(None);
         }
-        let name = shown(cell).trim_matches('`').to_string();
-        let index = self.names.iter().position(|known| *known == name);
+        let name = named(cell);
+        let index = self.names.iter().position(|known| *known == *name);
         let Some(index) = index.or_else(|| (self.names.len() < MAX_CLASSES as usize).then_some(self.names.len()))
         else {
-            return Err(format!("the label is {}, and there are {MAX_CLASSES} other classes already", shown(cell)));
+            return Err(format!("the label is `{}`, and there are {MAX_CLASSES} other classes already", named(cell)));
         };
         if index == self.names.len() {
-            self.names.push(name);
+            self.names.push(name.into_owned());
         }
         Ok(Some(Truth::Class(index as u32)))
     }
@@ -72,7 +74,7 @@ impl Classes {
             return Err(message);
         }
         if !self.settled {
-            self.negative = shown(cell).trim_matches('`').to_string();
+            self.negative = named(cell).into_owned();
             self.settled = true;
         }
         Ok(Some(Truth::Class(0)))
@@ -99,12 +101,13 @@ impl Classes {
     }
 }
 
-fn shown(cell: Cell<'_>) -> String {
+/// A value as the name of a class or a segment.
+pub(super) fn named(cell: Cell<'_>) -> Cow<'_, str> {
     match cell {
-        Cell::String(text) => format!("`{text}`"),
-        Cell::Boolean(value) => format!("`{value}`"),
-        Cell::Int64(value) => format!("`{value}`"),
-        Cell::Float64(value) => format!("`{value}`"),
+        Cell::String(text) => text.into(),
+        Cell::Boolean(value) => value.to_string().into(),
+        Cell::Int64(value) => value.to_string().into(),
+        Cell::Float64(value) => value.to_string().into(),
         Cell::Timestamp(_) | Cell::Missing => "missing".into(),
     }
 }

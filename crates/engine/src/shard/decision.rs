@@ -57,7 +57,7 @@ pub(super) fn write(
 fn probabilities(task: Task, classes: &Classes, said: Prediction<'_>, to: &mut Vec<u8>) {
     let order: Vec<u32> = match said {
         Prediction::Number(_) => vec![1, 0],
-        Prediction::Classes(known) => (0..known.len() as u32).collect(),
+        several => (0..several.numbers().len() as u32).collect(),
     };
     to.extend_from_slice(b",\"probability\":{");
     for (index, class) in order.into_iter().enumerate() {

@@ -42,9 +42,8 @@ impl Evaluation {
     /// Counts a labelled row and its prediction; the baselines predict it too, then learn its label.
     /// `time`: the row's event time in microseconds, which windows by time go by.
     pub(super) fn update(&mut self, truth: Truth, prediction: Prediction<'_>, time: Option<i64>) {
-        let of_baselines = self.baselines.0.iter_mut().flat_map(|(_, metrics)| metrics);
         if let Some(time) = time {
-            self.model.iter_mut().chain(of_baselines).for_each(|metric| metric.at(time));
+            self.each(|metrics| metrics.iter_mut().for_each(|metric| metric.at(time)));
         }
         self.model.iter_mut().for_each(|metric| metric.update(truth, prediction));
         for (baseline, metrics) in &mut self.baselines.0 {
@@ -56,6 +55,17 @@ impl Evaluation {
             }
             baseline.learn(truth);
         }
+    }
+
+    /// The segment that the row to come has for one metric.
+    pub(super) fn of(&mut self, metric: usize, segment: &str) {
+        self.each(|metrics| metrics.iter_mut().skip(metric).take(1).for_each(|metric| metric.of(segment)));
+    }
+
+    /// The model's metrics, then those of each baseline.
+    fn each(&mut self, mut act: impl FnMut(&mut Metrics)) {
+        act(&mut self.model);
+        self.baselines.0.iter_mut().for_each(|(_, metrics)| act(metrics));
     }
 
     /// Adds what another shard of the same pipeline has measured.
@@ -76,8 +86,7 @@ impl Evaluation {
 
     /// Numbers the classes otherwise, before shards are merged.
     pub fn rename(&mut self, classes: &[u32]) {
-        let of_baselines = self.baselines.0.iter_mut().flat_map(|(_, metrics)| metrics);
-        self.model.iter_mut().chain(of_baselines).for_each(|metric| metric.rename(classes));
+        self.each(|metrics| metrics.iter_mut().for_each(|metric| metric.rename(classes)));
     }
 
     /// What the model's metrics have to show beside their values, by the metric's key.

@@ -231,7 +231,13 @@ impl Shard {
                 }
             }
         }
-        if let Some(truth) = truth {
+        // Clusters are measured without a truth: nothing that fits them looks at it.
+        let clusters = (task == Task::Clustering).then_some(Truth::Value(f64::NAN));
+        if let Some(truth) = truth.or(clusters) {
+            for (metric, column) in &plan.segments {
+                let cell = rows.columns.get(*column).map_or(Cell::Missing, |column| column.cell(row));
+                self.evaluation.of(*metric, &classes::named(cell));
+            }
             let time = plan.time.and_then(|time| match rows.columns.get(time)?.cell(row) {
                 Cell::Timestamp(micros) => Some(micros),
                 _ => None,
@@ -278,6 +284,7 @@ impl Shard {
 fn said(task: Task, numbers: &[f64]) -> Prediction<'_> {
     match task {
         Task::Classification => Prediction::Classes(numbers),
+        Task::Clustering => Prediction::Distances(numbers),
         Task::BinaryClassification if numbers.len() != 1 => Prediction::Classes(numbers).number().into(),
         _ => numbers.first().copied().unwrap_or(f64::NAN).into(),
     }
@@ -286,7 +293,7 @@ fn said(task: Task, numbers: &[f64]) -> Prediction<'_> {
 /// The number that conditions and decisions show: among any number of classes the probability of the predicted one.
 fn score(said: Prediction<'_>) -> f64 {
     match said {
-        Prediction::Number(number) => number,
+        Prediction::Number(_) | Prediction::Distances(_) => said.number(),
         Prediction::Classes(_) => said.class().map_or(f64::NAN, |class| said.probability(class)),
     }
 }

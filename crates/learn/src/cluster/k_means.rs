@@ -7,19 +7,20 @@ use crate::{Merge, Predictions, Signature, Task, Truth};
 
 /// k-means: the nearest of k centres, which moves towards each row that it gets.
 ///
-/// Predicts the number of the cluster, from 0. Scale the columns first; a missing value takes no part. Centres begin at
+/// Predicts the distance to each centre; the nearest is the row's cluster, numbered from 0. Scale the columns first; a missing value takes no part. Centres begin at
 /// random. With `halflife` a centre forgets: at each of its rows it goes that share of the way. Memory: 8 bytes a column
 /// and cluster. Source: D. Sculley, "Web-Scale k-Means Clustering", WWW 2010; `cluster.KMeans` of River.
 ///
 /// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, cluster::KMeansSettings};
+/// use gristmill_learn::{Features, Labels, Learner, Model, Prediction, Predictions, Signature, cluster::KMeansSettings};
 /// let mut model = KMeansSettings { n_clusters: 2, ..Default::default() }.build(&Signature::numeric(1));
 /// for step in 0..400 {
 ///     model.learn(&Features::row(&[if step % 2 == 0 { -5.0 } else { 5.0 }]), Labels::None)?;
 /// }
 /// let mut out = Predictions::default();
 /// model.predict(&Features::new(&[-4.0, 4.0, 6.0], 1), &mut out)?;
-/// assert!(out.values()[0] != out.values()[1] && out.values()[1] == out.values()[2]);
+/// let cluster = |row| Prediction::Distances(out.row(row)).class();
+/// assert!(cluster(0) != cluster(1) && cluster(1) == cluster(2));
 /// # Ok::<(), gristmill_learn::LearnError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -93,6 +94,15 @@ impl KMeans {
         }
     }
 
+    /// What the sum of powers is as a distance.
+    fn rooted(&self, sum: f64) -> f64 {
+        match self.settings.p {
+            2.0 => sum.sqrt(),
+            1.0 => sum,
+            p => libm::pow(sum, 1.0 / p),
+        }
+    }
+
     /// The nearest centre, the first of equally near ones.
     fn nearest(&self, row: &[f64]) -> usize {
         let mut best = (0, f64::INFINITY);
@@ -128,7 +138,7 @@ impl ByRow for KMeans {
     }
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
-        out.push(self.nearest(row) as f64);
+        out.push_row(self.centres().map(|centre| self.rooted(self.distance(centre, row))));
     }
 
     fn learn_row(&mut self, row: &[f64], _: Option<Truth>, weight: f64) {

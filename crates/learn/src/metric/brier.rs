@@ -20,7 +20,8 @@ metric_settings! {
     BrierSettings, "brier", Means,
     |_settings| Means::new(Self::NAME, Task::is_classification, |truth, prediction| match prediction {
         Prediction::Number(probability) => (probability - truth.number()).powi(2),
-        Prediction::Classes(classes) => {
+        several => {
+            let classes = several.numbers();
             let truth = truth.class().unwrap_or(0) as usize;
             let unknown = f64::from(u8::from(truth >= classes.len()));
             let square = |(class, probability): (usize, &f64)| (probability - f64::from(u8::from(class == truth))).powi(2);

@@ -52,9 +52,9 @@ impl Metric for CalibrationError {
     fn update(&mut self, truth: Truth, prediction: Prediction<'_>) {
         let (probability, came_true) = match prediction {
             Prediction::Number(probability) => (probability, truth.number() == 1.0),
-            Prediction::Classes(_) => {
-                let Some(class) = prediction.class() else { return };
-                (prediction.probability(class), truth.class() == Some(class))
+            several => {
+                let Some(class) = several.class() else { return };
+                (several.probability(class), truth.class() == Some(class))
             }
         };
         if probability.is_nan() {

@@ -26,6 +26,8 @@ mod r2;
 mod recall;
 mod rmse;
 mod roc_auc;
+mod segmented;
+mod silhouette;
 mod smape;
 mod windowed;
 
@@ -52,6 +54,8 @@ pub use r2::{R2, R2Settings};
 pub use recall::RecallSettings;
 pub use rmse::RmseSettings;
 pub use roc_auc::RocAucSettings;
+pub use segmented::{MOST_SEGMENTS, OTHERS, Segmented};
+pub use silhouette::{Silhouette, SilhouetteSettings};
 pub use smape::SmapeSettings;
 pub use windowed::{Window, Windowed};
 
@@ -65,6 +69,8 @@ pub trait Metric: Stateful + Send + Sync {
     fn update(&mut self, truth: Truth, prediction: Prediction<'_>);
     /// The event time of the rows that follow, in microseconds; only windows by time look at it.
     fn at(&mut self, _time: i64) {}
+    /// The segment of the row that follows; only metrics by segment look at it.
+    fn of(&mut self, _segment: &str) {}
     /// The value so far; 0 where nothing was counted, as in River.
     fn value(&self) -> f64;
     /// What there is to show beside the value: named numbers, where `class` stands for the name of a class.
@@ -81,15 +87,17 @@ pub trait Metric: Stateful + Send + Sync {
 }
 
 /// A number beside a metric's value.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Detail {
     /// The value of one class alone.
     Class(u32, f64),
     /// The rows of one class that were predicted as another: truth, prediction, rows.
     Predicted(u32, u32, u64),
+    /// The value over the rows of one segment.
+    Segment(String, f64),
 }
 
-/// Declares the settings of a metric: those of its own, and the window, which all have.
+/// Declares the settings of a metric: those of its own, and window and segments, which all have.
 macro_rules! metric_settings {
     (
         $(#[$doc:meta])* $settings:ident, $name:literal, $whole:ty,
@@ -104,11 +112,14 @@ macro_rules! metric_settings {
             /// Only the last rows of each shard count: so many labelled rows (`1000`, at most 1,000,000), or those of
             /// the last stretch of event time (`1 hour`). Each costs 24 bytes, and 8 a class. Default: all rows.
             pub window: Option<$crate::metric::Window>,
+            /// Shown for each value of this column as well, such as `country`: the first 1,000 values apart, the rows of
+            /// further ones together. Each value costs as much memory as the metric itself. Default: not.
+            pub by: Option<String>,
         }
 
         impl Default for $settings {
             fn default() -> Self {
-                Self { $($($field: $default,)*)? window: None }
+                Self { $($($field: $default,)*)? window: None, by: None }
             }
         }
 
@@ -129,6 +140,7 @@ macro_rules! metric_settings {
                     differing.push(format!("{}={}", stringify!($field), self.$field));
                 })*)?
                 differing.extend(self.window.map(|window| format!("window={window}")));
+                differing.extend(self.by.as_ref().map(|column| format!("by={column}")));
                 differing
             }
         }

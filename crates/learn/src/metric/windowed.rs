@@ -120,7 +120,7 @@ pub struct Windowed {
     rows: VecDeque<(bool, (f64, f64))>,
     /// The time of each row; only where the window is one of time.
     times: VecDeque<u64>,
-    /// The probabilities of each row; only where there are any number of classes.
+    /// The numbers of each row; only where there are any number of classes or clusters.
     classes: VecDeque<Vec<f64>>,
     absorbed: Vec<(f64, u64)>,
 }
@@ -187,8 +187,8 @@ impl Metric for Windowed {
         }
         let number = match prediction {
             Prediction::Number(number) => number,
-            Prediction::Classes(classes) => {
-                self.classes.push_back(classes.to_vec());
+            Prediction::Classes(numbers) | Prediction::Distances(numbers) => {
+                self.classes.push_back(numbers.to_vec());
                 0.0
             }
         };
@@ -256,7 +256,7 @@ mod tests {
     use crate::metric::AccuracySettings;
 
     fn accuracy(window: Window) -> Box<dyn Metric> {
-        MetricKind::Accuracy(AccuracySettings { window: Some(window) }).build()
+        MetricKind::Accuracy(AccuracySettings { window: Some(window), by: None }).build()
     }
 
     #[test]

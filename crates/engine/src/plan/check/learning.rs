@@ -127,8 +127,10 @@ impl Checker<'_> {
         Some(LabelPlan { column, positive: positive.into(), negative: label.negative.clone().or(implied) })
     }
 
-    pub(super) fn metrics(&mut self, task: Option<Task>) {
-        let Some(task) = task else { return };
+    /// Checks the metrics; those by segment, with their column.
+    pub(super) fn metrics(&mut self, task: Option<Task>) -> Vec<(usize, usize)> {
+        let Some(task) = task else { return Vec::new() };
+        let mut segments = Vec::new();
         let mut keys: Vec<String> = Vec::new();
         for (index, kind) in self.pipeline.evaluate.iter().enumerate() {
             let at = path(["evaluate", &index.to_string()]);
@@ -155,13 +157,16 @@ impl Checker<'_> {
                 self.wrong(at, format!("`{key}` is listed twice"));
             }
             keys.push(key);
+            segments
+                .extend(self.column(kind.by(), path(["evaluate", &index.to_string()])).map(|column| (index, column)));
         }
-        if self.pipeline.label.is_none() && !self.pipeline.evaluate.is_empty() {
+        if self.pipeline.label.is_none() && !self.pipeline.evaluate.is_empty() && task != Task::Clustering {
             self.wrong_with_help(
                 path(["evaluate"]),
                 "nothing can be evaluated without a `label`",
                 "add `label: {column: …}`",
             );
         }
+        segments
     }
 }

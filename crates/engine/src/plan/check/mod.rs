@@ -48,7 +48,7 @@ impl Checker<'_> {
         let model = self.model(&signature, &features);
         let task = model.map(|task| self.task(task));
         let label = self.label(task);
-        self.metrics(task);
+        let segments = self.metrics(task);
         let outputs = self.outputs(task);
         let dead_letters = self.dead_letters();
         let columns = self.column_plans(&features, [id, time]);
@@ -69,6 +69,7 @@ impl Checker<'_> {
             model: pipeline.model.clone(),
             task: task?,
             metrics: pipeline.evaluate.clone(),
+            segments,
             outputs,
             dead_letters,
             guarantee,
