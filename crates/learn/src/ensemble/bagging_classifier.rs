@@ -4,7 +4,7 @@ use super::members::{Members, check};
 use crate::random::{Poisson, Random};
 use crate::state::stateful;
 use crate::traits::ByRow;
-use crate::{Component, Predictions, Signature, Task, Truth};
+use crate::{Component, LearnError, Merge, Predictions, Signature, StateReader, Task, Truth};
 
 /// Online bagging: each model learns each row as often as a Poisson number of mean 1 has it.
 ///
@@ -65,6 +65,16 @@ pub struct BaggingClassifier {
 
 stateful!(BaggingClassifier, "bagging_classifier", 1: random, members);
 
+impl Merge for BaggingClassifier {
+    /// Union of models.
+    fn merge(&mut self, saved: &[u8]) -> Result<(), LearnError> {
+        let mut other = Self { random: Random::new(0), poisson: Poisson::new(1.0), members: self.members.like() };
+        StateReader::into(saved, &mut other)?;
+        self.members.join(other.members);
+        Ok(())
+    }
+}
+
 impl ByRow for BaggingClassifier {
     fn task(&self) -> Task {
         Task::Classification
@@ -88,5 +98,9 @@ impl ByRow for BaggingClassifier {
             let times = self.poisson.draw(&mut self.random) as f64;
             self.members.teach(place, row, class, weight * times);
         }
+    }
+
+    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
+        Some(self)
     }
 }

@@ -3,9 +3,10 @@
 use super::members::{Members, check};
 use crate::drift::{Adwin, AdwinSettings, Detector, Signal};
 use crate::random::{Poisson, Random};
-use crate::state::stateful;
 use crate::traits::ByRow;
-use crate::{Component, Predictions, Signature, Task, Truth};
+use crate::{
+    Component, LearnError, Merge, Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Task, Truth,
+};
 
 /// Leveraging bagging: online bagging with more weight, which throws out its worst model when errors rise.
 ///
@@ -67,7 +68,7 @@ impl LeveragingBaggingClassifierSettings {
         LeveragingBaggingClassifier {
             random: Random::new(self.seed),
             poisson: Poisson::new(self.w.clamp(0.0, 100.0)),
-            detectors: vec![self.detector(); self.n_models].into(),
+            detectors: vec![self.detector(); self.n_models],
             settings: self.clone(),
             members,
         }
@@ -80,10 +81,45 @@ pub struct LeveragingBaggingClassifier {
     random: Random,
     poisson: Poisson,
     members: Members,
-    detectors: Box<[Adwin]>,
+    detectors: Vec<Adwin>,
 }
 
-stateful!(LeveragingBaggingClassifier, "leveraging_bagging_classifier", 1: random, members, detectors);
+const NAME: &str = "leveraging_bagging_classifier";
+
+impl Stateful for LeveragingBaggingClassifier {
+    fn save(&self, to: &mut StateWriter) {
+        to.begin(NAME, 1);
+        self.random.save(to);
+        self.members.save(to);
+        self.detectors.iter().for_each(|detector| detector.save(to));
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        from.begin(NAME, 1)?;
+        self.random.load(from)?;
+        self.members.load(from)?;
+        // An ensemble that was merged has more models than its settings say.
+        self.detectors = vec![self.settings.detector(); self.members.models.len()];
+        self.detectors.iter_mut().try_for_each(|detector| detector.load(from))
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.members.size() + self.detectors.iter().map(Stateful::size).sum::<usize>()
+    }
+}
+
+impl Merge for LeveragingBaggingClassifier {
+    /// Union of models.
+    fn merge(&mut self, saved: &[u8]) -> Result<(), LearnError> {
+        let (settings, members) = (self.settings.clone(), self.members.like());
+        let (random, poisson) = (Random::new(0), Poisson::new(settings.w));
+        let mut other = Self { settings, random, poisson, members, detectors: Vec::new() };
+        StateReader::into(saved, &mut other)?;
+        self.members.join(other.members);
+        self.detectors.extend(other.detectors);
+        Ok(())
+    }
+}
 
 impl ByRow for LeveragingBaggingClassifier {
     fn task(&self) -> Task {
@@ -125,5 +161,9 @@ impl ByRow for LeveragingBaggingClassifier {
             let fresh = self.settings.detector();
             self.detectors.iter_mut().skip(place).take(1).for_each(|detector| *detector = fresh.clone());
         }
+    }
+
+    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
+        Some(self)
     }
 }

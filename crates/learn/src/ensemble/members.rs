@@ -42,6 +42,16 @@ impl Members {
         self.models.extend(self.fresh());
     }
 
+    /// Takes the models of another ensemble of the same settings in.
+    pub(super) fn join(&mut self, other: Self) {
+        self.models.extend(other.models);
+    }
+
+    /// An ensemble like this one, without models.
+    pub(super) fn like(&self) -> Self {
+        Self::new(&self.make, &self.signature, 0)
+    }
+
     /// Puts an untrained model in a place.
     pub(super) fn renew(&mut self, place: usize) {
         if let (Some(fresh), Some(model)) = (self.fresh(), self.models.get_mut(place)) {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::category;
 use crate::state::stateful;
-use crate::{Kind, Signature, Transformer, Truth};
+use crate::traits::mergeable;
+use crate::{Kind, Merge, Signature, Transformer, Truth};
 
 /// Turns each category into the share of rows that have it, in [0, 1].
 ///
@@ -57,6 +58,21 @@ pub struct FrequencyEncoder {
 }
 
 stateful!(FrequencyEncoder, "frequency_encoder", 1: columns, rows);
+mergeable!(FrequencyEncoder);
+
+impl FrequencyEncoder {
+    /// Adds the counts up; exact while there are fewer categories than are kept.
+    fn absorb(&mut self, other: &Self) {
+        self.rows += other.rows;
+        for (known, more) in self.columns.iter_mut().zip(&other.columns) {
+            for (category, count) in more {
+                if known.len() < self.settings.max_categories || known.contains_key(category) {
+                    *known.entry(*category).or_insert(0.0) += count;
+                }
+            }
+        }
+    }
+}
 
 impl Transformer for FrequencyEncoder {
     fn signature(&self) -> Signature {
@@ -84,5 +100,8 @@ impl Transformer for FrequencyEncoder {
                 category(*x).and_then(|category| known.get(&category)).map_or(0.0, |count| count / self.rows)
             }
         }));
+    }
+    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
+        Some(self)
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::category;
 use crate::state::stateful;
-use crate::{Kind, Signature, Transformer, Truth};
+use crate::traits::mergeable;
+use crate::{Kind, Merge, Signature, Transformer, Truth};
 
 /// Turns each category into the mean label of its rows so far, drawn towards the mean of all rows while they are few.
 ///
@@ -66,6 +67,23 @@ pub struct TargetEncoder {
 }
 
 stateful!(TargetEncoder, "target_encoder", 1: columns, all);
+mergeable!(TargetEncoder);
+
+impl TargetEncoder {
+    /// Adds rows and sums up; exact while there are fewer categories than are kept.
+    fn absorb(&mut self, other: &Self) {
+        self.all = (self.all.0 + other.all.0, self.all.1 + other.all.1);
+        for (known, more) in self.columns.iter_mut().zip(&other.columns) {
+            for (category, (more_rows, more_sum)) in more {
+                if known.len() < self.settings.max_categories || known.contains_key(category) {
+                    let (rows, sum) = known.entry(*category).or_insert((0.0, 0.0));
+                    *rows += more_rows;
+                    *sum += more_sum;
+                }
+            }
+        }
+    }
+}
 
 impl Transformer for TargetEncoder {
     fn signature(&self) -> Signature {
@@ -102,5 +120,8 @@ impl Transformer for TargetEncoder {
                 }
             }
         }));
+    }
+    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
+        Some(self)
     }
 }

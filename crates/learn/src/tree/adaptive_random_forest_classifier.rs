@@ -5,7 +5,7 @@ use super::forest::{MaxFeatures, Places, adwin};
 use super::{HoeffdingTreeClassifierSettings, LeafPrediction, SplitCriterion};
 use crate::state::stateful;
 use crate::traits::{ByRow, most_probable};
-use crate::{DetectorKind, Predictions, Signature, Task, Truth};
+use crate::{DetectorKind, LearnError, Merge, Predictions, Signature, StateReader, Task, Truth};
 
 /// The adaptive random forest: Hoeffding trees on random columns and resampled rows, each replaced when its errors
 /// drift.
@@ -140,7 +140,17 @@ pub struct AdaptiveRandomForestClassifier {
     room: Vec<f64>,
 }
 
-stateful!(AdaptiveRandomForestClassifier, "adaptive_random_forest_classifier", 1: places);
+const NAME: &str = "adaptive_random_forest_classifier";
+stateful!(AdaptiveRandomForestClassifier, NAME, 1: places);
+
+impl Merge for AdaptiveRandomForestClassifier {
+    fn merge(&mut self, saved: &[u8]) -> Result<(), LearnError> {
+        let mut from = StateReader::new(saved);
+        from.begin(NAME, 1)?;
+        self.places.absorb(&mut from)?;
+        Ok(from.end()?)
+    }
+}
 
 impl ByRow for AdaptiveRandomForestClassifier {
     fn task(&self) -> Task {
@@ -184,5 +194,9 @@ impl ByRow for AdaptiveRandomForestClassifier {
             },
             |tree, times| tree.learn(row, class as usize, weight * times, room),
         );
+    }
+
+    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
+        Some(self)
     }
 }

@@ -5,7 +5,7 @@ use super::value_tree::ValueTree;
 use super::{HoeffdingTreeRegressorSettings, ValueLeafPrediction};
 use crate::state::stateful;
 use crate::traits::ByRow;
-use crate::{DetectorKind, Predictions, Signature, Task, Truth};
+use crate::{DetectorKind, LearnError, Merge, Predictions, Signature, StateReader, Task, Truth};
 
 /// How the trees' predictions become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -144,7 +144,17 @@ pub struct AdaptiveRandomForestRegressor {
     places: Places<ValueTree>,
 }
 
-stateful!(AdaptiveRandomForestRegressor, "adaptive_random_forest_regressor", 1: places);
+const NAME: &str = "adaptive_random_forest_regressor";
+stateful!(AdaptiveRandomForestRegressor, NAME, 1: places);
+
+impl Merge for AdaptiveRandomForestRegressor {
+    fn merge(&mut self, saved: &[u8]) -> Result<(), LearnError> {
+        let mut from = StateReader::new(saved);
+        from.begin(NAME, 1)?;
+        self.places.absorb(&mut from)?;
+        Ok(from.end()?)
+    }
+}
 
 /// An error as a number in [0, 1], by where it lies among the tree's errors so far: three standard deviations are 1.
 fn normalised(record: &mut [f64; 3], error: f64) -> f64 {
@@ -198,5 +208,9 @@ impl ByRow for AdaptiveRandomForestRegressor {
             },
             |tree, times| tree.learn(row, y, weight * times),
         );
+    }
+
+    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
+        Some(self)
     }
 }

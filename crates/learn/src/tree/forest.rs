@@ -112,6 +112,32 @@ impl<T: Stateful> Places<T> {
     }
 }
 
+impl<T: Stateful> Places<T> {
+    /// Union of trees: the saved state of a forest of the same settings, its trees added to mine.
+    pub(super) fn absorb(&mut self, saved: &mut StateReader<'_>) -> Result<(), StateError> {
+        Random::new(0).load(saved)?;
+        self.plant(saved)
+    }
+
+    /// Adds saved trees. A forest that was merged has more of them than its settings say.
+    fn plant(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        for _ in 0..from.length(8)? {
+            let tree = |from: &mut StateReader<'_>| {
+                let mut tree = (self.make)(Random::new(0));
+                tree.load(from).map(|()| tree)
+            };
+            let planted = tree(from)?;
+            let background = if from.u64()? != 0 { Some(tree(from)?) } else { None };
+            let (mut warning, mut drift, mut record) = (self.warning.build(), self.drift.build(), [0.0; 3]);
+            warning.load(from)?;
+            drift.load(from)?;
+            record.iter_mut().try_for_each(|number: &mut f64| number.load(from))?;
+            self.places.push(Place { tree: planted, background, warning, drift, record });
+        }
+        Ok(())
+    }
+}
+
 impl<T: Stateful> Stateful for Places<T> {
     fn save(&self, to: &mut StateWriter) {
         self.random.save(to);
@@ -128,21 +154,8 @@ impl<T: Stateful> Stateful for Places<T> {
 
     fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
         self.random.load(from)?;
-        if from.length(8)? != self.places.len() {
-            let why = format!("this forest has {} trees", self.places.len());
-            return Err(StateError::Unfit { component: "forest".into(), why });
-        }
-        for place in &mut self.places {
-            place.tree = (self.make)(Random::new(0));
-            place.tree.load(from)?;
-            place.background = (from.u64()? != 0).then(|| (self.make)(Random::new(0)));
-            place.background.iter_mut().try_for_each(|tree| tree.load(from))?;
-            (place.warning, place.drift) = (self.warning.build(), self.drift.build());
-            place.warning.load(from)?;
-            place.drift.load(from)?;
-            place.record.iter_mut().try_for_each(|number| number.load(from))?;
-        }
-        Ok(())
+        self.places.clear();
+        self.plant(from)
     }
 
     fn size(&self) -> usize {
