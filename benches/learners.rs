@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::time::Instant;
 
-use gristmill_learn::metric::{AccuracySettings, MaeSettings, Metric, RocAucSettings};
+use gristmill_learn::metric::{MaeSettings, Metric, RocAucSettings};
 use gristmill_learn::{
     Chain, Component, DetectorKind, Features, Kind, Labels, Learner, Model, Prediction, Predictions, Signature, Task,
     Truth,
@@ -58,33 +58,51 @@ fn load(file: &str, label: &str, nominal: Option<&str>) -> Option<Rows> {
     Some(rows)
 }
 
-/// Test, then train: the metric and the seconds of the loop.
-fn prequential(model: &mut dyn Learner, rows: &Rows, metric: &mut dyn Metric) -> f64 {
+/// Test, then train: the seconds of the loop. What was said of each row is kept, and measured when the clock has stopped.
+fn prequential(model: &mut dyn Learner, rows: &Rows, said: &mut Vec<f64>) -> f64 {
     let task = model.task();
     let mut out = Predictions::default();
+    said.clear();
+    said.reserve(rows.labels.len());
     let began = Instant::now();
     for (row, label) in rows.values.chunks_exact(rows.width).zip(&rows.labels) {
         let features = Features::row(row);
         out.clear();
         model.predict(&features, &mut out).unwrap();
-        let said = out.row(0);
-        let prediction = if task == Task::Classification { Prediction::Classes(said) } else { said[0].into() };
-        match task {
-            Task::Regression => {
-                metric.update(Truth::Value(*label), prediction);
-                model.learn(&features, Labels::Values(&[*label])).unwrap();
-            }
-            Task::BinaryClassification | Task::Classification => {
-                metric.update(Truth::Class(*label as u32), prediction);
-                model.learn(&features, Labels::Classes(&[*label as u32])).unwrap();
-            }
-            Task::AnomalyDetection | Task::Clustering => {
-                metric.update(Truth::Class(*label as u32), prediction);
-                model.learn(&features, Labels::None).unwrap();
-            }
-        }
+        said.push(match (task, out.row(0)) {
+            (Task::Classification, classes) => Prediction::Classes(classes).class().map_or(f64::NAN, f64::from),
+            (Task::Clustering, distances) => Prediction::Distances(distances).number(),
+            (_, numbers) => numbers[0],
+        });
+        let labels = match task {
+            Task::Regression => Labels::Values(std::slice::from_ref(label)),
+            Task::BinaryClassification | Task::Classification => Labels::Classes(&[*label as u32]),
+            Task::AnomalyDetection | Task::Clustering => Labels::None,
+        };
+        model.learn(&features, labels).unwrap();
     }
     began.elapsed().as_secs_f64()
+}
+
+/// The metric's name and value. A row without a prediction counts as wrong, as the peers count it.
+fn measured(task: Task, rows: &Rows, said: &[f64]) -> (&'static str, f64) {
+    let right = |class: &dyn Fn(f64) -> f64| {
+        let right = said.iter().zip(&rows.labels).filter(|(said, label)| class(**said) == **label).count();
+        right as f64 / said.len() as f64
+    };
+    let over = |mut metric: Box<dyn Metric>, truth: &dyn Fn(f64) -> Truth| {
+        said.iter().zip(&rows.labels).for_each(|(said, label)| metric.update(truth(*label), (*said).into()));
+        metric.value()
+    };
+    match task {
+        Task::Regression => ("mae", over(Box::new(MaeSettings::default().whole()), &Truth::Value)),
+        Task::AnomalyDetection => {
+            ("roc_auc", over(Box::new(RocAucSettings::default().whole()), &|label| Truth::Class(label as u32)))
+        }
+        Task::BinaryClassification => ("accuracy", right(&|score| f64::from(u8::from(score > 0.5)))),
+        Task::Classification => ("accuracy", right(&|class| class)),
+        Task::Clustering => ("none", f64::NAN),
+    }
 }
 
 fn component(text: &str) -> Component {
@@ -225,17 +243,13 @@ fn main() {
         let Some(rows) = rows(case.data) else { continue };
         let steps: Vec<Component> = case.model.iter().map(|step| component(step)).collect();
         let mut best = f64::INFINITY;
-        let mut line = String::new();
+        let (mut line, mut said) = (String::new(), Vec::new());
         for _ in 0..repeats {
             let mut model = Chain::new(&steps, &Signature::new(rows.kinds.clone())).unwrap();
-            let (name, mut metric): (&str, Box<dyn Metric>) = match model.task() {
-                Task::Regression => ("mae", Box::new(MaeSettings::default().whole())),
-                Task::AnomalyDetection => ("roc_auc", Box::new(RocAucSettings::default().whole())),
-                _ => ("accuracy", Box::new(AccuracySettings::default().whole())),
-            };
-            best = best.min(prequential(&mut model, &rows, metric.as_mut()));
-            let size = gristmill_learn::Stateful::size(&model) / 1024;
-            line = format!("{name}\t{:.4}\t{size}", metric.value());
+            best = best.min(prequential(&mut model, &rows, &mut said));
+            let (size, (name, value)) =
+                (gristmill_learn::Stateful::size(&model) / 1024, measured(model.task(), &rows, &said));
+            line = format!("{name}\t{value:.4}\t{size}");
         }
         println!("{}\t{}\t{}\t{:.0}\t{line}", case.name, case.data, rows.labels.len(), rows.labels.len() as f64 / best);
     }

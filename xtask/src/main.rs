@@ -21,6 +21,7 @@ cargo xtask broker restart --dir D
 cargo xtask broker stop [--dir D]        a real Apache Kafka on a loopback port, with broker properties
 cargo xtask simulate [--seeds N]         play N random schedules against the member loop (default 1000000)
 cargo xtask torture [--minutes M]        kill, stop and move real members of real groups (default 20)
+cargo xtask memory [--rows N]            every component over a stream that drifts (default 10000000, an hour or two)
 cargo xtask docs                         generate schema and reference pages
 cargo xtask parity                       measure the references anew, and write docs/reference/parity.md
 cargo xtask tidy                         check import directions, file sizes, generated documents
@@ -41,6 +42,8 @@ fn main() -> ExitCode {
         ["simulate", "--seeds", seeds] => soak::simulate(seeds),
         ["torture"] => soak::torture("20"),
         ["torture", "--minutes", minutes] => soak::torture(minutes),
+        ["memory"] => soak::memory("10000000"),
+        ["memory", "--rows", rows] => soak::memory(rows),
         ["docs"] => docs::write(),
         ["parity"] => parity::run(),
         ["tidy"] => tidy::run(),

@@ -23,3 +23,14 @@ pub(crate) fn torture(minutes: &str) -> Done {
         .env("GRISTMILL_TORTURE_MINUTES", minutes);
     succeed(&mut cargo)
 }
+
+/// Teaches every component many rows of a stream that drifts, and shows its largest size.
+pub(crate) fn memory(rows: &str) -> Done {
+    rows.parse::<u64>().map_err(|_| format!("`{rows}` is no number of rows"))?;
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["test", "--package", "gristmill-learn", "--test", "memory", "every", "--", "--nocapture"])
+        .current_dir(root())
+        .env("GRISTMILL_MEMORY_ROWS", rows);
+    succeed(&mut cargo)
+}

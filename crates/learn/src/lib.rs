@@ -36,6 +36,7 @@ mod chain;
 pub mod cluster;
 pub mod drift;
 pub mod ensemble;
+mod exponential;
 mod features;
 pub mod laws;
 pub mod linear;

@@ -94,7 +94,7 @@ pub struct Poisson {
 impl Poisson {
     /// For a mean of 0 to 100.
     pub fn new(mean: f64) -> Self {
-        let (mut upto, mut term, mut sum) = (Vec::new(), libm::exp(-mean), 0.0);
+        let (mut upto, mut term, mut sum) = (Vec::new(), crate::exponential::exp(-mean), 0.0);
         for count in 1..=(mean as usize * 3 + 30) {
             sum += term;
             upto.push(sum);

@@ -18,7 +18,7 @@ pub enum Limits {
 /// Half-space trees: a row is unusual where few rows of the last window fell into its part of the space.
 ///
 /// Scores in [0, 1], 1 is most unusual; 0 until the first window is full. Scale the columns to [0, 1] first
-/// (`min_max_scaler`); a missing value follows the heavier branch. Memory: 36 bytes for each of `n_trees` x
+/// (`min_max_scaler`); a missing value follows the heavier branch. Memory: 24 bytes for each of `n_trees` x
 /// 2^(`height` + 1) nodes. Source: S. C. Tan, K. M. Ting, T. F. Liu, "Fast Anomaly Detection for Streaming Data", IJCAI
 /// 2011; `anomaly.HalfSpaceTrees` of River.
 ///
@@ -60,6 +60,8 @@ impl Default for HalfSpaceTreesSettings {
     }
 }
 
+/// The number of the first window; nodes that no row has reached have number 0, two windows before.
+const FIRST: u32 = 2;
 /// How near to the ends of a node's range it may be cut.
 const PADDING: f64 = 0.15;
 
@@ -75,7 +77,7 @@ impl HalfSpaceTreesSettings {
         let (width, height) = (signature.width(), self.height.clamp(1, 20));
         let inner = (1 << height) - 1;
         let trees = (0..self.n_trees.max(1)).map(|_| {
-            let mut cuts = vec![Cut::default(); inner];
+            let mut nodes = vec![Node::default(); 2 * inner + 1];
             let ranges = (0..width).map(|_| match self.limits {
                 Limits::Padded => (0.0, 1.0),
                 Limits::Workspace => {
@@ -85,26 +87,26 @@ impl HalfSpaceTreesSettings {
                 }
             });
             let mut ranges: Vec<(f64, f64)> = ranges.collect();
-            self.cut(&mut cuts, 0, &mut ranges, &mut random);
-            let nodes = 2 * inner + 1;
-            Tree { cuts, latest: vec![0; nodes], reference: vec![0; nodes] }
+            self.cut(nodes.split_at_mut(inner).0, 0, &mut ranges, &mut random);
+            Tree { nodes }
         });
         let trees = trees.collect();
-        HalfSpaceTrees { settings: self.clone(), width, height, rows: 0, full: false, trees }
+        HalfSpaceTrees { settings: self.clone(), width, height, rows: 0, full: false, window: FIRST, trees }
     }
 
-    fn cut(&self, cuts: &mut [Cut], node: usize, ranges: &mut [(f64, f64)], random: &mut Random) {
-        if node >= cuts.len() || ranges.is_empty() {
+    /// Cuts the space of a node and of all below it; `nodes` are those that have children.
+    fn cut(&self, nodes: &mut [Node], at: usize, ranges: &mut [(f64, f64)], random: &mut Random) {
+        if at >= nodes.len() || ranges.is_empty() {
             return;
         }
         let column = match self.limits {
             Limits::Workspace => random.below(ranges.len()),
             Limits::Padded => {
                 // The wider a column's range, the likelier it is cut.
-                let mut at = random.uniform() * ranges.iter().map(|(low, high)| high - low).sum::<f64>();
+                let mut left = random.uniform() * ranges.iter().map(|(low, high)| high - low).sum::<f64>();
                 let found = ranges.iter().position(|(low, high)| {
-                    at -= high - low;
-                    at < 0.0
+                    left -= high - low;
+                    left < 0.0
                 });
                 found.unwrap_or(ranges.len() - 1)
             }
@@ -117,12 +119,12 @@ impl HalfSpaceTreesSettings {
                 from + random.uniform() * (to - from)
             }
         };
-        if let Some(cut) = cuts.get_mut(node) {
-            *cut = Cut { column: column as u32, threshold };
+        if let Some(node) = nodes.get_mut(at) {
+            (node.column, node.threshold) = (column as u32, threshold);
         }
-        for (child, range) in [(2 * node + 1, (low, threshold)), (2 * node + 2, (threshold, high))] {
+        for (child, range) in [(2 * at + 1, (low, threshold)), (2 * at + 2, (threshold, high))] {
             ranges.iter_mut().skip(column).take(1).for_each(|held| *held = range);
-            self.cut(cuts, child, ranges, random);
+            self.cut(nodes, child, ranges, random);
         }
         ranges.iter_mut().skip(column).take(1).for_each(|held| *held = (low, high));
     }
@@ -137,59 +139,102 @@ pub struct HalfSpaceTrees {
     /// Of the window that is being filled.
     rows: u64,
     full: bool,
+    /// The number of that window.
+    window: u32,
     trees: Vec<Tree>,
 }
 
+/// A node of a perfect binary tree: the children of node n are 2n + 1 and 2n + 2. Where the rows of all nodes on a way
+/// lie beside their cuts, the way costs one line of the cache a node.
 #[derive(Debug, Clone, Copy, Default)]
-struct Cut {
-    column: u32,
+struct Node {
     threshold: f64,
+    column: u32,
+    /// The window that a row last fell in here, and the rows of that one and of the one before it. Windows that pass
+    /// a node by cost nothing: what is too old is told by its window.
+    window: u32,
+    latest: u32,
+    before: u32,
 }
 
-/// A perfect binary tree: the children of node n are 2n + 1 and 2n + 2.
+impl Node {
+    /// The rows of the window that is being filled.
+    fn latest(&self, window: u32) -> u32 {
+        if self.window == window { self.latest } else { 0 }
+    }
+
+    /// The rows of the last full window.
+    fn reference(&self, window: u32) -> u32 {
+        match window.wrapping_sub(self.window) {
+            0 => self.before,
+            1 => self.latest,
+            _ => 0,
+        }
+    }
+
+    fn count(&mut self, window: u32) {
+        if self.window != window {
+            (self.before, self.latest, self.window) = (self.reference(window), 0, window);
+        }
+        self.latest = self.latest.saturating_add(1);
+    }
+}
+
+/// How far a row has come in a tree.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    at: usize,
+    /// The masses on the way, each times two to its depth (River), or that of the last node alone (the paper).
+    score: f64,
+    ended: bool,
+}
+
+/// Rows go down so many trees at once: the steps in one do not wait for those in another.
+const ABREAST: usize = 16;
+
 #[derive(Debug, Clone)]
 struct Tree {
-    cuts: Vec<Cut>,
-    /// Rows of the window that is being filled, and of the one before it.
-    latest: Vec<u32>,
-    reference: Vec<u32>,
+    nodes: Vec<Node>,
 }
 
 impl Tree {
-    fn next(&self, node: usize, row: &[f64]) -> usize {
-        let Some(cut) = self.cuts.get(node) else { return node };
-        let x = row.get(cut.column as usize).copied().unwrap_or(f64::NAN);
+    /// The child that a row goes to.
+    fn next(&self, at: usize, node: &Node, row: &[f64], window: u32) -> usize {
+        let x = row.get(node.column as usize).copied().unwrap_or(f64::NAN);
         if x.is_finite() {
-            return 2 * node + 1 + usize::from(x >= cut.threshold);
+            return 2 * at + 1 + usize::from(x >= node.threshold);
         }
-        let mass = |node: usize| self.latest.get(node).copied().unwrap_or(0);
-        2 * node + 1 + usize::from(mass(2 * node + 1) < mass(2 * node + 2))
+        let mass = |node: usize| self.nodes.get(node).map_or(0, |node| node.latest(window));
+        2 * at + 1 + usize::from(mass(2 * at + 1) < mass(2 * at + 2))
     }
 
-    fn learn(&mut self, row: &[f64], height: usize) {
-        let mut node = 0;
-        for level in 0..=height {
-            let next = if level < height { self.next(node, row) } else { node };
-            if let Some(mass) = self.latest.get_mut(node) {
-                *mass = mass.saturating_add(1);
+    fn masses(&self, of: impl Fn(&Node) -> u32) -> impl Iterator<Item = (usize, u32)> {
+        self.nodes.iter().map(of).enumerate().filter(|(_, mass)| *mass > 0)
+    }
+}
+
+impl HalfSpaceTrees {
+    /// The sum of the scores of trees; a way ends where a node has fewer rows than `least`.
+    fn score(&self, trees: &[Tree], row: &[f64], least: f64, last_only: bool) -> f64 {
+        let mut ways = [Way { at: 0, score: 0.0, ended: false }; ABREAST];
+        let mut power = 1.0;
+        for _ in 0..=self.height {
+            let mut going = false;
+            for (tree, way) in trees.iter().zip(&mut ways) {
+                let Some(node) = tree.nodes.get(way.at) else { continue };
+                let mass = f64::from(node.reference(self.window));
+                let score = mass * power + if last_only { 0.0 } else { way.score };
+                way.score = if way.ended { way.score } else { score };
+                way.ended |= mass < least;
+                going |= !way.ended;
+                way.at = tree.next(way.at, node, row, self.window);
             }
-            node = next;
-        }
-    }
-
-    /// The masses on the way, each times two to its depth (River), or that of the last node alone (the paper).
-    fn score(&self, row: &[f64], height: usize, least: f64, last_only: bool) -> f64 {
-        let (mut node, mut power, mut score) = (0, 1.0, 0.0);
-        for level in 0..=height {
-            let mass = f64::from(self.reference.get(node).copied().unwrap_or(0));
-            score = mass * power + if last_only { 0.0 } else { score };
-            if mass < least || level == height {
+            if !going {
                 break;
             }
-            node = self.next(node, row);
             power *= 2.0;
         }
-        score
+        ways.iter().map(|way| way.score).sum()
     }
 }
 
@@ -209,21 +254,31 @@ impl ByRow for HalfSpaceTrees {
         let window = self.settings.window_size as f64;
         let least = self.settings.size_limit * window;
         let last_only = self.settings.limits == Limits::Workspace;
-        let score: f64 = self.trees.iter().map(|tree| tree.score(row, self.height, least, last_only)).sum();
+        let score: f64 = self.trees.chunks(ABREAST).map(|trees| self.score(trees, row, least, last_only)).sum();
         let deepest = libm::exp2(self.height as f64);
         let most = window * if last_only { deepest } else { 2.0 * deepest - 1.0 };
         out.push(1.0 - score / (most * self.trees.len() as f64));
     }
 
     fn learn_row(&mut self, row: &[f64], _: Option<Truth>, _: f64) {
-        self.trees.iter_mut().for_each(|tree| tree.learn(row, self.height));
+        let window = self.window;
+        for trees in self.trees.chunks_mut(ABREAST) {
+            let mut ways = [0; ABREAST];
+            for _ in 0..=self.height {
+                for (tree, at) in trees.iter_mut().zip(&mut ways) {
+                    let Some(node) = tree.nodes.get(*at) else { continue };
+                    let next = tree.next(*at, node, row, window);
+                    if let Some(node) = tree.nodes.get_mut(*at) {
+                        node.count(window);
+                    }
+                    *at = next;
+                }
+            }
+        }
         self.rows += 1;
         if self.rows >= self.settings.window_size {
-            for tree in &mut self.trees {
-                std::mem::swap(&mut tree.latest, &mut tree.reference);
-                tree.latest.fill(0);
-            }
             (self.rows, self.full) = (0, true);
+            self.window = self.window.wrapping_add(1);
         }
     }
 }
@@ -233,10 +288,14 @@ impl Stateful for HalfSpaceTrees {
         to.begin("half_space_trees", 1);
         self.rows.save(to);
         self.full.save(to);
-        for masses in self.trees.iter().flat_map(|tree| [&tree.latest, &tree.reference]) {
-            let filled = || masses.iter().enumerate().filter(|(_, mass)| **mass > 0);
-            to.u64(filled().count() as u64);
-            filled().for_each(|(node, mass)| to.u64((node as u64) << 32 | u64::from(*mass)));
+        let mut masses = |tree: &Tree, of: fn(&Node, u32) -> u32| {
+            let of = |node: &Node| of(node, self.window);
+            to.u64(tree.masses(of).count() as u64);
+            tree.masses(of).for_each(|(node, mass)| to.u64((node as u64) << 32 | u64::from(mass)));
+        };
+        for tree in &self.trees {
+            masses(tree, Node::latest);
+            masses(tree, Node::reference);
         }
     }
 
@@ -244,12 +303,16 @@ impl Stateful for HalfSpaceTrees {
         from.begin("half_space_trees", 1)?;
         self.rows.load(from)?;
         self.full.load(from)?;
-        for masses in self.trees.iter_mut().flat_map(|tree| [&mut tree.latest, &mut tree.reference]) {
-            masses.fill(0);
-            for _ in 0..from.length(8)? {
-                let packed = from.u64()?;
-                if let Some(mass) = masses.get_mut((packed >> 32) as usize) {
-                    *mass = packed as u32;
+        self.window = FIRST;
+        let masses: [fn(&mut Node) -> &mut u32; 2] = [|node| &mut node.latest, |node| &mut node.before];
+        for tree in &mut self.trees {
+            for mass in masses {
+                tree.nodes.iter_mut().for_each(|node| (*mass(node), node.window) = (0, FIRST));
+                for _ in 0..from.length(8)? {
+                    let packed = from.u64()?;
+                    if let Some(node) = tree.nodes.get_mut((packed >> 32) as usize) {
+                        *mass(node) = packed as u32;
+                    }
                 }
             }
         }
@@ -257,7 +320,6 @@ impl Stateful for HalfSpaceTrees {
     }
 
     fn size(&self) -> usize {
-        let tree = |tree: &Tree| tree.cuts.len() * size_of::<Cut>() + (tree.latest.len() + tree.reference.len()) * 4;
-        size_of::<Self>() + self.trees.iter().map(tree).sum::<usize>()
+        size_of::<Self>() + self.trees.iter().map(|tree| tree.nodes.len() * size_of::<Node>()).sum::<usize>()
     }
 }

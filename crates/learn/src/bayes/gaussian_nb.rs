@@ -155,7 +155,7 @@ impl Class {
         for ((x, mean), inverse) in row.iter().zip(&self.mean).zip(&self.inverse).filter(|((x, _), _)| x.is_finite()) {
             let exponent = (x - mean) * (x - mean) * inverse;
             // sqrt(inverse / pi) is 1 / sqrt(2 pi variance).
-            product *= floor + libm::exp(-exponent) * (inverse * FRAC_1_PI).sqrt();
+            product *= floor + crate::exponential::exp(-exponent) * (inverse * FRAC_1_PI).sqrt();
             if !(1e-250..=1e250).contains(&product) {
                 sum += libm::log(product);
                 product = 1.0;

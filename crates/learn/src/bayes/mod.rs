@@ -15,7 +15,7 @@ fn normalise(votes: &mut [f64]) {
         votes.iter_mut().for_each(|vote| *vote = 0.0);
         return;
     }
-    votes.iter_mut().for_each(|vote| *vote = libm::exp(*vote - most));
+    votes.iter_mut().for_each(|vote| *vote = crate::exponential::exp(*vote - most));
     let sum: f64 = votes.iter().sum();
     votes.iter_mut().for_each(|vote| *vote /= sum);
 }

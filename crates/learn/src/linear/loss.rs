@@ -141,11 +141,11 @@ impl BinaryLoss {
             Self::Log(LogLoss { weight_pos, weight_neg }) => {
                 let weight = if positive { weight_pos } else { weight_neg };
                 if margin > 18.0 {
-                    weight * libm::exp(-margin) * -sign
+                    weight * crate::exponential::exp(-margin) * -sign
                 } else if margin < -18.0 {
                     weight * -sign
                 } else {
-                    weight * -sign / (libm::exp(margin) + 1.0)
+                    weight * -sign / (crate::exponential::exp(margin) + 1.0)
                 }
             }
             Self::Hinge(Hinge { threshold }) if margin <= *threshold => -sign,
@@ -156,7 +156,7 @@ impl BinaryLoss {
 
 /// The probability of log odds.
 pub(super) fn sigmoid(log_odds: f64) -> f64 {
-    if log_odds < -700.0 { 0.0 } else { 1.0 / (1.0 + libm::exp(-log_odds)) }
+    if log_odds < -700.0 { 0.0 } else { 1.0 / (1.0 + crate::exponential::exp(-log_odds)) }
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ impl SoftmaxRegression {
         let sum = |class: &Option<Class>| Some(dot(&class.as_ref()?.weights, row));
         let sums: Vec<Option<f64>> = self.classes.iter().map(sum).collect();
         let most = sums.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max);
-        let powers = sums.iter().map(|sum| sum.map_or(0.0, |sum| libm::exp(sum - most)));
+        let powers = sums.iter().map(|sum| sum.map_or(0.0, |sum| crate::exponential::exp(sum - most)));
         let mut powers: Vec<f64> = powers.collect();
         let all: f64 = powers.iter().sum();
         powers.iter_mut().for_each(|power| *power = if all > 0.0 { *power / all } else { 0.0 });

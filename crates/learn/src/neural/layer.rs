@@ -23,7 +23,7 @@ impl Activation {
         match self {
             Self::Relu => x.max(0.0),
             Self::Tanh => libm::tanh(x),
-            Self::Sigmoid => 1.0 / (1.0 + libm::exp(-x)),
+            Self::Sigmoid => 1.0 / (1.0 + crate::exponential::exp(-x)),
             Self::Identity => x,
         }
     }

@@ -50,7 +50,7 @@ stateful!(MlpClassifier, "mlp_classifier", 1: seen, network);
 fn softmax(sums: &mut [f64], seen: &[bool]) {
     let most = sums.iter().zip(seen).filter(|(_, seen)| **seen).map(|(sum, _)| *sum).fold(f64::NEG_INFINITY, f64::max);
     for (sum, seen) in sums.iter_mut().zip(seen) {
-        *sum = if *seen { libm::exp(*sum - most) } else { 0.0 };
+        *sum = if *seen { crate::exponential::exp(*sum - most) } else { 0.0 };
     }
     let all: f64 = sums.iter().sum();
     sums.iter_mut().for_each(|sum| *sum = if all > 0.0 { *sum / all } else { 0.0 });

@@ -129,7 +129,7 @@ impl Leaf {
         };
         if bayes && self.bayes(row, out) {
             let most = out.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            out.iter_mut().for_each(|vote| *vote = libm::exp(*vote - most));
+            out.iter_mut().for_each(|vote| *vote = crate::exponential::exp(*vote - most));
             let sum: f64 = out.iter().sum();
             out.iter_mut().for_each(|vote| *vote /= sum);
             return;

@@ -108,7 +108,7 @@ pub struct GradientBoostingClassifier {
 }
 
 fn sigmoid(x: f64) -> f64 {
-    1.0 / (1.0 + libm::exp(-x))
+    1.0 / (1.0 + crate::exponential::exp(-x))
 }
 
 impl GradientBoostingClassifier {
