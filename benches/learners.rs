@@ -218,15 +218,16 @@ fn rows(data: &str) -> Option<Rows> {
     }
 }
 
-/// A million zeros and ones whose rate changes half way.
+/// A million zeros and ones whose rate changes half way: the peers' stream, `synth.py`.
 fn adwin() {
-    let mut state = 42_u64;
-    let mut values = Vec::new();
-    for index in 0..1_000_000 {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let uniform = (state >> 11) as f64 / (1_u64 << 53) as f64;
-        values.push(f64::from(u8::from(uniform < if index < 500_000 { 0.2 } else { 0.25 })));
-    }
+    let uniform = |index: u64| {
+        let mut z = 1_u64.wrapping_add((index + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    let rate = |index: u64| if index < 500_000 { 0.2 } else { 0.3 };
+    let values: Vec<f64> = (0..1_000_000).map(|index| f64::from(u8::from(uniform(index) < rate(index)))).collect();
     let mut detector = DetectorKind::Adwin(Default::default()).build();
     let began = Instant::now();
     let alarms =

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::{Done, broker, root};
+use crate::{Done, broker, learners, root, succeed};
 
 /// The benchmarks by name: package and target, and whether a broker is needed.
 const BENCHES: [(&str, &str, bool); 5] = [
@@ -18,8 +18,15 @@ const BENCHES: [(&str, &str, bool); 5] = [
 pub(crate) fn run(rest: &[&str]) -> Done {
     let chosen = BENCHES.iter().filter(|(name, ..)| rest.is_empty() || rest.contains(name));
     for (name, package, needs_broker) in chosen {
+        let bench = ["bench", "--quiet", "--package", package, "--bench", name];
+        succeed(Command::new("cargo").args(bench).arg("--no-run").current_dir(root()))?;
         let mut cargo = Command::new("cargo");
-        cargo.args(["bench", "--quiet", "--package", package, "--bench", name]).current_dir(root());
+        if *name == "learners" {
+            // One core for each, ours and the peers.
+            cargo = Command::new("taskset");
+            cargo.args(["-c", "0", "cargo"]);
+        }
+        cargo.args(bench).current_dir(root());
         // A broker of its own: figures of a broker that tests have filled say little.
         let dir = root().join("target").join("bench-broker");
         if *needs_broker {
@@ -38,20 +45,28 @@ pub(crate) fn run(rest: &[&str]) -> Done {
             broker::stop(&dir)?;
         }
         let output = output.map_err(|error| format!("cargo cannot be started: {error}"))?;
-        let text = String::from_utf8_lossy(&output.stdout);
+        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
         print!("{text}");
         if !output.status.success() {
             return Err(format!("the benchmark {name} failed: {}", output.status));
+        }
+        if *name == "learners" {
+            text += &learners::peers()?;
         }
         keep(name, &text)?;
     }
     Ok(())
 }
 
-/// Builds the peer from the folder that `GRISTMILL_PEERS` names (default: `../shared/peers` beside the checkout).
-fn raw_rust() -> Result<Option<PathBuf>, String> {
+/// The folder of the peers: that which `GRISTMILL_PEERS` names, or `../shared/peers` beside the checkout.
+pub(crate) fn peers() -> PathBuf {
     let default = || root().join("../shared/peers");
-    let source = std::env::var_os("GRISTMILL_PEERS").map_or_else(default, PathBuf::from).join("kafka/raw_rust");
+    std::env::var_os("GRISTMILL_PEERS").map_or_else(default, PathBuf::from)
+}
+
+/// Builds the peer in Rust.
+fn raw_rust() -> Result<Option<PathBuf>, String> {
+    let source = peers().join("kafka/raw_rust");
     if !source.exists() {
         println!("bench: no peer at {}, measuring ours alone", source.display());
         return Ok(None);
@@ -65,15 +80,14 @@ fn raw_rust() -> Result<Option<PathBuf>, String> {
     cp.arg("-r").arg(source.join("src")).arg(source.join("Cargo.toml")).arg(&copy);
     cargo.args(["build", "--quiet", "--release"]).current_dir(&copy).env("CARGO_TARGET_DIR", &target);
     for command in &mut commands {
-        crate::succeed(command)?;
+        succeed(command)?;
     }
     Ok(Some(target.join("release").join("raw_rust")))
 }
 
 /// Builds the peer in Java, where there is a Maven to build it with; its class path.
 fn kafka_streams() -> Result<Option<String>, String> {
-    let default = || root().join("../shared/peers");
-    let source = std::env::var_os("GRISTMILL_PEERS").map_or_else(default, PathBuf::from).join("kafka/kafka_streams");
+    let source = peers().join("kafka/kafka_streams");
     if !source.exists() || Command::new("mvn").arg("-version").output().is_err() {
         return Ok(None);
     }
@@ -81,7 +95,7 @@ fn kafka_streams() -> Result<Option<String>, String> {
     let mut maven = Command::new("mvn");
     maven.args(["-B", "-q", "-f"]).arg(source.join("pom.xml")).arg(format!("-Doutdir={}", target.display()));
     maven.args(["package", "dependency:copy-dependencies"]);
-    crate::succeed(maven.arg(format!("-DoutputDirectory={}", target.join("lib").display())))?;
+    succeed(maven.arg(format!("-DoutputDirectory={}", target.join("lib").display())))?;
     Ok(Some(format!("{0}/kafka-streams-peer-1.jar:{0}/lib/*", target.display())))
 }
 

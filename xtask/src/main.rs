@@ -3,8 +3,10 @@
 mod bench;
 mod broker;
 mod docs;
+mod learners;
 mod parity;
 mod soak;
+mod sql;
 mod test;
 mod tidy;
 
@@ -21,9 +23,10 @@ cargo xtask broker restart --dir D
 cargo xtask broker stop [--dir D]        a real Apache Kafka on a loopback port, with broker properties
 cargo xtask simulate [--seeds N]         play N random schedules against the member loop (default 1000000)
 cargo xtask torture [--minutes M]        kill, stop and move real members of real groups (default 20)
-cargo xtask memory [--rows N]            every component over a stream that drifts (default 10000000, an hour or two)
+cargo xtask memory [--rows N] [NAME ...] components over a stream that drifts (default all, 10000000 rows: hours)
 cargo xtask docs                         generate schema and reference pages
 cargo xtask parity                       measure the references anew, and write docs/reference/parity.md
+cargo xtask sql-golden [--live]          ask DuckDB about windows over random tables: the tests' golden file, or new ones
 cargo xtask tidy                         check import directions, file sizes, generated documents
 cargo xtask bench [NAME]                 run the benchmarks, side by side with peers; keeps the raw result
 ";
@@ -42,10 +45,12 @@ fn main() -> ExitCode {
         ["simulate", "--seeds", seeds] => soak::simulate(seeds),
         ["torture"] => soak::torture("20"),
         ["torture", "--minutes", minutes] => soak::torture(minutes),
-        ["memory"] => soak::memory("10000000"),
-        ["memory", "--rows", rows] => soak::memory(rows),
+        ["memory", "--rows", rows, only @ ..] => soak::memory(rows, only),
+        ["memory", only @ ..] => soak::memory("10000000", only),
         ["docs"] => docs::write(),
         ["parity"] => parity::run(),
+        ["sql-golden"] => sql::golden(),
+        ["sql-golden", "--live"] => sql::live(),
         ["tidy"] => tidy::run(),
         ["bench", rest @ ..] => bench::run(rest),
         _ => Err(format!("usage:\n{USAGE}")),

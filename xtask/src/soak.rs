@@ -24,13 +24,14 @@ pub(crate) fn torture(minutes: &str) -> Done {
     succeed(&mut cargo)
 }
 
-/// Teaches every component many rows of a stream that drifts, and shows its largest size.
-pub(crate) fn memory(rows: &str) -> Done {
+/// Teaches components many rows of a stream that drifts, and shows the largest size of each: those named, or all.
+pub(crate) fn memory(rows: &str, only: &[&str]) -> Done {
     rows.parse::<u64>().map_err(|_| format!("`{rows}` is no number of rows"))?;
     let mut cargo = Command::new("cargo");
     cargo
         .args(["test", "--package", "gristmill-learn", "--test", "memory", "every", "--", "--nocapture"])
         .current_dir(root())
-        .env("GRISTMILL_MEMORY_ROWS", rows);
+        .env("GRISTMILL_MEMORY_ROWS", rows)
+        .env("GRISTMILL_MEMORY_ONLY", only.join(" "));
     succeed(&mut cargo)
 }

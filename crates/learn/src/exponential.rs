@@ -8,7 +8,7 @@
 /// in IEEE Floating-Point Arithmetic", ACM TOMS 15 (1989).
 pub(crate) fn exp(x: f64) -> f64 {
     // The upper part of ln 2 has 32 bits, so that k times it is exact.
-    const LN_2_UPPER: f64 = 6.931_471_803_691_238_2e-1;
+    const LN_2_UPPER: f64 = 6.931_471_803_691_238e-1;
     const LN_2_LOWER: f64 = 1.908_214_929_270_587_7e-10;
     // Adding 1.5 * 2^52 rounds to the nearest whole number, which then is in the lowest bits.
     const ROUND: f64 = 6_755_399_441_055_744.0;

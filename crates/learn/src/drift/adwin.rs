@@ -141,19 +141,21 @@ impl Adwin {
     fn differs(&self) -> bool {
         let least = self.settings.min_window_length as f64;
         let (mut old, mut old_total) = (0.0, 0.0);
+        let (mut new, mut new_total) = (self.width, self.total);
         let delta = libm::log(2.0 * libm::log(self.width) / self.settings.delta);
         let spread = 2.0 * (self.variance / self.width) * delta;
         for (index, row) in self.rows.iter().enumerate().rev() {
             let size = (1_u64 << index) as f64;
-            // As in River the newest bucket of a row is not a cut of its own.
-            for bucket in row.iter().take(row.len().saturating_sub(1)) {
+            for bucket in row {
                 old += size;
+                new -= size;
                 old_total += bucket.total;
-                let new = self.width - old;
-                if new < least || old < least {
+                new_total -= bucket.total;
+                // Behind the newest bucket there is nothing: 0 is less than `min_window_length`, unless that is 0.
+                if new < least || old < least || new <= 0.0 {
                     continue;
                 }
-                let apart = (old_total / old - (self.total - old_total) / new).abs();
+                let apart = (old_total / old - new_total / new).abs();
                 let share = 1.0 / (old - least + 1.0) + 1.0 / (new - least + 1.0);
                 if apart > (spread * share).sqrt() + 2.0 / 3.0 * delta * share {
                     return true;

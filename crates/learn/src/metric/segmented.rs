@@ -63,8 +63,7 @@ impl Metric for Segmented {
     }
 
     fn details(&self) -> Vec<Detail> {
-        let segment = |(name, metric): (&String, &Box<dyn Metric>)| Detail::Segment(name.clone(), metric.value());
-        self.segments.iter().map(segment).collect()
+        self.segments.iter().map(|(name, metric)| Detail::Segment(name.clone(), metric.value())).collect()
     }
 
     fn rows(&self) -> u64 {
@@ -112,8 +111,8 @@ impl Stateful for Segmented {
     }
 
     fn size(&self) -> usize {
-        let segment = |(name, metric): (&String, &Box<dyn Metric>)| 48 + name.capacity() + metric.size();
-        size_of::<Self>() + self.whole.size() + self.segments.iter().map(segment).sum::<usize>()
+        let segments = self.segments.iter().map(|(name, metric)| 48 + name.capacity() + metric.size());
+        size_of::<Self>() + self.whole.size() + segments.sum::<usize>()
     }
 }
 

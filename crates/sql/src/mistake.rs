@@ -1,0 +1,33 @@
+//! What is wrong with an expression, and where.
+
+/// A mistake in the text of an expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// The number of the item, from 0.
+    pub item: usize,
+    /// Where it begins, in bytes of the item's text.
+    pub from: usize,
+    /// Where it ends.
+    pub to: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to do, where there is something to say.
+    pub help: Option<String>,
+    /// A name that is not known, and the names that are: whoever shows the mistake can suggest the nearest.
+    pub unknown: Option<(String, Vec<String>)>,
+}
+
+impl Mistake {
+    pub(crate) fn new(place: (usize, usize), message: impl Into<String>) -> Self {
+        let (from, to) = place;
+        Self { item: 0, from, to, message: message.into(), help: None, unknown: None }
+    }
+
+    pub(crate) fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    pub(crate) fn unknown(self, name: &str, known: impl IntoIterator<Item = String>) -> Self {
+        Self { unknown: Some((name.to_string(), known.into_iter().collect())), ..self }
+    }
+}

@@ -1,0 +1,255 @@
+//! Compiled items, and their evaluation.
+
+use arrow_array::ArrayRef;
+use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
+
+use crate::scalar::{Known, Scalar};
+use crate::window::value::{Kind, Value};
+use crate::window::{Group, GroupPlan};
+
+/// A column: of the input, or made from others.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    /// How many windows must have been fed before it is there.
+    pub(crate) level: usize,
+    pub(crate) source: Source,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    /// A column of the input.
+    Base(usize),
+    /// Another node under a name of its own.
+    Same(usize),
+    Scalar(Scalar),
+    /// A window: its group, and its place in it.
+    Window(usize, usize),
+}
+
+impl Node {
+    /// What names begin with that no document can write.
+    pub(crate) const HIDDEN: char = '\u{0}';
+
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.name.starts_with(Self::HIDDEN)
+    }
+
+    pub(crate) fn known(&self) -> Known {
+        Known { name: self.name.clone(), kind: self.kind }
+    }
+}
+
+/// Items ready to be evaluated.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// In an order in which each uses those before it alone.
+    pub(crate) nodes: Vec<Node>,
+    /// Groups of windows, with their level.
+    pub(crate) groups: Vec<(usize, GroupPlan)>,
+    /// The node of each item.
+    pub(crate) items: Vec<usize>,
+}
+
+/// A row for which an item cannot be computed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The row, from 0.
+    pub row: usize,
+    /// The item, from 0.
+    pub item: usize,
+    /// Why.
+    pub message: String,
+}
+
+/// What items give for a batch.
+#[derive(Debug, Clone)]
+pub struct Features {
+    /// A column for each item.
+    pub columns: Vec<ArrayRef>,
+    /// The rows that failed, each once, in order; what their columns hold means nothing.
+    pub failures: Vec<Failure>,
+}
+
+/// The state of all windows of a program.
+#[derive(Debug, Clone)]
+pub struct Windows {
+    groups: Vec<Group>,
+    limit: u64,
+}
+
+impl Windows {
+    /// No rows yet.
+    pub fn new(program: &Program) -> Self {
+        Self { groups: program.groups.iter().map(|(_, plan)| Group::new(plan.clone())).collect(), limit: u64::MAX }
+    }
+
+    /// Keeps each group of windows below so many bytes, as far as a look every 1,024 rows can: the keys that have been
+    /// silent for longest are forgotten.
+    pub fn with_limit(self, bytes: u64) -> Self {
+        Self { limit: bytes, ..self }
+    }
+
+    /// The keys that were forgotten for the limit.
+    pub fn evicted(&self) -> u64 {
+        self.groups.iter().map(Group::evicted).sum()
+    }
+}
+
+impl Stateful for Windows {
+    fn save(&self, to: &mut StateWriter) {
+        self.groups.iter().for_each(|group| group.save(to));
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.groups.iter_mut().try_for_each(|group| group.load(from))
+    }
+
+    fn size(&self) -> usize {
+        self.groups.iter().map(Stateful::size).sum()
+    }
+}
+
+/// A column and its kind.
+type Kept = (Kind, ArrayRef);
+
+/// A batch on its way through a program.
+struct Run<'a> {
+    program: &'a Program,
+    base: &'a [ArrayRef],
+    rows: usize,
+    columns: Vec<Option<ArrayRef>>,
+    /// For each row, the node at which it failed and why.
+    failed: Vec<Option<(usize, String)>>,
+}
+
+impl Program {
+    /// The type of each item.
+    pub fn kinds(&self) -> Vec<Kind> {
+        self.items.iter().filter_map(|item| Some(self.nodes.get(*item)?.kind)).collect()
+    }
+
+    /// Whether any item has a window.
+    pub fn has_windows(&self) -> bool {
+        !self.groups.is_empty()
+    }
+
+    /// Evaluates a batch: its columns in the setting's order, and its number of rows. A row that fails in the argument
+    /// of a window does not enter it.
+    pub fn evaluate(&self, windows: &mut Windows, base: &[ArrayRef], rows: usize) -> Features {
+        let (columns, failed) = (vec![None; self.nodes.len()], vec![None; rows]);
+        let mut run = Run { program: self, base, rows, columns, failed };
+        let deepest = self.nodes.iter().map(|node| node.level).max().unwrap_or(0);
+        for level in 0..=deepest {
+            for (number, group) in windows.groups.iter_mut().enumerate() {
+                if self.groups.get(number).is_some_and(|(at, _)| *at == level) {
+                    run.feed(number, group, windows.limit);
+                }
+            }
+            for number in 0..self.nodes.len() {
+                run.compute(number, level);
+            }
+        }
+        run.finish()
+    }
+
+    /// The first item that needs a node: where a failure is shown.
+    fn item_of(&self, node: usize) -> usize {
+        self.items.iter().position(|item| *item >= node).unwrap_or(self.items.len().saturating_sub(1))
+    }
+}
+
+impl Run<'_> {
+    fn column(&self, node: usize) -> Option<ArrayRef> {
+        self.columns.get(node).cloned().flatten()
+    }
+
+    fn put(&mut self, node: usize, column: Option<ArrayRef>) {
+        if let Some(place) = self.columns.get_mut(node) {
+            *place = column;
+        }
+    }
+
+    fn fail(&mut self, row: usize, node: usize, message: String) {
+        if let Some(place) = self.failed.get_mut(row) {
+            place.get_or_insert((node, message));
+        }
+    }
+
+    fn compute(&mut self, number: usize, level: usize) {
+        let Some(node) = self.program.nodes.get(number).filter(|node| node.level == level) else { return };
+        match &node.source {
+            Source::Base(column) => self.put(number, self.base.get(*column).cloned()),
+            Source::Same(other) => self.put(number, self.column(*other)),
+            Source::Scalar(scalar) => {
+                let columns = scalar.reads.iter().filter_map(|read| self.column(*read)).collect();
+                let (column, failed) = scalar.evaluate(columns, self.rows);
+                failed.into_iter().for_each(|(row, message)| self.fail(row, number, message));
+                self.put(number, Some(column));
+            }
+            Source::Window(..) => {}
+        }
+    }
+
+    /// Feeds all rows that have not failed to a group, one after the other.
+    fn feed(&mut self, number: usize, group: &mut Group, limit: u64) {
+        let Some((_, plan)) = self.program.groups.get(number) else { return };
+        let kind = |node: usize| self.program.nodes.get(node).map_or(Kind::Float, |node| node.kind);
+        let with_kind = |node: usize| Some((kind(node), self.column(node)?));
+        let keys: Vec<_> = plan.partition.iter().filter_map(|node| with_kind(*node)).collect();
+        let lanes: Vec<_> =
+            plan.lanes.iter().map(|(value, filter)| (value.and_then(with_kind), filter.and_then(with_kind))).collect();
+        let Some((_, times)) = with_kind(plan.time) else { return };
+        let mut values = vec![vec![Value::Null; self.rows]; plan.calls.len()];
+        let mut failed = Vec::new();
+        for row in 0..self.rows {
+            if self.failed.get(row).is_some_and(Option::is_some) {
+                continue;
+            }
+            let Value::Time(time) = Kind::Time.value(&times, row) else {
+                failed.push((row, 0, "event time is missing".to_string()));
+                continue;
+            };
+            let key: Vec<Value> = keys.iter().map(|(kind, column)| kind.value(column, row)).collect();
+            let lane = |(value, filter): &(Option<Kept>, Option<Kept>)| {
+                let kept = filter
+                    .as_ref()
+                    .is_none_or(|(kind, column)| matches!(kind.value(column, row), Value::Boolean(true)));
+                match value {
+                    _ if !kept => Value::Null,
+                    Some((kind, column)) => kind.value(column, row),
+                    None => Value::Boolean(true),
+                }
+            };
+            let row_lanes = lanes.iter().map(lane).collect();
+            for (call, value) in group.row(&key, time, row_lanes, limit).into_iter().enumerate() {
+                match (value, values.get_mut(call).and_then(|column| column.get_mut(row))) {
+                    (Ok(value), Some(place)) => *place = value,
+                    _ => failed.push((row, call, "the sum is beyond 64 bits".to_string())),
+                }
+            }
+        }
+        let places = self.program.nodes.iter().enumerate().filter_map(|(node, made)| match made.source {
+            Source::Window(group, call) if group == number => Some((node, call)),
+            _ => None,
+        });
+        let places: Vec<(usize, usize)> = places.collect();
+        for (node, call) in places {
+            let made = plan.calls.get(call).zip(values.get(call)).map(|(call, values)| call.gives.array(values));
+            self.put(node, made);
+            let here = failed.iter().filter(|(_, failed, _)| *failed == call);
+            let here: Vec<(usize, String)> = here.map(|(row, _, message)| (*row, message.clone())).collect();
+            here.into_iter().for_each(|(row, message)| self.fail(row, node, message));
+        }
+    }
+
+    fn finish(self) -> Features {
+        let columns = self.program.items.iter().filter_map(|item| self.column(*item)).collect();
+        let failures = self.failed.iter().enumerate().filter_map(|(row, failed)| {
+            let (node, message) = failed.as_ref()?;
+            Some(Failure { row, item: self.program.item_of(*node), message: message.clone() })
+        });
+        Features { columns, failures: failures.collect() }
+    }
+}

@@ -1,0 +1,361 @@
+//! One window: its function, its frame and what it counts.
+
+use std::collections::VecDeque;
+
+use super::aggregate::{Distinct, Extreme, Moments, Monoid, Running, Sorted, Stacks, Sum};
+use super::value::{Kind, Value};
+
+/// A window's function.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Function {
+    /// Rows whose value is not null; of `*`, all.
+    Count,
+    Sum,
+    Mean,
+    Least,
+    Most,
+    /// Of a sample, or of all there is; its root or not.
+    Variance {
+        sample: bool,
+        root: bool,
+    },
+    /// Linear between neighbours: 0.5 is the median.
+    Percentile(f64),
+    Distinct,
+    First,
+    Last,
+    /// So many rows before.
+    Lag(u64),
+}
+
+/// Which rows a window holds, relative to the row at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Frame {
+    /// Event time from so many microseconds before to so many before; without a beginning all before.
+    Range(Option<i64>, i64),
+    /// From so many rows before to so many before; without a beginning all before.
+    Rows(Option<u64>, u64),
+}
+
+impl Frame {
+    pub(crate) fn is_running(self) -> bool {
+        matches!(self, Self::Range(None, _) | Self::Rows(None, _))
+    }
+}
+
+/// A window of a group.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Call {
+    pub(crate) function: Function,
+    pub(crate) frame: Frame,
+    /// The lane of its argument in the group's entries.
+    pub(crate) lane: usize,
+    /// The kind of its argument, and of what it gives.
+    pub(crate) takes: Kind,
+    pub(crate) gives: Kind,
+}
+
+/// A row as a group keeps it.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) time: i64,
+    pub(crate) lanes: Box<[Value]>,
+}
+
+/// The rows that a key keeps; places count all rows there ever were, so they stay when rows leave.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Entries {
+    pub(crate) gone: u64,
+    pub(crate) held: VecDeque<Entry>,
+}
+
+impl Entries {
+    pub(crate) fn end(&self) -> u64 {
+        self.gone + self.held.len() as u64
+    }
+
+    pub(crate) fn get(&self, place: u64) -> Option<&Entry> {
+        self.held.get(usize::try_from(place.checked_sub(self.gone)?).ok()?)
+    }
+
+    pub(crate) fn value(&self, place: u64, lane: usize) -> &Value {
+        const NULL: &Value = &Value::Null;
+        self.get(place).and_then(|entry| entry.lanes.get(lane)).unwrap_or(NULL)
+    }
+
+    /// The first place whose time is at least this.
+    pub(crate) fn since(&self, time: i64) -> u64 {
+        self.gone + self.held.partition_point(|entry| entry.time < time) as u64
+    }
+
+    fn values(&self, from: u64, to: u64, lane: usize) -> impl DoubleEndedIterator<Item = &Value> {
+        (from..to).map(move |place| self.value(place, lane))
+    }
+}
+
+/// What a window has counted for one key: the rows [from, to).
+#[derive(Debug, Clone)]
+pub(crate) struct Count {
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    /// Where the front of the stacks ends.
+    pub(crate) middle: u64,
+    counted: Counted,
+}
+
+#[derive(Debug, Clone)]
+enum Counted {
+    Number(u64),
+    Whole { sum: i128, count: u64 },
+    Sum(Stacks<Sum>),
+    Moments(Stacks<Moments>),
+    Extreme(Extreme),
+    Sorted(Sorted),
+    Distinct(Distinct),
+    Places,
+    Running(Box<Running>),
+}
+
+fn sum_of(value: &Value) -> Sum {
+    if let Value::Float(number) = value { Sum::of(*number) } else { Sum::default() }
+}
+
+fn moments_of(value: &Value) -> Moments {
+    if value.is_null() { Moments::default() } else { Moments::of(value.number()) }
+}
+
+impl Call {
+    pub(crate) fn start(&self) -> Count {
+        Count { from: 0, to: 0, middle: 0, counted: self.empty() }
+    }
+
+    fn empty(&self) -> Counted {
+        if self.frame.is_running() {
+            return Counted::Running(Box::default());
+        }
+        match (self.function, self.takes) {
+            (Function::Count, _) => Counted::Number(0),
+            (Function::Sum | Function::Mean, Kind::Int) => Counted::Whole { sum: 0, count: 0 },
+            (Function::Sum | Function::Mean, _) => Counted::Sum(Stacks::default()),
+            (Function::Least | Function::Most, _) => Counted::Extreme(Extreme::default()),
+            (Function::Variance { .. }, _) => Counted::Moments(Stacks::default()),
+            (Function::Percentile(_), _) => Counted::Sorted(Sorted::default()),
+            (Function::Distinct, _) => Counted::Distinct(Distinct::default()),
+            (Function::First | Function::Last | Function::Lag(_), _) => Counted::Places,
+        }
+    }
+
+    /// The rows of the frame of the row at `place`, of which all up to it are there.
+    pub(crate) fn frame_at(&self, entries: &Entries, place: u64, time: i64) -> (u64, u64) {
+        let (from, to) = match self.frame {
+            Frame::Range(from, upto) => {
+                let from = from.map_or(entries.gone, |reach| entries.since(time.saturating_sub(reach)));
+                let to = if upto == 0 { place + 1 } else { entries.since(time.saturating_sub(upto).saturating_add(1)) };
+                (from, to)
+            }
+            Frame::Rows(from, upto) => {
+                let from = from.map_or(entries.gone, |reach| place.saturating_sub(reach));
+                (from, (place + 1).saturating_sub(upto))
+            }
+        };
+        (from, to.min(place + 1).max(from))
+    }
+
+    /// Moves the window on to the row at `place`, the last one.
+    pub(crate) fn advance(&self, count: &mut Count, entries: &Entries, place: u64, time: i64) {
+        let passed = |at: u64| match self.frame {
+            Frame::Range(_, upto) => entries.get(at).is_some_and(|entry| entry.time <= time.saturating_sub(upto)),
+            Frame::Rows(_, upto) => at + upto <= place,
+        };
+        while count.to <= place && passed(count.to) {
+            self.push(count, entries, count.to);
+            count.to += 1;
+        }
+        let left = |at: u64| match self.frame {
+            Frame::Range(Some(reach), _) => {
+                entries.get(at).is_some_and(|entry| entry.time < time.saturating_sub(reach))
+            }
+            Frame::Rows(Some(reach), _) => at + reach < place,
+            _ => false,
+        };
+        while count.from < count.to && left(count.from) {
+            self.pop(count, entries);
+        }
+    }
+
+    fn push(&self, count: &mut Count, entries: &Entries, place: u64) {
+        let value = entries.value(place, self.lane);
+        match &mut count.counted {
+            Counted::Number(number) => *number += u64::from(!value.is_null()),
+            Counted::Whole { sum, count } => {
+                if let Value::Int(number) = value {
+                    *sum += i128::from(*number);
+                    *count += 1;
+                }
+            }
+            Counted::Sum(stacks) => stacks.push(sum_of(value)),
+            Counted::Moments(stacks) => stacks.push(moments_of(value)),
+            Counted::Extreme(extreme) => extreme.push(place, value, self.function == Function::Most),
+            Counted::Sorted(sorted) if !value.is_null() => sorted.push(value.number()),
+            Counted::Distinct(distinct) => distinct.push(value),
+            Counted::Running(running) => running.push(value),
+            Counted::Sorted(_) | Counted::Places => {}
+        }
+    }
+
+    fn pop(&self, count: &mut Count, entries: &Entries) {
+        let (place, lane) = (count.from, self.lane);
+        let value = entries.value(place, lane);
+        let all = entries.values(place, count.to, lane);
+        let mut turned = false;
+        match &mut count.counted {
+            Counted::Number(number) => *number -= u64::from(!value.is_null()),
+            Counted::Whole { sum, count } => {
+                if let Value::Int(number) = value {
+                    *sum -= i128::from(*number);
+                    *count -= 1;
+                }
+            }
+            Counted::Sum(stacks) => turned = stacks.pop(all.map(sum_of)),
+            Counted::Moments(stacks) => turned = stacks.pop(all.map(moments_of)),
+            Counted::Extreme(extreme) => extreme.pop(place),
+            Counted::Sorted(sorted) if !value.is_null() => sorted.pop(value.number()),
+            Counted::Distinct(distinct) => distinct.pop(value),
+            Counted::Sorted(_) | Counted::Places | Counted::Running(_) => {}
+        }
+        if turned {
+            count.middle = count.to;
+        }
+        count.from += 1;
+    }
+
+    /// What the window holds, counted afresh from its rows: after a load, or where a row came between.
+    pub(crate) fn recount(&self, count: &mut Count, entries: &Entries) {
+        let (from, to, middle) = (count.from, count.to, count.middle.clamp(count.from, count.to));
+        let lane = self.lane;
+        count.middle = middle;
+        match &mut count.counted {
+            Counted::Running(_) => return,
+            Counted::Sum(stacks) => {
+                let front = entries.values(from, middle, lane).map(sum_of);
+                *stacks = Stacks::of(front, entries.values(middle, to, lane).map(sum_of));
+                return;
+            }
+            Counted::Moments(stacks) => {
+                let front = entries.values(from, middle, lane).map(moments_of);
+                *stacks = Stacks::of(front, entries.values(middle, to, lane).map(moments_of));
+                return;
+            }
+            _ => {}
+        }
+        count.counted = self.empty();
+        (from..to).for_each(|place| self.push(count, entries, place));
+    }
+
+    /// Counts one row more in a window without a beginning.
+    pub(crate) fn include(&self, count: &mut Count, entries: &Entries, place: u64) {
+        if let Counted::Running(running) = &mut count.counted {
+            running.push(entries.value(place, self.lane));
+        }
+    }
+
+    /// The value for a row that came late: its frame is counted on its own. (A window without a beginning has let its
+    /// rows go: there such a row sees all that came before it.)
+    pub(crate) fn late(&self, entries: &Entries, place: u64, time: i64) -> Result<Value, Overflow> {
+        let (from, to) = self.frame_at(entries, place, time);
+        let mut alone = Count { from, to, middle: from, counted: self.empty() };
+        self.recount(&mut alone, entries);
+        self.value(&alone, entries, place)
+    }
+
+    /// What the window gives for the row at `place`.
+    pub(crate) fn value(&self, count: &Count, entries: &Entries, place: u64) -> Result<Value, Overflow> {
+        let float = |number: Option<f64>| number.map_or(Value::Null, Value::Float);
+        let mean = |sum: f64, count: u64| (count > 0).then(|| sum / count as f64);
+        Ok(match (&count.counted, self.function) {
+            (Counted::Number(number), _) => Value::Int(*number as i64),
+            (Counted::Whole { sum, count }, Function::Mean) => float(mean(*sum as f64, *count)),
+            (Counted::Whole { count: 0, .. }, _) => Value::Null,
+            (Counted::Whole { sum, .. }, _) => Value::Int(i64::try_from(*sum).map_err(|_| Overflow)?),
+            (Counted::Sum(stacks), function) => {
+                let sum = stacks.total();
+                let mean = function == Function::Mean && sum.count > 0;
+                let by = if mean { sum.count as f64 } else { 1.0 };
+                float((sum.count > 0).then(|| sum.total() / by))
+            }
+            (Counted::Moments(stacks), Function::Variance { sample, root }) => {
+                float(stacks.total().variance(sample).map(|variance| if root { variance.sqrt() } else { variance }))
+            }
+            (Counted::Extreme(extreme), _) => extreme.0.front().map_or(Value::Null, |(_, value)| value.clone()),
+            (Counted::Sorted(sorted), Function::Percentile(share)) => float(sorted.percentile(share)),
+            (Counted::Distinct(distinct), _) => Value::Int(distinct.0.len() as i64),
+            (Counted::Places, function) => self.at_place(function, count, entries, place),
+            (Counted::Running(running), function) => return self.so_far(running, function),
+            _ => Value::Null,
+        })
+    }
+
+    fn at_place(&self, function: Function, count: &Count, entries: &Entries, place: u64) -> Value {
+        let at = match function {
+            Function::Lag(rows) => place.checked_sub(rows),
+            Function::First => (count.from < count.to).then_some(count.from),
+            _ => (count.from < count.to).then(|| count.to - 1),
+        };
+        at.map_or(Value::Null, |at| entries.value(at, self.lane).clone())
+    }
+
+    fn so_far(&self, running: &Running, function: Function) -> Result<Value, Overflow> {
+        let whole = self.takes == Kind::Int;
+        if running.count == 0 && !matches!(function, Function::Count | Function::First | Function::Last) {
+            return Ok(Value::Null);
+        }
+        Ok(match function {
+            Function::Count => Value::Int(running.count as i64),
+            Function::Sum if whole => Value::Int(i64::try_from(running.whole).map_err(|_| Overflow)?),
+            Function::Sum => Value::Float(running.sum.total()),
+            Function::Mean if whole => Value::Float(running.whole as f64 / running.count as f64),
+            Function::Mean => Value::Float(running.sum.total() / running.count as f64),
+            Function::Least => running.least.clone(),
+            Function::Most => running.most.clone(),
+            Function::Variance { sample, root } => running
+                .moments
+                .variance(sample)
+                .map_or(Value::Null, |variance| Value::Float(if root { variance.sqrt() } else { variance })),
+            Function::First => running.first.clone(),
+            Function::Last => running.last.clone(),
+            Function::Percentile(_) | Function::Distinct | Function::Lag(_) => Value::Null,
+        })
+    }
+}
+
+impl Count {
+    /// The first row that is still needed.
+    pub(crate) fn needs(&self) -> u64 {
+        if matches!(self.counted, Counted::Running(_)) { self.to } else { self.from }
+    }
+
+    pub(crate) fn running(&mut self) -> Option<&mut Running> {
+        if let Counted::Running(running) = &mut self.counted { Some(running) } else { None }
+    }
+
+    pub(crate) fn as_running(&self) -> Option<&Running> {
+        if let Counted::Running(running) = &self.counted { Some(running) } else { None }
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        let more = match &self.counted {
+            Counted::Sum(stacks) => stacks.size(),
+            Counted::Moments(stacks) => stacks.size(),
+            Counted::Extreme(extreme) => extreme.0.iter().map(|(_, value)| 32 + value.size()).sum(),
+            Counted::Sorted(sorted) => sorted.0.len() * 8,
+            Counted::Distinct(distinct) => distinct.0.keys().map(|value| 48 + value.size()).sum(),
+            Counted::Running(_) => size_of::<Running>(),
+            Counted::Number(_) | Counted::Whole { .. } | Counted::Places => 0,
+        };
+        size_of::<Self>() + more
+    }
+}
+
+/// A sum of whole numbers is beyond 64 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Overflow;

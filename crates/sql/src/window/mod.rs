@@ -1,0 +1,22 @@
+//! Windows over keyed rows in order of event time, row by row, with state that is saved.
+
+pub(crate) mod aggregate;
+mod call;
+mod keyed;
+pub(crate) mod value;
+
+pub(crate) use call::{Call, Frame, Function};
+pub(crate) use keyed::Group;
+
+/// The windows of one key of `PARTITION BY`: what they share and what each counts.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct GroupPlan {
+    /// The columns of `PARTITION BY`.
+    pub(crate) partition: Vec<usize>,
+    /// The column of event time.
+    pub(crate) time: usize,
+    /// The columns whose values are kept for each row, each with the column of its filter.
+    pub(crate) lanes: Vec<(Option<usize>, Option<usize>)>,
+    /// The windows.
+    pub(crate) calls: Vec<Call>,
+}

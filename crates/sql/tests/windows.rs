@@ -1,0 +1,170 @@
+//! Windows against an independent engine, and the laws of state: batches do not matter, saved state goes on the same.
+//!
+//! `cargo xtask sql-golden` writes the golden file anew; `cargo xtask sql-golden --live` asks DuckDB about other tables.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, missing_docs)]
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
+use gristmill_learn::{StateReader, StateWriter};
+use gristmill_sql::{Column, Item, Kind, Program, Setting, Windows};
+use serde_json::Value;
+
+#[derive(serde::Deserialize)]
+struct Table {
+    duckdb: String,
+    rows: Vec<Vec<Value>>,
+    cases: Vec<Case>,
+}
+
+#[derive(serde::Deserialize)]
+struct Case {
+    sql: String,
+    values: Vec<Value>,
+}
+
+const COLUMNS: [(&str, Kind); 8] = [
+    ("ts", Kind::Time),
+    ("k", Kind::Text),
+    ("k2", Kind::Int),
+    ("x", Kind::Float),
+    ("y", Kind::Float),
+    ("n", Kind::Int),
+    ("s", Kind::Text),
+    ("b", Kind::Boolean),
+];
+
+fn setting() -> Setting {
+    let column = |(name, kind): (&str, Kind)| Column { name: name.into(), kind, delay: None };
+    Setting { columns: COLUMNS.map(column).into(), time: Some(0), ..Setting::default() }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::String(text) => text.parse().ok(),
+        other => other.as_f64(),
+    }
+}
+
+fn column(rows: &[Vec<Value>], at: usize) -> ArrayRef {
+    let cells = rows.iter().map(|row| &row[at]);
+    match COLUMNS[at].1 {
+        Kind::Time => {
+            let times: TimestampMicrosecondArray =
+                cells.map(|cell| cell.as_i64().map(|time| time * 1_000_000)).collect();
+            Arc::new(times.with_timezone("UTC"))
+        }
+        Kind::Text => Arc::new(cells.map(|cell| cell.as_str().map(String::from)).collect::<StringArray>()),
+        Kind::Int => Arc::new(cells.map(Value::as_i64).collect::<Int64Array>()),
+        Kind::Float => Arc::new(cells.map(number).collect::<Float64Array>()),
+        Kind::Boolean => Arc::new(cells.map(Value::as_bool).collect::<BooleanArray>()),
+    }
+}
+
+fn columns(rows: &[Vec<Value>]) -> Vec<ArrayRef> {
+    (0..COLUMNS.len()).map(|at| column(rows, at)).collect()
+}
+
+/// What a cell is, as the golden file writes it.
+fn cell(array: &dyn Array, row: usize) -> Value {
+    if !array.is_valid(row) {
+        return Value::Null;
+    }
+    match Kind::of(array.data_type()).unwrap() {
+        Kind::Time => array.as_primitive::<TimestampMicrosecondType>().value(row).into(),
+        Kind::Text => array.as_string::<i32>().value(row).into(),
+        Kind::Int => array.as_primitive::<Int64Type>().value(row).into(),
+        Kind::Boolean => array.as_boolean().value(row).into(),
+        Kind::Float => {
+            let value = array.as_primitive::<Float64Type>().value(row);
+            if value.is_nan() { "NaN".into() } else { value.into() }
+        }
+    }
+}
+
+fn agree(ours: &Value, theirs: &Value) -> bool {
+    match (number(ours), number(theirs)) {
+        (Some(a), Some(b)) => {
+            (a.is_nan() && b.is_nan()) || a == b || (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0)
+        }
+        _ => ours == theirs,
+    }
+}
+
+fn tables() -> Vec<Table> {
+    let text = match std::env::var_os("GRISTMILL_SQL_GOLDEN") {
+        Some(path) => std::fs::read(path).unwrap(),
+        None => zstd::decode_all(include_bytes!("golden/windows.json.zst").as_slice()).unwrap(),
+    };
+    String::from_utf8(text).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn program(table: &Table) -> Program {
+    let items = table.cases.iter().enumerate().map(|(number, case)| Item::new(format!("c{number}"), &case.sql));
+    Program::compile(&setting(), &items.collect::<Vec<_>>()).unwrap_or_else(|mistakes| {
+        let mistake = &mistakes[0];
+        panic!("{}: {mistake:?}", table.cases[mistake.item].sql)
+    })
+}
+
+#[test]
+fn an_independent_engine_agrees() {
+    let (mut cases, mut values) = (0, 0);
+    for table in tables() {
+        let program = program(&table);
+        let features = program.evaluate(&mut Windows::new(&program), &columns(&table.rows), table.rows.len());
+        assert!(features.failures.is_empty(), "{:?}", features.failures);
+        for (case, ours) in table.cases.iter().zip(&features.columns) {
+            cases += 1;
+            for (row, theirs) in case.values.iter().enumerate() {
+                let ours = cell(ours, row);
+                assert!(agree(&ours, theirs), "{}\nrow {row}: {ours}, DuckDB {} has {theirs}", case.sql, table.duckdb);
+                values += 1;
+            }
+        }
+    }
+    println!("{cases} windows over random tables, {values} values");
+    assert!(cases >= 2_000, "{cases}");
+}
+
+#[test]
+fn batches_and_saved_state_change_nothing() {
+    for (number, table) in tables().into_iter().enumerate().take(20) {
+        let program = program(&table);
+        let all = columns(&table.rows);
+        let count = table.rows.len();
+        let mut whole = Windows::new(&program);
+        let expected = program.evaluate(&mut whole, &all, count);
+        let expected_state = StateWriter::of(&whole);
+        let cut = (number * 7) % (count + 1);
+        let part = |from: usize, length: usize| -> Vec<ArrayRef> {
+            all.iter().map(|column| column.slice(from, length)).collect()
+        };
+        let mut first = Windows::new(&program);
+        let before = program.evaluate(&mut first, &part(0, cut), cut);
+        let saved = StateWriter::of(&first);
+        let mut second = Windows::new(&program);
+        StateReader::into(&saved, &mut second).unwrap();
+        assert!(StateWriter::of(&second) == saved, "not canonical, cut at {cut}");
+        let mut after = Vec::new();
+        for row in cut..count {
+            after.push(program.evaluate(&mut second, &part(row, 1), 1));
+        }
+        assert!(StateWriter::of(&second) == expected_state, "another state, cut at {cut}");
+        for (item, whole) in expected.columns.iter().enumerate() {
+            for row in 0..count {
+                let ours =
+                    if row < cut { cell(&before.columns[item], row) } else { cell(&after[row - cut].columns[item], 0) };
+                assert_eq!(ours, cell(whole, row), "{} at {row}, cut at {cut}", table.cases[item].sql);
+            }
+        }
+        for cut in 0..saved.len().min(400) {
+            assert!(
+                StateReader::into(&saved[..cut], &mut Windows::new(&program)).is_err(),
+                "a state cut at {cut} loads"
+            );
+        }
+    }
+}
