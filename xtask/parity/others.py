@@ -265,8 +265,8 @@ def moa():
     hidden = np.zeros(len(smtp), dtype=int)
     hidden[0] = 1
 
-    def trees(seed):
-        source = NumpyStream(columns, hidden, dataset_name="smtp", feature_names=["a", "b", "c"])
+    def trees(seed, labels=hidden):
+        source = NumpyStream(columns, labels, dataset_name="smtp", feature_names=["a", "b", "c"])
         model, said = HalfSpaceTrees(source.get_schema(), random_seed=seed), []
         while source.has_more_instances():
             row = source.next_instance()
@@ -276,6 +276,11 @@ def moa():
     paper = {"n_trees": 25, "height": 15, "limits": "workspace"}
     show(["min_max_scaler", {"half_space_trees": paper}], "kdd99_smtp", "roc_auc",
          reference[0] + " without the label, mean of 10 seeds", reference[1], mean(trees(seed + 1) for seed in SEEDS), 0)
+    # MOA's trees cut along every attribute, the class among them: with it they score what they are asked about.
+    best = [{"adaptive_standard_scaler": {"fading_factor": 0.0002}}, "polynomial_extender", "min_max_scaler",
+            {"half_space_trees": {"n_trees": 100, "height": 5, "window_size": 10000}}]
+    show(best, "kdd99_smtp", "roc_auc", reference[0] + " with the label, seed 1", reference[1],
+         trees(1, np.array(truth, dtype=int)), 0)
 
 
 if __name__ == "__main__":
