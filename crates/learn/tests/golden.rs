@@ -113,7 +113,13 @@ fn every_state_ever_written_still_loads() {
             let mut built = untrained(&golden.component);
             let saved = unpacked(&golden.state);
             StateReader::into(&saved, state(&mut built)).unwrap_or_else(|error| panic!("{name}.{number}: {error}"));
-            assert_eq!(answers(&built), golden.answers, "{name}.{number} answers otherwise");
+            for (ours, then) in answers(&built).iter().zip(&golden.answers) {
+                let number_of = |bits: &String| f64::from_bits(u64::from_str_radix(bits, 16).unwrap());
+                let (ours, then) = (number_of(ours), number_of(then));
+                // The last places of an exponential may change from version to version.
+                let same = ours == then || (ours - then).abs() <= 1e-9 * then.abs() || (ours.is_nan() && then.is_nan());
+                assert!(same, "{name}.{number} answers {ours} where it was {then}");
+            }
         }
         let mut today = taught(&component);
         let saved = StateWriter::of(state(&mut today));

@@ -69,7 +69,7 @@ struct Class {
     squares: Vec<f64>,
     /// 1/(2 variance), or 0 where there is none; follows from the others.
     inverse: Vec<f64>,
-    /// ln of what the densities have in common; follows from the others.
+    /// ln of what the densities have in common, times the rows; follows from the others.
     log_scale: f64,
 }
 
@@ -109,35 +109,43 @@ impl Class {
     fn learn(&mut self, row: &[f64], weight: f64) {
         self.rows += weight;
         let moments = self.count.iter_mut().zip(&mut self.mean).zip(&mut self.squares);
-        for (((count, mean), squares), x) in moments.zip(row) {
-            let (x, weight) = if x.is_finite() { (*x, weight) } else { (*mean, 0.0) };
+        // Columns without missing values have one count, and so one share.
+        let (mut counted, mut share) = (0.0, 0.0);
+        for (((count, mean), squares), x) in moments.zip(row).filter(|(_, x)| x.is_finite()) {
             *count += weight;
+            if *count != counted {
+                (counted, share) = (*count, weight / *count);
+            }
             let apart = x - *mean;
-            let share = if *count > 0.0 { weight / *count } else { 0.0 };
             *mean += share * apart;
             *squares += weight * apart * (x - *mean);
         }
         self.scale();
     }
 
+    /// One division a column and one logarithm for all of them: both are asked for at every row.
     fn scale(&mut self) {
         let (mut product, mut known) = (1.0, 0.0);
         for ((count, squares), inverse) in self.count.iter().zip(&self.squares).zip(&mut self.inverse) {
-            let variance = squares / count;
-            let valid = *count > 0.0 && variance > 0.0 && variance.is_finite();
-            *inverse = if valid { 0.5 / variance } else { 0.0 };
-            product *= if valid { variance } else { 1.0 };
+            let half = 0.5 * count / squares;
+            let valid = *squares > 0.0 && half > 0.0 && half.is_finite();
+            *inverse = if valid { half } else { 0.0 };
+            product *= if valid { 2.0 * half } else { 1.0 };
             known += f64::from(u8::from(valid));
         }
-        let logarithm = if product > 1e-280 && product < 1e280 {
-            libm::log(product)
+        let prior = self.rows * self.rows;
+        let logarithm = if product > 1e-250 && product < 1e250 {
+            libm::log(product * prior)
         } else {
-            self.inverse.iter().filter(|inverse| **inverse > 0.0).map(|inverse| -libm::log(2.0 * inverse)).sum()
+            let logarithms =
+                self.inverse.iter().filter(|inverse| **inverse > 0.0).map(|inverse| libm::log(2.0 * inverse));
+            logarithms.sum::<f64>() + libm::log(prior)
         };
-        self.log_scale = -known * HALF_LOG_TAU - 0.5 * logarithm;
+        self.log_scale = 0.5 * logarithm - known * HALF_LOG_TAU;
     }
 
-    fn log_density(&self, row: &[f64], complete: bool) -> f64 {
+    /// The logarithm of the density times the rows of the class.
+    fn log_joint(&self, row: &[f64], complete: bool) -> f64 {
         let columns = row.iter().zip(&self.mean).zip(&self.inverse);
         if complete {
             return self.log_scale - columns.map(|((x, mean), inverse)| (x - mean) * (x - mean) * inverse).sum::<f64>();
@@ -146,12 +154,12 @@ impl Class {
         let density = |((x, mean), inverse): ((&f64, &f64), &f64)| {
             0.5 * libm::log(2.0 * inverse) - HALF_LOG_TAU - (x - mean) * (x - mean) * inverse
         };
-        known.map(density).sum()
+        libm::log(self.rows) + known.map(density).sum::<f64>()
     }
 
     /// The same with something added to each density: one logarithm for as many columns as a product can hold.
-    fn log_density_above(&self, row: &[f64], floor: f64) -> f64 {
-        let (mut product, mut sum) = (1.0, 0.0);
+    fn log_joint_above(&self, row: &[f64], floor: f64) -> f64 {
+        let (mut product, mut sum) = (self.rows, 0.0);
         for ((x, mean), inverse) in row.iter().zip(&self.mean).zip(&self.inverse).filter(|((x, _), _)| x.is_finite()) {
             let exponent = (x - mean) * (x - mean) * inverse;
             // sqrt(inverse / pi) is 1 / sqrt(2 pi variance).
@@ -207,11 +215,10 @@ impl ByRow for GaussianNb {
             votes.clear();
             votes.extend(self.classes.iter().map(|class| {
                 if class.rows > 0.0 {
-                    let density = match self.floor {
-                        0.0 => class.log_density(row, complete),
-                        floor => class.log_density_above(row, floor),
-                    };
-                    libm::log(class.rows / self.rows) + density
+                    match self.floor {
+                        0.0 => class.log_joint(row, complete),
+                        floor => class.log_joint_above(row, floor),
+                    }
                 } else {
                     f64::NEG_INFINITY
                 }
