@@ -11,9 +11,10 @@ const LINES: usize = 500;
 const LONGER: [(&str, usize); 0] = [];
 
 /// Which of our crates each crate may use.
-const DIRECTIONS: [(&str, &[&str]); 5] = [
+const DIRECTIONS: [(&str, &[&str]); 6] = [
     ("learn", &[]),
-    ("engine", &["gristmill_learn"]),
+    ("sql", &["gristmill_learn"]),
+    ("engine", &["gristmill_learn", "gristmill_sql"]),
     ("io", &["gristmill_learn", "gristmill"]),
     ("simulator", &["gristmill_learn", "gristmill", "gristmill_io"]),
     ("cli", &["gristmill_learn", "gristmill", "gristmill_io"]),

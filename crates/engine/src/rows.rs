@@ -248,6 +248,8 @@ impl Rows {
 pub enum Stage {
     /// Reading its value.
     Decode,
+    /// Computing its features.
+    Features,
     /// Reading its label.
     Label,
 }

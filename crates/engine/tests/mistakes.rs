@@ -190,3 +190,72 @@ fn strange_documents_never_panic() {
         (0..40).fold("a0: &a0 [x]\n".to_string(), |text, i| format!("{text}a{}: &a{} [*a{i}, *a{i}]\n", i + 1, i + 1));
     assert!(read(&bomb).unwrap_err().to_string().contains("too large"));
 }
+
+/// The good document with this as its only feature: problems as column and words, all in line 10.
+fn check_feature(expression: &str, expected: &[(usize, &str)]) {
+    let text = GOOD.replace("features: [price, demand, holiday]", &format!("features: [{{f: {expression}}}]"));
+    let problems = read(&text).err().unwrap_or_else(|| panic!("`{expression}` was accepted"));
+    let found: Vec<(usize, String)> = problems
+        .list()
+        .iter()
+        .map(|problem| {
+            let (line, column) = problems.line_and_column(problem.place.start);
+            assert_eq!(line, 10, "{problems}");
+            (column, format!("{} {}", problem.message, problem.help.as_deref().unwrap_or_default()))
+        })
+        .collect();
+    assert_eq!(found.len(), expected.len(), "{expression}\n{problems}");
+    for ((column, words), (expected_column, expected_words)) in found.iter().zip(expected) {
+        assert!(words.contains(expected_words), "`{expression}`: expected `{expected_words}`\n{problems}");
+        assert_eq!(column, expected_column, "`{expression}`\n{problems}");
+    }
+}
+
+#[test]
+fn mistakes_in_expressions_have_their_place() {
+    // The expression begins in column 16.
+    check_feature("prise + 1", &[(16, "no column `prise`; did you mean `price`?")]);
+    check_feature("1 + Price", &[(20, "no column `Price`; did you mean `price`?")]);
+    check_feature("abbs(price)", &[(16, "no function `abbs`; did you mean `abs`?")]);
+    check_feature("price +", &[(16, "not SQL")]);
+    check_feature("price price", &[(22, "the expression is over before `price`")]);
+    check_feature("ln(id) + 1", &[(16, "")]);
+    check_feature("now()", &[(16, "no function `now`")]);
+    check_feature("sum(price)", &[(16, "it needs a window")]);
+    check_feature("(SELECT 1)", &[(17, "part of SQL that features cannot use")]);
+    check_feature("ts - ts", &[(16, "a difference of two times is no number")]);
+    check_feature("class", &[(16, "the label `class` is not known yet")]);
+    check_feature("NULL", &[(16, "NULL for every row")]);
+    let window = |rest: &str| format!("avg(price) OVER ({rest})");
+    let by = "PARTITION BY id ORDER BY ts";
+    check_feature(&window("ORDER BY ts"), &[(16, "a window sees those of its own only")]);
+    check_feature(&window("PARTITION BY id"), &[(16, "in the order of event time")]);
+    check_feature(&window(&format!("{by} RANGE 10 PRECEDING")), &[(67, "RANGE takes a time")]);
+}
+
+#[test]
+fn mistakes_in_windows_have_their_place() {
+    let keyed = |frame: &str| {
+        let text = GOOD.replace("  id: id\n", "  id: id\n  key: id\n");
+        let feature = format!("features: [{{f: avg(price) OVER (PARTITION BY id ORDER BY ts {frame})}}]");
+        let text = text.replace("features: [price, demand, holiday]", &feature);
+        match read(&text) {
+            Ok(_) => "accepted".to_string(),
+            Err(problems) => problems.list()[0].message.clone(),
+        }
+    };
+    for (frame, expected) in [
+        ("RANGE INTERVAL '1 day' PRECEDING", "accepted"),
+        ("RANGE BETWEEN INTERVAL '2 days' PRECEDING AND INTERVAL '1 day' PRECEDING", "accepted"),
+        ("ROWS 5 PRECEDING", "accepted"),
+        ("RANGE 10 PRECEDING", "RANGE takes a time"),
+        ("RANGE INTERVAL '1 month' PRECEDING", "a month is not"),
+        ("RANGE BETWEEN INTERVAL '1 day' PRECEDING AND INTERVAL '1 day' FOLLOWING", "FOLLOWING is the future"),
+        ("RANGE BETWEEN INTERVAL '1 day' PRECEDING AND INTERVAL '2 days' PRECEDING", "ends before it begins"),
+        ("GROUPS 2 PRECEDING", "GROUPS is not offered"),
+        ("ROWS -1 PRECEDING", "ROWS takes a number of rows"),
+    ] {
+        let found = keyed(frame);
+        assert!(found.contains(expected), "{frame}: {found}");
+    }
+}

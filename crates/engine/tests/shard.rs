@@ -14,14 +14,21 @@ name: t
 input:
   file: {path: '-'}
   format: json
-  columns: {x: float64, y: float64, class: string}
-features: [x, y]
+  columns: {x: float64, y: float64, class: string, ts: timestamp}
+  time: ts
+features:
+  - x
+  - y
+  - ratio: x / y
+  - mean: avg(x) OVER (ORDER BY ts RANGE INTERVAL '5 seconds' PRECEDING)
+  - above: CASE WHEN ratio > mean THEN 'above' ELSE 'below' END
+  - small: CAST(CASE WHEN x > 4 THEN 'no number' ELSE '1' END AS DOUBLE)
 label: {column: class, positive: a, negative: b}
-model: [standard_scaler, logistic_regression]
+model: [standard_scaler, one_hot_encoder, logistic_regression]
 evaluate: [accuracy, roc_auc, log_loss, {f1: {window: 5}}, {accuracy: {by: class}}]
 outputs:
   all: {stdout: {}}
-  some: {stdout: {}, when: score > 0.5 OR x IS NULL}
+  some: {stdout: {}, when: score > 0.5 OR mean < x}
 ";
 
 /// A row: two numbers, which may be missing, and a label, which may be missing or neither class.
@@ -51,6 +58,7 @@ fn blocks(rows: &[Row], first: usize) -> (RawRows, Rows) {
         Column::Float64(rows.iter().map(|row| row.0).collect::<Float64Array>()),
         Column::Float64(rows.iter().map(|row| row.1).collect::<Float64Array>()),
         Column::String(rows.iter().map(|row| row.2).collect::<StringArray>()),
+        Column::Timestamp((0..rows.len()).map(|row| Some((first + row) as i64 * 1_000_000)).collect()),
     ];
     (raw, Rows { columns, records: (0..rows.len()).collect() })
 }
@@ -96,7 +104,8 @@ proptest! {
         let whole = fold(&rows, &[], false);
         prop_assert_eq!(&fold(&rows, &cuts, false), &whole);
         prop_assert_eq!(&fold(&rows, &cuts, true), &whole);
-        let refused = rows.iter().filter(|row| row.2 == Some("neither")).count();
+        let large = |row: &Row| row.0.is_some_and(|x| x > 4.0);
+        let refused = rows.iter().filter(|row| row.2 == Some("neither") || large(row)).count();
         prop_assert_eq!(whole.1, refused);
         prop_assert_eq!(whole.0.iter().filter(|answer| answer.0 == 0).count(), rows.len() - refused);
     }
@@ -112,7 +121,7 @@ fn state_of_another_pipeline_or_cut_is_refused() {
     for cut in 0..saved.len() {
         assert!(Shard::open(plan(), Partition::new("t", 3), Some(&saved[..cut])).is_err(), "cut at {cut}");
     }
-    let wider = DOCUMENT.replace("features: [x, y]", "features: [x]");
+    let wider = DOCUMENT.replace("  - ratio: x / y", "  - ratio: x / y + 1");
     let wider = Arc::new(Plan::read("t.yaml", &wider, &|_| None).unwrap());
     let error = Shard::open(wider, Partition::new("t", 3), Some(&saved)).err().unwrap().to_string();
     assert!(error.contains("t-3: saved state cannot be used"), "{error}");
@@ -145,4 +154,16 @@ fn a_metric_by_segment_counts_each_value_of_its_column() {
     let names: Vec<String> = segments.iter().map(|segment| format!("{segment:?}")).collect();
     assert_eq!(names.len(), 2, "{names:?}");
     assert!(names[0].starts_with("Segment(\"a\"") && names[1].starts_with("Segment(\"b\""), "{names:?}");
+}
+
+#[test]
+fn a_feature_that_fails_is_named_and_its_neighbours_go_on() {
+    let (raw, rows) =
+        blocks(&[(Some(1.0), Some(2.0), None), (Some(9.0), Some(2.0), None), (Some(2.0), Some(0.0), None)], 0);
+    let (mut shard, mut refusals, mut outbox) = (open(None), Vec::new(), Outbox::default());
+    shard.step(&raw, &rows, &mut refusals, &mut outbox).unwrap();
+    let refused: Vec<_> = refusals.iter().map(|refusal| (refusal.record, refusal.reason)).collect();
+    assert_eq!(refused, [(1, "feature_failed")]);
+    assert!(refusals[0].message.starts_with("the feature `small` cannot be computed"), "{}", refusals[0].message);
+    assert_eq!(shard.counts().scored, 2);
 }

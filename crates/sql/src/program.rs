@@ -130,6 +130,24 @@ impl Program {
         self.items.iter().filter_map(|item| Some(self.nodes.get(*item)?.kind)).collect()
     }
 
+    /// The columns of the input that items use, by their number.
+    pub fn reads(&self) -> Vec<usize> {
+        let scalars = self.nodes.iter().filter_map(|node| match &node.source {
+            Source::Scalar(scalar) => Some(scalar.reads.as_slice()),
+            Source::Same(node) => Some(std::slice::from_ref(node)),
+            _ => None,
+        });
+        let windows = self.groups.iter().flat_map(|(_, group)| {
+            let lanes = group.lanes.iter().flat_map(|(value, filter)| [*value, *filter]).flatten();
+            group.partition.iter().copied().chain([group.time]).chain(lanes)
+        });
+        let mut reads: Vec<usize> = scalars.flatten().copied().chain(windows).collect();
+        reads.retain(|node| matches!(self.nodes.get(*node).map(|node| &node.source), Some(Source::Base(_))));
+        reads.sort_unstable();
+        reads.dedup();
+        reads
+    }
+
     /// Whether any item has a window.
     pub fn has_windows(&self) -> bool {
         !self.groups.is_empty()

@@ -68,8 +68,10 @@ impl<'a> Checker<'a> {
         }
         match schema.get("type") {
             Some(Value::Array(types)) => {
-                let named = types.iter().filter_map(Value::as_str).find(|name| *name != "null");
-                node.is_null() || named.is_none_or(|name| self.kind(node, name, schema))
+                let named = || types.iter().filter_map(Value::as_str).filter(|name| *name != "null");
+                let mapping = matches!(node.kind, NodeKind::Mapping(_));
+                let fitting = named().find(|name| (*name == "object") == mapping).or_else(|| named().next());
+                node.is_null() || fitting.is_none_or(|name| self.kind(node, name, schema))
             }
             Some(Value::String(name)) => self.kind(node, name, schema),
             _ => true,

@@ -9,6 +9,7 @@ pub use kafka::{KafkaPlan, Start};
 use std::sync::Arc;
 
 use gristmill_learn::{Component, MetricKind, Signature, Task};
+use gristmill_sql::{Item, Kind, Program};
 
 use crate::condition::Condition;
 use crate::describe;
@@ -34,8 +35,10 @@ pub struct Plan {
     pub key: Option<usize>,
     /// The column of event time.
     pub time: Option<usize>,
-    /// The columns that the model sees.
+    /// The columns that the model sees; those behind the last column are the computed ones, in their order.
     pub features: Vec<usize>,
+    /// The columns that are computed.
+    pub computed: Option<Computed>,
     /// Where the truth is.
     pub label: Option<LabelPlan>,
     /// What the model sees: the kind of each feature.
@@ -126,6 +129,33 @@ pub enum Need {
     Value,
 }
 
+/// Columns that SQL expressions make.
+#[derive(Debug, Clone)]
+pub struct Computed {
+    /// The names and the expressions, as written.
+    pub items: Vec<Item>,
+    /// The same, compiled: over the columns in their order.
+    pub program: Program,
+}
+
+impl Computed {
+    /// The type of a computed column, as documents name it.
+    pub fn type_of(&self, item: usize) -> &'static str {
+        kind_name(self.program.kinds().get(item).copied().unwrap_or(Kind::Float))
+    }
+}
+
+/// A type of the SQL crate, as documents name it.
+pub(crate) fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Boolean => "boolean",
+        Kind::Int => "int64",
+        Kind::Float => "float64",
+        Kind::Text => "string",
+        Kind::Time => "timestamp",
+    }
+}
+
 /// How a label is read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LabelPlan {
@@ -209,8 +239,15 @@ impl Plan {
         let mut parts = vec![("label".to_string(), format!("{label:?}"))];
         let nominal = features.iter().filter(|column| matches!(column.kind, ColumnType::String(_)));
         let nominal: Vec<&String> = nominal.map(|column| &column.name).collect();
-        parts.push(("categories".to_string(), format!("{nominal:?}")));
         let mut before = format!("{features:?}");
+        if let Some(computed) = &self.computed {
+            before += &format!(" {:?} {:?}", self.features, computed.items);
+            let windows = format!("{:?} {:?} {:?}", self.columns, self.time, computed.items);
+            parts.push(("categories".to_string(), format!("{nominal:?} {before}")));
+            parts.push(("windows".to_string(), windows));
+        } else {
+            parts.push(("categories".to_string(), format!("{nominal:?}")));
+        }
         for step in &self.model {
             before += &format!(" {step:?}");
             parts.push((describe::name_of(step), before.clone()));

@@ -18,8 +18,15 @@ impl fmt::Display for TargetPlan {
 
 impl Plan {
     fn column_list(&self, columns: impl IntoIterator<Item = usize>) -> String {
-        let names = columns.into_iter().filter_map(|column| self.columns.get(column));
-        names.map(|column| format!("{} {}", column.name, column.kind.name())).collect::<Vec<_>>().join(", ")
+        let named = |column: usize| match self.columns.get(column) {
+            Some(column) => Some(format!("{} {}", column.name, column.kind.name())),
+            None => {
+                let computed = self.computed.as_ref()?;
+                let item = column - self.columns.len();
+                Some(format!("{} {}", computed.items.get(item)?.name, computed.type_of(item)))
+            }
+        };
+        columns.into_iter().filter_map(named).collect::<Vec<_>>().join(", ")
     }
 
     fn input_line(&self) -> String {
@@ -60,6 +67,12 @@ impl Plan {
         let named = [("id", self.id), ("key", self.key), ("time", self.time)];
         steps.extend(named.into_iter().filter_map(|(role, column)| Some((role, self.column_list(Some(column?))))));
         steps.push(("features", self.column_list(self.features.iter().copied())));
+        for item in self.computed.iter().flat_map(|computed| &computed.items) {
+            steps.push((
+                "computed",
+                format!("{} = {}", item.name, item.text.split_whitespace().collect::<Vec<_>>().join(" ")),
+            ));
+        }
         let model: Vec<String> = self.model.iter().map(describe::written).collect();
         steps.push(("model", model.join(" → ")));
         if let Some(label) = &self.label {

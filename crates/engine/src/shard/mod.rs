@@ -5,6 +5,7 @@
 
 mod categories;
 mod classes;
+mod computed;
 mod decision;
 mod evaluation;
 mod outbox;
@@ -21,6 +22,8 @@ use gristmill_learn::{
     Chain, Features, Labels, LearnError, Learner, Model, Prediction, Predictions, StateError, StateReader, StateWriter,
     Task, Truth,
 };
+
+use gristmill_sql::Windows;
 
 use crate::condition::Facts;
 use crate::plan::{FIRST_COLUMN, PREDICTION, Plan, SCORE};
@@ -70,6 +73,8 @@ pub struct Shard {
     model: Chain,
     classes: Classes,
     categories: Categories,
+    /// Of computed features.
+    windows: Option<Windows>,
     evaluation: Evaluation,
     counts: Counts,
     /// Decisions that met each output's condition.
@@ -89,6 +94,7 @@ impl Shard {
         let mut shard = Self {
             classes: Classes::new(plan.label.as_ref()),
             categories: Categories::new(&plan.signature),
+            windows: plan.computed.as_ref().map(|computed| Windows::new(&computed.program)),
             evaluation: Evaluation::new(&plan.metrics, plan.task),
             plan,
             partition,
@@ -159,6 +165,9 @@ impl Shard {
     /// Adds the rows that [`Self::step`] would refuse, and changes nothing: whoever must stop at a bad row has to know
     /// before the rows behind it are folded in.
     pub fn check(&self, rows: &Rows, refusals: &mut Vec<Refusal>) {
+        if let (Some(computed), Some(windows)) = (&self.plan.computed, &self.windows) {
+            computed::compute(computed, &mut windows.clone(), rows, refusals);
+        }
         let binary = matches!(self.plan.task, Task::BinaryClassification | Task::AnomalyDetection);
         let Some(label) = self.plan.label.as_ref().filter(|_| binary) else { return };
         let Some(column) = rows.columns.get(label.column) else { return };
@@ -178,7 +187,13 @@ impl Shard {
         refusals: &mut Vec<Refusal>,
         outbox: &mut Outbox,
     ) -> Result<(), ShardError> {
-        for (row, record) in rows.records.iter().enumerate() {
+        let computed = match (&self.plan.computed, &mut self.windows) {
+            (Some(computed), Some(windows)) => Some(computed::compute(computed, windows, rows, refusals)),
+            _ => None,
+        };
+        let rows = computed.as_ref().map_or(rows, |computed| &computed.rows);
+        let failed = |row: &usize| computed.as_ref().is_some_and(|computed| computed.failed.contains(row));
+        for (row, record) in rows.records.iter().enumerate().filter(|(row, _)| !failed(row)) {
             match self.truth(rows, row) {
                 Ok(truth) => self.row(raw, rows, row, *record, truth, outbox),
                 Err(message) => {

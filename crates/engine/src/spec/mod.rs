@@ -5,12 +5,14 @@
 
 mod columns;
 mod entries;
+mod feature;
 mod input;
 mod output;
 mod units;
 
 pub use columns::{ColumnSettings, ColumnType, EpochUnit, TimestampSettings};
 pub use entries::Entries;
+pub use feature::Feature;
 pub use input::{FileInput, Format, Input, KafkaInput};
 pub use output::{Create, FileTarget, KafkaTarget, Output, Stdout, Target};
 pub use units::{Size, Span};
@@ -32,9 +34,11 @@ pub struct Pipeline {
     pub kafka: Entries<String>,
     /// Where records come from and what is in them.
     pub input: Input,
-    /// The columns that the model sees, in this order.
+    /// What the model sees, in this order: columns, and SQL expressions over columns and the features above them.
+    /// Windows (`… OVER (PARTITION BY … ORDER BY …)`) are in the order of event time; a missing value, NaN and
+    /// infinities reach the model as missing.
     #[schemars(length(min = 1))]
-    pub features: Vec<String>,
+    pub features: Vec<Feature>,
     /// The truth to learn from. Without it nothing is learned or evaluated.
     #[serde(default)]
     pub label: Option<Label>,

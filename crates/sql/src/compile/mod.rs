@@ -87,14 +87,19 @@ impl Program {
         let mut mistakes = Vec::new();
         for (number, item) in items.iter().enumerate() {
             if let Err(mistake) = compiler.item(item) {
-                mistakes.push(Mistake { item: number, ..mistake });
-                // The items below may use it: what is wrong with it is said once.
+                // What is wrong with an item is said once, and not again of the items that use it.
+                if mistake.message != FOLLOWS {
+                    mistakes.push(Mistake { item: number, ..mistake });
+                }
                 compiler.unknown.push(item.name.clone());
             }
         }
         if mistakes.is_empty() { Ok(compiler.program) } else { Err(mistakes) }
     }
 }
+
+/// The message of a mistake that only follows from another item's.
+const FOLLOWS: &str = "it uses an item with a mistake";
 
 struct Compiler<'a> {
     setting: &'a Setting,
@@ -200,7 +205,7 @@ impl<'a> Compiler<'a> {
 
     fn column(&self, place: (usize, usize), name: &str, upto: Option<i64>) -> Made<()> {
         if self.unknown.iter().any(|unknown| unknown == name) {
-            return Err(Mistake::new(place, format!("`{name}` above has a mistake")));
+            return Err(Mistake::new(place, FOLLOWS));
         }
         let Some(node) = self.find(name) else {
             let known = self.program.nodes.iter().filter(|node| !node.is_hidden()).map(|node| node.name.clone());

@@ -5,17 +5,17 @@ use gristmill_learn::Task;
 use super::Checker;
 use crate::condition::{self, Condition};
 use crate::document::{Path, Problem, path};
-use crate::plan::{InputPlan, OutputPlan, Plan, TargetPlan};
+use crate::plan::{Computed, InputPlan, OutputPlan, Plan, TargetPlan};
 use crate::spec::{Guarantee, KafkaTarget};
 
 impl Checker<'_> {
-    pub(super) fn outputs(&mut self, task: Option<Task>) -> Vec<OutputPlan> {
+    pub(super) fn outputs(&mut self, task: Option<Task>, computed: Option<&Computed>) -> Vec<OutputPlan> {
         let mut plans: Vec<OutputPlan> = Vec::new();
         for (name, output) in &self.pipeline.outputs.0 {
             let at = path(["outputs", name]);
             let stdout = output.stdout.as_ref().map(|_| TargetPlan::Stdout);
             let target = self.target(&at, &output.kafka, output.file.as_ref().map(|file| &file.path), stdout);
-            let when = output.when.as_ref().and_then(|text| self.condition(text, name, task));
+            let when = output.when.as_ref().and_then(|text| self.condition(text, name, task, computed));
             if let Some(target) = target {
                 let same_file =
                     plans.iter().any(|other| other.target == target && matches!(target, TargetPlan::File { .. }));
@@ -59,10 +59,20 @@ impl Checker<'_> {
         }
     }
 
-    fn condition(&mut self, text: &str, output: &str, task: Option<Task>) -> Option<Condition> {
+    fn condition(
+        &mut self,
+        text: &str,
+        output: &str,
+        task: Option<Task>,
+        computed: Option<&Computed>,
+    ) -> Option<Condition> {
         let prediction = if task.is_none_or(Task::is_classification) { "string" } else { "float64" };
         let mut names = vec![("score", "float64"), ("prediction", prediction)];
         names.extend(self.pipeline.input.columns.0.iter().map(|(name, kind)| (name.as_str(), kind.name())));
+        let items = computed
+            .iter()
+            .flat_map(|computed| computed.items.iter().enumerate().map(|(number, item)| (number, item, *computed)));
+        names.extend(items.map(|(number, item, computed)| (item.name.as_str(), computed.type_of(number))));
         match condition::parse(text, &names) {
             Ok(condition) => Some(condition),
             Err(wrong) => {

@@ -1,9 +1,8 @@
 //! From what was written to what was meant.
 
 mod answers;
+mod features;
 mod learning;
-
-use gristmill_learn::{Kind, Signature};
 
 use super::{ColumnPlan, InputPlan, KafkaPlan, Need, Plan};
 use crate::document::{Document, Path, Problem, nearest, path};
@@ -37,21 +36,22 @@ impl Checker<'_> {
         let input = self.input();
         let format = self.format();
         self.columns();
-        let features = self.features();
         let (id, key, time) = (
             self.column(pipeline.input.id.as_deref(), path(["input", "id"])),
             self.column(pipeline.input.key.as_deref(), path(["input", "key"])),
             self.column(pipeline.input.time.as_deref(), path(["input", "time"])),
         );
         self.time_is_a_time(time);
-        let signature = self.signature(&features);
+        let (features, computed) = self.features(key, time);
+        let signature = self.signature(&features, computed.as_ref());
         let model = self.model(&signature, &features);
         let task = model.map(|task| self.task(task));
         let label = self.label(task);
         let segments = self.metrics(task);
-        let outputs = self.outputs(task);
+        let outputs = self.outputs(task, computed.as_ref());
         let dead_letters = self.dead_letters();
-        let columns = self.column_plans(&features, [id, time]);
+        let used = computed.as_ref().map(|computed| computed.program.reads()).unwrap_or_default();
+        let columns = self.column_plans(&[features.as_slice(), &used].concat(), [id, time]);
         self.state();
         let guarantee = self.guarantee(&outputs, dead_letters.as_ref());
         let plan = Plan {
@@ -64,6 +64,7 @@ impl Checker<'_> {
             key,
             time,
             features,
+            computed,
             label,
             signature,
             model: pipeline.model.clone(),
@@ -218,32 +219,6 @@ impl Checker<'_> {
 
     fn kind(&self, column: usize) -> Option<&ColumnType> {
         self.pipeline.input.columns.0.get(column).map(|(_, kind)| kind)
-    }
-
-    fn features(&mut self) -> Vec<usize> {
-        let mut found: Vec<usize> = Vec::new();
-        for (index, name) in self.pipeline.features.iter().enumerate() {
-            let at = path(["features", &index.to_string()]);
-            let Some(column) = self.column(Some(name), at.clone()) else { continue };
-            if found.contains(&column) {
-                self.wrong(at, format!("the feature `{name}` is listed twice"));
-            } else if Some(name) == self.pipeline.label.as_ref().map(|label| &label.column) {
-                let help = "a model that sees the answer learns nothing";
-                self.wrong_with_help(at, format!("the label `{name}` cannot be a feature"), help);
-            } else {
-                found.push(column);
-            }
-        }
-        found
-    }
-
-    /// Text is categories, everything else is numbers.
-    fn signature(&self, features: &[usize]) -> Signature {
-        let kind = |column: &usize| match self.kind(*column) {
-            Some(ColumnType::String(_)) => Kind::Nominal,
-            _ => Kind::Numeric,
-        };
-        Signature::new(features.iter().map(kind).collect())
     }
 
     fn time_is_a_time(&mut self, time: Option<usize>) {

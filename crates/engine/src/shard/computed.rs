@@ -1,0 +1,52 @@
+//! Features that SQL expressions make.
+
+use std::collections::BTreeSet;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, ArrayRef};
+use gristmill_sql::{Kind, Windows};
+
+use crate::plan::Computed;
+use crate::rows::{Column, Refusal, Rows, Stage};
+
+/// Rows with the computed columns behind their own, and those that have none.
+pub(super) struct Made {
+    pub(super) rows: Rows,
+    pub(super) failed: BTreeSet<usize>,
+}
+
+/// Computes the columns of a batch. A row for which an expression fails is refused; its neighbours are not.
+pub(super) fn compute(computed: &Computed, windows: &mut Windows, rows: &Rows, refusals: &mut Vec<Refusal>) -> Made {
+    let base: Vec<ArrayRef> = rows.columns.iter().map(in_utc).collect();
+    let features = computed.program.evaluate(windows, &base, rows.len());
+    let mut failed = BTreeSet::new();
+    for failure in features.failures {
+        let name = computed.items.get(failure.item).map_or("", |item| &item.name);
+        let message = format!("the feature `{name}` cannot be computed: {}", failure.message);
+        let record = rows.records.get(failure.row).copied().unwrap_or_default();
+        refusals.push(Refusal { record, stage: Stage::Features, reason: "feature_failed", message });
+        failed.insert(failure.row);
+    }
+    let mut columns = rows.columns.clone();
+    columns.extend(features.columns.iter().map(column));
+    Made { rows: Rows { columns, records: rows.records.clone() }, failed }
+}
+
+/// The array of a column; times say that they are in UTC.
+fn in_utc(column: &Column) -> ArrayRef {
+    match column {
+        Column::Timestamp(times) => std::sync::Arc::new(times.clone().with_timezone("UTC")),
+        other => other.array(),
+    }
+}
+
+fn column(array: &ArrayRef) -> Column {
+    match Kind::of(array.data_type()) {
+        Some(Kind::Boolean) => Column::Boolean(array.as_boolean().clone()),
+        Some(Kind::Int) => Column::Int64(array.as_primitive::<Int64Type>().clone()),
+        Some(Kind::Text) => Column::String(array.as_string::<i32>().clone()),
+        Some(Kind::Time) => Column::Timestamp(array.as_primitive::<TimestampMicrosecondType>().clone()),
+        Some(Kind::Float) | None => Column::Float64(array.as_primitive::<Float64Type>().clone()),
+    }
+}
