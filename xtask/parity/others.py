@@ -214,6 +214,24 @@ def transformers():
     show(["quantile_binning"], "elec2, nswprice", "mean of what comes out", *SKLEARN, bins.mean(), 0.1)
 
 
+def recorded():
+    """What a program in another language has said once: ../shared/peers/learners measures it."""
+    show(["gradient_boosting_classifier"], "elec2", "accuracy", "irithyll, SGBT(100, depth 6), recorded", "10.0.1", 0.8896, 0)
+
+
+def hashed():
+    """Another hash, so other collisions: as good, not equal."""
+    data = [({**x, "day": str(int(x["day"]))}, y) for x, y in rows("elec2")]
+    day, price = compose.Select("day"), compose.Discard("day")
+    model = (day | preprocessing.FeatureHasher(n_features=64, seed=1)) + (price | preprocessing.StandardScaler()) | log()
+    right = 0
+    for x, y in data:
+        right += model.predict_one(x) == y
+        model.learn_one(x, y)
+    steps = ["standard_scaler", {"feature_hasher": {"n_features": 64}}, "logistic_regression"]
+    show(steps, "elec2, day nominal", "accuracy", *RIVER, right / len(data), FOREST)
+
+
 def moa():
     """MOA as CapyMOA has it; the half-space trees without the label, which MOA's own call looks at."""
     import capymoa
@@ -284,6 +302,6 @@ def moa():
 
 
 if __name__ == "__main__":
-    for part in (measures, linear, networks, unsupervised, detectors, transformers, moa):
+    for part in (measures, linear, networks, unsupervised, detectors, transformers, hashed, recorded, moa):
         if len(sys.argv) < 3 or part.__name__ in sys.argv[2:]:
             part()
