@@ -63,8 +63,20 @@ fn blocks(rows: &[Row], first: usize) -> (RawRows, Rows) {
     (raw, Rows { columns, records: (0..rows.len()).collect() })
 }
 
+/// The same with labels that are known three seconds later, and a feature that looks at them.
+fn delayed() -> String {
+    let risk = "avg(CASE WHEN class = 'a' THEN 1 ELSE 0 END) OVER (ORDER BY ts RANGE BETWEEN INTERVAL '20 seconds' \
+                PRECEDING AND INTERVAL '3 seconds' PRECEDING)";
+    let document = DOCUMENT.replace("label: {", "label: {delay: 3 s, ");
+    document.replace("  - small:", &format!("  - risk: {risk}\n  - small:"))
+}
+
+fn plan_of(document: &str) -> Arc<Plan> {
+    Arc::new(Plan::read("t.yaml", document, &|_| None).unwrap_or_else(|problems| panic!("{problems}")))
+}
+
 fn plan() -> Arc<Plan> {
-    Arc::new(Plan::read("t.yaml", DOCUMENT, &|_| None).unwrap_or_else(|problems| panic!("{problems}")))
+    plan_of(DOCUMENT)
 }
 
 fn open(snapshot: Option<&[u8]>) -> Shard {
@@ -75,7 +87,8 @@ fn open(snapshot: Option<&[u8]>) -> Shard {
 type Folded = (Vec<(usize, i64, Vec<u8>)>, usize, Vec<u8>);
 
 /// Folds rows, cut and snapshotted where told.
-fn fold(rows: &[Row], cuts: &[usize], snapshot: bool) -> Folded {
+fn fold(plan: &Arc<Plan>, rows: &[Row], cuts: &[usize], snapshot: bool) -> Folded {
+    let open = |saved: Option<&[u8]>| Shard::open(Arc::clone(plan), Partition::new("t", 3), saved).unwrap();
     let mut shard = open(None);
     let (mut answers, mut refused) = (Vec::new(), 0);
     let mut bounds: Vec<usize> = cuts.iter().map(|cut| cut % (rows.len() + 1)).chain([0, rows.len()]).collect();
@@ -101,9 +114,13 @@ proptest! {
         rows in proptest::collection::vec(row(), 0..60),
         cuts in proptest::collection::vec(0_usize..100, 0..6),
     ) {
-        let whole = fold(&rows, &[], false);
-        prop_assert_eq!(&fold(&rows, &cuts, false), &whole);
-        prop_assert_eq!(&fold(&rows, &cuts, true), &whole);
+        for document in [delayed().as_str(), DOCUMENT] {
+            let plan = plan_of(document);
+            let whole = fold(&plan, &rows, &[], false);
+            prop_assert!(fold(&plan, &rows, &cuts, false) == whole, "batches matter");
+            prop_assert!(fold(&plan, &rows, &cuts, true) == whole, "snapshots matter");
+        }
+        let whole = fold(&plan(), &rows, &[], false);
         let large = |row: &Row| row.0.is_some_and(|x| x > 4.0);
         let refused = rows.iter().filter(|row| row.2 == Some("neither") || large(row)).count();
         prop_assert_eq!(whole.1, refused);
@@ -135,7 +152,7 @@ fn a_decision_says_what_was_decided_and_by_which_model() {
     let answers: Vec<String> = outbox.decisions().map(|one| String::from_utf8(one.value.to_vec()).unwrap()).collect();
     assert_eq!(
         answers[0],
-        r#"{"id":"t-3-5","prediction":"b","score":0.5,"probability":{"a":0.5,"b":0.5},"model":"t@0"}"#
+        r#"{"id":"t-3-5","time":"1970-01-01T00:00:05Z","prediction":"b","score":0.5,"probability":{"a":0.5,"b":0.5},"model":"t@0"}"#
     );
     assert!(answers[1].ends_with(r#""model":"t@1"}"#), "{}", answers[1]);
     let decision = outbox.decisions().next().unwrap();
@@ -166,4 +183,17 @@ fn a_feature_that_fails_is_named_and_its_neighbours_go_on() {
     assert_eq!(refused, [(1, "feature_failed")]);
     assert!(refusals[0].message.starts_with("the feature `small` cannot be computed"), "{}", refusals[0].message);
     assert_eq!(shard.counts().scored, 2);
+}
+
+#[test]
+fn a_label_that_is_late_is_learned_when_it_is_known_and_not_before() {
+    let row = |class| (Some(1.0), Some(2.0), class);
+    let (raw, rows) = blocks(&[row(Some("a")), row(Some("b")), row(None), row(Some("a")), row(Some("a"))], 0);
+    let mut shard = Shard::open(plan_of(&delayed()), Partition::new("t", 3), None).unwrap();
+    shard.step(&raw, &rows, &mut Vec::new(), &mut Outbox::default()).unwrap();
+    // Rows come a second apart: at the fifth the labels of the first two are known.
+    assert_eq!((shard.counts().scored, shard.counts().learned), (5, 2));
+    let early = delayed().replace("INTERVAL '3 seconds' PRECEDING", "INTERVAL '2 seconds' PRECEDING");
+    let problems = Plan::read("t.yaml", &early, &|_| None).unwrap_err().to_string();
+    assert!(problems.contains("the label `class` is known 3 seconds later: this would be the future"), "{problems}");
 }

@@ -165,6 +165,8 @@ pub struct LabelPlan {
     pub positive: String,
     /// The other class, where the document fixes it.
     pub negative: Option<String>,
+    /// How much later than its row it is known, in microseconds of event time.
+    pub delay: Option<i64>,
 }
 
 /// Where decisions go.
@@ -248,6 +250,9 @@ impl Plan {
         } else {
             parts.push(("categories".to_string(), format!("{nominal:?}")));
         }
+        if let Some(delay) = self.delay() {
+            parts.push(("pending".to_string(), format!("{delay} {before} {:?}", self.segments)));
+        }
         for step in &self.model {
             before += &format!(" {step:?}");
             parts.push((describe::name_of(step), before.clone()));
@@ -268,6 +273,11 @@ impl Plan {
     /// Whether the model learns here: from labels, or without.
     pub fn learns(&self) -> bool {
         self.label.is_some() || self.task.is_unsupervised()
+    }
+
+    /// How much later than their rows labels are known, in microseconds of event time.
+    pub fn delay(&self) -> Option<i64> {
+        self.label.as_ref()?.delay
     }
 
     /// The topic of the group's journal.

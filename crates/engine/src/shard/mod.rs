@@ -9,6 +9,7 @@ mod computed;
 mod decision;
 mod evaluation;
 mod outbox;
+mod pending;
 mod state;
 
 pub use evaluation::{Evaluation, Scores};
@@ -30,6 +31,7 @@ use crate::plan::{FIRST_COLUMN, PREDICTION, Plan, SCORE};
 use crate::rows::{Cell, Partition, RawRows, Refusal, Rows, Stage};
 use categories::Categories;
 use classes::Classes;
+use pending::{Pending, Waiting};
 
 /// What a shard has counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -75,6 +77,8 @@ pub struct Shard {
     categories: Categories,
     /// Of computed features.
     windows: Option<Windows>,
+    /// Rows whose labels are known later.
+    pending: Option<Pending>,
     evaluation: Evaluation,
     counts: Counts,
     /// Decisions that met each output's condition.
@@ -95,6 +99,7 @@ impl Shard {
             classes: Classes::new(plan.label.as_ref()),
             categories: Categories::new(&plan.signature),
             windows: plan.computed.as_ref().map(|computed| Windows::new(&computed.program)),
+            pending: plan.delay().map(|_| Pending::default()),
             evaluation: Evaluation::new(&plan.metrics, plan.task),
             plan,
             partition,
@@ -223,6 +228,14 @@ impl Shard {
         truth: Option<Truth>,
         outbox: &mut Outbox,
     ) -> Result<(), LearnError> {
+        let plan = Arc::clone(&self.plan);
+        let time = plan.time.and_then(|time| match rows.columns.get(time)?.cell(row) {
+            Cell::Timestamp(micros) => Some(micros),
+            _ => None,
+        });
+        if let Some(now) = time {
+            self.learn_what_is_due(now)?;
+        }
         self.predict(rows, row)?;
         self.counts.scored += 1;
         self.counts.decisions += 1;
@@ -230,7 +243,6 @@ impl Shard {
         let said = said(task, self.predictions.row(0));
         let prediction = self.classes.prediction(task, said);
         let facts = RowFacts { rows, row, said, score: score(said), prediction };
-        let plan = Arc::clone(&self.plan);
         let mut written = None;
         for (output, when) in plan.outputs.iter().enumerate() {
             if when.when.as_ref().is_none_or(|condition| condition.holds(&facts)) {
@@ -248,18 +260,37 @@ impl Shard {
         }
         // Clusters are measured without a truth: nothing that fits them looks at it.
         let clusters = (task == Task::Clustering).then_some(Truth::Value(f64::NAN));
+        let segment =
+            |column: &usize| classes::named(rows.columns.get(*column).map_or(Cell::Missing, |column| column.cell(row)));
+        if let (Some(pending), Some(delay), Some(time), Some(truth)) = (&mut self.pending, plan.delay(), time, truth) {
+            let (features, said) = (self.features.clone(), self.predictions.row(0).to_vec());
+            let segments = plan.segments.iter().map(|(_, column)| segment(column).into_owned()).collect();
+            pending.push(Waiting { due: time.saturating_add(delay), time, features, said, truth, segments });
+            // What learns without labels need not wait for one.
+            return if task.is_unsupervised() { self.learn(None) } else { Ok(()) };
+        }
         if let Some(truth) = truth.or(clusters) {
             for (metric, column) in &plan.segments {
-                let cell = rows.columns.get(*column).map_or(Cell::Missing, |column| column.cell(row));
-                self.evaluation.of(*metric, &classes::named(cell));
+                self.evaluation.of(*metric, &segment(column));
             }
-            let time = plan.time.and_then(|time| match rows.columns.get(time)?.cell(row) {
-                Cell::Timestamp(micros) => Some(micros),
-                _ => None,
-            });
             self.evaluation.update(truth, said, time);
         }
         self.learn(truth)
+    }
+
+    /// Evaluates and learns the rows whose labels are known by now, as they were when they were scored.
+    fn learn_what_is_due(&mut self, now: i64) -> Result<(), LearnError> {
+        while let Some(row) = self.pending.as_mut().and_then(|pending| pending.pop(now)) {
+            for ((metric, _), segment) in self.plan.segments.iter().zip(&row.segments) {
+                self.evaluation.of(*metric, segment);
+            }
+            self.evaluation.update(row.truth, said(self.plan.task, &row.said), Some(row.time));
+            if !self.plan.task.is_unsupervised() {
+                self.features = row.features;
+                self.learn(Some(row.truth))?;
+            }
+        }
+        Ok(())
     }
 
     fn predict(&mut self, rows: &Rows, row: usize) -> Result<(), LearnError> {

@@ -71,6 +71,11 @@ pub struct Pipeline {
 pub struct Label {
     /// The column that holds the label. A row where it is missing is scored, not learned from.
     pub column: String,
+    /// How long after its row the label is known, by event time, as with frauds that are found days later: the row is
+    /// scored at once and learned and evaluated when time has moved on so far, with the features it had. Windows that end
+    /// at least so long before the row may look at the label. Default: known at once, and no feature may use it.
+    #[serde(default)]
+    pub delay: Option<Span>,
     /// For classes: the value of the positive class. Default `true` for a boolean column, `1` for a number.
     #[serde(default)]
     pub positive: Option<String>,

@@ -71,7 +71,7 @@ impl Checker<'_> {
         let column = |(name, kind): &(String, ColumnType)| Column {
             name: name.clone(),
             kind: kind_of(kind),
-            delay: (label == Some(name)).then_some(-1),
+            delay: (label == Some(name)).then(|| self.delay().unwrap_or(-1)),
         };
         let columns = self.pipeline.input.columns.0.iter().map(column).collect();
         Setting { columns, time, key, partitioned: self.pipeline.input.kafka.is_some() }

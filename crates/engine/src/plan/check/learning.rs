@@ -64,6 +64,11 @@ impl Checker<'_> {
         };
         let column = self.column(Some(&label.column), path(["label", "column"]))?;
         let kind = self.kind(column)?.clone();
+        let delay = self.delay();
+        if delay.is_some() && self.pipeline.input.time.is_none() {
+            let help = "name the column of event time: `time: …` under `input`";
+            self.wrong_with_help(path(["label", "delay"]), "a delay is one of event time, and there is none", help);
+        }
         let class_given = label.positive.is_some() || label.negative.is_some();
         match (task?, &kind) {
             (Task::Regression, ColumnType::Int64(_) | ColumnType::Float64(_)) if class_given => {
@@ -72,7 +77,7 @@ impl Checker<'_> {
                 None
             }
             (Task::Regression, ColumnType::Int64(_) | ColumnType::Float64(_)) => {
-                Some(LabelPlan { column, positive: String::new(), negative: None })
+                Some(LabelPlan { column, positive: String::new(), negative: None, delay })
             }
             (Task::Regression, kind) => {
                 let message =
@@ -89,10 +94,16 @@ impl Checker<'_> {
                     let message = "`negative` without `positive`: name both, or neither for any number of classes";
                     self.wrong(path(["label", "negative"]), message);
                 }
-                Some(LabelPlan { column, positive: String::new(), negative: None })
+                Some(LabelPlan { column, positive: String::new(), negative: None, delay })
             }
             (Task::BinaryClassification | Task::AnomalyDetection, kind) => self.classes(column, kind),
         }
+    }
+
+    /// How much later than its row the label is known, in microseconds.
+    pub(super) fn delay(&self) -> Option<i64> {
+        let delay = self.pipeline.label.as_ref()?.delay.as_ref()?;
+        Some(i64::try_from(delay.0.as_micros()).unwrap_or(i64::MAX))
     }
 
     fn classes(&mut self, column: usize, kind: &ColumnType) -> Option<LabelPlan> {
@@ -124,7 +135,12 @@ impl Checker<'_> {
             self.wrong(path(["label", "negative"]), "`negative` and `positive` are the same");
         }
         let implied = matches!(kind, ColumnType::Boolean(_)).then(|| (positive != "true").to_string());
-        Some(LabelPlan { column, positive: positive.into(), negative: label.negative.clone().or(implied) })
+        Some(LabelPlan {
+            column,
+            positive: positive.into(),
+            negative: label.negative.clone().or(implied),
+            delay: self.delay(),
+        })
     }
 
     /// Checks the metrics; those by segment, with their column.

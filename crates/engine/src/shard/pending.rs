@@ -1,0 +1,85 @@
+//! Rows whose label is known later: they were scored when they came, and are learned when it is known.
+
+use std::collections::VecDeque;
+
+use gristmill_learn::{StateError, StateReader, StateWriter, Stateful, Truth};
+
+/// A row that waits for its label.
+#[derive(Debug, Clone)]
+pub(super) struct Waiting {
+    /// When the label is known, in microseconds of event time.
+    pub(super) due: i64,
+    pub(super) time: i64,
+    /// The features as they were when it was scored, and what was said of it then.
+    pub(super) features: Vec<f64>,
+    pub(super) said: Vec<f64>,
+    pub(super) truth: Truth,
+    /// Its segment for each metric by segment.
+    pub(super) segments: Vec<String>,
+}
+
+/// All rows that wait, in the order in which their labels become known.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pending {
+    rows: VecDeque<Waiting>,
+}
+
+impl Pending {
+    pub(super) fn push(&mut self, row: Waiting) {
+        let place = self.rows.partition_point(|other| other.due <= row.due);
+        self.rows.insert(place, row);
+    }
+
+    /// The next row whose label is known by now.
+    pub(super) fn pop(&mut self, now: i64) -> Option<Waiting> {
+        self.rows.front().is_some_and(|row| row.due <= now).then(|| self.rows.pop_front()).flatten()
+    }
+}
+
+impl Stateful for Pending {
+    fn save(&self, to: &mut StateWriter) {
+        to.begin("pending", 1);
+        to.u64(self.rows.len() as u64);
+        for row in &self.rows {
+            to.u64(row.due as u64);
+            to.u64(row.time as u64);
+            row.features.save(to);
+            row.said.save(to);
+            match row.truth {
+                Truth::Class(class) => {
+                    to.u64(0);
+                    to.u64(u64::from(class));
+                }
+                Truth::Value(value) => {
+                    to.u64(1);
+                    to.u64(value.to_bits());
+                }
+            }
+            row.segments.save(to);
+        }
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        from.begin("pending", 1)?;
+        self.rows.clear();
+        for _ in 0..from.length(48)? {
+            let (due, time) = (from.u64()? as i64, from.u64()? as i64);
+            let (mut features, mut said, mut segments) = (Vec::new(), Vec::new(), Vec::new());
+            features.load(from)?;
+            said.load(from)?;
+            let truth = match (from.u64()?, from.u64()?) {
+                (0, class) => Truth::Class(class as u32),
+                (_, bits) => Truth::Value(f64::from_bits(bits)),
+            };
+            segments.load(from)?;
+            self.rows.push_back(Waiting { due, time, features, said, truth, segments });
+        }
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        let row =
+            |row: &Waiting| size_of::<Waiting>() + 8 * (row.features.len() + row.said.len()) + row.segments.size();
+        self.rows.iter().map(row).sum()
+    }
+}
