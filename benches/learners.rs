@@ -7,9 +7,10 @@
 
 #[path = "../tests/data.rs"]
 mod data;
+#[path = "../tests/table.rs"]
+mod table;
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::time::Instant;
 
 use gristmill_learn::metric::{MaeSettings, Metric, RocAucSettings};
@@ -26,34 +27,17 @@ struct Rows {
     labels: Vec<f64>,
 }
 
-fn text(file: &str) -> Option<String> {
-    let path = data::find(file)?.join(file);
-    let mut text = String::new();
-    zstd::Decoder::new(std::fs::File::open(path).unwrap()).unwrap().read_to_string(&mut text).unwrap();
-    Some(text)
-}
-
 /// `nominal`: a column taken as categories.
 fn load(file: &str, label: &str, nominal: Option<&str>) -> Option<Rows> {
-    let text = text(file)?;
-    let mut lines = text.lines();
-    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
-    let at = names.iter().position(|name| *name == label).unwrap();
+    let table = table::read(file, label)?;
     let mut classes: BTreeMap<String, f64> = [("UP".to_string(), 1.0), ("DOWN".to_string(), 0.0)].into();
-    let kinds = names.iter().filter(|name| **name != label);
-    let kinds = kinds.map(|name| if Some(*name) == nominal { Kind::Nominal } else { Kind::Numeric }).collect();
-    let mut rows = Rows { width: names.len() - 1, kinds, values: Vec::new(), labels: Vec::new() };
-    for line in lines {
-        for (index, field) in line.split(',').enumerate() {
-            let next = classes.len() as f64;
-            let mut class = || *classes.entry(field.to_string()).or_insert(next);
-            let number = field.parse().ok();
-            if index == at {
-                rows.labels.push(number.unwrap_or_else(class));
-            } else {
-                rows.values.push(number.unwrap_or_else(&mut class));
-            }
-        }
+    let kind = |name: &String| if Some(name.as_str()) == nominal { Kind::Nominal } else { Kind::Numeric };
+    let kinds: Vec<Kind> = table.names.iter().map(kind).collect();
+    let mut rows = Rows { width: kinds.len(), kinds, values: Vec::new(), labels: Vec::new() };
+    for (values, label) in table.rows {
+        rows.values.extend(values);
+        let next = classes.len() as f64;
+        rows.labels.push(label.parse().unwrap_or_else(|_| *classes.entry(label).or_insert(next)));
     }
     Some(rows)
 }

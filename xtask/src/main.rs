@@ -5,6 +5,7 @@ mod broker;
 mod docs;
 mod learners;
 mod parity;
+mod python;
 mod soak;
 mod sql;
 mod test;

@@ -1,39 +1,24 @@
 //! Our components beside their references, which come from the Python package index.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::{Done, root, succeed};
+use crate::{Done, python, root, succeed};
 
 /// What the references need, by version.
 const PACKAGES: [&str; 5] =
     ["river==0.26.1", "scikit-learn==1.9.1", "capymoa==0.15.1", "numpy==2.4.6", "zstandard==0.25.0"];
 /// The programs that print the references' half.
-const PROGRAMS: [&str; 2] = ["reference.py", "others.py"];
+const PROGRAMS: [&str; 2] = ["parity/reference.py", "parity/others.py"];
 
 /// Records the references' half anew, then writes the page with ours beside it.
 pub(crate) fn run() -> Done {
-    let environment = root().join("target").join("parity");
-    let python = environment.join("bin").join("python");
-    if !python.exists() {
-        println!("parity: a virtual environment with {}", PACKAGES.join(", "));
-        succeed(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
-        succeed(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(PACKAGES))?;
-    }
+    let python = python::environment("parity", &PACKAGES)?;
     let default = || root().join("../shared/data");
     let data = std::env::var_os("GRISTMILL_DATA").map_or_else(default, Into::into);
     println!("parity: the references, test then train on {}: a quarter of an hour", data.display());
     let mut theirs = Vec::new();
     for program in PROGRAMS {
-        let output = Command::new(&python)
-            .arg(root().join("xtask/parity").join(program))
-            .arg(&data)
-            .stderr(Stdio::inherit())
-            .output()
-            .map_err(|error| format!("{program} cannot be run: {error}"))?;
-        if !output.status.success() {
-            return Err(format!("{program} failed: {} (MOA needs Java 17)", output.status));
-        }
-        theirs.extend(output.stdout);
+        theirs.extend(python::output(&python, program, &[&data.to_string_lossy()], " (MOA needs Java 17)")?);
     }
     let recorded = root().join("crates/learn/tests/parity.tsv");
     std::fs::write(&recorded, &theirs).map_err(|error| format!("{}: {error}", recorded.display()))?;

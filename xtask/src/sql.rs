@@ -2,27 +2,18 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::{Done, root, succeed};
+use crate::{Done, python, root, succeed};
 
 const PACKAGE: &str = "duckdb==2.0.0";
 /// Tables in the golden file, and in a live run; each with 40 windows.
 const TABLES: [&str; 2] = ["60", "1000"];
 
 fn ask(seed: &str, tables: &str) -> Result<Vec<u8>, String> {
-    let environment = root().join("target").join("duckdb");
-    let python = environment.join("bin").join("python");
-    if !python.exists() {
-        println!("sql-golden: a virtual environment with {PACKAGE}");
-        succeed(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
-        succeed(Command::new(&python).args(["-m", "pip", "install", "--quiet", PACKAGE]))?;
-    }
-    let program = root().join("xtask/sql/golden.py");
-    let output = Command::new(&python).arg(program).args([seed, tables]).stderr(Stdio::inherit()).output();
-    let output = output.map_err(|error| format!("DuckDB cannot be run: {error}"))?;
-    if output.status.success() { Ok(output.stdout) } else { Err(format!("DuckDB failed: {}", output.status)) }
+    let python = python::environment("duckdb", &[PACKAGE])?;
+    python::output(&python, "sql/golden.py", &[seed, tables], "")
 }
 
 fn write(path: PathBuf, bytes: &[u8]) -> Result<PathBuf, String> {

@@ -162,14 +162,14 @@ pub enum Column {
 }
 
 impl Column {
-    /// The Arrow array.
+    /// The Arrow array; times say that they are in UTC.
     pub fn array(&self) -> ArrayRef {
         match self {
             Self::Boolean(array) => Arc::new(array.clone()),
             Self::Int64(array) => Arc::new(array.clone()),
             Self::Float64(array) => Arc::new(array.clone()),
             Self::String(array) => Arc::new(array.clone()),
-            Self::Timestamp(array) => Arc::new(array.clone()),
+            Self::Timestamp(array) => Arc::new(array.clone().with_timezone("UTC")),
         }
     }
 

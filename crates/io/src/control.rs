@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gristmill::rows::Partition;
 use gristmill::shard::{Evaluation, Shard};
 
 use crate::usage;
+
+/// How long a partition that was lost is expected back, before the members of other processes are believed to have it.
+const COME_BACK: Duration = Duration::from_secs(60);
 
 /// What members share with each other and with whoever watches them.
 #[derive(Default)]
@@ -18,6 +21,7 @@ pub struct Control {
     bounded: AtomicBool,
     ends: Mutex<BTreeMap<i32, i64>>,
     unfinished: Mutex<BTreeSet<i32>>,
+    lost: Mutex<BTreeMap<i32, Duration>>,
     shards: AtomicI64,
     rows: AtomicU64,
     total: AtomicU64,
@@ -95,8 +99,19 @@ impl Control {
         lock(&self.ends).get(&partition).copied()
     }
 
-    pub(crate) fn unfinished(&self) -> Vec<i32> {
-        lock(&self.unfinished).iter().copied().collect()
+    /// Partitions that a bounded run still waits for, though not those that will come back to this process.
+    pub(crate) fn unfinished(&self, now: Duration) -> Vec<i32> {
+        let lost = lock(&self.lost);
+        let comes_back = |partition: &&i32| lost.get(partition).is_some_and(|at| now.saturating_sub(*at) < COME_BACK);
+        lock(&self.unfinished).iter().filter(|partition| !comes_back(partition)).copied().collect()
+    }
+
+    /// A partition was taken from a member: what was committed of it is known, and reported, by whoever opens it next.
+    pub(crate) fn lost(&self, partition: i32, now: Duration) {
+        if self.end(partition).is_some() {
+            lock(&self.lost).insert(partition, now);
+            lock(&self.unfinished).insert(partition);
+        }
     }
 
     /// A partition is read again before the end that a bounded run wants.
@@ -106,7 +121,13 @@ impl Control {
         }
     }
 
+    /// Whether a bounded run wants no more of a partition.
+    pub(crate) fn finished(&self, partition: i32) -> bool {
+        self.end(partition).is_some() && !lock(&self.unfinished).contains(&partition)
+    }
+
     pub(crate) fn caught_up(&self, partition: i32) {
+        lock(&self.lost).remove(&partition);
         lock(&self.unfinished).remove(&partition);
     }
 
@@ -130,7 +151,8 @@ impl Control {
         }
     }
 
-    pub(crate) fn bound(&self, partitions: impl IntoIterator<Item = i32>, ends: BTreeMap<i32, i64>, total: u64) {
+    /// Bounds the run: it is over when `partitions` have been read to their `ends`, `total` records in all.
+    pub fn bound(&self, partitions: impl IntoIterator<Item = i32>, ends: BTreeMap<i32, i64>, total: u64) {
         *lock(&self.unfinished) = partitions.into_iter().collect();
         *lock(&self.ends) = ends;
         self.total.store(total, Ordering::Relaxed);

@@ -4,15 +4,13 @@
 //! `UPDATE_EXPECTED=1 cargo test -p gristmill-learn --test golden`; a file that is there is never written again.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, missing_docs)]
 
+mod taught;
+
 use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use gristmill_learn::random::Random;
-use gristmill_learn::{
-    Built, Component, Features, Kind, Labels, Learner, Predictions, Signature, StateReader, StateWriter, Stateful,
-    Task, Truth,
-};
+use gristmill_learn::{Built, Component, StateReader, StateWriter};
 
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Golden {
@@ -27,65 +25,8 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
-fn rows(seed: u64, count: usize) -> Vec<([f64; 3], u32)> {
-    let mut random = Random::new(seed);
-    let mut row = || {
-        let x = [random.normal(), random.normal(), random.below(4) as f64];
-        (x, u32::from(x[0] + 0.3 * random.normal() > 0.0))
-    };
-    (0..count).map(|_| row()).collect()
-}
-
-fn untrained(component: &Component) -> Built {
-    let takes_nominal = match component.build(&Signature::numeric(3)) {
-        Built::Transformer(transformer) => transformer.takes_nominal(),
-        Built::Learner(learner) => learner.takes_nominal(),
-    };
-    let last = if takes_nominal { Kind::Nominal } else { Kind::Numeric };
-    component.build(&Signature::new(vec![Kind::Numeric, Kind::Numeric, last]))
-}
-
-fn learn(learner: &mut dyn Learner, row: &[f64], class: u32) {
-    let features = Features::row(row);
-    match learner.task() {
-        Task::Regression => learner.learn(&features, Labels::Values(&[f64::from(class) + row[1]])),
-        Task::AnomalyDetection | Task::Clustering => learner.learn(&features, Labels::None),
-        _ => learner.learn(&features, Labels::Classes(&[class])),
-    }
-    .unwrap();
-}
-
-fn taught(component: &Component) -> Built {
-    let mut built = untrained(component);
-    for (row, class) in rows(11, 300) {
-        match &mut built {
-            Built::Transformer(transformer) => transformer.learn(&row, Some(Truth::Class(class))),
-            Built::Learner(learner) => learn(learner.as_mut(), &row, class),
-        }
-    }
-    built
-}
-
-fn answers(built: &Built) -> Vec<String> {
-    let mut values = Vec::new();
-    for (row, _) in rows(12, 5) {
-        match built {
-            Built::Transformer(transformer) => transformer.transform(&row, &mut values),
-            Built::Learner(learner) => {
-                let mut out = Predictions::default();
-                learner.predict(&Features::row(&row), &mut out).unwrap();
-                values.extend_from_slice(out.values());
-            }
-        }
-    }
-    values.iter().map(|value| format!("{:016x}", value.to_bits())).collect()
-}
-
-fn state(built: &mut Built) -> &mut dyn Stateful {
-    match built {
-        Built::Transformer(transformer) => transformer.as_mut(),
-        Built::Learner(learner) => learner.as_mut(),
-    }
+fn bits(built: &Built) -> Vec<String> {
+    taught::answers(built, &taught::rows(12, 5)).iter().map(|value| format!("{:016x}", value.to_bits())).collect()
 }
 
 fn packed(state: &[u8]) -> String {
@@ -110,10 +51,11 @@ fn every_state_ever_written_still_loads() {
         let name = described.as_object().unwrap().keys().next().unwrap().clone();
         let golden = written(&name);
         for (number, golden) in (1..).zip(&golden) {
-            let mut built = untrained(&golden.component);
+            let mut built = taught::untrained(&golden.component, taught::WIDTH);
             let saved = unpacked(&golden.state);
-            StateReader::into(&saved, state(&mut built)).unwrap_or_else(|error| panic!("{name}.{number}: {error}"));
-            for (ours, then) in answers(&built).iter().zip(&golden.answers) {
+            StateReader::into(&saved, taught::state(&mut built))
+                .unwrap_or_else(|error| panic!("{name}.{number}: {error}"));
+            for (ours, then) in bits(&built).iter().zip(&golden.answers) {
                 let number_of = |bits: &String| f64::from_bits(u64::from_str_radix(bits, 16).unwrap());
                 let (ours, then) = (number_of(ours), number_of(then));
                 // The last places of an exponential may change from version to version.
@@ -121,8 +63,8 @@ fn every_state_ever_written_still_loads() {
                 assert!(same, "{name}.{number} answers {ours} where it was {then}");
             }
         }
-        let mut today = taught(&component);
-        let saved = StateWriter::of(state(&mut today));
+        let mut today = taught::taught(&component, &taught::rows(11, 300));
+        let saved = StateWriter::of(taught::state(&mut today));
         if golden.iter().any(|golden| unpacked(&golden.state) == saved) {
             continue;
         }
@@ -130,7 +72,7 @@ fn every_state_ever_written_still_loads() {
             missing.push(name);
             continue;
         }
-        let golden = (golden.len() + 1, Golden { component, state: packed(&saved), answers: answers(&today) });
+        let golden = (golden.len() + 1, Golden { component, state: packed(&saved), answers: bits(&today) });
         let text = serde_json::to_string_pretty(&golden.1).unwrap() + "\n";
         std::fs::create_dir_all(folder()).unwrap();
         std::fs::write(folder().join(format!("{name}.{}.json", golden.0)), text).unwrap();

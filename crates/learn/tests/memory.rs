@@ -1,10 +1,11 @@
 //! L7: memory stays within its bound on a stream that drifts.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, missing_docs)]
 
+mod taught;
+
 use gristmill_learn::random::Random;
-use gristmill_learn::{
-    Built, Component, Features, Kind, Labels, Learner, Prediction, Predictions, Signature, Task, Truth,
-};
+use gristmill_learn::{Built, Component, Features, Prediction, Predictions, Signature, Truth};
+use taught::{learn, untrained};
 
 const WIDTH: usize = 6;
 
@@ -27,16 +28,6 @@ impl Drifting {
         let noise = self.random.uniform() < 0.05;
         (x, u32::from((a + b > 1.0) != noise))
     }
-}
-
-fn learn(learner: &mut dyn Learner, row: &[f64], class: u32) {
-    let features = Features::row(row);
-    match learner.task() {
-        Task::Regression => learner.learn(&features, Labels::Values(&[f64::from(class) + row[0]])),
-        Task::AnomalyDetection | Task::Clustering => learner.learn(&features, Labels::None),
-        _ => learner.learn(&features, Labels::Classes(&[class])),
-    }
-    .unwrap();
 }
 
 /// How many rows; `cargo xtask memory` sets many more.
@@ -109,13 +100,11 @@ fn every_component_stays_within_its_documented_bound() {
         let rows = count();
         let mut most = 0;
         match component.build(&Signature::numeric(WIDTH)) {
-            Built::Transformer(transformer) => {
-                let last = if transformer.takes_nominal() { Kind::Nominal } else { Kind::Numeric };
-                let kinds = [vec![Kind::Numeric; WIDTH - 1], vec![last]].concat();
-                let Built::Transformer(mut transformer) = component.build(&Signature::new(kinds)) else { panic!() };
+            Built::Transformer(_) => {
+                let Built::Transformer(mut transformer) = untrained(&component, WIDTH) else { panic!("{name}") };
                 for row in 1..=rows {
                     let (mut x, class) = stream.next();
-                    if last == Kind::Nominal {
+                    if transformer.takes_nominal() {
                         x[WIDTH - 1] = (row % (1 << 40)) as f64;
                     }
                     transformer.learn(&x, Some(Truth::Class(class)));

@@ -3,8 +3,8 @@
 
 #[path = "../../../tests/data.rs"]
 mod data;
-
-use std::io::Read;
+#[path = "../../../tests/table.rs"]
+mod table;
 
 use gristmill_learn::linear::{
     LinearRegression, LinearRegressionSettings, LogisticRegression, LogisticRegressionSettings, Optimizer,
@@ -14,17 +14,7 @@ use gristmill_learn::{Features, Labels, Learner, Predictions, Signature, Transfo
 
 /// The rows of a data set: features and the label as text.
 fn rows(file: &str, label: &str) -> Option<Vec<(Vec<f64>, String)>> {
-    let path = data::find(file)?.join(file);
-    let mut text = String::new();
-    zstd::Decoder::new(std::fs::File::open(path).unwrap()).unwrap().read_to_string(&mut text).unwrap();
-    let mut lines = text.lines();
-    let label = lines.next().unwrap().split(',').position(|name| name == label).unwrap();
-    let row = |line: &str| {
-        let mut fields: Vec<&str> = line.split(',').collect();
-        let label = fields.remove(label).to_string();
-        (fields.iter().map(|field| field.parse().unwrap()).collect(), label)
-    };
-    Some(lines.map(row).collect())
+    table::read(file, label).map(|table| table.rows)
 }
 
 /// Scaler and learner in River's order: predict with the old statistics; learn, scale with the new ones, learn.

@@ -6,10 +6,11 @@
 
 #[path = "../../../tests/data.rs"]
 mod data;
+#[path = "../../../tests/table.rs"]
+mod table;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Read;
 
 use gristmill_learn::drift::Signal;
 use gristmill_learn::metric::Metric;
@@ -69,12 +70,7 @@ fn set_of(name: &str) -> Option<Rows> {
         "trump_approval" => ("trump_approval/trump_approval.csv.zst", "five_thirty_eight"),
         _ => ("chick_weights/chick_weights.csv.zst", "weight"),
     };
-    let path = data::find(file)?.join(file);
-    let mut text = String::new();
-    zstd::Decoder::new(std::fs::File::open(path).unwrap()).unwrap().read_to_string(&mut text).unwrap();
-    let mut lines = text.lines();
-    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
-    let at = names.iter().position(|name| *name == label).unwrap();
+    let table = table::read(file, label)?;
     let regression = matches!(name, "trump_approval" | "chick_weights");
     // Classes in the order in which they appear, but for the positive ones of two.
     let mut classes: BTreeMap<String, f64> = match name {
@@ -82,18 +78,11 @@ fn set_of(name: &str) -> Option<Rows> {
         "phishing" | "kdd99_smtp" => [("1".into(), 1.0), ("0".into(), 0.0)].into(),
         _ => BTreeMap::new(),
     };
-    let mut rows = Rows { kinds: vec![Kind::Numeric; names.len() - 1], values: Vec::new(), labels: Vec::new() };
-    for line in lines {
-        for (index, field) in line.split(',').enumerate() {
-            if index != at {
-                rows.values.push(field.parse().unwrap());
-            } else if regression {
-                rows.labels.push(field.parse().unwrap());
-            } else {
-                let next = classes.len() as f64;
-                rows.labels.push(*classes.entry(field.into()).or_insert(next));
-            }
-        }
+    let mut rows = Rows { kinds: vec![Kind::Numeric; table.names.len()], values: Vec::new(), labels: Vec::new() };
+    for (values, label) in table.rows {
+        rows.values.extend(values);
+        let next = classes.len() as f64;
+        rows.labels.push(if regression { label.parse().unwrap() } else { *classes.entry(label).or_insert(next) });
     }
     Some(rows)
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gristmill::plan::Plan;
+use gristmill::report::Tally;
 use gristmill::rows::{Partition, RawRecord, RawRows};
 use gristmill::shard::{Outbox, Shard};
 use gristmill::spec::Guarantee;
@@ -42,6 +43,9 @@ pub struct Simulation {
     numbers: usize,
     records: u64,
     random: Random,
+    /// What all members share, where they are members of one process.
+    together: Option<Arc<Control>>,
+    tally: Tally,
 }
 
 /// Plays a schedule to its end; what happened, or what went wrong.
@@ -56,7 +60,51 @@ pub fn run(plan: &Arc<Plan>, schedule: &Schedule, mutant: Option<Mutant>) -> Res
     Ok(facts)
 }
 
+/// Plays the members of one process that ends when the partitions have been read to the ends they have now; what is
+/// wrong with its report.
+pub fn run_bounded(plan: &Arc<Plan>, schedule: &Schedule) -> Result<(), String> {
+    let mut simulation = Simulation::new(plan, schedule, None);
+    let (writes, happens): (Vec<Action>, Vec<Action>) = schedule
+        .actions
+        .iter()
+        .filter(|action| !matches!(action, Action::Leave(_) | Action::Crash(_) | Action::Grow | Action::Expire(_)))
+        .partition(|action| matches!(action, Action::Produce(..) | Action::ProduceTransaction(..)));
+    writes.iter().try_for_each(|action| simulation.act(*action))?;
+    let held = simulation.bound();
+    happens.iter().try_for_each(|action| simulation.act(*action))?;
+    lock(&simulation.world).faults.clear();
+    let mut rounds = 0;
+    simulation.join();
+    while !simulation.processes.is_empty() {
+        simulation.round(&mut rounds)?;
+    }
+    let report = simulation.tally.report(plan).map_err(|error| error.to_string())?;
+    let reported: Vec<u64> =
+        held.keys().map(|name| report.partitions.get(name).and_then(|n| n.as_u64()).unwrap_or(0)).collect();
+    let expected: Vec<u64> = held.into_values().collect();
+    if reported == expected { Ok(()) } else { Err(format!("it reports {reported:?} of {expected:?}")) }
+}
+
 impl Simulation {
+    /// Members are of one process from now on, which ends at the ends of now; the records of each partition.
+    fn bound(&mut self) -> BTreeMap<String, u64> {
+        let control: Arc<Control> = Arc::default();
+        let world = lock(&self.world);
+        let transactions = world.cluster.transactions();
+        let (mut held, mut ends) = (BTreeMap::new(), BTreeMap::new());
+        for number in 0..world.cluster.partitions() {
+            let Some(log) = world.cluster.log(INPUT, number) else { continue };
+            let end = log.stable_end(transactions);
+            held.insert(Partition::new(INPUT, number).to_string(), log.committed(transactions, 0, end).count() as u64);
+            ends.insert(number, end);
+        }
+        let filled: Vec<i32> = ends.iter().filter(|(_, end)| **end > 0).map(|(number, _)| *number).collect();
+        control.bound(filled, ends, held.values().sum());
+        drop(world);
+        self.together = Some(control);
+        held
+    }
+
     /// Nothing has happened yet.
     pub fn new(plan: &Arc<Plan>, schedule: &Schedule, mutant: Option<Mutant>) -> Self {
         let cluster = Cluster::new(schedule.kind, schedule.partitions);
@@ -70,6 +118,8 @@ impl Simulation {
             numbers: 0,
             records: 0,
             random: Random::new(!schedule.seed),
+            together: None,
+            tally: Tally::default(),
         }
     }
 
@@ -88,7 +138,7 @@ impl Simulation {
         }
         let number = self.numbers;
         self.numbers += 1;
-        let control = Arc::new(Control::default());
+        let control = self.together.clone().unwrap_or_default();
         let source = Box::new(SimulatedSource::join(&self.world, number));
         let ledger = Box::new(SimulatedLedger::new(&self.plan, &self.world, number));
         let clock = Arc::clone(&self.clock);
@@ -122,7 +172,8 @@ impl Simulation {
         match outcome {
             Ok(false) => Ok(false),
             Ok(true) => {
-                self.processes.remove(&number);
+                let ended = self.processes.remove(&number);
+                ended.into_iter().for_each(|process| self.tally.absorb(process.member.into_tally()));
                 let mut world = lock(&self.world);
                 if let Some(id) = world.ids.remove(&number) {
                     world.cluster.group.leave(id);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use gristmill::plan::Plan;
 use gristmill::spec::Guarantee;
 use gristmill_simulator::load;
-use gristmill_simulator::run::{Simulation, run};
+use gristmill_simulator::run::{Simulation, run, run_bounded};
 use gristmill_simulator::schedule::Schedule;
 use gristmill_simulator::world::{Facts, Mutant, lock};
 
@@ -69,6 +69,19 @@ fn every_example_runs_in_it() {
     assert!(examples.len() >= 10, "{}", examples.len());
     for (name, plan) in examples {
         play(&name, &load::simulated(&plan, Guarantee::ExactlyOnce), 30_000..30_150);
+    }
+}
+
+/// Partitions move while the last records are read, and nobody may have time to open them again.
+#[test]
+fn a_bounded_run_reports_every_record() {
+    let plan = load::simulated(&load::usual().unwrap(), Guarantee::ExactlyOnce);
+    for seed in 0..5_000 {
+        let schedule = Schedule::new(seed);
+        if let Err(error) = run_bounded(&plan, &schedule) {
+            let shortest = schedule.shorten(&|shorter| run_bounded(&plan, shorter).is_err());
+            panic!("seed {seed}: {error}\nthe shortest schedule found: {shortest:#?}");
+        }
     }
 }
 

@@ -85,8 +85,8 @@ impl Windows {
         Self { groups: program.groups.iter().map(|(_, plan)| Group::new(plan.clone())).collect(), limit: u64::MAX }
     }
 
-    /// Keeps each group of windows below so many bytes, as far as a look every 1,024 rows can: the keys that have been
-    /// silent for longest are forgotten.
+    /// Keeps each group of windows below so many bytes, as far as a look every 1,024 rows, or every eighth as many rows as
+    /// there are keys, can: the keys that have been silent for longest are forgotten, down to four fifths.
     pub fn with_limit(self, bytes: u64) -> Self {
         Self { limit: bytes, ..self }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
-use gristmill_learn::{StateReader, StateWriter};
+use gristmill_learn::{StateReader, StateWriter, Stateful};
 use gristmill_sql::{Column, Item, Kind, Program, Setting, Windows};
 use serde_json::Value;
 
@@ -167,4 +167,43 @@ fn batches_and_saved_state_change_nothing() {
             );
         }
     }
+}
+
+#[test]
+fn keys_beyond_the_limit_are_forgotten_and_counted() {
+    let items = [Item::new("n", "count(*) OVER (PARTITION BY n ORDER BY ts ROWS 3 PRECEDING)")];
+    let program = Program::compile(&setting(), &items).unwrap();
+    let row = |row: i64| {
+        vec![row.into(), Value::Null, 0.into(), Value::Null, Value::Null, row.into(), Value::Null, Value::Null]
+    };
+    let rows: Vec<Vec<Value>> = (0..20_000).map(row).collect();
+    let (mut free, limit) = (Windows::new(&program), 200_000);
+    let mut held = Windows::new(&program).with_limit(limit);
+    for windows in [&mut free, &mut held] {
+        program.evaluate(windows, &columns(&rows), rows.len());
+    }
+    assert_eq!(free.evicted(), 0);
+    // Between two looks the keys of 1,024 rows may come on top.
+    let held_now = held.size() as u64;
+    assert!(held.evicted() > 15_000 && held_now < limit + 300_000, "{} {held_now}", held.evicted());
+    assert!(held.size() < free.size() / 4);
+}
+
+/// Keys that come once and never again: what no window can see any more goes.
+#[test]
+fn keys_expire_though_every_row_has_a_new_one() {
+    let items = [Item::new("n", "count(*) OVER (PARTITION BY n ORDER BY ts RANGE INTERVAL '1 hour' PRECEDING)")];
+    let program = Program::compile(&setting(), &items).unwrap();
+    let row = |row: i64| {
+        let time = (row * 10).into();
+        vec![time, Value::Null, 0.into(), Value::Null, Value::Null, row.into(), Value::Null, Value::Null]
+    };
+    let mut windows = Windows::new(&program);
+    let mut sizes = Vec::new();
+    for part in 0..20 {
+        let rows: Vec<Vec<Value>> = (part * 5_000..(part + 1) * 5_000).map(row).collect();
+        program.evaluate(&mut windows, &columns(&rows), rows.len());
+        sizes.push(windows.size());
+    }
+    assert!(sizes[19] < 2 * sizes[1], "{sizes:?}");
 }

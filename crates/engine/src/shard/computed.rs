@@ -18,7 +18,7 @@ pub(super) struct Made {
 
 /// Computes the columns of a batch. A row for which an expression fails is refused; its neighbours are not.
 pub(super) fn compute(computed: &Computed, windows: &mut Windows, rows: &Rows, refusals: &mut Vec<Refusal>) -> Made {
-    let base: Vec<ArrayRef> = rows.columns.iter().map(in_utc).collect();
+    let base: Vec<ArrayRef> = rows.columns.iter().map(Column::array).collect();
     let features = computed.program.evaluate(windows, &base, rows.len());
     let mut failed = BTreeSet::new();
     for failure in features.failures {
@@ -31,14 +31,6 @@ pub(super) fn compute(computed: &Computed, windows: &mut Windows, rows: &Rows, r
     let mut columns = rows.columns.clone();
     columns.extend(features.columns.iter().map(column));
     Made { rows: Rows { columns, records: rows.records.clone() }, failed }
-}
-
-/// The array of a column; times say that they are in UTC.
-fn in_utc(column: &Column) -> ArrayRef {
-    match column {
-        Column::Timestamp(times) => std::sync::Arc::new(times.clone().with_timezone("UTC")),
-        other => other.array(),
-    }
 }
 
 fn column(array: &ArrayRef) -> Column {

@@ -6,7 +6,7 @@ use gristmill::rows::Column;
 use gristmill::spec::{ColumnType, EpochUnit};
 use gristmill::timestamp;
 
-use super::Unreadable;
+use super::{Unreadable, decimal};
 
 enum Values {
     Boolean(Vec<bool>),
@@ -131,7 +131,7 @@ impl Builder {
             self.missing();
             return Ok(());
         }
-        match &self.values {
+        match &mut self.values {
             Values::Boolean(_) => match value.trim() {
                 "true" | "True" | "TRUE" | "1" => self.boolean(true),
                 "false" | "False" | "FALSE" | "0" => self.boolean(false),
@@ -141,7 +141,14 @@ impl Builder {
                 Ok(whole) => self.whole(whole),
                 Err(_) => self.parsed(value),
             },
-            Values::Float64(_) => self.parsed(value),
+            Values::Float64(values) => match decimal::plain(value) {
+                Some(number) => {
+                    values.push(number);
+                    self.there.push(true);
+                    Ok(())
+                }
+                None => self.parsed(value),
+            },
             Values::Text { .. } => self.text(value),
             Values::Time { unit: Some(_), .. } if value.trim().parse::<f64>().is_ok() => self.parsed(value),
             Values::Time { .. } => self.text(value),

@@ -2,6 +2,7 @@
 
 mod column;
 mod csv;
+mod decimal;
 mod json;
 
 use std::sync::Arc;

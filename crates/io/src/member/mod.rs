@@ -107,7 +107,12 @@ impl Member {
     /// Runs until the input ends or the run is stopped, commits, and leaves the group.
     pub fn run(mut self) -> Result<Tally, MemberError> {
         while !self.turn()? {}
-        Ok(self.tally)
+        Ok(self.into_tally())
+    }
+
+    /// What was counted of the shards that it has closed.
+    pub fn into_tally(self) -> Tally {
+        self.tally
     }
 
     /// Does what can be done now; whether all is done.
@@ -166,9 +171,9 @@ impl Member {
             Event::Rows(raw) => self.rows(raw),
             Event::CaughtUp(partition) => {
                 // An empty file is never assigned.
-                if matches!(self.seats.stage(&partition), None | Some(Stage::Open(_))) {
+                let file = matches!(self.plan.input, InputPlan::File { .. });
+                if self.seats.caught_up(&partition, self.clock.now()) || file {
                     self.control.caught_up(partition.number);
-                    self.seats.caught_up(&partition, self.clock.now());
                 }
                 Ok(())
             }
@@ -180,6 +185,7 @@ impl Member {
         self.ledger.forget(partition);
         if let Some(Stage::Open(_)) = self.seats.remove(partition) {
             self.control.opened(-1);
+            self.control.lost(partition.number, self.clock.now());
         }
     }
 
@@ -416,7 +422,11 @@ impl Member {
             }
             for closed in closed {
                 self.control.opened(-1);
-                closed.into_iter().for_each(|closed| self.tally.close(closed));
+                // What its next owner goes on with is reported by that one. The run may end before anybody opens again
+                // what has been read to its end.
+                if self.control.finished(closed.partition.number) || !self.plan.journals() {
+                    self.tally.close(closed);
+                }
             }
             self.source.release(&partitions)?;
         }
@@ -430,7 +440,7 @@ impl Member {
             return Ok(());
         }
         self.asked = now;
-        let elsewhere = self.control.unfinished().into_iter();
+        let elsewhere = self.control.unfinished(now).into_iter();
         let elsewhere = elsewhere.map(|number| Partition::new(self.plan.input_name(), number));
         let waiting: Vec<Partition> = elsewhere.filter(|partition| !self.seats.has(partition)).collect();
         for (partition, committed) in waiting.iter().zip(self.source.committed(&waiting)?) {
@@ -458,6 +468,9 @@ impl Member {
     fn end(&mut self) -> Result<bool, MemberError> {
         if self.control.ended(self.number) {
             self.begin_end();
+        } else if self.failed.is_none() {
+            // A partition that had been read to its end was lost before that was committed.
+            self.ending = None;
         }
         let Some(began) = self.ending else { return Ok(false) };
         let pending = self.on_the_way.is_some() || self.seats.pending() || self.seats.unsaved();

@@ -137,10 +137,12 @@ impl Seats {
         matches!(std::mem::replace(&mut seat.stage, Stage::Sought), Stage::Open(_))
     }
 
-    pub(super) fn caught_up(&mut self, partition: &Partition, now: Duration) {
-        if let Some(seat) = self.seats.get_mut(partition) {
-            seat.caught_up.get_or_insert(now);
-        }
+    /// The source has no more of a partition for now; whether its shard has stepped all that was brought. What comes
+    /// for one that is leaving, or not open yet, is left to whoever reads it next.
+    pub(super) fn caught_up(&mut self, partition: &Partition, now: Duration) -> bool {
+        let at_work = |seat: &&mut Seat| !seat.leaving && matches!(seat.stage, Stage::Open(_));
+        let seat = self.seats.get_mut(partition).filter(at_work);
+        seat.map(|seat| seat.caught_up.get_or_insert(now)).is_some()
     }
 
     /// Partitions that were read to their end a while ago; each is told once.
@@ -222,8 +224,8 @@ impl Seats {
         self.lives().any(|(seat, live)| seat.leaving && live.uncommitted())
     }
 
-    /// The partitions to acknowledge, group by group, with what was counted of those that nobody goes on with.
-    pub(super) fn let_go(&mut self, now: Duration) -> Vec<(Vec<Partition>, Vec<Option<Closed>>)> {
+    /// The partitions to acknowledge, group by group, with what was counted of each.
+    pub(super) fn let_go(&mut self, now: Duration) -> Vec<(Vec<Partition>, Vec<Closed>)> {
         let groups = std::mem::take(&mut self.leaving);
         let mut gone = Vec::new();
         for (partitions, _) in groups {
@@ -232,8 +234,7 @@ impl Seats {
                 let Some(stage) = self.remove(partition) else { continue };
                 tracing::info!("member {}: {partition} moved to another member", self.number);
                 let Stage::Open(mut live) = stage else { continue };
-                // What its next owner goes on with is reported by that one.
-                closed.push((!self.plan.journals()).then(|| counted(&live)));
+                closed.push(counted(&live));
                 if live.let_go() {
                     self.let_go.insert(partition.clone(), (live, now));
                 }

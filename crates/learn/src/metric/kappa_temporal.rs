@@ -1,8 +1,8 @@
 //! Agreement beyond persistence.
 
-use super::{Metric, metric_settings};
+use super::{Metric, absorb_sums, metric_settings};
 use crate::state::stateful;
-use crate::{Prediction, StateError, StateReader, Stateful, Task, Truth};
+use crate::{Prediction, Stateful, Task, Truth};
 
 metric_settings! {
     /// How much better than repeating the last label: 1 is perfect, 0 as good as repeating, below 0 worse.
@@ -57,16 +57,5 @@ impl Metric for KappaTemporal {
         }
     }
 
-    fn rows(&self) -> u64 {
-        self.rows
-    }
-
-    fn absorb(&mut self, saved: &mut StateReader<'_>) -> Result<(), StateError> {
-        let mut other = Self::default();
-        other.load(saved)?;
-        self.rows += other.rows;
-        self.right += other.right;
-        self.repeated += other.repeated;
-        Ok(())
-    }
+    absorb_sums!(right, repeated);
 }

@@ -148,6 +148,24 @@ macro_rules! metric_settings {
 }
 pub(crate) use metric_settings;
 
+/// `rows` and `absorb` of a metric that is made of sums: those of another are added.
+macro_rules! absorb_sums {
+    ($($sum:ident),*) => {
+        fn rows(&self) -> u64 {
+            self.rows
+        }
+
+        fn absorb(&mut self, saved: &mut $crate::StateReader<'_>) -> Result<(), $crate::StateError> {
+            let mut other = Self::default();
+            other.load(saved)?;
+            self.rows += other.rows;
+            $(self.$sum += other.$sum;)*
+            Ok(())
+        }
+    };
+}
+use absorb_sums;
+
 /// A share, 0 where there is nothing to share.
 fn ratio(part: f64, of: f64) -> f64 {
     if of == 0.0 { 0.0 } else { part / of }

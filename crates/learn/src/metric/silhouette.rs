@@ -1,8 +1,8 @@
 //! How well rows fit their clusters.
 
-use super::{Metric, metric_settings};
+use super::{Metric, absorb_sums, metric_settings};
 use crate::state::stateful;
-use crate::{Prediction, StateError, StateReader, Stateful, Task, Truth};
+use crate::{Prediction, Stateful, Task, Truth};
 
 metric_settings! {
     /// How far rows are from the centre of their cluster, as a share of how far they are from the second nearest one:
@@ -59,16 +59,5 @@ impl Metric for Silhouette {
         super::ratio(self.nearest, self.second)
     }
 
-    fn rows(&self) -> u64 {
-        self.rows
-    }
-
-    fn absorb(&mut self, saved: &mut StateReader<'_>) -> Result<(), StateError> {
-        let mut other = Self::default();
-        other.load(saved)?;
-        self.rows += other.rows;
-        self.nearest += other.nearest;
-        self.second += other.second;
-        Ok(())
-    }
+    absorb_sums!(nearest, second);
 }

@@ -1,6 +1,7 @@
 //! The extremely fast decision tree.
 
 use super::HoeffdingTreeClassifierSettings;
+use super::LOOK;
 use super::class_tree::{ClassGrowth, Leaf};
 use super::node::{Suggestion, Test};
 use super::sprout::Sprout;
@@ -217,9 +218,6 @@ impl Stateful for Node {
         size_of::<Self>() + self.statistics.size() + children
     }
 }
-
-/// The rows between two looks at the tree's size.
-const LOOK: u64 = 1_000;
 
 impl ByRow for ExtremelyFastDecisionTreeClassifier {
     fn task(&self) -> Task {

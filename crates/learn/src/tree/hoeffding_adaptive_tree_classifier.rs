@@ -87,9 +87,6 @@ pub struct HoeffdingAdaptiveTreeClassifier {
 
 stateful!(HoeffdingAdaptiveTreeClassifier, "hoeffding_adaptive_tree_classifier", 1: rows, classes, tree);
 
-/// The rows between two looks at the tree's size.
-const LOOK: u64 = 1_000;
-
 impl ByRow for HoeffdingAdaptiveTreeClassifier {
     fn task(&self) -> Task {
         Task::Classification
@@ -122,9 +119,6 @@ impl ByRow for HoeffdingAdaptiveTreeClassifier {
         self.classes = self.classes.max(class as usize + 1);
         let wrong = |answer: &[f64]| f64::from(u8::from(most_probable(answer) != Some(class)));
         self.tree.learn(row, Truth::Class(class), weight, &wrong);
-        self.rows += 1;
-        if self.rows.is_multiple_of(LOOK) {
-            self.tree.keep_budget();
-        }
+        self.tree.keep_budget(&mut self.rows);
     }
 }

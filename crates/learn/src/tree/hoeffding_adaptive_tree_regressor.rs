@@ -89,9 +89,6 @@ pub struct HoeffdingAdaptiveTreeRegressor {
 
 stateful!(HoeffdingAdaptiveTreeRegressor, "hoeffding_adaptive_tree_regressor", 1: rows, record, tree);
 
-/// The rows between two looks at the tree's size.
-const LOOK: u64 = 1_000;
-
 impl ByRow for HoeffdingAdaptiveTreeRegressor {
     fn task(&self) -> Task {
         Task::Regression
@@ -132,9 +129,6 @@ impl ByRow for HoeffdingAdaptiveTreeRegressor {
             if reach > 0.0 && error.is_finite() { ((error - low) / reach).clamp(0.0, 1.0) } else { 0.5 }
         };
         self.tree.learn(row, Truth::Value(y), weight, &judge);
-        self.rows += 1;
-        if self.rows.is_multiple_of(LOOK) {
-            self.tree.keep_budget();
-        }
+        self.tree.keep_budget(&mut self.rows);
     }
 }

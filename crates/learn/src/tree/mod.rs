@@ -40,3 +40,6 @@ pub use hoeffding_tree_regressor::{HoeffdingTreeRegressor, HoeffdingTreeRegresso
 pub use value_tree::ValueLeafPrediction;
 
 use class_tree::ClassGrowth;
+
+/// The rows between two looks at the size of a tree that grows in many places.
+const LOOK: u64 = 1_000;

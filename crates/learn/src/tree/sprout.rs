@@ -1,5 +1,6 @@
 //! A tree whose branches are watched, and replaced by alternates that grow beside them when they drift.
 
+use super::LOOK;
 use super::node::Test;
 use crate::drift::{Detector, Signal};
 use crate::random::{Poisson, Random};
@@ -292,9 +293,10 @@ impl<L: Sprout> AdaptiveTree<L> {
         root.learn(&lesson, random, poisson, &mut Vec::new());
     }
 
-    /// Where the tree is larger than its budget no leaf goes on to split.
-    pub(super) fn keep_budget(&mut self) {
-        if self.root.size() > L::most(&self.growth) {
+    /// Counts a row; where the tree is larger than its budget no leaf goes on to split.
+    pub(super) fn keep_budget(&mut self, rows: &mut u64) {
+        *rows += 1;
+        if rows.is_multiple_of(LOOK) && self.root.size() > L::most(&self.growth) {
             self.root.each_leaf(&mut |leaf| leaf.sleep());
         }
     }

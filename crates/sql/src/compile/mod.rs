@@ -237,10 +237,8 @@ impl<'a> Compiler<'a> {
         if let Some(node) = identifier(expr).and_then(|name| self.find(name)) {
             return Ok(node);
         }
-        let known: Vec<Known> = self.program.nodes.iter().rev().map(|node| node.known()).collect();
-        let mut scalar = Scalar::new(&self.functions, text, expr, &known)?;
-        let last = known.len() - 1;
-        scalar.reads.iter_mut().for_each(|read| *read = last - *read);
+        let known: Vec<Known> = self.program.nodes.iter().map(|node| node.known()).collect();
+        let scalar = Scalar::new(&self.functions, text, expr, &known)?;
         let level =
             scalar.reads.iter().filter_map(|read| Some(self.program.nodes.get(*read)?.level)).max().unwrap_or(0);
         let kind = scalar.kind;

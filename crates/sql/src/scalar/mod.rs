@@ -52,7 +52,8 @@ impl Scalar {
     ) -> std::result::Result<Self, Mistake> {
         let mut reads = Vec::new();
         names(&mut expr.clone(), &mut |name| {
-            let found = columns.iter().position(|column| column.name == name);
+            // The last of a name is meant, as everywhere else.
+            let found = columns.iter().rposition(|column| column.name == name);
             reads.extend(found.filter(|found| !reads.contains(found)));
         });
         let fields = reads.iter().filter_map(|read| columns.get(*read));

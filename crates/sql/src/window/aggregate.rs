@@ -27,6 +27,17 @@ pub(crate) struct Sum {
 }
 
 impl Sum {
+    pub(crate) fn save(&self, to: &mut StateWriter) {
+        to.u64(self.count);
+        [self.high, self.low, self.other].iter().for_each(|number| to.u64(number.to_bits()));
+    }
+
+    pub(crate) fn load(from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let count = from.u64()?;
+        let mut number = || from.u64().map(f64::from_bits);
+        Ok(Self { count, high: number()?, low: number()?, other: number()? })
+    }
+
     pub(crate) fn total(&self) -> f64 {
         if self.other == 0.0 { self.high + self.low } else { self.other }
     }
@@ -62,6 +73,15 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
+    pub(crate) fn save(&self, to: &mut StateWriter) {
+        [self.count, self.mean, self.squares].iter().for_each(|number| to.u64(number.to_bits()));
+    }
+
+    pub(crate) fn load(from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let mut number = || from.u64().map(f64::from_bits);
+        Ok(Self { count: number()?, mean: number()?, squares: number()? })
+    }
+
     /// The variance, over one row less where it is that of a sample; none of too few rows.
     pub(crate) fn variance(&self, sample: bool) -> Option<f64> {
         let rows = self.count - f64::from(u8::from(sample));
@@ -134,6 +154,11 @@ impl<M: Monoid> Stacks<M> {
 
     pub(crate) fn total(&self) -> M {
         self.front.last().map_or_else(|| self.back.clone(), |front| front.plus(&self.back))
+    }
+
+    /// The stacks of a window that nothing leaves: one sum.
+    pub(crate) fn running(back: M) -> Self {
+        Self { front: Vec::new(), back }
     }
 
     pub(crate) fn size(&self) -> usize {
@@ -210,75 +235,6 @@ impl Distinct {
                 self.0.remove(value);
             }
         }
-    }
-}
-
-/// What a window without a beginning keeps: nothing leaves it, so its rows need not be kept.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Running {
-    pub(crate) rows: u64,
-    pub(crate) count: u64,
-    pub(crate) whole: i128,
-    pub(crate) sum: Sum,
-    pub(crate) moments: Moments,
-    pub(crate) least: Value,
-    pub(crate) most: Value,
-    pub(crate) first: Value,
-    pub(crate) last: Value,
-}
-
-impl Running {
-    pub(crate) fn push(&mut self, value: &Value) {
-        if self.rows == 0 {
-            self.first = value.clone();
-        }
-        self.rows += 1;
-        self.last = value.clone();
-        if value.is_null() {
-            return;
-        }
-        self.count += 1;
-        match value {
-            Value::Int(number) => {
-                self.whole += i128::from(*number);
-                self.moments = self.moments.plus(&Moments::of(*number as f64));
-            }
-            Value::Float(number) => {
-                self.sum = self.sum.plus(&Sum::of(*number));
-                self.moments = self.moments.plus(&Moments::of(*number));
-            }
-            _ => {}
-        }
-        if self.least.is_null() || *value < self.least {
-            self.least = value.clone();
-        }
-        if self.most.is_null() || *value > self.most {
-            self.most = value.clone();
-        }
-    }
-
-    pub(crate) fn save(&self, to: &mut StateWriter) {
-        to.u64(self.rows);
-        to.u64(self.count);
-        to.u64(self.whole as u64);
-        to.u64((self.whole >> 64) as u64);
-        to.u64(self.sum.count);
-        [self.sum.high, self.sum.low, self.sum.other, self.moments.count, self.moments.mean, self.moments.squares]
-            .iter()
-            .for_each(|number| to.u64(number.to_bits()));
-        [&self.least, &self.most, &self.first, &self.last].iter().for_each(|value| value.save(to));
-    }
-
-    pub(crate) fn load(from: &mut StateReader<'_>) -> Result<Self, StateError> {
-        let (rows, count) = (from.u64()?, from.u64()?);
-        let (low, high) = (from.u64()?, from.u64()?);
-        let whole = (i128::from(high as i64) << 64) | i128::from(low);
-        let terms = from.u64()?;
-        let mut number = || from.u64().map(f64::from_bits);
-        let sum = Sum { count: terms, high: number()?, low: number()?, other: number()? };
-        let moments = Moments { count: number()?, mean: number()?, squares: number()? };
-        let mut value = || Value::load(from);
-        Ok(Self { rows, count, whole, sum, moments, least: value()?, most: value()?, first: value()?, last: value()? })
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::aggregate::{Distinct, Extreme, Moments, Monoid, Running, Sorted, Stacks, Sum};
+use gristmill_learn::{StateError, StateReader, StateWriter};
+
+use super::aggregate::{Distinct, Extreme, Moments, Monoid, Sorted, Stacks, Sum};
 use super::value::{Kind, Value};
 
 /// A window's function.
@@ -106,14 +108,18 @@ pub(crate) struct Count {
 #[derive(Debug, Clone)]
 enum Counted {
     Number(u64),
-    Whole { sum: i128, count: u64 },
+    Whole {
+        sum: i128,
+        count: u64,
+    },
     Sum(Stacks<Sum>),
     Moments(Stacks<Moments>),
     Extreme(Extreme),
     Sorted(Sorted),
     Distinct(Distinct),
     Places,
-    Running(Box<Running>),
+    /// Without a beginning: the value that is the least, the most, the first or the last of all.
+    Kept(Option<Value>),
 }
 
 fn sum_of(value: &Value) -> Sum {
@@ -130,10 +136,10 @@ impl Call {
     }
 
     fn empty(&self) -> Counted {
-        if self.frame.is_running() {
-            return Counted::Running(Box::default());
-        }
         match (self.function, self.takes) {
+            (Function::Least | Function::Most | Function::First | Function::Last, _) if self.frame.is_running() => {
+                Counted::Kept(None)
+            }
             (Function::Count, _) => Counted::Number(0),
             (Function::Sum | Function::Mean, Kind::Int) => Counted::Whole { sum: 0, count: 0 },
             (Function::Sum | Function::Mean, _) => Counted::Sum(Stacks::default()),
@@ -183,7 +189,8 @@ impl Call {
         }
     }
 
-    fn push(&self, count: &mut Count, entries: &Entries, place: u64) {
+    /// Counts the row at `place`.
+    pub(crate) fn push(&self, count: &mut Count, entries: &Entries, place: u64) {
         let value = entries.value(place, self.lane);
         match &mut count.counted {
             Counted::Number(number) => *number += u64::from(!value.is_null()),
@@ -198,7 +205,18 @@ impl Call {
             Counted::Extreme(extreme) => extreme.push(place, value, self.function == Function::Most),
             Counted::Sorted(sorted) if !value.is_null() => sorted.push(value.number()),
             Counted::Distinct(distinct) => distinct.push(value),
-            Counted::Running(running) => running.push(value),
+            Counted::Kept(kept) => {
+                let better = match (self.function, &kept) {
+                    (Function::First, held) => held.is_none(),
+                    (Function::Last, _) => true,
+                    (_, None) => !value.is_null(),
+                    (Function::Most, Some(held)) => value > held,
+                    (_, Some(held)) => !value.is_null() && value < held,
+                };
+                if better {
+                    *kept = Some(value.clone());
+                }
+            }
             Counted::Sorted(_) | Counted::Places => {}
         }
     }
@@ -221,7 +239,7 @@ impl Call {
             Counted::Extreme(extreme) => extreme.pop(place),
             Counted::Sorted(sorted) if !value.is_null() => sorted.pop(value.number()),
             Counted::Distinct(distinct) => distinct.pop(value),
-            Counted::Sorted(_) | Counted::Places | Counted::Running(_) => {}
+            Counted::Sorted(_) | Counted::Places | Counted::Kept(_) => {}
         }
         if turned {
             count.middle = count.to;
@@ -229,13 +247,16 @@ impl Call {
         count.from += 1;
     }
 
-    /// What the window holds, counted afresh from its rows: after a load, or where a row came between.
+    /// What the window holds, counted afresh from its rows: after a load, or where a row came between. A window without
+    /// a beginning has let its rows go.
     pub(crate) fn recount(&self, count: &mut Count, entries: &Entries) {
+        if self.frame.is_running() {
+            return;
+        }
         let (from, to, middle) = (count.from, count.to, count.middle.clamp(count.from, count.to));
         let lane = self.lane;
         count.middle = middle;
         match &mut count.counted {
-            Counted::Running(_) => return,
             Counted::Sum(stacks) => {
                 let front = entries.values(from, middle, lane).map(sum_of);
                 *stacks = Stacks::of(front, entries.values(middle, to, lane).map(sum_of));
@@ -250,13 +271,6 @@ impl Call {
         }
         count.counted = self.empty();
         (from..to).for_each(|place| self.push(count, entries, place));
-    }
-
-    /// Counts one row more in a window without a beginning.
-    pub(crate) fn include(&self, count: &mut Count, entries: &Entries, place: u64) {
-        if let Counted::Running(running) = &mut count.counted {
-            running.push(entries.value(place, self.lane));
-        }
     }
 
     /// The value for a row that came late: its frame is counted on its own. (A window without a beginning has let its
@@ -290,7 +304,7 @@ impl Call {
             (Counted::Sorted(sorted), Function::Percentile(share)) => float(sorted.percentile(share)),
             (Counted::Distinct(distinct), _) => Value::Int(distinct.0.len() as i64),
             (Counted::Places, function) => self.at_place(function, count, entries, place),
-            (Counted::Running(running), function) => return self.so_far(running, function),
+            (Counted::Kept(kept), _) => kept.clone().unwrap_or_default(),
             _ => Value::Null,
         })
     }
@@ -303,45 +317,55 @@ impl Call {
         };
         at.map_or(Value::Null, |at| entries.value(at, self.lane).clone())
     }
+}
 
-    fn so_far(&self, running: &Running, function: Function) -> Result<Value, Overflow> {
-        let whole = self.takes == Kind::Int;
-        if running.count == 0 && !matches!(function, Function::Count | Function::First | Function::Last) {
-            return Ok(Value::Null);
+impl Call {
+    /// The first row that is still needed.
+    pub(crate) fn needs(&self, count: &Count) -> u64 {
+        if self.frame.is_running() { count.to } else { count.from }
+    }
+
+    /// What cannot be counted again, since its rows are gone: all that a window without a beginning holds.
+    pub(crate) fn save(&self, count: &Count, to: &mut StateWriter) {
+        if !self.frame.is_running() {
+            return;
         }
-        Ok(match function {
-            Function::Count => Value::Int(running.count as i64),
-            Function::Sum if whole => Value::Int(i64::try_from(running.whole).map_err(|_| Overflow)?),
-            Function::Sum => Value::Float(running.sum.total()),
-            Function::Mean if whole => Value::Float(running.whole as f64 / running.count as f64),
-            Function::Mean => Value::Float(running.sum.total() / running.count as f64),
-            Function::Least => running.least.clone(),
-            Function::Most => running.most.clone(),
-            Function::Variance { sample, root } => running
-                .moments
-                .variance(sample)
-                .map_or(Value::Null, |variance| Value::Float(if root { variance.sqrt() } else { variance })),
-            Function::First => running.first.clone(),
-            Function::Last => running.last.clone(),
-            Function::Percentile(_) | Function::Distinct | Function::Lag(_) => Value::Null,
-        })
+        match &count.counted {
+            Counted::Number(number) => to.u64(*number),
+            Counted::Whole { sum, count } => {
+                [*sum as u64, (*sum >> 64) as u64, *count].iter().for_each(|part| to.u64(*part))
+            }
+            Counted::Sum(stacks) => stacks.total().save(to),
+            Counted::Moments(stacks) => stacks.total().save(to),
+            Counted::Kept(kept) => {
+                to.u64(u64::from(kept.is_some()));
+                kept.iter().for_each(|value| value.save(to));
+            }
+            // These always begin somewhere.
+            Counted::Extreme(_) | Counted::Sorted(_) | Counted::Distinct(_) | Counted::Places => {}
+        }
+    }
+
+    pub(crate) fn load(&self, count: &mut Count, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        if !self.frame.is_running() {
+            return Ok(());
+        }
+        match &mut count.counted {
+            Counted::Number(number) => *number = from.u64()?,
+            Counted::Whole { sum, count } => {
+                let (low, high) = (from.u64()?, from.u64()?);
+                (*sum, *count) = ((i128::from(high as i64) << 64) | i128::from(low), from.u64()?);
+            }
+            Counted::Sum(stacks) => *stacks = Stacks::running(Sum::load(from)?),
+            Counted::Moments(stacks) => *stacks = Stacks::running(Moments::load(from)?),
+            Counted::Kept(kept) => *kept = if from.u64()? == 1 { Some(Value::load(from)?) } else { None },
+            Counted::Extreme(_) | Counted::Sorted(_) | Counted::Distinct(_) | Counted::Places => {}
+        }
+        Ok(())
     }
 }
 
 impl Count {
-    /// The first row that is still needed.
-    pub(crate) fn needs(&self) -> u64 {
-        if matches!(self.counted, Counted::Running(_)) { self.to } else { self.from }
-    }
-
-    pub(crate) fn running(&mut self) -> Option<&mut Running> {
-        if let Counted::Running(running) = &mut self.counted { Some(running) } else { None }
-    }
-
-    pub(crate) fn as_running(&self) -> Option<&Running> {
-        if let Counted::Running(running) = &self.counted { Some(running) } else { None }
-    }
-
     pub(crate) fn size(&self) -> usize {
         let more = match &self.counted {
             Counted::Sum(stacks) => stacks.size(),
@@ -349,7 +373,7 @@ impl Count {
             Counted::Extreme(extreme) => extreme.0.iter().map(|(_, value)| 32 + value.size()).sum(),
             Counted::Sorted(sorted) => sorted.0.len() * 8,
             Counted::Distinct(distinct) => distinct.0.keys().map(|value| 48 + value.size()).sum(),
-            Counted::Running(_) => size_of::<Running>(),
+            Counted::Kept(kept) => kept.as_ref().map_or(0, Value::size),
             Counted::Number(_) | Counted::Whole { .. } | Counted::Places => 0,
         };
         size_of::<Self>() + more

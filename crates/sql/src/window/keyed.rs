@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 
 use super::GroupPlan;
-use super::aggregate::Running;
 use super::call::{Count, Entries, Entry, Frame, Overflow};
 use super::value::Value;
 
-/// How many rows pass at least between two looks for keys that have expired.
+/// How many rows pass at least between two looks for keys that have expired; with many keys an eighth of their number,
+/// so that a row pays for a look at eight of them.
 const SWEEP: u64 = 1_024;
 
 /// What one key holds.
@@ -27,14 +27,14 @@ pub(crate) struct Group {
     plan: GroupPlan,
     keys: BTreeMap<Box<[u8]>, Keyed>,
     rows: u64,
-    since_sweep: u64,
+    until_sweep: u64,
     latest: i64,
     evicted: u64,
 }
 
 impl Group {
     pub(crate) fn new(plan: GroupPlan) -> Self {
-        Self { plan, keys: BTreeMap::new(), rows: 0, since_sweep: 0, latest: i64::MIN, evicted: 0 }
+        Self { plan, keys: BTreeMap::new(), rows: 0, until_sweep: SWEEP, latest: i64::MIN, evicted: 0 }
     }
 
     /// Takes a row in, and gives the value of each window for it.
@@ -57,10 +57,11 @@ impl Group {
         keyed.seen = self.rows;
         let late = keyed.entries.held.back().is_some_and(|last| last.time > time);
         let values = if late { keyed.late(&self.plan, time, lanes) } else { keyed.next(&self.plan, time, lanes) };
-        keyed.forget();
-        self.since_sweep += 1;
-        if self.since_sweep >= SWEEP.max(self.keys.len() as u64) {
+        keyed.forget(&self.plan);
+        self.until_sweep = self.until_sweep.saturating_sub(1);
+        if self.until_sweep == 0 {
             self.sweep(limit);
+            self.until_sweep = SWEEP.max(self.keys.len() as u64 / 8);
         }
         values
     }
@@ -74,7 +75,6 @@ impl Group {
     /// Drops keys that no window can see any more, and, where the state is too large, those that have been silent
     /// for longest. When it runs depends on the rows alone, so that every replay does the same.
     fn sweep(&mut self, limit: u64) {
-        self.since_sweep = 0;
         if let Some(reach) = self.reach() {
             let horizon = self.latest.saturating_sub(reach);
             self.keys.retain(|_, keyed| keyed.entries.held.back().is_some_and(|last| last.time >= horizon));
@@ -87,7 +87,7 @@ impl Group {
             self.keys.iter().map(|(key, keyed)| (keyed.seen, key.clone())).collect();
         silent.sort();
         for (_, key) in silent {
-            if size <= limit / 10 * 9 {
+            if size <= limit / 10 * 8 {
                 break;
             }
             if let Some(keyed) = self.keys.remove(&key) {
@@ -128,7 +128,7 @@ impl Keyed {
                     if place < count.to {
                         // It comes among rows that are counted already and held no more.
                         count.to += 1;
-                        call.include(count, &self.entries, place);
+                        call.push(count, &self.entries, place);
                     }
                     return call.value(count, &self.entries, place);
                 }
@@ -144,8 +144,14 @@ impl Keyed {
     }
 
     /// Lets go of the rows that no window needs.
-    fn forget(&mut self) {
-        let needed = self.counts.iter().map(Count::needs).min().unwrap_or_else(|| self.entries.end());
+    fn forget(&mut self, plan: &GroupPlan) {
+        let needed = plan
+            .calls
+            .iter()
+            .zip(&self.counts)
+            .map(|(call, count)| call.needs(count))
+            .min()
+            .unwrap_or_else(|| self.entries.end());
         while self.entries.gone < needed && self.entries.held.pop_front().is_some() {
             self.entries.gone += 1;
         }
@@ -178,7 +184,7 @@ fn encode(key: &[Value]) -> Box<[u8]> {
 impl Stateful for Group {
     fn save(&self, to: &mut StateWriter) {
         to.begin("windows", 1);
-        [self.rows, self.since_sweep, self.latest as u64, self.evicted].iter().for_each(|number| to.u64(*number));
+        [self.rows, self.until_sweep, self.latest as u64, self.evicted].iter().for_each(|number| to.u64(*number));
         to.u64(self.keys.len() as u64);
         for (key, keyed) in &self.keys {
             to.bytes(key);
@@ -189,17 +195,17 @@ impl Stateful for Group {
                 to.u64(entry.time as u64);
                 entry.lanes.iter().for_each(|value| value.save(to));
             }
-            for count in &keyed.counts {
+            for (call, count) in self.plan.calls.iter().zip(&keyed.counts) {
                 let middle = count.middle.clamp(count.from, count.to);
                 [count.from, count.to, middle].iter().for_each(|place| to.u64(*place));
-                count.as_running().into_iter().for_each(|running| running.save(to));
+                call.save(count, to);
             }
         }
     }
 
     fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
         from.begin("windows", 1)?;
-        (self.rows, self.since_sweep) = (from.u64()?, from.u64()?);
+        (self.rows, self.until_sweep) = (from.u64()?, from.u64()?);
         (self.latest, self.evicted) = (from.u64()? as i64, from.u64()?);
         self.keys.clear();
         for _ in 0..from.length(32)? {
@@ -220,9 +226,7 @@ impl Stateful for Group {
                     let why = "a window does not lie within its rows".to_string();
                     return Err(StateError::Unfit { component: "windows".into(), why });
                 }
-                if let Some(running) = count.running() {
-                    *running = Running::load(from)?;
-                }
+                call.load(&mut count, from)?;
                 call.recount(&mut count, &entries);
                 counts.push(count);
             }

@@ -1,11 +1,11 @@
 //! One value of a row, as windows keep it.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
-use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
 use arrow_schema::{DataType, TimeUnit};
 use gristmill_learn::{StateError, StateReader, StateWriter};
 
@@ -77,41 +77,22 @@ impl Kind {
 
     /// An array of values of this kind; any other value is null.
     pub(crate) fn array(self, values: &[Value]) -> ArrayRef {
+        macro_rules! array {
+            ($kind:ident) => {
+                values
+                    .iter()
+                    .map(|value| if let Value::$kind(value) = value { Some(value.clone()) } else { None })
+                    .collect()
+            };
+        }
         match self {
-            Self::Boolean => {
-                let mut builder = BooleanBuilder::with_capacity(values.len());
-                values.iter().for_each(|value| {
-                    builder.append_option(if let Value::Boolean(value) = value { Some(*value) } else { None });
-                });
-                std::sync::Arc::new(builder.finish())
-            }
-            Self::Int => {
-                let mut builder = Int64Builder::with_capacity(values.len());
-                values.iter().for_each(|value| {
-                    builder.append_option(if let Value::Int(value) = value { Some(*value) } else { None });
-                });
-                std::sync::Arc::new(builder.finish())
-            }
-            Self::Float => {
-                let mut builder = Float64Builder::with_capacity(values.len());
-                values.iter().for_each(|value| {
-                    builder.append_option(if let Value::Float(value) = value { Some(*value) } else { None });
-                });
-                std::sync::Arc::new(builder.finish())
-            }
-            Self::Text => {
-                let mut builder = StringBuilder::new();
-                values.iter().for_each(|value| {
-                    builder.append_option(if let Value::Text(value) = value { Some(value) } else { None });
-                });
-                std::sync::Arc::new(builder.finish())
-            }
+            Self::Boolean => Arc::<BooleanArray>::new(array!(Boolean)),
+            Self::Int => Arc::<Int64Array>::new(array!(Int)),
+            Self::Float => Arc::<Float64Array>::new(array!(Float)),
+            Self::Text => Arc::<StringArray>::new(array!(Text)),
             Self::Time => {
-                let mut builder = TimestampMicrosecondBuilder::with_capacity(values.len()).with_timezone("UTC");
-                values.iter().for_each(|value| {
-                    builder.append_option(if let Value::Time(value) = value { Some(*value) } else { None });
-                });
-                std::sync::Arc::new(builder.finish())
+                let times: TimestampMicrosecondArray = array!(Time);
+                Arc::new(times.with_timezone("UTC"))
             }
         }
     }
