@@ -90,7 +90,7 @@ impl Ledger for SimulatedLedger {
             self.seen.remove(&partition.number);
             return Ok(Some(Found::Unchanged));
         }
-        let found = reopen(&self.plan, partition, &kept, program())?;
+        let found = reopen(&self.plan, partition, &kept, program)?;
         if let Some(Found::Open(recovery, _)) = &found {
             self.seen.remove(&partition.number);
             world.facts.replays += u64::from(recovery.replay.iter().any(|run| run.consumed.count > 0));

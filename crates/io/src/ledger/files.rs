@@ -32,7 +32,7 @@ impl Ledger for FileLedger {
             Some(folder) => folder.kept()?,
             None => Kept { settled: true, ..Kept::default() },
         };
-        reopen(&self.plan, partition, &kept, program())
+        reopen(&self.plan, partition, &kept, program)
     }
 
     fn forget(&mut self, _: &Partition) {}

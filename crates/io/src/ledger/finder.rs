@@ -133,5 +133,5 @@ fn attempt(
         }
     }
     let kept: Kept = topics.read(partition, wanted)?;
-    reopen(plan, partition, &kept, program())
+    reopen(plan, partition, &kept, program)
 }

@@ -1,5 +1,8 @@
 //! From a recovery on paper to a shard.
 
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use gristmill::plan::Plan;
@@ -7,7 +10,7 @@ use gristmill::protocol::{Kept, Landed, Recalled, Recovery, Saved, landed, recal
 use gristmill::rows::Partition;
 use gristmill::shard::Shard;
 use gristmill::spec::Guarantee;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::{Found, Known, LedgerError, Part};
 use crate::state::StateFailure;
@@ -15,7 +18,18 @@ use crate::state::StateFailure;
 /// The program that runs: state is only rebuilt by the program that built it.
 pub fn program() -> u64 {
     static PROGRAM: OnceLock<u64> = OnceLock::new();
-    *PROGRAM.get_or_init(|| std::env::current_exe().and_then(std::fs::read).map_or(0, |bytes| xxh3_64(&bytes)))
+    *PROGRAM.get_or_init(|| std::env::current_exe().and_then(digest).unwrap_or(0))
+}
+
+/// In small parts: the program is far larger than what it holds in memory otherwise.
+fn digest(path: PathBuf) -> io::Result<u64> {
+    let (mut file, mut part, mut digest) = (File::open(path)?, vec![0; 1 << 16], Xxh3::new());
+    loop {
+        match file.read(&mut part)? {
+            0 => return Ok(digest.digest()),
+            read => digest.update(part.get(..read).unwrap_or_default()),
+        }
+    }
 }
 
 /// Whether nobody has added anything to a shard that a member still has: `sequence` of the journal's last entry, and the
@@ -36,18 +50,18 @@ pub fn fate(part: &Part, sequence: Option<u64>, offsets: Option<i64>) -> Landed 
     }
 }
 
-/// Opens the shard of what was kept; nothing while something is pending. `program`: the one that runs.
+/// Opens the shard of what was kept; nothing while something is pending. `program`: asks for the one that runs.
 pub fn reopen(
     plan: &Arc<Plan>,
     partition: &Partition,
     kept: &Kept,
-    program: u64,
+    program: impl Fn() -> u64,
 ) -> Result<Option<Found>, LedgerError> {
     if !plan.journals() {
         let shard = Shard::open(Arc::clone(plan), partition.clone(), None)?;
         return Ok(Some(Found::Open(Box::new(Recovery::without_state(kept)), Box::new(shard))));
     }
-    let same = |saved: &Saved| saved.manifest.program == program && saved.manifest.plan == plan.fingerprint();
+    let same = |saved: &Saved| saved.manifest.program == program() && saved.manifest.plan == plan.fingerprint();
     let journal_wins = plan.guarantee == Guarantee::AtLeastOnce;
     match recall(kept, same, journal_wins, plan.snapshot().keep) {
         Recalled::Wait => Ok(None),
