@@ -18,8 +18,13 @@ pub struct Listed {
 }
 
 /// Where components of each kind stand in the schema.
-const KINDS: [(&str, &str); 4] =
-    [("model", "Component"), ("evaluate", "MetricKind"), ("detectors", "DetectorKind"), ("columns", "ColumnType")];
+const KINDS: [(&str, &str); 5] = [
+    ("clean", "Clean"),
+    ("model", "Component"),
+    ("evaluate", "MetricKind"),
+    ("detectors", "DetectorKind"),
+    ("columns", "ColumnType"),
+];
 /// Sections of a document, by the name of their type.
 const SECTIONS: [(&str, &str); 10] = [
     ("input", "Input"),

@@ -29,6 +29,9 @@ pub struct Report {
     pub outputs: Map<String, Value>,
     /// Records refused.
     pub dead_letters: DeadLetters,
+    /// What each rule of `clean` has changed, flagged or refused, by its name.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub clean: Map<String, Value>,
     /// From the first record received to the last commit.
     pub seconds: f64,
     /// Processor time of the process in that time.
@@ -66,6 +69,8 @@ pub struct Closed {
     pub written: Vec<u64>,
     /// Its records refused, by the code of the reason.
     pub refused: BTreeMap<String, u64>,
+    /// What each rule of `clean` has changed, flagged or refused, by its name.
+    pub cleaned: Vec<(String, u64)>,
     /// Its classes, by the index that its metrics know them by.
     pub classes: Vec<String>,
     /// Its metrics.
@@ -102,12 +107,17 @@ impl Tally {
         let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
         let mut written = vec![0; plan.outputs.len()];
         let mut names: Vec<String> = Vec::new();
-        for Closed { partition, counts, written: more, refused, classes, evaluation } in &mut self.shards {
+        let mut clean: Map<String, Value> = Map::new();
+        for Closed { partition, counts, written: more, refused, cleaned, classes, evaluation } in &mut self.shards {
             written.iter_mut().zip(more).for_each(|(all, more)| *all += *more);
             totals.scored += counts.scored;
             totals.learned += counts.learned;
             totals.decisions += counts.decisions;
             totals.rows += counts.rows;
+            for (rule, count) in cleaned {
+                let before = clean.get(rule).and_then(Value::as_u64).unwrap_or(0);
+                clean.insert(rule.clone(), (before + *count).into());
+            }
             for (reason, count) in refused {
                 *reasons.entry(reason.clone()).or_default() += *count;
             }
@@ -135,6 +145,7 @@ impl Tally {
                 total: reasons.values().sum(),
                 by_reason: reasons.into_iter().map(|(reason, count)| (reason, count.into())).collect(),
             },
+            clean,
             seconds: 0.0,
             cpu_seconds: 0.0,
             peak_memory_mb: 0,
@@ -194,6 +205,9 @@ impl fmt::Display for Report {
         writeln!(f, "decisions     {}", self.decisions)?;
         for (output, count) in &self.outputs {
             writeln!(f, "              {count} to {output}")?;
+        }
+        for (rule, count) in &self.clean {
+            writeln!(f, "clean         {count} {rule}")?;
         }
         writeln!(f, "dead letters  {}", self.dead_letters.total)?;
         for (reason, count) in &self.dead_letters.by_reason {

@@ -1,9 +1,14 @@
 //! Records on their way: as bytes from a source, as typed columns after decoding.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
+use arrow_schema::DataType;
+
+use crate::timestamp;
 
 /// A partition of an input: `topic-partition`, or a file's name and 0.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -173,9 +178,19 @@ impl Column {
         }
     }
 
+    /// The column of an Arrow array of one of these types; any other counts as numbers.
+    pub(crate) fn of(array: &ArrayRef) -> Self {
+        match array.data_type() {
+            DataType::Boolean => Self::Boolean(array.as_boolean().clone()),
+            DataType::Int64 => Self::Int64(array.as_primitive().clone()),
+            DataType::Utf8 => Self::String(array.as_string().clone()),
+            DataType::Timestamp(..) => Self::Timestamp(array.as_primitive().clone()),
+            _ => Self::Float64(array.as_primitive().clone()),
+        }
+    }
+
     /// The cell of a row.
     pub fn cell(&self, row: usize) -> Cell<'_> {
-        use arrow_array::Array;
         match self {
             Self::Boolean(array) if array.is_valid(row) => Cell::Boolean(array.value(row)),
             Self::Int64(array) if array.is_valid(row) => Cell::Int64(array.value(row)),
@@ -204,10 +219,26 @@ pub enum Cell<'a> {
     Timestamp(i64),
 }
 
-impl Cell<'_> {
-    /// Whether nothing is there, or what is there is not a number.
+impl<'a> Cell<'a> {
+    /// Whether nothing is there, or what is there is not a finite number.
     pub fn is_missing(self) -> bool {
-        matches!(self, Self::Missing) || matches!(self, Self::Float64(value) if value.is_nan())
+        matches!(self, Self::Missing) || matches!(self, Self::Float64(value) if !value.is_finite())
+    }
+
+    /// The value as the name of a class, a segment or a key.
+    pub fn text(self) -> Cow<'a, str> {
+        match self {
+            Self::String(text) => text.into(),
+            Self::Boolean(value) => value.to_string().into(),
+            Self::Int64(value) => value.to_string().into(),
+            Self::Float64(value) => value.to_string().into(),
+            Self::Timestamp(value) => {
+                let mut text = Vec::new();
+                timestamp::write(value, &mut text);
+                String::from_utf8_lossy(&text).into_owned().into()
+            }
+            Self::Missing => "missing".into(),
+        }
     }
 
     /// The value as a feature; what is missing or not a number is NaN. A time is in seconds.
@@ -248,6 +279,8 @@ impl Rows {
 pub enum Stage {
     /// Reading its value.
     Decode,
+    /// Cleaning.
+    Clean,
     /// Computing its features.
     Features,
     /// Reading its label.

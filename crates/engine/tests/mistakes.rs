@@ -259,3 +259,39 @@ fn mistakes_in_windows_have_their_place() {
         assert!(found.contains(expected), "{frame}: {found}");
     }
 }
+
+#[test]
+fn mistakes_in_rules() {
+    let check = |rule: &str, expected: (usize, usize, &str)| {
+        let (from, to) = ("features: [price", format!("clean:\n  - {rule}\nfeatures: [price"));
+        check(from, &to, &[expected]);
+    };
+    check("require: [price, demnd]", (11, 22, "no column `demnd`; did you mean `demand`?"));
+    check("require: []", (11, 14, "the list is empty"));
+    check("reqire: [price]", (11, 5, "did you mean `require`?"));
+    check("check: {is: price > 0 AND demnd > 1}", (11, 31, "no column `demnd`; did you mean `demand`?"));
+    check("check: {is: price + 1}", (11, 17, "a check is a condition"));
+    check("check: {is: count(*) OVER (ORDER BY ts) > 1}", (11, 17, "this one has a window"));
+    check("check: {is: price > 0, then: clip}", (11, 34, "has no bounds to clip to"));
+    check("check: {is: price > 0, then: {flag: demand}}", (11, 41, "`demand` has another meaning already"));
+    check("check: {is: id > 'a', then: set_missing}", (11, 17, "`id` is `id`: it must stay as it was written"));
+    check("check: {is: price > 0, of: [price]}", (11, 28, "`of` goes with `then: set_missing`"));
+    check("deduplicate: {within: 1 hour, then: clip}", (11, 41, "it has no value to change"));
+    check("impute: {of: [class], with: mode}", (11, 19, "`class` is the label"));
+    check("impute: {of: [holiday], with: mean}", (11, 19, "only numbers have a mean or a median"));
+    check("impute: {of: [demand], with: {constant: many}}", (11, 28, "`many` cannot be in `demand`"));
+    check("impute: {of: [demand], with: mean, by: key}", (11, 44, "the input has no `key`"));
+    check("outliers: {of: [holiday]}", (11, 21, "`holiday` is not a number"));
+    check("outliers: {of: [price], method: quantiles, between: [0.9, 0.1]}", (11, 48, "the smaller one first"));
+    check("outliers: {of: [price], method: quantiles, above: 3}", (11, 55, "`quantiles` have no deviations"));
+    check("normalise: {of: [price]}", (11, 22, "`price` is not text"));
+    check("late: {after: 1}", (11, 19, "is not a length of time"));
+}
+
+#[test]
+fn a_rule_that_refuses_needs_a_place_for_the_refused() {
+    let text = GOOD.replace("dead_letters: {kafka: {topic: dead}}\n", "");
+    let text = text.replace("features: [price", "clean: [{require: [price]}]\nfeatures: [price");
+    let problems = read(&text).unwrap_err().to_string();
+    assert!(problems.contains("`require` refuses records, and there is no place for them"), "{problems}");
+}

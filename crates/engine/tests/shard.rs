@@ -43,6 +43,11 @@ fn row() -> impl Strategy<Value = Row> {
 }
 
 fn blocks(rows: &[Row], first: usize) -> (RawRows, Rows) {
+    narrow_or_wide(rows, first, false)
+}
+
+/// `wide`: with the columns that [`cleaned`] has on top. Times go back now and then, and notes come twice.
+fn narrow_or_wide(rows: &[Row], first: usize, wide: bool) -> (RawRows, Rows) {
     let mut raw = RawRows::new(Partition::new("t", 3));
     for (index, _) in rows.iter().enumerate() {
         let key = format!("k{index}");
@@ -54,12 +59,23 @@ fn blocks(rows: &[Row], first: usize) -> (RawRows, Rows) {
             headers: &[],
         });
     }
-    let columns = vec![
+    let at = |row: usize| first + row;
+    let time = |row: usize| if wide && at(row) % 7 == 3 { at(row) - 3 } else { at(row) };
+    let mut columns = vec![
         Column::Float64(rows.iter().map(|row| row.0).collect::<Float64Array>()),
         Column::Float64(rows.iter().map(|row| row.1).collect::<Float64Array>()),
         Column::String(rows.iter().map(|row| row.2).collect::<StringArray>()),
-        Column::Timestamp((0..rows.len()).map(|row| Some((first + row) as i64 * 1_000_000)).collect()),
+        Column::Timestamp((0..rows.len()).map(|row| Some(time(row) as i64 * 1_000_000)).collect()),
     ];
+    if wide {
+        let text = |text: &dyn Fn(usize) -> String| {
+            Column::String((0..rows.len()).map(|row| Some(text(at(row)))).collect::<StringArray>())
+        };
+        columns.extend([text(&|row| format!("c{}", row % 3)), text(&|row| format!("i{}", row / 2 * 3 % 11))]);
+        columns.push(Column::String(
+            (0..rows.len()).map(|row| ["red ", "Red", "blue"].get(at(row) % 5)).collect::<StringArray>(),
+        ));
+    }
     (raw, Rows { columns, records: (0..rows.len()).collect() })
 }
 
@@ -69,6 +85,25 @@ fn delayed() -> String {
                 PRECEDING AND INTERVAL '3 seconds' PRECEDING)";
     let document = DOCUMENT.replace("label: {", "label: {delay: 3 s, ");
     document.replace("  - small:", &format!("  - risk: {risk}\n  - small:"))
+}
+
+/// The same with rules of every kind before it.
+fn cleaned() -> String {
+    let rules = "clean:
+  - late: {after: 1 s, then: {flag: late}}
+  - deduplicate: {within: 9 s, then: {flag: double}}
+  - normalise: {of: [note], case: upper}
+  - check: {is: y > -4, then: set_missing}
+  - outliers: {of: [x], method: mad, above: 1, after: 4, window: 7, by: key, then: clip}
+  - outliers: {of: [y], method: z_score, above: 1.5, after: 4}
+  - impute: {of: [x], with: median, window: 5}
+  - impute: {of: [y], with: mean, by: key}
+  - impute: {of: [note], with: mode}
+";
+    let document = DOCUMENT.replace("features:\n", &format!("{rules}features:\n  - late\n  - double\n  - note\n"));
+    let document = document
+        .replace("ts: timestamp}\n", "ts: timestamp, card: string, id: string, note: string}\n  id: id\n  key: card\n");
+    document.replace("outputs:\n", "dead_letters: {file: {path: dead}}\noutputs:\n")
 }
 
 fn plan_of(document: &str) -> Arc<Plan> {
@@ -94,7 +129,7 @@ fn fold(plan: &Arc<Plan>, rows: &[Row], cuts: &[usize], snapshot: bool) -> Folde
     let mut bounds: Vec<usize> = cuts.iter().map(|cut| cut % (rows.len() + 1)).chain([0, rows.len()]).collect();
     bounds.sort_unstable();
     for pair in bounds.windows(2) {
-        let (raw, decoded) = blocks(&rows[pair[0]..pair[1]], pair[0]);
+        let (raw, decoded) = narrow_or_wide(&rows[pair[0]..pair[1]], pair[0], !plan.clean.is_empty());
         let (mut refusals, mut outbox): (Vec<Refusal>, Outbox) = Default::default();
         shard.step(&raw, &decoded, &mut refusals, &mut outbox).unwrap();
         answers.extend(outbox.decisions().map(|one| (one.output, one.offset, one.value.to_vec())));
@@ -114,7 +149,7 @@ proptest! {
         rows in proptest::collection::vec(row(), 0..60),
         cuts in proptest::collection::vec(0_usize..100, 0..6),
     ) {
-        for document in [delayed().as_str(), DOCUMENT] {
+        for document in [delayed().as_str(), &cleaned(), DOCUMENT] {
             let plan = plan_of(document);
             let whole = fold(&plan, &rows, &[], false);
             prop_assert!(fold(&plan, &rows, &cuts, false) == whole, "batches matter");
@@ -126,6 +161,27 @@ proptest! {
         prop_assert_eq!(whole.1, refused);
         prop_assert_eq!(whole.0.iter().filter(|answer| answer.0 == 0).count(), rows.len() - refused);
     }
+}
+
+/// The rules of the law above do what they are there for.
+#[test]
+fn every_rule_of_the_law_is_used() {
+    let plan = plan_of(&cleaned());
+    let mut shard = Shard::open(Arc::clone(&plan), Partition::new("t", 3), None).unwrap();
+    let wave = |row: usize| ((row * 37 % 100) as f64 / 10.0 - 5.0, (row * 53 % 100) as f64 / 10.0 - 5.0);
+    let rows: Vec<Row> =
+        (0..60).map(|row| (Some(wave(row).0), Some(wave(row).1).filter(|_| row % 9 > 0), Some("a"))).collect();
+    let mut rows = rows;
+    rows[40].0 = None;
+    let (raw, decoded) = narrow_or_wide(&rows, 0, true);
+    let mut refusals = Vec::new();
+    shard.step(&raw, &decoded, &mut refusals, &mut Outbox::default()).unwrap();
+    let counts = shard.cleaned();
+    assert!(counts.iter().all(|(_, count)| *count > 0), "{counts:?}");
+    assert_eq!(
+        counts.iter().find(|(name, _)| name == "outliers[y]").unwrap().1 as usize,
+        refusals.iter().filter(|one| one.reason == "outlier").count()
+    );
 }
 
 #[test]

@@ -68,6 +68,49 @@ pub fn usual() -> Result<Plan, String> {
     read("usual.yaml", &document("[standard_scaler, logistic_regression]", Some(Task::BinaryClassification)))
 }
 
+/// A pipeline that cleans, computes windows by key, and learns from labels that are known later.
+pub fn prepared() -> Result<Plan, String> {
+    read("prepared.yaml", PREPARED)
+}
+
+const PREPARED: &str = "name: simulated
+kafka: {bootstrap.servers: nowhere}
+input:
+  kafka: {topics: [in]}
+  format: json
+  columns: {id: string, k: string, ts: timestamp, a: float64, b: float64, s: string, y: string}
+  id: id
+  key: k
+  time: ts
+clean:
+  - require: [k]
+  - late: {after: 20 days}
+  - deduplicate: {within: 2 days}
+  - normalise: {of: [s], case: upper}
+  - check: {is: a > -14, then: dead_letter}
+  - check: {is: b > -10, then: set_missing}
+  - outliers: {of: [a], above: 2, after: 5, window: 9, by: key, then: clip}
+  - outliers: {of: [b], method: z_score, above: 1.5, after: 5, then: {flag: far}}
+  - impute: {of: [b], with: median, window: 7}
+features:
+  - a
+  - b
+  - far
+  - s
+  - n: count(*) OVER (PARTITION BY k ORDER BY ts RANGE INTERVAL '3 days' PRECEDING)
+  - mean: avg(a) OVER (PARTITION BY k ORDER BY ts RANGE INTERVAL '5 days' PRECEDING)
+  - before: lag(b) OVER (PARTITION BY k ORDER BY ts)
+  - risk: avg(CASE WHEN y = 'yes' THEN 1 ELSE 0 END) OVER (PARTITION BY k ORDER BY ts
+      RANGE BETWEEN INTERVAL '9 days' PRECEDING AND INTERVAL '2 days' PRECEDING)
+label: {column: y, positive: yes, negative: no, delay: 2 days}
+model: [standard_scaler, one_hot_encoder, logistic_regression]
+evaluate: [accuracy]
+outputs:
+  all: {kafka: {topic: all}}
+  some: {kafka: {topic: some}, when: n > 2}
+dead_letters: {kafka: {topic: dead}}
+";
+
 /// A pipeline of these steps; without a task it has no label.
 fn document(steps: &str, task: Option<Task>) -> String {
     let kind = if task == Some(Task::Regression) { "float64" } else { "string" };

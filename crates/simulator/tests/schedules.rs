@@ -63,6 +63,12 @@ fn every_component_runs_in_it() {
 }
 
 #[test]
+fn rules_windows_and_late_labels_run_in_it() {
+    let plan = load::prepared().unwrap();
+    play("prepared", &load::simulated(&plan, Guarantee::ExactlyOnce), 40_000..41_500);
+}
+
+#[test]
 fn every_example_runs_in_it() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let examples = load::examples(&folder).unwrap();

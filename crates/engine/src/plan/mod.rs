@@ -11,6 +11,7 @@ use std::sync::Arc;
 use gristmill_learn::{Component, MetricKind, Signature, Task};
 use gristmill_sql::{Item, Kind, Program};
 
+use crate::clean::Cleaner;
 use crate::condition::Condition;
 use crate::describe;
 use crate::document::{Document, Environment, Problems};
@@ -35,7 +36,11 @@ pub struct Plan {
     pub key: Option<usize>,
     /// The column of event time.
     pub time: Option<usize>,
-    /// The columns that the model sees; those behind the last column are the computed ones, in their order.
+    /// The columns that rules of `clean` flag; they come behind the columns of a record.
+    pub flags: Vec<String>,
+    /// The rules that clean.
+    pub clean: Vec<Cleaner>,
+    /// The columns that the model sees; those behind the flags are the computed ones, in their order.
     pub features: Vec<usize>,
     /// The columns that are computed.
     pub computed: Option<Computed>,
@@ -242,6 +247,12 @@ impl Plan {
         let nominal = features.iter().filter(|column| matches!(column.kind, ColumnType::String(_)));
         let nominal: Vec<&String> = nominal.map(|column| &column.name).collect();
         let mut before = format!("{features:?}");
+        if !self.flags.is_empty() {
+            before += &format!(" {:?} {:?}", self.features, self.flags);
+        }
+        for rule in &self.clean {
+            parts.push((rule.name.clone(), format!("{:?} {:?} {:?}", rule.written, self.columns, self.key)));
+        }
         if let Some(computed) = &self.computed {
             before += &format!(" {:?} {:?}", self.features, computed.items);
             let windows = format!("{:?} {:?} {:?}", self.columns, self.time, computed.items);

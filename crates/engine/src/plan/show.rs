@@ -21,8 +21,12 @@ impl Plan {
         let named = |column: usize| match self.columns.get(column) {
             Some(column) => Some(format!("{} {}", column.name, column.kind.name())),
             None => {
+                let behind = column - self.columns.len();
+                if let Some(flag) = self.flags.get(behind) {
+                    return Some(format!("{flag} boolean"));
+                }
                 let computed = self.computed.as_ref()?;
-                let item = column - self.columns.len();
+                let item = behind - self.flags.len();
                 Some(format!("{} {}", computed.items.get(item)?.name, computed.type_of(item)))
             }
         };
@@ -66,6 +70,7 @@ impl Plan {
         ];
         let named = [("id", self.id), ("key", self.key), ("time", self.time)];
         steps.extend(named.into_iter().filter_map(|(role, column)| Some((role, self.column_list(Some(column?))))));
+        steps.extend(self.clean.iter().map(|rule| ("clean", rule.to_string())));
         steps.push(("features", self.column_list(self.features.iter().copied())));
         for item in self.computed.iter().flat_map(|computed| &computed.items) {
             steps.push((

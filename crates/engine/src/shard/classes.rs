@@ -1,7 +1,5 @@
 //! The classes of a classification and their names.
 
-use std::borrow::Cow;
-
 use gristmill_learn::{MAX_CLASSES, Prediction, StateError, StateReader, StateWriter, Stateful, Task, Truth};
 
 use crate::plan::LabelPlan;
@@ -33,7 +31,7 @@ impl Classes {
     pub(super) fn refuse(&self, cell: Cell<'_>) -> Option<String> {
         let (positive, negative) = (&self.positive, &self.negative);
         let known = !self.fixed || cell.is_missing() || self.is(cell, positive) || self.is(cell, negative);
-        (!known).then(|| format!("the label is `{}`, neither `{positive}` nor `{negative}`", named(cell)))
+        (!known).then(|| format!("the label is `{}`, neither `{positive}` nor `{negative}`", cell.text()))
     }
 
     /// The class of a label among any number of classes; an error where there are too many.
@@ -41,11 +39,11 @@ impl Classes {
         if cell.is_missing() {
             return Ok(None);
         }
-        let name = named(cell);
+        let name = cell.text();
         let index = self.names.iter().position(|known| *known == *name);
         let Some(index) = index.or_else(|| (self.names.len() < MAX_CLASSES as usize).then_some(self.names.len()))
         else {
-            return Err(format!("the label is `{}`, and there are {MAX_CLASSES} other classes already", named(cell)));
+            return Err(format!("the label is `{}`, and there are {MAX_CLASSES} other classes already", cell.text()));
         };
         if index == self.names.len() {
             self.names.push(name.into_owned());
@@ -74,7 +72,7 @@ impl Classes {
             return Err(message);
         }
         if !self.settled {
-            self.negative = named(cell).into_owned();
+            self.negative = cell.text().into_owned();
             self.settled = true;
         }
         Ok(Some(Truth::Class(0)))
@@ -98,17 +96,6 @@ impl Classes {
                 said.class().map_or(Cell::Missing, |class| Cell::String(self.name(task, class)))
             }
         }
-    }
-}
-
-/// A value as the name of a class or a segment.
-pub(super) fn named(cell: Cell<'_>) -> Cow<'_, str> {
-    match cell {
-        Cell::String(text) => text.into(),
-        Cell::Boolean(value) => value.to_string().into(),
-        Cell::Int64(value) => value.to_string().into(),
-        Cell::Float64(value) => value.to_string().into(),
-        Cell::Timestamp(_) | Cell::Missing => "missing".into(),
     }
 }
 

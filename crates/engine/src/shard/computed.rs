@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, ArrayRef};
-use gristmill_sql::{Kind, Windows};
+use arrow_array::ArrayRef;
+use gristmill_sql::Windows;
 
 use crate::plan::Computed;
 use crate::rows::{Column, Refusal, Rows, Stage};
@@ -29,16 +27,6 @@ pub(super) fn compute(computed: &Computed, windows: &mut Windows, rows: &Rows, r
         failed.insert(failure.row);
     }
     let mut columns = rows.columns.clone();
-    columns.extend(features.columns.iter().map(column));
+    columns.extend(features.columns.iter().map(Column::of));
     Made { rows: Rows { columns, records: rows.records.clone() }, failed }
-}
-
-fn column(array: &ArrayRef) -> Column {
-    match Kind::of(array.data_type()) {
-        Some(Kind::Boolean) => Column::Boolean(array.as_boolean().clone()),
-        Some(Kind::Int) => Column::Int64(array.as_primitive::<Int64Type>().clone()),
-        Some(Kind::Text) => Column::String(array.as_string::<i32>().clone()),
-        Some(Kind::Time) => Column::Timestamp(array.as_primitive::<TimestampMicrosecondType>().clone()),
-        Some(Kind::Float) | None => Column::Float64(array.as_primitive::<Float64Type>().clone()),
-    }
 }

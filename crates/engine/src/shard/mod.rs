@@ -26,6 +26,7 @@ use gristmill_learn::{
 
 use gristmill_sql::Windows;
 
+use crate::clean::{Batch, Cleaner};
 use crate::condition::Facts;
 use crate::plan::{FIRST_COLUMN, PREDICTION, Plan, SCORE};
 use crate::rows::{Cell, Partition, RawRows, Refusal, Rows, Stage};
@@ -75,6 +76,8 @@ pub struct Shard {
     model: Chain,
     classes: Classes,
     categories: Categories,
+    /// The rules that clean, with what they have learned.
+    clean: Vec<Cleaner>,
     /// Of computed features.
     windows: Option<Windows>,
     /// Rows whose labels are known later.
@@ -98,6 +101,7 @@ impl Shard {
         let mut shard = Self {
             classes: Classes::new(plan.label.as_ref()),
             categories: Categories::new(&plan.signature),
+            clean: plan.clean.clone(),
             windows: plan.computed.as_ref().map(|computed| Windows::new(&computed.program)),
             pending: plan.delay().map(|_| Pending::default()),
             evaluation: Evaluation::new(&plan.metrics, plan.task),
@@ -143,6 +147,11 @@ impl Shard {
         &self.refused
     }
 
+    /// What each rule of `clean` has changed, flagged or refused, by its name.
+    pub fn cleaned(&self) -> Vec<(String, u64)> {
+        self.clean.iter().map(|rule| (rule.name.clone(), rule.count())).collect()
+    }
+
     /// What its metrics say.
     pub fn evaluation(&self) -> &Evaluation {
         &self.evaluation
@@ -170,6 +179,8 @@ impl Shard {
     /// Adds the rows that [`Self::step`] would refuse, and changes nothing: whoever must stop at a bad row has to know
     /// before the rows behind it are folded in.
     pub fn check(&self, rows: &Rows, refusals: &mut Vec<Refusal>) {
+        let cleaned = self.cleaning(&mut self.clean.clone(), rows, refusals);
+        let rows = cleaned.as_ref().unwrap_or(rows);
         if let (Some(computed), Some(windows)) = (&self.plan.computed, &self.windows) {
             computed::compute(computed, &mut windows.clone(), rows, refusals);
         }
@@ -192,6 +203,10 @@ impl Shard {
         refusals: &mut Vec<Refusal>,
         outbox: &mut Outbox,
     ) -> Result<(), ShardError> {
+        let mut clean = std::mem::take(&mut self.clean);
+        let cleaned = self.cleaning(&mut clean, rows, refusals);
+        self.clean = clean;
+        let rows = cleaned.as_ref().unwrap_or(rows);
         let computed = match (&self.plan.computed, &mut self.windows) {
             (Some(computed), Some(windows)) => Some(computed::compute(computed, windows, rows, refusals)),
             _ => None,
@@ -217,6 +232,16 @@ impl Shard {
         }
         self.position = raw.next().or(self.position);
         Ok(())
+    }
+
+    /// The rows that the rules leave; nothing where there are no rules.
+    fn cleaning(&self, rules: &mut [Cleaner], rows: &Rows, refusals: &mut Vec<Refusal>) -> Option<Rows> {
+        if rules.is_empty() {
+            return None;
+        }
+        let mut batch = Batch::new(rows, self.plan.flags.len(), refusals);
+        rules.iter_mut().for_each(|rule| rule.apply(&mut batch));
+        Some(batch.finish())
     }
 
     fn row(
@@ -261,7 +286,7 @@ impl Shard {
         // Clusters are measured without a truth: nothing that fits them looks at it.
         let clusters = (task == Task::Clustering).then_some(Truth::Value(f64::NAN));
         let segment =
-            |column: &usize| classes::named(rows.columns.get(*column).map_or(Cell::Missing, |column| column.cell(row)));
+            |column: &usize| rows.columns.get(*column).map_or(Cell::Missing, |column| column.cell(row)).text();
         if let (Some(pending), Some(delay), Some(time), Some(truth)) = (&mut self.pending, plan.delay(), time, truth) {
             let (features, said) = (self.features.clone(), self.predictions.row(0).to_vec());
             let segments = plan.segments.iter().map(|(_, column)| segment(column).into_owned()).collect();

@@ -63,6 +63,17 @@ impl ColumnType {
         }
     }
 
+    /// The type, as SQL expressions have it.
+    pub(crate) fn sql(&self) -> gristmill_sql::Kind {
+        match self {
+            Self::Boolean(_) => gristmill_sql::Kind::Boolean,
+            Self::Int64(_) => gristmill_sql::Kind::Int,
+            Self::Float64(_) => gristmill_sql::Kind::Float,
+            Self::String(_) => gristmill_sql::Kind::Text,
+            Self::Timestamp(_) => gristmill_sql::Kind::Time,
+        }
+    }
+
     /// The name of the type.
     pub fn name(&self) -> &'static str {
         match self {

@@ -21,6 +21,8 @@ use gristmill_learn::{Component, MetricKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::clean::Clean;
+
 /// A pipeline: where records come from, what they mean, what learns from them and where the answers go.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +36,9 @@ pub struct Pipeline {
     pub kafka: Entries<String>,
     /// Where records come from and what is in them.
     pub input: Input,
+    /// Rules that records must meet, or that mend them, one after the other, before anything is computed of them.
+    #[serde(default)]
+    pub clean: Vec<Clean>,
     /// What the model sees, in this order: columns, and SQL expressions over columns and the features above them.
     /// Windows (`… OVER (PARTITION BY … ORDER BY …)`) are in the order of event time; a missing value, NaN and
     /// infinities reach the model as missing.

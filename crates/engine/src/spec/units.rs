@@ -23,6 +23,13 @@ impl Span {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
 
+impl Size {
+    /// The bytes, as sizes in memory are counted.
+    pub fn bytes(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
 const SPANS: [(&str, u64); 7] = [
     ("ms", 1),
     ("s", 1_000),

@@ -42,7 +42,7 @@ impl DeadLetter {
     pub fn new(partition: &Partition, record: &RawRecord<'_>, refusal: &Refusal) -> Self {
         let stage = match refusal.stage {
             Stage::Decode => "VALUE_CONVERTER",
-            Stage::Features | Stage::Label => "TRANSFORMATION",
+            Stage::Clean | Stage::Features | Stage::Label => "TRANSFORMATION",
         };
         Self {
             partition: partition.clone(),

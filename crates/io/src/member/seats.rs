@@ -314,6 +314,7 @@ fn counted(live: &Live) -> Closed {
         counts: live.shard.counts(),
         written: live.shard.written().to_vec(),
         refused: live.shard.refused().clone(),
+        cleaned: live.shard.cleaned(),
         classes: live.shard.classes(),
         evaluation: live.shard.evaluation().copy().ok(),
     }

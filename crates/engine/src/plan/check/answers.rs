@@ -68,7 +68,7 @@ impl Checker<'_> {
     ) -> Option<Condition> {
         let prediction = if task.is_none_or(Task::is_classification) { "string" } else { "float64" };
         let mut names = vec![("score", "float64"), ("prediction", prediction)];
-        names.extend(self.pipeline.input.columns.0.iter().map(|(name, kind)| (name.as_str(), kind.name())));
+        names.extend(self.known.iter().map(|(name, kind)| (name.as_str(), kind.name())));
         let items = computed
             .iter()
             .flat_map(|computed| computed.items.iter().enumerate().map(|(number, item)| (number, item, *computed)));

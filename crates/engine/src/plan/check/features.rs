@@ -4,25 +4,14 @@ use gristmill_learn::{Kind, Signature};
 use gristmill_sql::{Column, Item, Mistake, Program, Setting};
 
 use super::Checker;
-use crate::document::{nearest, path};
+use crate::document::{Problem, nearest, path};
 use crate::plan::Computed;
 use crate::spec::{ColumnType, Feature};
-
-/// The type of a column, as expressions have it.
-fn kind_of(kind: &ColumnType) -> gristmill_sql::Kind {
-    match kind {
-        ColumnType::Boolean(_) => gristmill_sql::Kind::Boolean,
-        ColumnType::Int64(_) => gristmill_sql::Kind::Int,
-        ColumnType::Float64(_) => gristmill_sql::Kind::Float,
-        ColumnType::String(_) => gristmill_sql::Kind::Text,
-        ColumnType::Timestamp(_) => gristmill_sql::Kind::Time,
-    }
-}
 
 impl Checker<'_> {
     /// What the model sees, by the number of the column; computed ones come behind the last column of the input.
     pub(super) fn features(&mut self, key: Option<usize>, time: Option<usize>) -> (Vec<usize>, Option<Computed>) {
-        let columns = self.pipeline.input.columns.0.len();
+        let columns = self.known.len();
         let (mut found, mut items, mut places) = (Vec::new(), Vec::new(), Vec::new());
         let features: &[Feature] = &self.pipeline.features;
         for (index, Feature { name, expression }) in features.iter().enumerate() {
@@ -32,7 +21,8 @@ impl Checker<'_> {
             if twice {
                 self.wrong(at, format!("the feature `{name}` is listed twice"));
             } else if let Some(expression) = expression {
-                if self.pipeline.input.columns.get(name).is_some() || matches!(name.as_str(), "score" | "prediction") {
+                if self.known.iter().any(|(known, _)| known == name) || matches!(name.as_str(), "score" | "prediction")
+                {
                     self.wrong(at, format!("`{name}` has another meaning already: give the expression another name"));
                 }
                 found.push(columns + items.len());
@@ -70,22 +60,17 @@ impl Checker<'_> {
         let label = self.pipeline.label.as_ref().map(|label| label.column.as_str());
         let column = |(name, kind): &(String, ColumnType)| Column {
             name: name.clone(),
-            kind: kind_of(kind),
+            kind: kind.sql(),
             delay: (label == Some(name)).then(|| self.delay().unwrap_or(-1)),
         };
-        let columns = self.pipeline.input.columns.0.iter().map(column).collect();
+        let columns = self.known.iter().map(column).collect();
         Setting { columns, time, key, partitioned: self.pipeline.input.kafka.is_some() }
     }
 
     /// Shows a mistake of an expression at its place in the document.
     fn mistaken(&mut self, feature: usize, item: &Item, mistake: Mistake) {
-        let mut place = self.document.place(&path(["features", &feature.to_string(), &item.name]));
-        // Plain text, or text in quotes on one line: the byte in the expression is a byte in the document.
-        let length = place.end - place.start;
-        let before = if length == item.text.len() + 2 { 1 } else { 0 };
-        if length == item.text.len() + 2 * before {
-            (place.start, place.end) = (place.start + before + mistake.from, place.start + before + mistake.to);
-        }
+        let within = Some((mistake.from, mistake.to));
+        let place = self.within(&path(["features", &feature.to_string(), &item.name]), item.text.len(), within);
         let mut message = mistake.message;
         let mut help = mistake.help;
         if let Some((name, known)) = mistake.unknown {
@@ -94,14 +79,14 @@ impl Checker<'_> {
             }
             help = help.or_else(|| Some(format!("known here: {}", known.join(", "))));
         }
-        let mut problem = crate::document::Problem::at(place, message);
+        let mut problem = Problem::at(place, message);
         problem.help = help;
         self.problems.push(problem);
     }
 
     /// Text is categories, everything else is numbers.
     pub(super) fn signature(&self, features: &[usize], computed: Option<&Computed>) -> Signature {
-        let columns = self.pipeline.input.columns.0.len();
+        let columns = self.known.len();
         let text = |feature: &usize| match self.kind(*feature) {
             Some(kind) => matches!(kind, ColumnType::String(_)),
             None => computed.is_some_and(|computed| computed.type_of(feature - columns) == "string"),

@@ -26,7 +26,7 @@ impl Checker<'_> {
             Err(LearnError::Nominal { step, column }) => {
                 let name = self.pipeline.model.get(step).map(crate::describe::name_of).unwrap_or_default();
                 // A column that a step before has made has no name of its own.
-                let names = &self.pipeline.input.columns.0;
+                let names = &self.known;
                 let column = features.get(column).filter(|_| step == 0 || features.len() == signature.width());
                 let column = column.and_then(|column| Some(format!("`{}`", names.get(*column)?.0)));
                 let message =

@@ -1,11 +1,13 @@
 //! From what was written to what was meant.
 
 mod answers;
+mod cleaning;
 mod features;
 mod learning;
 
 use super::{ColumnPlan, InputPlan, KafkaPlan, Need, Plan};
-use crate::document::{Document, Path, Problem, nearest, path};
+use crate::clean::Clean;
+use crate::document::{Document, Path, Place, Problem, nearest, path};
 use crate::spec::{ColumnType, Format, Pipeline, Size};
 
 /// Above this, a dead letter no longer fits in one record of any reasonable broker.
@@ -13,7 +15,8 @@ const LARGEST_RECORD: Size = Size(64 << 20);
 
 /// The plan, or every mistake of sense.
 pub(super) fn plan(document: &Document, pipeline: &Pipeline) -> Result<Plan, Vec<Problem>> {
-    let mut checker = Checker { document, pipeline, problems: Vec::new(), warnings: Vec::new() };
+    let known = pipeline.input.columns.0.clone();
+    let mut checker = Checker { document, pipeline, known, problems: Vec::new(), warnings: Vec::new() };
     let plan = checker.plan();
     match plan {
         Some(plan) if checker.problems.is_empty() => Ok(plan),
@@ -24,6 +27,8 @@ pub(super) fn plan(document: &Document, pipeline: &Pipeline) -> Result<Plan, Vec
 struct Checker<'a> {
     document: &'a Document,
     pipeline: &'a Pipeline,
+    /// The columns that there are: those of the input, then those that rules of `clean` flag.
+    known: Vec<(String, ColumnType)>,
     problems: Vec<Problem>,
     warnings: Vec<String>,
 }
@@ -42,6 +47,7 @@ impl Checker<'_> {
             self.column(pipeline.input.time.as_deref(), path(["input", "time"])),
         );
         self.time_is_a_time(time);
+        let clean = self.clean(id, key, time);
         let (features, computed) = self.features(key, time);
         let signature = self.signature(&features, computed.as_ref());
         let model = self.model(&signature, &features);
@@ -63,6 +69,8 @@ impl Checker<'_> {
             id,
             key,
             time,
+            flags: self.known.split_off(pipeline.input.columns.0.len()).into_iter().map(|(name, _)| name).collect(),
+            clean,
             features,
             computed,
             label,
@@ -94,6 +102,17 @@ impl Checker<'_> {
 
     fn wrong_with_help(&mut self, at: Path, message: impl Into<String>, help: impl Into<String>) {
         self.wrong(at, message).help = Some(help.into());
+    }
+
+    /// The place of a text in the document; of a part of it, where the text is written plainly or in quotes on one line,
+    /// so that its bytes are bytes of the document.
+    fn within(&self, at: &Path, length: usize, part: Option<(usize, usize)>) -> Place {
+        let mut place = self.document.place(at);
+        let around = (place.end - place.start).checked_sub(length).filter(|around| matches!(around, 0 | 2));
+        if let (Some(around), Some((from, to))) = (around, part) {
+            (place.start, place.end) = (place.start + around / 2 + from, place.start + around / 2 + to);
+        }
+        place
     }
 
     fn name(&mut self) {
@@ -203,10 +222,9 @@ impl Checker<'_> {
     /// The column of this name; a problem where there is none.
     fn column(&mut self, name: Option<&str>, at: Path) -> Option<usize> {
         let name = name?;
-        let columns = &self.pipeline.input.columns;
-        let found = columns.keys().position(|column| column == name);
+        let found = self.known.iter().position(|(column, _)| column == name);
         if found.is_none() {
-            let known: Vec<&str> = columns.keys().collect();
+            let known: Vec<&str> = self.known.iter().map(|(name, _)| name.as_str()).collect();
             let message = match nearest(name, known.iter().copied()) {
                 Some(meant) => format!("no column `{name}`; did you mean `{meant}`?"),
                 None => format!("no column `{name}`"),
@@ -218,7 +236,7 @@ impl Checker<'_> {
     }
 
     fn kind(&self, column: usize) -> Option<&ColumnType> {
-        self.pipeline.input.columns.0.get(column).map(|(_, kind)| kind)
+        self.known.get(column).map(|(_, kind)| kind)
     }
 
     fn time_is_a_time(&mut self, time: Option<usize>) {
@@ -231,14 +249,20 @@ impl Checker<'_> {
     }
 
     fn column_plans(&self, features: &[usize], identity: [Option<usize>; 2]) -> Vec<ColumnPlan> {
-        let need = |index: usize, kind: &ColumnType| match index {
+        let takes_absence: Vec<&String> = self.pipeline.clean.iter().flat_map(Clean::takes_absence).collect();
+        let need = |index: usize, name: &String, kind: &ColumnType| match index {
             index if identity.contains(&Some(index)) => Need::Value,
+            _ if takes_absence.contains(&name) => Need::Nothing,
             index if features.contains(&index) && !kind.optional() => Need::Presence,
             _ => Need::Nothing,
         };
         let columns = self.pipeline.input.columns.0.iter().enumerate();
         columns
-            .map(|(index, (name, kind))| ColumnPlan { name: name.clone(), kind: kind.clone(), need: need(index, kind) })
+            .map(|(index, (name, kind))| ColumnPlan {
+                name: name.clone(),
+                kind: kind.clone(),
+                need: need(index, name, kind),
+            })
             .collect()
     }
 }

@@ -1,0 +1,194 @@
+//! Rows on their way through the rules.
+
+use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
+use arrow_select::filter::filter;
+use gristmill_learn::{StateError, StateReader, StateWriter};
+
+use crate::rows::{Cell, Column, Refusal, Rows, Stage};
+
+/// A value that a rule puts in the place of another.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Given {
+    Missing,
+    Boolean(bool),
+    /// Also for whole numbers: it is rounded.
+    Number(f64),
+    Text(String),
+    Time(i64),
+}
+
+impl From<Cell<'_>> for Given {
+    fn from(cell: Cell<'_>) -> Self {
+        match cell {
+            Cell::Missing => Self::Missing,
+            Cell::Boolean(value) => Self::Boolean(value),
+            Cell::Int64(value) => Self::Number(value as f64),
+            Cell::Float64(value) => Self::Number(value),
+            Cell::String(value) => Self::Text(value.into()),
+            Cell::Timestamp(value) => Self::Time(value),
+        }
+    }
+}
+
+impl Given {
+    /// The value that was saved.
+    pub(crate) fn read(from: &mut StateReader<'_>) -> Result<Self, StateError> {
+        Ok(match from.u64()? {
+            0 => Self::Missing,
+            1 => Self::Boolean(from.u64()? == 1),
+            2 => Self::Number(f64::from_bits(from.u64()?)),
+            3 => Self::Text(from.text()?.to_string()),
+            _ => Self::Time(from.u64()? as i64),
+        })
+    }
+
+    /// Saves the value, so that [`Self::read`] finds it.
+    pub(crate) fn save(&self, to: &mut StateWriter) {
+        match self {
+            Self::Missing => to.u64(0),
+            Self::Boolean(value) => [1, u64::from(*value)].into_iter().for_each(|part| to.u64(part)),
+            Self::Number(value) => [2, value.to_bits()].into_iter().for_each(|part| to.u64(part)),
+            Self::Text(value) => {
+                to.u64(3);
+                to.text(value);
+            }
+            Self::Time(value) => [4, *value as u64].into_iter().for_each(|part| to.u64(part)),
+        }
+    }
+}
+
+/// Rows, and which of them were refused.
+pub(crate) struct Batch<'a> {
+    columns: Vec<Column>,
+    records: &'a [usize],
+    refused: Vec<bool>,
+    refusals: &'a mut Vec<Refusal>,
+    count: u64,
+}
+
+impl<'a> Batch<'a> {
+    /// All rows stand. `flags`: how many columns rules may flag.
+    pub(crate) fn new(rows: &'a Rows, flags: usize, refusals: &'a mut Vec<Refusal>) -> Self {
+        let mut columns = rows.columns.clone();
+        let unset = BooleanArray::from(vec![false; rows.len()]);
+        columns.extend((0..flags).map(|_| Column::Boolean(unset.clone())));
+        Self { columns, records: &rows.records, refused: vec![false; rows.len()], refusals, count: 0 }
+    }
+
+    /// The rows that still stand, in order.
+    pub(crate) fn standing(&self) -> Vec<usize> {
+        self.refused.iter().enumerate().filter(|(_, refused)| !**refused).map(|(row, _)| row).collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    pub(crate) fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    pub(crate) fn cell(&self, column: usize, row: usize) -> Cell<'_> {
+        self.columns.get(column).map_or(Cell::Missing, |column| column.cell(row))
+    }
+
+    /// The row's record is a dead letter.
+    pub(crate) fn refuse(&mut self, row: usize, reason: &'static str, message: String) {
+        let record = self.records.get(row).copied().unwrap_or_default();
+        self.refusals.push(Refusal { record, stage: Stage::Clean, reason, message });
+        if let Some(refused) = self.refused.get_mut(row) {
+            *refused = true;
+        }
+        self.count += 1;
+    }
+
+    /// Puts values in the places of others, in the order of rows.
+    pub(crate) fn change(&mut self, column: usize, changes: &[(usize, Given)]) {
+        self.count += changes.len() as u64;
+        let Some(column) = self.columns.get_mut(column).filter(|_| !changes.is_empty()) else { return };
+        let mut given = vec![None; self.refused.len()];
+        for (row, value) in changes {
+            if let Some(place) = given.get_mut(*row) {
+                *place = Some(value);
+            }
+        }
+        *column = changed(column, &given);
+    }
+
+    /// Sets a flag for these rows.
+    pub(crate) fn flag(&mut self, flag: usize, rows: &[usize]) {
+        let changes: Vec<_> = rows.iter().map(|row| (*row, Given::Boolean(true))).collect();
+        self.change(flag, &changes);
+    }
+
+    /// What was changed or refused since it was asked last.
+    pub(crate) fn take_count(&mut self) -> u64 {
+        std::mem::take(&mut self.count)
+    }
+
+    /// The rows that stand, in blocks of memory of their own.
+    pub(crate) fn finish(self) -> Rows {
+        if !self.refused.contains(&true) {
+            return Rows { columns: self.columns, records: self.records.to_vec() };
+        }
+        let keep: BooleanArray = self.refused.iter().map(|refused| Some(!refused)).collect();
+        let records = self.records.iter().zip(&self.refused).filter(|(_, refused)| !**refused);
+        Rows {
+            records: records.map(|(record, _)| *record).collect(),
+            columns: self.columns.iter().map(|column| kept(column, &keep)).collect(),
+        }
+    }
+}
+
+/// The column with the rows that stand alone.
+fn kept(column: &Column, keep: &BooleanArray) -> Column {
+    // Both have the batch's length, the only way in which filtering can fail.
+    filter(&column.array(), keep).map_or_else(|_| column.clone(), |array| Column::of(&array))
+}
+
+fn changed(column: &Column, given: &[Option<&Given>]) -> Column {
+    match column {
+        Column::Boolean(_) => {
+            Column::Boolean(BooleanArray::from_iter(given.iter().enumerate().map(|(row, given)| {
+                match (given, column.cell(row)) {
+                    (Some(Given::Boolean(value)), _) => Some(*value),
+                    (None, Cell::Boolean(value)) => Some(value),
+                    _ => None,
+                }
+            })))
+        }
+        Column::Int64(_) => Column::Int64(Int64Array::from_iter(given.iter().enumerate().map(|(row, given)| {
+            match (given, column.cell(row)) {
+                (Some(Given::Number(value)), _) => Some(value.round() as i64),
+                (None, Cell::Int64(value)) => Some(value),
+                _ => None,
+            }
+        }))),
+        Column::Float64(_) => {
+            Column::Float64(Float64Array::from_iter(given.iter().enumerate().map(|(row, given)| {
+                match (given, column.cell(row)) {
+                    (Some(Given::Number(value)), _) => Some(*value),
+                    (None, Cell::Float64(value)) => Some(value),
+                    _ => None,
+                }
+            })))
+        }
+        Column::String(_) => {
+            Column::String(StringArray::from_iter(given.iter().enumerate().map(|(row, given)| {
+                match (given, column.cell(row)) {
+                    (Some(Given::Text(value)), _) => Some(value.as_str()),
+                    (None, Cell::String(value)) => Some(value),
+                    _ => None,
+                }
+            })))
+        }
+        Column::Timestamp(_) => {
+            let times = given.iter().enumerate().map(|(row, given)| match (given, column.cell(row)) {
+                (Some(Given::Time(value)), _) => Some(*value),
+                (None, Cell::Timestamp(value)) => Some(value),
+                _ => None,
+            });
+            Column::Timestamp(TimestampMicrosecondArray::from_iter(times).with_timezone("UTC"))
+        }
+    }
+}

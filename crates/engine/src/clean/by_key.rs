@@ -1,0 +1,97 @@
+//! What rules have learned by record key, in bounded memory.
+
+use std::collections::BTreeMap;
+
+use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
+
+/// One state for each key. Beyond its limit the keys that have been silent for longest are forgotten, and counted.
+#[derive(Debug, Clone)]
+pub(super) struct ByKey<T> {
+    fresh: T,
+    limit: usize,
+    keys: BTreeMap<String, Held<T>>,
+    /// The keys by when they were used last.
+    order: BTreeMap<u64, String>,
+    uses: u64,
+    size: usize,
+    forgotten: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Held<T> {
+    state: T,
+    used: u64,
+}
+
+/// What a key costs beside its text, twice, and its state.
+const OVERHEAD: usize = 128;
+
+fn cost<T: Stateful>(key: &str, state: &T) -> usize {
+    2 * key.len() + size_of::<T>() + state.size() + OVERHEAD
+}
+
+impl<T: Stateful + Clone> ByKey<T> {
+    /// No keys yet. `fresh`: what a key begins with. `limit`: the bytes of all keys.
+    pub(super) fn new(fresh: T, limit: usize) -> Self {
+        Self { fresh, limit, keys: BTreeMap::new(), order: BTreeMap::new(), uses: 0, size: 0, forgotten: 0 }
+    }
+
+    /// Uses the state of a key.
+    pub(super) fn with<R>(&mut self, key: &str, work: impl FnOnce(&mut T) -> R) -> R {
+        self.uses += 1;
+        let mut held = match self.keys.remove(key) {
+            Some(held) => {
+                self.order.remove(&held.used);
+                self.size -= cost(key, &held.state).min(self.size);
+                held
+            }
+            None => Held { state: self.fresh.clone(), used: 0 },
+        };
+        let result = work(&mut held.state);
+        held.used = self.uses;
+        self.size += cost(key, &held.state);
+        self.order.insert(held.used, key.to_string());
+        self.keys.insert(key.to_string(), held);
+        while self.size > self.limit && self.keys.len() > 1 {
+            let Some((_, oldest)) = self.order.pop_first() else { break };
+            if let Some(held) = self.keys.remove(&oldest) {
+                self.size -= cost(&oldest, &held.state).min(self.size);
+                self.forgotten += 1;
+            }
+        }
+        result
+    }
+}
+
+impl<T: Stateful + Clone> Stateful for ByKey<T> {
+    fn save(&self, to: &mut StateWriter) {
+        to.u64(self.uses);
+        to.u64(self.forgotten);
+        to.u64(self.order.len() as u64);
+        for (used, key) in &self.order {
+            to.u64(*used);
+            to.text(key);
+            if let Some(held) = self.keys.get(key) {
+                held.state.save(to);
+            }
+        }
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        (self.uses, self.forgotten) = (from.u64()?, from.u64()?);
+        (self.keys, self.order, self.size) = (BTreeMap::new(), BTreeMap::new(), 0);
+        for _ in 0..from.length(16)? {
+            let (used, key) = (from.u64()?, from.text()?.to_string());
+            let mut state = self.fresh.clone();
+            state.load(from)?;
+            self.size += cost(&key, &state);
+            self.order.insert(used, key.clone());
+            self.keys.insert(key, Held { state, used });
+        }
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        self.size
+    }
+}

@@ -1,0 +1,93 @@
+//! What rules are checked against: the columns that there are, and their roles.
+
+use crate::document::nearest;
+use crate::spec::ColumnType;
+
+/// The columns that a rule may name. Those that rules before it have flagged come behind those of the input.
+pub(crate) struct Known<'a> {
+    pub(crate) columns: &'a [(String, ColumnType)],
+    pub(crate) id: Option<usize>,
+    pub(crate) key: Option<usize>,
+    pub(crate) time: Option<usize>,
+    pub(crate) label: Option<usize>,
+}
+
+/// Why a rule does not fit the input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Misfit {
+    /// Where in the rule's settings.
+    pub(crate) at: Vec<String>,
+    /// Bytes of the text there, where only a part of it is wrong.
+    pub(crate) within: Option<(usize, usize)>,
+    /// The bytes of the whole text there.
+    pub(crate) length: usize,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+}
+
+impl Misfit {
+    pub(crate) fn new(at: &[&str], message: impl Into<String>, help: &str) -> Self {
+        let at = at.iter().map(ToString::to_string).collect();
+        Self { at, within: None, length: 0, message: message.into(), help: (!help.is_empty()).then(|| help.into()) }
+    }
+}
+
+impl Known<'_> {
+    pub(crate) fn kind(&self, column: usize) -> Option<&ColumnType> {
+        self.columns.get(column).map(|(_, kind)| kind)
+    }
+
+    pub(crate) fn name(&self, column: usize) -> &str {
+        self.columns.get(column).map_or("", |(name, _)| name)
+    }
+
+    /// The numbers of columns that are named.
+    pub(crate) fn find(&self, names: &[String], at: &[&str]) -> Result<Vec<usize>, Misfit> {
+        if names.is_empty() {
+            return Err(Misfit::new(at, "no column is named", ""));
+        }
+        let find = |(place, name): (usize, &String)| {
+            self.columns.iter().position(|(column, _)| column == name).ok_or_else(|| {
+                let known: Vec<&str> = self.columns.iter().map(|(name, _)| name.as_str()).collect();
+                let message = match nearest(name, known.iter().copied()) {
+                    Some(meant) => format!("no column `{name}`; did you mean `{meant}`?"),
+                    None => format!("no column `{name}`"),
+                };
+                let place = place.to_string();
+                Misfit::new(&[at, &[&place]].concat(), message, &format!("columns of the input: {}", known.join(", ")))
+            })
+        };
+        names.iter().enumerate().map(find).collect()
+    }
+
+    /// The same for columns whose values a rule changes.
+    pub(crate) fn find_to_change(&self, names: &[String], at: &[&str]) -> Result<Vec<usize>, Misfit> {
+        let found = self.find(names, at)?;
+        let roles = [(self.id, "`id`"), (self.key, "`key`"), (self.time, "`time`"), (self.label, "the label")];
+        for (place, column) in found.iter().enumerate() {
+            if let Some((_, role)) = roles.iter().find(|(role, _)| *role == Some(*column)) {
+                let place = place.to_string();
+                let message = format!("`{}` is {role}: it must stay as it was written", self.name(*column));
+                return Err(Misfit::new(&[at, &[&place]].concat(), message, "leave it out, or refuse such records"));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The column of the record key, where a rule keeps what it learns by key.
+    pub(crate) fn by_key(&self, wanted: bool, rule: &str) -> Result<Option<usize>, Misfit> {
+        match (wanted, self.key) {
+            (false, _) => Ok(None),
+            (true, Some(key)) => Ok(Some(key)),
+            (true, None) => {
+                let help = "name the column of the record key: `key: …` under `input`";
+                Err(Misfit::new(&[rule, "by"], "the input has no `key` to learn by", help))
+            }
+        }
+    }
+
+    pub(crate) fn time(&self, rule: &str) -> Result<usize, Misfit> {
+        let help = "name the column of event time: `time: …` under `input`";
+        self.time.ok_or_else(|| Misfit::new(&[rule], format!("`{rule}` is about event time, and there is none"), help))
+    }
+}

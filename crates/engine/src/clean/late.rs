@@ -1,0 +1,101 @@
+//! Records whose event time is long past.
+
+use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Batch, Known, Misfit, Rule, Settings, Then};
+use crate::rows::Cell;
+use crate::spec::Span;
+use crate::timestamp;
+
+/// Records that come late: their event time is further back than this from the latest of their partition so far.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Late {
+    /// How far back is not late yet.
+    pub after: Span,
+    /// What becomes of a late record: `dead_letter` (`late`; default) or `{flag: NAME}`.
+    #[serde(default)]
+    pub then: Then,
+}
+
+impl Settings for Late {
+    fn subject(&self) -> String {
+        String::new()
+    }
+
+    fn then(&self) -> Option<&Then> {
+        Some(&self.then)
+    }
+
+    fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, Misfit> {
+        let time = known.time("late")?;
+        let flag = match &self.then {
+            Then::DeadLetter => None,
+            Then::Flag(name) => known.find(std::slice::from_ref(name), &["late", "then"])?.pop(),
+            Then::SetMissing | Then::Clip => {
+                let message = "a record is late as a whole: it has no value to change";
+                return Err(Misfit::new(&["late", "then"], message, "use `dead_letter` or `{flag: NAME}`"));
+            }
+        };
+        let after = i64::try_from(self.after.0.as_micros()).unwrap_or(i64::MAX);
+        Ok(Box::new(Watermark { time, after, flag, latest: None }))
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Watermark {
+    time: usize,
+    after: i64,
+    flag: Option<usize>,
+    latest: Option<i64>,
+}
+
+impl Rule for Watermark {
+    fn apply(&mut self, batch: &mut Batch<'_>) {
+        let mut flagged = Vec::new();
+        for row in batch.standing() {
+            let Cell::Timestamp(time) = batch.cell(self.time, row) else { continue };
+            let latest = self.latest.map_or(time, |latest| latest.max(time));
+            self.latest = Some(latest);
+            if latest.saturating_sub(time) <= self.after {
+                continue;
+            }
+            match self.flag {
+                Some(_) => flagged.push(row),
+                None => {
+                    let (mut came, mut then) = (Vec::new(), Vec::new());
+                    timestamp::write(time, &mut came);
+                    timestamp::write(latest, &mut then);
+                    let (came, then) = (String::from_utf8_lossy(&came), String::from_utf8_lossy(&then));
+                    batch.refuse(row, "late", format!("its time is {came}, and its partition is at {then} already"));
+                }
+            }
+        }
+        self.flag.into_iter().for_each(|flag| batch.flag(flag, &flagged));
+    }
+
+    fn copy(&self) -> Box<dyn Rule> {
+        Box::new(self.clone())
+    }
+}
+
+impl Stateful for Watermark {
+    fn save(&self, to: &mut StateWriter) {
+        to.begin("late", 1);
+        to.u64(self.latest.is_some().into());
+        to.u64(self.latest.unwrap_or_default() as u64);
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        from.begin("late", 1)?;
+        let (any, latest) = (from.u64()? == 1, from.u64()? as i64);
+        self.latest = any.then_some(latest);
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        16
+    }
+}

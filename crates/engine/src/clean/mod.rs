@@ -1,0 +1,202 @@
+//! Cleaning: rules that records must meet, and rules that mend them, in the order in which the document lists them.
+//!
+//! A rule sees the rows that the rules before it have left, one after the other, so that what it does to a row does not
+//! depend on how rows were cut into batches. What it learns is part of the shard's state.
+
+mod batch;
+mod by_key;
+mod check;
+mod deduplicate;
+mod impute;
+mod known;
+mod late;
+mod normalise;
+mod outliers;
+mod recent;
+mod require;
+
+use std::fmt::{self, Debug};
+
+use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use batch::Batch;
+pub use check::Check;
+pub use deduplicate::Deduplicate;
+pub use impute::{Fill, Impute};
+pub(crate) use known::{Known, Misfit};
+pub use late::Late;
+pub use normalise::{Case, Normalise, Unicode};
+pub use outliers::{Method, Outliers};
+pub use require::Require;
+
+/// A rule at work.
+pub(crate) trait Rule: Stateful + Debug + Send + Sync {
+    /// Looks at every row that still stands, in order.
+    fn apply(&mut self, batch: &mut Batch<'_>);
+
+    /// The same rule with the same state.
+    fn copy(&self) -> Box<dyn Rule>;
+}
+
+/// Every rule: its name in documents and its settings.
+macro_rules! rules {
+    ($($(#[doc = $doc:literal])* $rule:ident = $name:literal),* $(,)?) => {
+        /// A rule: `{name: settings}`.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[serde(rename_all = "snake_case", deny_unknown_fields)]
+        pub enum Clean {
+            $($(#[doc = $doc])* $rule($rule),)*
+        }
+
+        impl Clean {
+            /// The name in documents.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$rule(_) => $name,)*
+                }
+            }
+
+            fn subject(&self) -> String {
+                match self {
+                    $(Self::$rule(settings) => settings.subject(),)*
+                }
+            }
+
+            /// What becomes of a row that does not meet it, where the document says so.
+            pub(crate) fn then(&self) -> Option<&Then> {
+                match self {
+                    $(Self::$rule(settings) => settings.then(),)*
+                }
+            }
+
+            /// The columns that may be absent in a record, since this rule knows what to do then.
+            pub(crate) fn takes_absence(&self) -> &[String] {
+                match self {
+                    $(Self::$rule(settings) => settings.takes_absence(),)*
+                }
+            }
+
+            pub(crate) fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, Misfit> {
+                match self {
+                    $(Self::$rule(settings) => settings.build(known),)*
+                }
+            }
+        }
+    };
+}
+
+rules! {
+    /// Columns that must have a value; a record without one is a dead letter.
+    Require = "require",
+    /// A condition that records must meet.
+    Check = "check",
+    /// A record whose `id` was seen already is a dead letter.
+    Deduplicate = "deduplicate",
+    /// Fills missing values with what was learned from the others.
+    Impute = "impute",
+    /// Values far from those before them.
+    Outliers = "outliers",
+    /// Brings text into one form.
+    Normalise = "normalise",
+    /// Records whose event time is long past.
+    Late = "late",
+}
+
+/// What a rule is made of: its settings.
+pub(crate) trait Settings {
+    /// What it is about, shown beside its name.
+    fn subject(&self) -> String;
+
+    fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, Misfit>;
+
+    fn then(&self) -> Option<&Then> {
+        None
+    }
+
+    fn takes_absence(&self) -> &[String] {
+        &[]
+    }
+}
+
+/// What becomes of a row.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Then {
+    /// The record is a dead letter.
+    #[default]
+    DeadLetter,
+    /// The value counts as missing.
+    SetMissing,
+    /// The value is moved to the nearest one that is not out of bounds.
+    Clip,
+    /// Nothing is changed, and a boolean column of this name says so: features and conditions can use it.
+    Flag(String),
+}
+
+/// A rule of a plan.
+#[derive(Debug)]
+pub struct Cleaner {
+    /// What reports call it, as `check[amount > 0]`.
+    pub name: String,
+    /// The rule as it was written.
+    pub written: Clean,
+    rule: Box<dyn Rule>,
+    count: u64,
+}
+
+impl Cleaner {
+    pub(crate) fn new(written: &Clean, known: &Known<'_>) -> Result<Self, Misfit> {
+        let subject = written.subject();
+        let name = if subject.is_empty() { written.name().into() } else { format!("{}[{subject}]", written.name()) };
+        Ok(Self { name, written: written.clone(), rule: written.build(known)?, count: 0 })
+    }
+
+    /// How many values or records it has changed, flagged or refused.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    pub(crate) fn apply(&mut self, batch: &mut Batch<'_>) {
+        self.rule.apply(batch);
+        self.count += batch.take_count();
+    }
+}
+
+/// The rule as it was written, on one line.
+impl fmt::Display for Cleaner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let settings = serde_json::to_value(&self.written).unwrap_or_default();
+        let settings = settings.get(self.written.name()).map(ToString::to_string).unwrap_or_default();
+        write!(f, "{} {}", self.written.name(), settings.replace('"', "").replace(':', ": ").replace(',', ", "))
+    }
+}
+
+impl Clone for Cleaner {
+    fn clone(&self) -> Self {
+        let Self { name, written, rule, count } = self;
+        Self { name: name.clone(), written: written.clone(), rule: rule.copy(), count: *count }
+    }
+}
+
+impl Stateful for Cleaner {
+    fn save(&self, to: &mut StateWriter) {
+        to.begin("cleaner", 1);
+        to.u64(self.count);
+        self.rule.save(to);
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        from.begin("cleaner", 1)?;
+        self.count = from.u64()?;
+        self.rule.load(from)
+    }
+
+    fn size(&self) -> usize {
+        self.rule.size()
+    }
+}
+
+#[cfg(test)]
+mod tests;

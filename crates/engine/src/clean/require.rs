@@ -1,0 +1,65 @@
+//! Columns that must have a value.
+
+use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Batch, Known, Misfit, Rule, Settings};
+
+/// Columns that must have a value: a record where one is absent, null, empty text or NaN is a dead letter (`missing`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Require(#[schemars(length(min = 1))] pub Vec<String>);
+
+impl Settings for Require {
+    fn subject(&self) -> String {
+        String::new()
+    }
+
+    fn takes_absence(&self) -> &[String] {
+        &self.0
+    }
+
+    fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, Misfit> {
+        let columns = known.find(&self.0, &["require"])?;
+        let names = columns.iter().map(|column| known.name(*column).to_string()).collect();
+        Ok(Box::new(Required { columns, names }))
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Required {
+    columns: Vec<usize>,
+    names: Vec<String>,
+}
+
+impl Rule for Required {
+    fn apply(&mut self, batch: &mut Batch<'_>) {
+        for row in batch.standing() {
+            let missing = |column: &usize| {
+                let cell = batch.cell(*column, row);
+                cell.is_missing() || matches!(cell, crate::rows::Cell::String(""))
+            };
+            let lacks = self.columns.iter().position(missing).and_then(|place| self.names.get(place));
+            if let Some(name) = lacks {
+                batch.refuse(row, "missing", format!("column `{name}` has no value, and it is required"));
+            }
+        }
+    }
+
+    fn copy(&self) -> Box<dyn Rule> {
+        Box::new(self.clone())
+    }
+}
+
+impl Stateful for Required {
+    fn save(&self, _: &mut StateWriter) {}
+
+    fn load(&mut self, _: &mut StateReader<'_>) -> Result<(), StateError> {
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        0
+    }
+}
