@@ -32,6 +32,9 @@ pub struct Report {
     /// What each rule of `clean` has changed, flagged or refused, by its name.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub clean: Map<String, Value>,
+    /// How many keys or ids were forgotten, since they had no room: of windows, and of rules by their name.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub forgotten: Map<String, Value>,
     /// From the first record received to the last commit.
     pub seconds: f64,
     /// Processor time of the process in that time.
@@ -71,6 +74,8 @@ pub struct Closed {
     pub refused: BTreeMap<String, u64>,
     /// What each rule of `clean` has changed, flagged or refused, by its name.
     pub cleaned: Vec<(String, u64)>,
+    /// How many keys or ids were forgotten, since they had no room.
+    pub forgotten: Vec<(String, u64)>,
     /// Its classes, by the index that its metrics know them by.
     pub classes: Vec<String>,
     /// Its metrics.
@@ -107,17 +112,17 @@ impl Tally {
         let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
         let mut written = vec![0; plan.outputs.len()];
         let mut names: Vec<String> = Vec::new();
-        let mut clean: Map<String, Value> = Map::new();
-        for Closed { partition, counts, written: more, refused, cleaned, classes, evaluation } in &mut self.shards {
+        let (mut clean, mut forgot): (Map<String, Value>, Map<String, Value>) = Default::default();
+        for Closed { partition, counts, written: more, refused, cleaned, forgotten, classes, evaluation } in
+            &mut self.shards
+        {
             written.iter_mut().zip(more).for_each(|(all, more)| *all += *more);
             totals.scored += counts.scored;
             totals.learned += counts.learned;
             totals.decisions += counts.decisions;
             totals.rows += counts.rows;
-            for (rule, count) in cleaned {
-                let before = clean.get(rule).and_then(Value::as_u64).unwrap_or(0);
-                clean.insert(rule.clone(), (before + *count).into());
-            }
+            add(&mut clean, cleaned);
+            add(&mut forgot, forgotten);
             for (reason, count) in refused {
                 *reasons.entry(reason.clone()).or_default() += *count;
             }
@@ -146,6 +151,7 @@ impl Tally {
                 by_reason: reasons.into_iter().map(|(reason, count)| (reason, count.into())).collect(),
             },
             clean,
+            forgotten: forgot,
             seconds: 0.0,
             cpu_seconds: 0.0,
             peak_memory_mb: 0,
@@ -154,6 +160,13 @@ impl Tally {
             baselines: baselines.collect(),
             partitions,
         })
+    }
+}
+
+fn add(totals: &mut Map<String, Value>, counts: &[(String, u64)]) {
+    for (name, count) in counts {
+        let before = totals.get(name).and_then(Value::as_u64).unwrap_or(0);
+        totals.insert(name.clone(), (before + *count).into());
     }
 }
 
@@ -208,6 +221,9 @@ impl fmt::Display for Report {
         }
         for (rule, count) in &self.clean {
             writeln!(f, "clean         {count} {rule}")?;
+        }
+        for (what, count) in &self.forgotten {
+            writeln!(f, "forgotten     {count} of {what}, for want of room")?;
         }
         writeln!(f, "dead letters  {}", self.dead_letters.total)?;
         for (reason, count) in &self.dead_letters.by_reason {

@@ -85,10 +85,10 @@ impl Windows {
         Self { groups: program.groups.iter().map(|(_, plan)| Group::new(plan.clone())).collect(), limit: u64::MAX }
     }
 
-    /// Keeps each group of windows below so many bytes, as far as a look every 1,024 rows, or every eighth as many rows as
+    /// Keeps all windows below so many bytes, each group of them its share, as far as a look every 1,024 rows, or every eighth as many rows as
     /// there are keys, can: the keys that have been silent for longest are forgotten, down to four fifths.
     pub fn with_limit(self, bytes: u64) -> Self {
-        Self { limit: bytes, ..self }
+        Self { limit: bytes / (self.groups.len() as u64).max(1), ..self }
     }
 
     /// The keys that were forgotten for the limit.

@@ -36,6 +36,11 @@ impl<T: Stateful + Clone> ByKey<T> {
         Self { fresh, limit, keys: BTreeMap::new(), order: BTreeMap::new(), uses: 0, size: 0, forgotten: 0 }
     }
 
+    /// How many keys were forgotten.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
     /// Uses the state of a key.
     pub(super) fn with<R>(&mut self, key: &str, work: impl FnOnce(&mut T) -> R) -> R {
         self.uses += 1;

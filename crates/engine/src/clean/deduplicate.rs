@@ -117,6 +117,10 @@ impl Rule for Doubles {
         self.flag.into_iter().for_each(|flag| batch.flag(flag, &flagged));
     }
 
+    fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
     fn copy(&self) -> Box<dyn Rule> {
         Box::new(self.clone())
     }

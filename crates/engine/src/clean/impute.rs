@@ -253,6 +253,10 @@ impl Rule for Filled {
         }
     }
 
+    fn forgotten(&self) -> u64 {
+        self.keys.iter().map(ByKey::forgotten).sum()
+    }
+
     fn copy(&self) -> Box<dyn Rule> {
         Box::new(self.clone())
     }

@@ -36,18 +36,24 @@ pub(crate) trait Rule: Stateful + Debug + Send + Sync {
     /// Looks at every row that still stands, in order.
     fn apply(&mut self, batch: &mut Batch<'_>);
 
+    /// How many keys or ids it has forgotten, since they had no room.
+    fn forgotten(&self) -> u64 {
+        0
+    }
+
     /// The same rule with the same state.
     fn copy(&self) -> Box<dyn Rule>;
 }
 
 /// Every rule: its name in documents and its settings.
 macro_rules! rules {
-    ($($(#[doc = $doc:literal])* $rule:ident = $name:literal),* $(,)?) => {
+    ($($rule:ident = $name:literal),* $(,)?) => {
         /// A rule: `{name: settings}`.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(rename_all = "snake_case", deny_unknown_fields)]
+        #[allow(missing_docs, reason = "the settings say what a rule does")]
         pub enum Clean {
-            $($(#[doc = $doc])* $rule($rule),)*
+            $($rule($rule),)*
         }
 
         impl Clean {
@@ -88,19 +94,12 @@ macro_rules! rules {
 }
 
 rules! {
-    /// Columns that must have a value; a record without one is a dead letter.
     Require = "require",
-    /// A condition that records must meet.
     Check = "check",
-    /// A record whose `id` was seen already is a dead letter.
     Deduplicate = "deduplicate",
-    /// Fills missing values with what was learned from the others.
     Impute = "impute",
-    /// Values far from those before them.
     Outliers = "outliers",
-    /// Brings text into one form.
     Normalise = "normalise",
-    /// Records whose event time is long past.
     Late = "late",
 }
 
@@ -156,6 +155,10 @@ impl Cleaner {
     /// How many values or records it has changed, flagged or refused.
     pub fn count(&self) -> u64 {
         self.count
+    }
+
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.rule.forgotten()
     }
 
     pub(crate) fn apply(&mut self, batch: &mut Batch<'_>) {

@@ -301,6 +301,11 @@ impl Plan {
         format!("{}.state", self.kafka.group)
     }
 
+    /// How many bytes the windows of a shard may take.
+    pub fn window_limit(&self) -> Size {
+        self.state.as_ref().and_then(|state| state.limit).unwrap_or(Size(1 << 30))
+    }
+
     /// When the state is saved.
     pub fn snapshot(&self) -> Snapshot {
         self.state.as_ref().map(|state| state.snapshot.clone()).unwrap_or_default()

@@ -30,6 +30,7 @@ use crate::clean::{Batch, Cleaner};
 use crate::condition::Facts;
 use crate::plan::{FIRST_COLUMN, PREDICTION, Plan, SCORE};
 use crate::rows::{Cell, Partition, RawRows, Refusal, Rows, Stage};
+use crate::spec::{AtLimit, Size};
 use categories::Categories;
 use classes::Classes;
 use pending::{Pending, Waiting};
@@ -57,6 +58,17 @@ pub enum ShardError {
         partition: Partition,
         /// What the model said.
         source: LearnError,
+    },
+    /// The windows have no room left, and the document says to stop then.
+    #[error(
+        "{partition}: the windows take more than {limit}: raise `limit` under `state`, shorten them, or leave `then: stop` \
+         out, so that the keys that have been silent for longest are forgotten"
+    )]
+    Full {
+        /// The shard's partition.
+        partition: Partition,
+        /// What they may take.
+        limit: Size,
     },
     /// Saved state does not fit.
     #[error("{partition}: saved state cannot be used: {source}")]
@@ -102,7 +114,10 @@ impl Shard {
             classes: Classes::new(plan.label.as_ref()),
             categories: Categories::new(&plan.signature),
             clean: plan.clean.clone(),
-            windows: plan.computed.as_ref().map(|computed| Windows::new(&computed.program)),
+            windows: plan
+                .computed
+                .as_ref()
+                .map(|computed| Windows::new(&computed.program).with_limit(plan.window_limit().0)),
             pending: plan.delay().map(|_| Pending::default()),
             evaluation: Evaluation::new(&plan.metrics, plan.task),
             plan,
@@ -150,6 +165,13 @@ impl Shard {
     /// What each rule of `clean` has changed, flagged or refused, by its name.
     pub fn cleaned(&self) -> Vec<(String, u64)> {
         self.clean.iter().map(|rule| (rule.name.clone(), rule.count())).collect()
+    }
+
+    /// How many keys or ids were forgotten, since they had no room: of windows, and of rules by their name.
+    pub fn forgotten(&self) -> Vec<(String, u64)> {
+        let windows = self.windows.iter().map(|windows| ("windows".to_string(), windows.evicted()));
+        let rules = self.clean.iter().map(|rule| (rule.name.clone(), rule.forgotten()));
+        windows.chain(rules).filter(|(_, count)| *count > 0).collect()
     }
 
     /// What its metrics say.
@@ -211,6 +233,11 @@ impl Shard {
             (Some(computed), Some(windows)) => Some(computed::compute(computed, windows, rows, refusals)),
             _ => None,
         };
+        if self.plan.state.as_ref().is_some_and(|state| state.then == AtLimit::Stop)
+            && self.windows.as_ref().is_some_and(|windows| windows.evicted() > 0)
+        {
+            return Err(ShardError::Full { partition: self.partition.clone(), limit: self.plan.window_limit() });
+        }
         let rows = computed.as_ref().map_or(rows, |computed| &computed.rows);
         let failed = |row: &usize| computed.as_ref().is_some_and(|computed| computed.failed.contains(row));
         for (row, record) in rows.records.iter().enumerate().filter(|(row, _)| !failed(row)) {

@@ -115,6 +115,21 @@ pub struct State {
     pub replication: Option<u32>,
     /// How often the whole state is saved; what came since is learned again after a crash.
     pub snapshot: Snapshot,
+    /// How much memory the windows of a partition may take, about. Default `1 GB`.
+    pub limit: Option<Size>,
+    /// What happens at the limit. Default `forget`.
+    pub then: AtLimit,
+}
+
+/// What happens when windows take more memory than they may.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AtLimit {
+    /// The keys that have been silent for longest are forgotten, and counted in the report: their windows begin anew.
+    #[default]
+    Forget,
+    /// The run stops with an error.
+    Stop,
 }
 
 /// When to save the whole state: whichever comes first, and at the end of every run.

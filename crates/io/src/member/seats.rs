@@ -315,6 +315,7 @@ fn counted(live: &Live) -> Closed {
         written: live.shard.written().to_vec(),
         refused: live.shard.refused().clone(),
         cleaned: live.shard.cleaned(),
+        forgotten: live.shard.forgotten(),
         classes: live.shard.classes(),
         evaluation: live.shard.evaluation().copy().ok(),
     }
