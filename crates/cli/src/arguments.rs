@@ -32,6 +32,14 @@ pub(crate) enum Command {
         /// The pipeline document.
         file: PathBuf,
     },
+    /// Write the features of a pipeline's file as a table, cleaned and computed as a run does it, to train elsewhere.
+    Features {
+        /// The pipeline document.
+        file: PathBuf,
+        /// The table: `.parquet`, `.arrow` or `.csv`.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Print the JSON Schema of pipeline documents, for completion in editors.
     Schema,
     /// List every component and section of a pipeline document.

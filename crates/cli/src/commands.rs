@@ -8,12 +8,14 @@ use gristmill::document::Problems;
 use gristmill::plan::Plan;
 use gristmill::{describe, schema};
 use gristmill_io::dead_letters::{self, Listed};
+use gristmill_io::history::{self, HistoryError};
 use gristmill_io::kafka::{self, KafkaFailure};
 use gristmill_io::ledger::LedgerError;
 use gristmill_io::member::MemberError;
 use gristmill_io::run::{self, Control, Options, RunError};
 use gristmill_io::sink::SinkError;
 use gristmill_io::state;
+use gristmill_io::table::TableError;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::arguments::{Command, DeadLetters, Out, Run, State};
@@ -81,6 +83,7 @@ pub(crate) fn execute(command: Command) -> Result<(), Failure> {
         Command::Run(arguments) => run(&arguments),
         Command::Check { file, connect } => check(&file, connect),
         Command::Plan { file } => screen::print(&read(&file)?.to_string()),
+        Command::Features { file, out } => features(&file, &out),
         Command::Schema => screen::print(&schema::text()),
         Command::List => list(),
         Command::Describe { name } => screen::print(&describe::describe(&name).map_err(Failure::Usage)?),
@@ -131,6 +134,18 @@ fn run(arguments: &Run) -> Result<(), Failure> {
         // The report goes where the log goes: standard output belongs to decisions.
         write!(std::io::stderr(), "{report}").map_err(|error| Failure::Run(error.to_string()))
     }
+}
+
+fn features(file: &Path, out: &Path) -> Result<(), Failure> {
+    let written = history::write(&read(file)?, out).map_err(|error| match error {
+        HistoryError::Topic | HistoryError::Table(TableError::Ending { .. }) => Failure::Usage(error.to_string()),
+        error => Failure::Run(error.to_string()),
+    })?;
+    let mut text = format!("{} rows to {}: {}\n", written.rows, out.display(), written.columns.join(", "));
+    for (reason, count) in &written.refused {
+        text.push_str(&format!("{count} refused: {reason}\n"));
+    }
+    screen::print(&text)
 }
 
 /// The first signal commits and leaves the group; the second does not wait.

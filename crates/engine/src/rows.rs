@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
 use arrow_schema::DataType;
+use arrow_select::filter::filter;
 
 use crate::timestamp;
 
@@ -271,6 +272,18 @@ impl Rows {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
+    }
+
+    /// The rows that are not refused.
+    pub(crate) fn without(self, refused: &[bool]) -> Self {
+        let keep: BooleanArray = refused.iter().map(|refused| Some(!refused)).collect();
+        // Both have as many rows, and filtering cannot fail otherwise.
+        let kept = |column: Column| filter(&column.array(), &keep).map_or(column, |array| Column::of(&array));
+        let records = self.records.into_iter().zip(refused).filter(|(_, refused)| !**refused);
+        Self {
+            records: records.map(|(record, _)| record).collect(),
+            columns: self.columns.into_iter().map(kept).collect(),
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! Rows on their way through the rules.
 
 use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
-use arrow_select::filter::filter;
 use gristmill_learn::{StateError, StateReader, StateWriter};
 
 use crate::rows::{Cell, Column, Refusal, Rows, Stage};
@@ -131,19 +130,8 @@ impl<'a> Batch<'a> {
         if !self.refused.contains(&true) {
             return Rows { columns: self.columns, records: self.records.to_vec() };
         }
-        let keep: BooleanArray = self.refused.iter().map(|refused| Some(!refused)).collect();
-        let records = self.records.iter().zip(&self.refused).filter(|(_, refused)| !**refused);
-        Rows {
-            records: records.map(|(record, _)| *record).collect(),
-            columns: self.columns.iter().map(|column| kept(column, &keep)).collect(),
-        }
+        Rows { columns: self.columns, records: self.records.to_vec() }.without(&self.refused)
     }
-}
-
-/// The column with the rows that stand alone.
-fn kept(column: &Column, keep: &BooleanArray) -> Column {
-    // Both have the batch's length, the only way in which filtering can fail.
-    filter(&column.array(), keep).map_or_else(|_| column.clone(), |array| Column::of(&array))
 }
 
 fn changed(column: &Column, given: &[Option<&Given>]) -> Column {

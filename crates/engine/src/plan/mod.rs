@@ -237,6 +237,20 @@ impl Plan {
         }
     }
 
+    /// The name and the type of a column: of a record, flagged, or computed.
+    pub fn column(&self, column: usize) -> Option<(&str, &'static str)> {
+        if let Some(column) = self.columns.get(column) {
+            return Some((&column.name, column.kind.name()));
+        }
+        let behind = column - self.columns.len();
+        if let Some(flag) = self.flags.get(behind) {
+            return Some((flag, "boolean"));
+        }
+        let item = behind - self.flags.len();
+        let computed = self.computed.as_ref()?;
+        Some((&computed.items.get(item)?.name, computed.type_of(item)))
+    }
+
     /// The parts of a shard's state and what each depends on, in the order in which they are saved: a part whose
     /// definition is another needs other state. A step of the model depends on the features and on the steps before
     /// it, since they make what it sees.

@@ -18,18 +18,7 @@ impl fmt::Display for TargetPlan {
 
 impl Plan {
     fn column_list(&self, columns: impl IntoIterator<Item = usize>) -> String {
-        let named = |column: usize| match self.columns.get(column) {
-            Some(column) => Some(format!("{} {}", column.name, column.kind.name())),
-            None => {
-                let behind = column - self.columns.len();
-                if let Some(flag) = self.flags.get(behind) {
-                    return Some(format!("{flag} boolean"));
-                }
-                let computed = self.computed.as_ref()?;
-                let item = behind - self.flags.len();
-                Some(format!("{} {}", computed.items.get(item)?.name, computed.type_of(item)))
-            }
-        };
+        let named = |column: usize| self.column(column).map(|(name, kind)| format!("{name} {kind}"));
         columns.into_iter().filter_map(named).collect::<Vec<_>>().join(", ")
     }
 

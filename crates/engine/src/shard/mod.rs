@@ -16,6 +16,7 @@ pub use evaluation::{Evaluation, Scores};
 pub use outbox::{Decision, Outbox};
 pub use state::{Adapted, SavedPart, saved_parts};
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -201,11 +202,7 @@ impl Shard {
     /// Adds the rows that [`Self::step`] would refuse, and changes nothing: whoever must stop at a bad row has to know
     /// before the rows behind it are folded in.
     pub fn check(&self, rows: &Rows, refusals: &mut Vec<Refusal>) {
-        let cleaned = self.cleaning(&mut self.clean.clone(), rows, refusals);
-        let rows = cleaned.as_ref().unwrap_or(rows);
-        if let (Some(computed), Some(windows)) = (&self.plan.computed, &self.windows) {
-            computed::compute(computed, &mut windows.clone(), rows, refusals);
-        }
+        let rows = prepare(&self.plan, &mut self.clean.clone(), &mut self.windows.clone(), rows, refusals);
         let binary = matches!(self.plan.task, Task::BinaryClassification | Task::AnomalyDetection);
         let Some(label) = self.plan.label.as_ref().filter(|_| binary) else { return };
         let Some(column) = rows.columns.get(label.column) else { return };
@@ -225,22 +222,8 @@ impl Shard {
         refusals: &mut Vec<Refusal>,
         outbox: &mut Outbox,
     ) -> Result<(), ShardError> {
-        let mut clean = std::mem::take(&mut self.clean);
-        let cleaned = self.cleaning(&mut clean, rows, refusals);
-        self.clean = clean;
-        let rows = cleaned.as_ref().unwrap_or(rows);
-        let computed = match (&self.plan.computed, &mut self.windows) {
-            (Some(computed), Some(windows)) => Some(computed::compute(computed, windows, rows, refusals)),
-            _ => None,
-        };
-        if self.plan.state.as_ref().is_some_and(|state| state.then == AtLimit::Stop)
-            && self.windows.as_ref().is_some_and(|windows| windows.evicted() > 0)
-        {
-            return Err(ShardError::Full { partition: self.partition.clone(), limit: self.plan.window_limit() });
-        }
-        let rows = computed.as_ref().map_or(rows, |computed| &computed.rows);
-        let failed = |row: &usize| computed.as_ref().is_some_and(|computed| computed.failed.contains(row));
-        for (row, record) in rows.records.iter().enumerate().filter(|(row, _)| !failed(row)) {
+        let rows = &*self.prepare(rows, refusals)?;
+        for (row, record) in rows.records.iter().enumerate() {
             match self.truth(rows, row) {
                 Ok(truth) => self.row(raw, rows, row, *record, truth, outbox),
                 Err(message) => {
@@ -261,14 +244,15 @@ impl Shard {
         Ok(())
     }
 
-    /// The rows that the rules leave; nothing where there are no rules.
-    fn cleaning(&self, rules: &mut [Cleaner], rows: &Rows, refusals: &mut Vec<Refusal>) -> Option<Rows> {
-        if rules.is_empty() {
-            return None;
+    /// Cleans rows and computes their features: the columns of the plan, then those that rules flag, then the computed
+    /// ones, of the rows that are not refused. It is what [`Self::step`] does before it scores.
+    pub fn prepare<'a>(&mut self, rows: &'a Rows, refusals: &mut Vec<Refusal>) -> Result<Cow<'a, Rows>, ShardError> {
+        let prepared = prepare(&self.plan, &mut self.clean, &mut self.windows, rows, refusals);
+        let stops = self.plan.state.as_ref().is_some_and(|state| state.then == AtLimit::Stop);
+        if stops && self.windows.as_ref().is_some_and(|windows| windows.evicted() > 0) {
+            return Err(ShardError::Full { partition: self.partition.clone(), limit: self.plan.window_limit() });
         }
-        let mut batch = Batch::new(rows, self.plan.flags.len(), refusals);
-        rules.iter_mut().for_each(|rule| rule.apply(&mut batch));
-        Some(batch.finish())
+        Ok(prepared)
     }
 
     fn row(
@@ -375,6 +359,27 @@ impl Shard {
         }?;
         self.counts.learned += 1;
         Ok(())
+    }
+}
+
+fn prepare<'a>(
+    plan: &Plan,
+    rules: &mut [Cleaner],
+    windows: &mut Option<Windows>,
+    rows: &'a Rows,
+    refusals: &mut Vec<Refusal>,
+) -> Cow<'a, Rows> {
+    let mut rows = Cow::Borrowed(rows);
+    if !rules.is_empty() {
+        let mut batch = Batch::new(&rows, plan.flags.len(), refusals);
+        rules.iter_mut().for_each(|rule| rule.apply(&mut batch));
+        rows = Cow::Owned(batch.finish());
+    }
+    match (&plan.computed, windows) {
+        (Some(computed), Some(windows)) => {
+            Cow::Owned(computed::compute(computed, windows, rows.into_owned(), refusals))
+        }
+        _ => rows,
     }
 }
 
