@@ -85,10 +85,15 @@ impl Windows {
         Self { groups: program.groups.iter().map(|(_, plan)| Group::new(plan.clone())).collect(), limit: u64::MAX }
     }
 
-    /// Keeps all windows below so many bytes, each group of them its share, as far as a look every 1,024 rows, or every eighth as many rows as
-    /// there are keys, can: the keys that have been silent for longest are forgotten, down to four fifths.
+    /// Keeps all windows below so many bytes, each group of them its share: the keys that have been silent for longest are
+    /// forgotten, down to four fifths.
     pub fn with_limit(self, bytes: u64) -> Self {
         Self { limit: bytes / (self.groups.len() as u64).max(1), ..self }
+    }
+
+    /// The keys that are held, of each group of windows.
+    pub fn keys(&self) -> usize {
+        self.groups.iter().map(Group::keys).sum()
     }
 
     /// The keys that were forgotten for the limit.
@@ -113,6 +118,16 @@ impl Stateful for Windows {
 
 /// A column and its kind.
 type Kept = (Kind, ArrayRef);
+
+/// What a lane keeps of a row: nothing where the filter does not hold.
+fn lane_value((value, filter): &(Option<Kept>, Option<Kept>), row: usize) -> Value {
+    let holds = |(kind, column): &Kept| matches!(kind.value(column, row), Value::Boolean(true));
+    match value {
+        _ if !filter.as_ref().is_none_or(holds) => Value::Null,
+        Some((kind, column)) => kind.value(column, row),
+        None => Value::Boolean(true),
+    }
+}
 
 /// A batch on its way through a program.
 struct Run<'a> {
@@ -219,33 +234,31 @@ impl Run<'_> {
         let lanes: Vec<_> =
             plan.lanes.iter().map(|(value, filter)| (value.and_then(with_kind), filter.and_then(with_kind))).collect();
         let Some((_, times)) = with_kind(plan.time) else { return };
-        let mut values = vec![vec![Value::Null; self.rows]; plan.calls.len()];
+        let mut values: Vec<Vec<Value>> = plan.calls.iter().map(|_| Vec::with_capacity(self.rows)).collect();
         let mut failed = Vec::new();
+        let (mut key, mut row_lanes, mut given) = (Vec::new(), Vec::new(), Vec::new());
         for row in 0..self.rows {
-            if self.failed.get(row).is_some_and(Option::is_some) {
-                continue;
-            }
-            let Value::Time(time) = Kind::Time.value(&times, row) else {
+            let time = if self.failed.get(row).is_some_and(Option::is_some) {
+                Value::Null
+            } else if let time @ Value::Time(_) = Kind::Time.value(&times, row) {
+                time
+            } else {
                 failed.push((row, 0, "event time is missing".to_string()));
-                continue;
+                Value::Null
             };
-            let key: Vec<Value> = keys.iter().map(|(kind, column)| kind.value(column, row)).collect();
-            let lane = |(value, filter): &(Option<Kept>, Option<Kept>)| {
-                let kept = filter
-                    .as_ref()
-                    .is_none_or(|(kind, column)| matches!(kind.value(column, row), Value::Boolean(true)));
-                match value {
-                    _ if !kept => Value::Null,
-                    Some((kind, column)) => kind.value(column, row),
-                    None => Value::Boolean(true),
-                }
-            };
-            let row_lanes = lanes.iter().map(lane).collect();
-            for (call, value) in group.row(&key, time, row_lanes, limit).into_iter().enumerate() {
-                match (value, values.get_mut(call).and_then(|column| column.get_mut(row))) {
-                    (Ok(value), Some(place)) => *place = value,
-                    _ => failed.push((row, call, "the sum is beyond 64 bits".to_string())),
-                }
+            if let Value::Time(time) = time {
+                key.clear();
+                keys.iter().for_each(|(kind, column)| kind.key(column, row, &mut key));
+                row_lanes.extend(lanes.iter().map(|lane| lane_value(lane, row)));
+                group.row(&key, time, &mut row_lanes, limit, &mut given);
+            } else {
+                given.extend(plan.calls.iter().map(|_| Ok(Value::Null)));
+            }
+            for ((call, value), column) in given.drain(..).enumerate().zip(&mut values) {
+                column.push(value.unwrap_or_else(|_| {
+                    failed.push((row, call, "the sum is beyond 64 bits".to_string()));
+                    Value::Null
+                }));
             }
         }
         let places = self.program.nodes.iter().enumerate().filter_map(|(node, made)| match made.source {

@@ -10,7 +10,7 @@ use crate::scalar::functions::Functions;
 use crate::scalar::syntax::{Text, arguments, name, parts};
 use crate::scalar::{Known, Scalar};
 use crate::window::value::Kind;
-use crate::window::{Call, Frame, Function, GroupPlan};
+use crate::window::{ALWAYS, Call, Frame, Function, GroupPlan};
 use frame::frame;
 
 /// A column that items may use.
@@ -313,7 +313,7 @@ impl<'a> Compiler<'a> {
             groups.len() - 1
         });
         let Some((_, group)) = groups.get_mut(number) else { return 0 };
-        let known = group.lanes.iter().position(|held| *held == lane);
+        let known = group.lanes.iter().position(|held| *held == lane).or((lane == (None, None)).then_some(ALWAYS));
         let lane = known.unwrap_or_else(|| {
             group.lanes.push(lane);
             group.lanes.len() - 1

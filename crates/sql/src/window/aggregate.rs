@@ -182,6 +182,11 @@ impl Extreme {
         self.0.push_back((place, value.clone()));
     }
 
+    pub(crate) fn size(&self) -> usize {
+        let text = self.0.front().map_or(0, |(_, value)| value.size());
+        self.0.len() * (32 + text)
+    }
+
     pub(crate) fn pop(&mut self, place: u64) {
         while self.0.front().is_some_and(|(held, _)| *held <= place) {
             self.0.pop_front();
@@ -226,6 +231,11 @@ impl Distinct {
         if !value.is_null() {
             *self.0.entry(value.clone()).or_insert(0) += 1;
         }
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        let text = self.0.first_key_value().map_or(0, |(value, _)| value.size());
+        self.0.len() * (48 + text)
     }
 
     pub(crate) fn pop(&mut self, value: &Value) {

@@ -1,10 +1,9 @@
 //! One window: its function, its frame and what it counts.
 
-use std::collections::VecDeque;
-
 use gristmill_learn::{StateError, StateReader, StateWriter};
 
 use super::aggregate::{Distinct, Extreme, Moments, Monoid, Sorted, Stacks, Sum};
+use super::entries::Entries;
 use super::value::{Kind, Value};
 
 /// A window's function.
@@ -55,44 +54,6 @@ pub(crate) struct Call {
     /// The kind of its argument, and of what it gives.
     pub(crate) takes: Kind,
     pub(crate) gives: Kind,
-}
-
-/// A row as a group keeps it.
-#[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    pub(crate) time: i64,
-    pub(crate) lanes: Box<[Value]>,
-}
-
-/// The rows that a key keeps; places count all rows there ever were, so they stay when rows leave.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Entries {
-    pub(crate) gone: u64,
-    pub(crate) held: VecDeque<Entry>,
-}
-
-impl Entries {
-    pub(crate) fn end(&self) -> u64 {
-        self.gone + self.held.len() as u64
-    }
-
-    pub(crate) fn get(&self, place: u64) -> Option<&Entry> {
-        self.held.get(usize::try_from(place.checked_sub(self.gone)?).ok()?)
-    }
-
-    pub(crate) fn value(&self, place: u64, lane: usize) -> &Value {
-        const NULL: &Value = &Value::Null;
-        self.get(place).and_then(|entry| entry.lanes.get(lane)).unwrap_or(NULL)
-    }
-
-    /// The first place whose time is at least this.
-    pub(crate) fn since(&self, time: i64) -> u64 {
-        self.gone + self.held.partition_point(|entry| entry.time < time) as u64
-    }
-
-    fn values(&self, from: u64, to: u64, lane: usize) -> impl DoubleEndedIterator<Item = &Value> {
-        (from..to).map(move |place| self.value(place, lane))
-    }
 }
 
 /// What a window has counted for one key: the rows [from, to).
@@ -170,7 +131,7 @@ impl Call {
     /// Moves the window on to the row at `place`, the last one.
     pub(crate) fn advance(&self, count: &mut Count, entries: &Entries, place: u64, time: i64) {
         let passed = |at: u64| match self.frame {
-            Frame::Range(_, upto) => entries.get(at).is_some_and(|entry| entry.time <= time.saturating_sub(upto)),
+            Frame::Range(_, upto) => entries.time(at).is_some_and(|at| at <= time.saturating_sub(upto)),
             Frame::Rows(_, upto) => at + upto <= place,
         };
         while count.to <= place && passed(count.to) {
@@ -178,9 +139,7 @@ impl Call {
             count.to += 1;
         }
         let left = |at: u64| match self.frame {
-            Frame::Range(Some(reach), _) => {
-                entries.get(at).is_some_and(|entry| entry.time < time.saturating_sub(reach))
-            }
+            Frame::Range(Some(reach), _) => entries.time(at).is_some_and(|at| at < time.saturating_sub(reach)),
             Frame::Rows(Some(reach), _) => at + reach < place,
             _ => false,
         };
@@ -366,13 +325,14 @@ impl Call {
 }
 
 impl Count {
+    /// The bytes it takes, found without looking at every row.
     pub(crate) fn size(&self) -> usize {
         let more = match &self.counted {
             Counted::Sum(stacks) => stacks.size(),
             Counted::Moments(stacks) => stacks.size(),
-            Counted::Extreme(extreme) => extreme.0.iter().map(|(_, value)| 32 + value.size()).sum(),
+            Counted::Extreme(extreme) => extreme.size(),
             Counted::Sorted(sorted) => sorted.0.len() * 8,
-            Counted::Distinct(distinct) => distinct.0.keys().map(|value| 48 + value.size()).sum(),
+            Counted::Distinct(distinct) => distinct.size(),
             Counted::Kept(kept) => kept.as_ref().map_or(0, Value::size),
             Counted::Number(_) | Counted::Whole { .. } | Counted::Places => 0,
         };

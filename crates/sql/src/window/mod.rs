@@ -2,10 +2,12 @@
 
 pub(crate) mod aggregate;
 mod call;
+mod entries;
 mod keyed;
 pub(crate) mod value;
 
 pub(crate) use call::{Call, Frame, Function};
+pub(crate) use entries::ALWAYS;
 pub(crate) use keyed::Group;
 
 /// The windows of one key of `PARTITION BY`: what they share and what each counts.

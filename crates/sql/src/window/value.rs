@@ -75,6 +75,29 @@ impl Kind {
         }
     }
 
+    /// The value of a row as bytes that differ where values do: what is equal as a key is the same bytes.
+    pub(crate) fn key(self, array: &dyn Array, row: usize, to: &mut Vec<u8>) {
+        to.push(u8::from(array.is_valid(row)));
+        if !array.is_valid(row) {
+            return;
+        }
+        match self {
+            Self::Boolean => to.push(u8::from(array.as_boolean().value(row))),
+            Self::Int => to.extend(array.as_primitive::<Int64Type>().value(row).to_le_bytes()),
+            Self::Time => to.extend(array.as_primitive::<TimestampMicrosecondType>().value(row).to_le_bytes()),
+            Self::Float => {
+                let number = array.as_primitive::<Float64Type>().value(row);
+                let number = if number.is_nan() { f64::NAN } else { number + 0.0 };
+                to.extend(number.to_bits().to_le_bytes());
+            }
+            Self::Text => {
+                let text = array.as_string::<i32>().value(row);
+                to.extend((text.len() as u64).to_le_bytes());
+                to.extend(text.as_bytes());
+            }
+        }
+    }
+
     /// An array of values of this kind; any other value is null.
     pub(crate) fn array(self, values: &[Value]) -> ArrayRef {
         macro_rules! array {
