@@ -16,6 +16,10 @@ use arrow_array::{ArrayRef, Float64Array, Int64Array, TimestampMicrosecondArray}
 use gristmill_learn::Stateful;
 use gristmill_sql::{Column, Item, Kind, Program, Setting, Windows};
 
+/// The one that the binary has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const TRANSACTIONS: &str = "fraud_handbook/transactions_2018-04-01_2018-09-30.csv.zst";
 /// 2018-04-01, in seconds.
 const BEGIN: i64 = 1_522_540_800;

@@ -4,11 +4,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::{Done, broker, learners, root, succeed};
+use crate::{Done, broker, learners, root, sql, succeed};
 
 /// The benchmarks by name: package and target, and whether a broker is needed.
-const BENCHES: [(&str, &str, bool); 5] = [
+const BENCHES: [(&str, &str, bool); 6] = [
     ("learners", "gristmill-learn", false),
+    ("windows", "gristmill-sql", false),
     ("path", "gristmill-io", false),
     ("member", "gristmill-cli", true),
     ("latency", "gristmill-cli", true),
@@ -21,7 +22,7 @@ pub(crate) fn run(rest: &[&str]) -> Done {
         let bench = ["bench", "--quiet", "--package", package, "--bench", name];
         succeed(Command::new("cargo").args(bench).arg("--no-run").current_dir(root()))?;
         let mut cargo = Command::new("cargo");
-        if *name == "learners" {
+        if matches!(*name, "learners" | "windows") {
             // One core for each, ours and the peers.
             cargo = Command::new("taskset");
             cargo.args(["-c", "0", "cargo"]);
@@ -50,8 +51,10 @@ pub(crate) fn run(rest: &[&str]) -> Done {
         if !output.status.success() {
             return Err(format!("the benchmark {name} failed: {}", output.status));
         }
-        if *name == "learners" {
-            text += &learners::peers()?;
+        match *name {
+            "learners" => text += &learners::peers()?,
+            "windows" => text += &sql::peer()?,
+            _ => {}
         }
         keep(name, &text)?;
     }

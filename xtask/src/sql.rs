@@ -16,6 +16,22 @@ fn ask(seed: &str, tables: &str) -> Result<Vec<u8>, String> {
     python::output(&python, "sql/golden.py", &[seed, tables], "")
 }
 
+/// DuckDB computes what the benchmark of windows does.
+pub(crate) fn peer() -> Result<String, String> {
+    let data = std::env::var_os("GRISTMILL_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
+    let transactions = data.join("fraud_handbook/transactions_2018-04-01_2018-09-30.csv.zst");
+    if !transactions.exists() {
+        println!("bench: no transactions at {}, measuring ours alone", transactions.display());
+        return Ok(String::new());
+    }
+    let python = python::environment("duckdb", &[PACKAGE])?;
+    let (items, transactions) = (root().join("benches/windows.sql"), transactions.display().to_string());
+    let printed = python::output(&python, "sql/bench.py", &[&items.display().to_string(), &transactions], "")?;
+    let text = String::from_utf8_lossy(&printed).into_owned();
+    print!("{text}");
+    Ok(text)
+}
+
 fn write(path: PathBuf, bytes: &[u8]) -> Result<PathBuf, String> {
     fs::write(&path, bytes).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(path)

@@ -309,7 +309,8 @@ impl<'a> Compiler<'a> {
         let groups = &mut self.program.groups;
         let found = groups.iter().position(|(at, group)| *at == level && group.partition == partition);
         let number = found.unwrap_or_else(|| {
-            groups.push((level, GroupPlan { partition, time, lanes: Vec::new(), calls: Vec::new() }));
+            groups
+                .push((level, GroupPlan { partition, time, lanes: Vec::new(), calls: Vec::new(), frames: Vec::new() }));
             groups.len() - 1
         });
         let Some((_, group)) = groups.get_mut(number) else { return 0 };
@@ -321,8 +322,13 @@ impl<'a> Compiler<'a> {
         let call = Call { lane, ..call };
         let same = group.calls.iter().position(|held| *held == call);
         let place = same.unwrap_or_else(|| {
+            let place = group.calls.len();
+            match group.frames.iter_mut().find(|(frame, _)| *frame == call.frame) {
+                Some((_, members)) => members.push(place),
+                None => group.frames.push((call.frame, vec![place])),
+            }
             group.calls.push(call.clone());
-            group.calls.len() - 1
+            place
         });
         self.push(call.gives, level, Source::Window(number, place))
     }

@@ -130,6 +130,7 @@ impl<M: Monoid> Stacks<M> {
 
     fn turn(&mut self, values: impl DoubleEndedIterator<Item = M>) {
         let mut sum = M::default();
+        self.front.reserve(values.size_hint().0);
         for value in values.rev() {
             sum = value.plus(&sum);
             self.front.push(sum.clone());

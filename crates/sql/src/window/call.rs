@@ -3,7 +3,7 @@
 use gristmill_learn::{StateError, StateReader, StateWriter};
 
 use super::aggregate::{Distinct, Extreme, Moments, Monoid, Sorted, Stacks, Sum};
-use super::entries::Entries;
+use super::entries::{ALWAYS, Entries};
 use super::value::{Kind, Value};
 
 /// A window's function.
@@ -39,6 +39,57 @@ pub(crate) enum Frame {
 }
 
 impl Frame {
+    /// Whether the row at a place is in the window of the row at `place`, whose time is `time`, or was in one before it.
+    fn has_reached(self, at: u64, entries: &Entries, place: u64, time: i64) -> bool {
+        match self {
+            Self::Range(_, upto) => entries.time(at).is_some_and(|at| at <= time.saturating_sub(upto)),
+            Self::Rows(_, upto) => at + upto <= place,
+        }
+    }
+
+    /// Whether the row at a place has left it.
+    fn has_left(self, at: u64, entries: &Entries, place: u64, time: i64) -> bool {
+        match self {
+            Self::Range(Some(reach), _) => entries.time(at).is_some_and(|at| at < time.saturating_sub(reach)),
+            Self::Rows(Some(reach), _) => at + reach < place,
+            _ => false,
+        }
+    }
+
+    /// Moves all windows of this frame on to the row at `place`, the last one.
+    pub(crate) fn advance(
+        self,
+        members: &[usize],
+        calls: &[Call],
+        counts: &mut [Count],
+        entries: &Entries,
+        (place, time): (u64, i64),
+    ) {
+        let first = members.first().and_then(|first| counts.get(*first));
+        let Some((mut from, mut to)) = first.map(|first| (first.from, first.to)) else { return };
+        while to <= place && self.has_reached(to, entries, place, time) {
+            for member in members {
+                if let (Some(call), Some(count)) = (calls.get(*member), counts.get_mut(*member)) {
+                    call.push(count, entries, to);
+                }
+            }
+            to += 1;
+        }
+        while from < to && self.has_left(from, entries, place, time) {
+            for member in members {
+                if let (Some(call), Some(count)) = (calls.get(*member), counts.get_mut(*member)) {
+                    call.pop(count, entries, (from, to));
+                }
+            }
+            from += 1;
+        }
+        for member in members {
+            if let Some(count) = counts.get_mut(*member) {
+                (count.from, count.to) = (from, to);
+            }
+        }
+    }
+
     pub(crate) fn is_running(self) -> bool {
         matches!(self, Self::Range(None, _) | Self::Rows(None, _))
     }
@@ -101,6 +152,7 @@ impl Call {
             (Function::Least | Function::Most | Function::First | Function::Last, _) if self.frame.is_running() => {
                 Counted::Kept(None)
             }
+            (Function::Count, _) if self.lane == ALWAYS && !self.frame.is_running() => Counted::Places,
             (Function::Count, _) => Counted::Number(0),
             (Function::Sum | Function::Mean, Kind::Int) => Counted::Whole { sum: 0, count: 0 },
             (Function::Sum | Function::Mean, _) => Counted::Sum(Stacks::default()),
@@ -126,26 +178,6 @@ impl Call {
             }
         };
         (from, to.min(place + 1).max(from))
-    }
-
-    /// Moves the window on to the row at `place`, the last one.
-    pub(crate) fn advance(&self, count: &mut Count, entries: &Entries, place: u64, time: i64) {
-        let passed = |at: u64| match self.frame {
-            Frame::Range(_, upto) => entries.time(at).is_some_and(|at| at <= time.saturating_sub(upto)),
-            Frame::Rows(_, upto) => at + upto <= place,
-        };
-        while count.to <= place && passed(count.to) {
-            self.push(count, entries, count.to);
-            count.to += 1;
-        }
-        let left = |at: u64| match self.frame {
-            Frame::Range(Some(reach), _) => entries.time(at).is_some_and(|at| at < time.saturating_sub(reach)),
-            Frame::Rows(Some(reach), _) => at + reach < place,
-            _ => false,
-        };
-        while count.from < count.to && left(count.from) {
-            self.pop(count, entries);
-        }
     }
 
     /// Counts the row at `place`.
@@ -180,10 +212,10 @@ impl Call {
         }
     }
 
-    fn pop(&self, count: &mut Count, entries: &Entries) {
-        let (place, lane) = (count.from, self.lane);
+    fn pop(&self, count: &mut Count, entries: &Entries, (place, to): (u64, u64)) {
+        let lane = self.lane;
         let value = entries.value(place, lane);
-        let all = entries.values(place, count.to, lane);
+        let all = entries.values(place, to, lane);
         let mut turned = false;
         match &mut count.counted {
             Counted::Number(number) => *number -= u64::from(!value.is_null()),
@@ -201,9 +233,8 @@ impl Call {
             Counted::Sorted(_) | Counted::Places | Counted::Kept(_) => {}
         }
         if turned {
-            count.middle = count.to;
+            count.middle = to;
         }
-        count.from += 1;
     }
 
     /// What the window holds, counted afresh from its rows: after a load, or where a row came between. A window without
@@ -262,6 +293,7 @@ impl Call {
             (Counted::Extreme(extreme), _) => extreme.0.front().map_or(Value::Null, |(_, value)| value.clone()),
             (Counted::Sorted(sorted), Function::Percentile(share)) => float(sorted.percentile(share)),
             (Counted::Distinct(distinct), _) => Value::Int(distinct.0.len() as i64),
+            (Counted::Places, Function::Count) => Value::Int((count.to - count.from) as i64),
             (Counted::Places, function) => self.at_place(function, count, entries, place),
             (Counted::Kept(kept), _) => kept.clone().unwrap_or_default(),
             _ => Value::Null,

@@ -7,6 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::GroupPlan;
 use super::call::{Call, Count, Frame, Overflow};
 use super::entries::Entries;
+use super::key::Key;
 use super::value::Value;
 
 /// How many rows pass at least between two looks for keys that have expired; with many keys half their number, so that a
@@ -16,7 +17,7 @@ const SWEEP: u64 = 1_024;
 /// What one key holds.
 #[derive(Debug, Clone)]
 struct Keyed {
-    key: Box<[u8]>,
+    key: Key,
     entries: Entries,
     counts: Vec<Count>,
     /// The row that this key last had, counted over the group.
@@ -88,13 +89,13 @@ impl Group {
     /// Where a key is; it is made where it is new.
     fn find(&mut self, key: &[u8]) -> usize {
         let hash = xxh3_64(key);
-        let same = |place: &u32| self.keys.get(*place as usize).is_some_and(|keyed| *keyed.key == *key);
+        let same = |place: &u32| self.keys.get(*place as usize).is_some_and(|keyed| keyed.key.bytes() == key);
         if let Some(place) = self.index.find(hash, same) {
             return *place as usize;
         }
         let counts = self.plan.calls.iter().map(Call::start).collect();
         let entries = Entries::new(self.plan.lanes.len());
-        self.add(Keyed { key: key.into(), entries, counts, seen: 0, size: 0 })
+        self.add(Keyed { key: Key::new(key), entries, counts, seen: 0, size: 0 })
     }
 
     fn add(&mut self, mut keyed: Keyed) -> usize {
@@ -102,8 +103,8 @@ impl Group {
         self.size += keyed.size;
         let place = self.keys.len();
         let keys = &self.keys;
-        let hash = |place: &u32| keys.get(*place as usize).map_or(0, |keyed| xxh3_64(&keyed.key));
-        self.index.insert_unique(xxh3_64(&keyed.key), place as u32, hash);
+        let hash = |place: &u32| keys.get(*place as usize).map_or(0, |keyed| xxh3_64(keyed.key.bytes()));
+        self.index.insert_unique(xxh3_64(keyed.key.bytes()), place as u32, hash);
         self.keys.push(keyed);
         place
     }
@@ -112,12 +113,12 @@ impl Group {
     fn remove(&mut self, place: usize) {
         let keyed = self.keys.swap_remove(place);
         self.size -= keyed.size;
-        if let Ok(entry) = self.index.find_entry(xxh3_64(&keyed.key), |other| *other as usize == place) {
+        if let Ok(entry) = self.index.find_entry(xxh3_64(keyed.key.bytes()), |other| *other as usize == place) {
             entry.remove();
         }
         let last = self.keys.len();
         if let Some(moved) = self.keys.get(place)
-            && let Some(other) = self.index.find_mut(xxh3_64(&moved.key), |other| *other as usize == last)
+            && let Some(other) = self.index.find_mut(xxh3_64(moved.key.bytes()), |other| *other as usize == last)
         {
             *other = place as u32;
         }
@@ -179,10 +180,11 @@ impl Keyed {
     fn next(&mut self, plan: &GroupPlan, time: i64, lanes: &mut Vec<Value>, values: &mut Vec<Result<Value, Overflow>>) {
         let place = self.entries.end();
         self.entries.push(time, lanes);
-        for (call, count) in plan.calls.iter().zip(&mut self.counts) {
-            call.advance(count, &self.entries, place, time);
-            values.push(call.value(count, &self.entries, place));
+        for (frame, members) in &plan.frames {
+            frame.advance(members, &plan.calls, &mut self.counts, &self.entries, (place, time));
         }
+        let counts = plan.calls.iter().zip(&self.counts);
+        values.extend(counts.map(|(call, count)| call.value(count, &self.entries, place)));
     }
 
     /// A row whose time is before that of the last: put where it belongs, and answered from the rows that are held.
@@ -216,7 +218,7 @@ impl Keyed {
 
     fn count(&self) -> usize {
         let counts = self.counts.iter().map(Count::size).sum::<usize>();
-        size_of::<Self>() + self.key.len() + self.entries.size() + counts
+        size_of::<Self>() + self.key.size() + self.entries.size() + counts
     }
 }
 
@@ -225,10 +227,10 @@ impl Stateful for Group {
         to.begin("windows", 2);
         [self.rows, self.until_sweep, self.latest as u64, self.evicted].iter().for_each(|number| to.u64(*number));
         let mut keys: Vec<&Keyed> = self.keys.iter().collect();
-        keys.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        keys.sort_unstable_by(|a, b| a.key.bytes().cmp(b.key.bytes()));
         to.u64(keys.len() as u64);
         for keyed in keys {
-            to.bytes(&keyed.key);
+            to.bytes(keyed.key.bytes());
             to.u64(keyed.seen);
             keyed.entries.save(to);
             for (call, count) in self.plan.calls.iter().zip(&keyed.counts) {
@@ -245,7 +247,7 @@ impl Stateful for Group {
         (self.rows, self.until_sweep) = (from.u64()?, from.u64()?);
         (self.latest, self.evicted) = (from.u64()? as i64, from.u64()?);
         for _ in 0..from.length(32)? {
-            let key: Box<[u8]> = from.bytes()?.into();
+            let key = Key::new(from.bytes()?);
             let seen = from.u64()?;
             let mut entries = Entries::new(self.plan.lanes.len());
             entries.load(from)?;

@@ -3,6 +3,7 @@
 pub(crate) mod aggregate;
 mod call;
 mod entries;
+mod key;
 mod keyed;
 pub(crate) mod value;
 
@@ -21,4 +22,6 @@ pub(crate) struct GroupPlan {
     pub(crate) lanes: Vec<(Option<usize>, Option<usize>)>,
     /// The windows.
     pub(crate) calls: Vec<Call>,
+    /// The frames, each with its windows: those of one frame hold the same rows.
+    pub(crate) frames: Vec<(Frame, Vec<usize>)>,
 }
