@@ -3,7 +3,14 @@
 //! at rest.
 //!
 //! `cargo xtask bench windows`, or `cargo bench -p gristmill-sql --bench windows` for ours alone.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    missing_docs
+)]
 
 #[path = "../tests/data.rs"]
 mod data;

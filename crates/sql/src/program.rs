@@ -129,6 +129,9 @@ fn lane_value((value, filter): &(Option<Kept>, Option<Kept>), row: usize) -> Val
     }
 }
 
+/// For how many rows ahead what they need is looked at.
+const AHEAD: usize = 32;
+
 /// A batch on its way through a program.
 struct Run<'a> {
     program: &'a Program,
@@ -236,8 +239,20 @@ impl Run<'_> {
         let Some((_, times)) = with_kind(plan.time) else { return };
         let mut values: Vec<Vec<Value>> = plan.calls.iter().map(|_| Vec::with_capacity(self.rows)).collect();
         let mut failed = Vec::new();
-        let (mut key, mut row_lanes, mut given) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut bytes, mut ends, mut row_lanes, mut given) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for row in 0..self.rows {
+            if row % AHEAD == 0 {
+                bytes.clear();
+                ends.clear();
+                for next in row..(row + AHEAD).min(self.rows) {
+                    let start = bytes.len();
+                    keys.iter().for_each(|(kind, column)| kind.key(column, next, &mut bytes));
+                    ends.push((start, bytes.len()));
+                    std::hint::black_box(group.look_at(bytes.get(start..).unwrap_or_default()));
+                }
+            }
+            let (start, end) = ends.get(row % AHEAD).copied().unwrap_or_default();
+            let key = bytes.get(start..end).unwrap_or_default();
             let time = if self.failed.get(row).is_some_and(Option::is_some) {
                 Value::Null
             } else if let time @ Value::Time(_) = Kind::Time.value(&times, row) {
@@ -247,10 +262,8 @@ impl Run<'_> {
                 Value::Null
             };
             if let Value::Time(time) = time {
-                key.clear();
-                keys.iter().for_each(|(kind, column)| kind.key(column, row, &mut key));
                 row_lanes.extend(lanes.iter().map(|lane| lane_value(lane, row)));
-                group.row(&key, time, &mut row_lanes, limit, &mut given);
+                group.row(key, time, &mut row_lanes, limit, &mut given);
             } else {
                 given.extend(plan.calls.iter().map(|_| Ok(Value::Null)));
             }

@@ -159,7 +159,7 @@ impl Spread {
             return None;
         }
         let around = |middle: f64, deviation: f64| {
-            (deviation > 0.0).then(|| (middle - self.above * deviation, middle + self.above * deviation))
+            (deviation > 0.0).then_some((middle - self.above * deviation, middle + self.above * deviation))
         };
         match self.method {
             Method::ZScore => around(self.mean, (self.squares / (self.count - 1) as f64).sqrt()),
@@ -169,7 +169,7 @@ impl Spread {
             }
             Method::Iqr => {
                 let (low, high) = (self.recent.quantile(0.25)?, self.recent.quantile(0.75)?);
-                (high > low).then(|| (low - self.above * (high - low), high + self.above * (high - low)))
+                (high > low).then_some((low - self.above * (high - low), high + self.above * (high - low)))
             }
             Method::Quantiles => Some((self.recent.quantile(self.between.0)?, self.recent.quantile(self.between.1)?)),
         }

@@ -153,6 +153,10 @@ impl<M: Monoid> Stacks<M> {
         empty
     }
 
+    pub(crate) fn last(&self) -> Option<&M> {
+        self.front.last()
+    }
+
     pub(crate) fn total(&self) -> M {
         self.front.last().map_or_else(|| self.back.clone(), |front| front.plus(&self.back))
     }

@@ -357,6 +357,16 @@ impl Call {
 }
 
 impl Count {
+    /// A number that is near what the window gives next, in memory.
+    pub(crate) fn look(&self) -> u64 {
+        match &self.counted {
+            Counted::Sum(stacks) => stacks.last().map_or(0, |sum| sum.count),
+            Counted::Moments(stacks) => stacks.last().map_or(0, |moments| moments.count.to_bits()),
+            Counted::Extreme(extreme) => extreme.0.front().map_or(0, |(place, _)| *place),
+            _ => 0,
+        }
+    }
+
     /// The bytes it takes, found without looking at every row.
     pub(crate) fn size(&self) -> usize {
         let more = match &self.counted {

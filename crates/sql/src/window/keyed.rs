@@ -86,6 +86,14 @@ impl Group {
         }
     }
 
+    /// Looks at what the next row of a key will need. Keys lie far apart in memory: looking at those of several rows at
+    /// once lets the processor wait for all of them together. The number means nothing.
+    pub(crate) fn look_at(&self, key: &[u8]) -> u64 {
+        let same = |place: &u32| self.keys.get(*place as usize).is_some_and(|keyed| keyed.key.bytes() == key);
+        let found = self.index.find(xxh3_64(key), same).and_then(|place| self.keys.get(*place as usize));
+        found.map_or(0, |keyed| keyed.look(&self.plan))
+    }
+
     /// Where a key is; it is made where it is new.
     fn find(&mut self, key: &[u8]) -> usize {
         let hash = xxh3_64(key);
@@ -208,6 +216,13 @@ impl Keyed {
                 if running { call.value(count, &self.entries, place) } else { call.late(&self.entries, place, time) };
             values.push(value);
         }
+    }
+
+    fn look(&self, plan: &GroupPlan) -> u64 {
+        let first = |(_, members): &(Frame, Vec<usize>)| self.counts.get(*members.first()?);
+        let rows = plan.frames.iter().filter_map(first).map(|count| self.entries.time(count.from).unwrap_or(0) as u64);
+        let last = self.entries.last_time().unwrap_or(0) as u64;
+        rows.fold(last, u64::wrapping_add) + self.counts.iter().map(|count| count.look() & 1).sum::<u64>()
     }
 
     /// Lets go of the rows that no window needs.
