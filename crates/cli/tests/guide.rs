@@ -17,9 +17,13 @@ fn lasting(text: &str) -> String {
             let kept = line.split(" in ").next().unwrap().split(" s of CPU").next().unwrap();
             return if line.starts_with("rows") { kept.to_string() } else { "resources     …".into() };
         }
-        match line.split_once("Z ") {
-            Some((clock, rest)) if clock.len() == 26 && clock.starts_with("20") => rest.trim_start().to_string(),
-            _ => line.to_string(),
+        let line = match line.split_once("Z ") {
+            Some((clock, rest)) if clock.len() == 26 && clock.starts_with("20") => rest.trim_start(),
+            _ => line,
+        };
+        match line.split_once(" (found and loaded in ") {
+            Some((before, _)) => format!("{before} (found and loaded in …)"),
+            None => line.to_string(),
         }
     };
     text.lines().map(line).map(|line| line.trim_end().to_string() + "\n").collect()
