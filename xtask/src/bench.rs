@@ -16,9 +16,15 @@ const BENCHES: [(&str, &str, bool); 6] = [
     ("recovery", "gristmill-cli", true),
 ];
 
+/// What measures whole programs, and says what it saw.
+type Measure = fn() -> Result<String, String>;
+
+/// What is measured of whole programs, by name.
+const PROGRAMS: [(&str, Measure); 1] = [("end-to-end", learners::end_to_end)];
+
 pub(crate) fn run(rest: &[&str]) -> Done {
-    let chosen = BENCHES.iter().filter(|(name, ..)| rest.is_empty() || rest.contains(name));
-    for (name, package, needs_broker) in chosen {
+    let chosen = |name: &&str| rest.is_empty() || rest.contains(name);
+    for (name, package, needs_broker) in BENCHES.iter().filter(|(name, ..)| chosen(name)) {
         let bench = ["bench", "--quiet", "--package", package, "--bench", name];
         succeed(Command::new("cargo").args(bench).arg("--no-run").current_dir(root()))?;
         let mut cargo = Command::new("cargo");
@@ -57,6 +63,9 @@ pub(crate) fn run(rest: &[&str]) -> Done {
             _ => {}
         }
         keep(name, &text)?;
+    }
+    for (name, measure) in PROGRAMS.iter().filter(|(name, _)| chosen(name)) {
+        keep(name, &measure()?)?;
     }
     Ok(())
 }

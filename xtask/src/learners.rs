@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::bench::peers as folder;
 use crate::{root, succeed};
 
-/// Runs the peers on the core that ours had, and Vowpal Wabbit from file to figures beside a pipeline over the same rows.
+/// Runs the peers on the core that ours had.
 /// `PEERS` names some of them (default all): river, vw, sklearn, capymoa, irithyll.
 pub(crate) fn peers() -> Result<String, String> {
     let source = folder().join("learners");
@@ -25,23 +25,24 @@ pub(crate) fn peers() -> Result<String, String> {
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("the peers cannot be started: {error}"))?;
-    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
     print!("{text}");
     if !output.status.success() {
         return Err(format!("the peers failed: {}", output.status));
     }
-    let more = end_to_end(&target)?;
-    print!("{more}");
-    text += &more;
     Ok(text)
 }
 
 const COLUMNS: &str = "date,day,period,nswprice,nswdemand,vicprice,vicdemand,transfer";
 
-/// From a text file to an accuracy: seconds of both by the wall clock, in turns, start included, on one core.
-fn end_to_end(target: &Path) -> Result<String, String> {
+/// From a text file to an accuracy: seconds of a pipeline and of Vowpal Wabbit over the same rows by the wall clock, in
+/// turns, start included, on one core.
+pub(crate) fn end_to_end() -> Result<String, String> {
+    let target = root().join("target/peers/learners");
     let theirs = target.join("work/elec2_20x.vw");
-    let Ok(rows) = fs::read_to_string(&theirs) else { return Ok(String::new()) };
+    let Ok(rows) = fs::read_to_string(&theirs) else {
+        return Err("the peer's rows are missing: `PEERS=vw cargo xtask bench learners` makes them".into());
+    };
     let folder = target.join("end-to-end");
     let written = fs::create_dir_all(&folder)
         .and_then(|()| fs::write(folder.join("elec2_20x.csv"), as_csv(&rows)))
@@ -51,7 +52,7 @@ fn end_to_end(target: &Path) -> Result<String, String> {
         Command::new("cargo").args(["build", "--quiet", "--release", "--package", "gristmill-cli"]).current_dir(root()),
     )?;
     let mut text =
-        format!("\nend to end, {} rows of the same numbers\tround\tseconds\trows_per_second\n", rows.lines().count());
+        format!("end to end, {} rows of the same numbers\tround\tseconds\trows_per_second\n", rows.lines().count());
     for round in 1..=5 {
         let mut ours = pinned(&root().join("target/release/gristmill"));
         ours.args(["run", "pipeline.yaml"]).current_dir(&folder);
@@ -64,6 +65,7 @@ fn end_to_end(target: &Path) -> Result<String, String> {
             let _ = writeln!(text, "{name}\t{round}\t{seconds:.3}\t{:.0}", rows.lines().count() as f64 / seconds);
         }
     }
+    print!("{text}");
     Ok(text)
 }
 

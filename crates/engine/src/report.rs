@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::plan::Plan;
-use crate::rows::Partition;
+use crate::rows::{Drift, Partition};
 use crate::shard::{Counts, Evaluation, Scores};
 
 /// The result of a run. As JSON it is one object; as text a table.
@@ -29,6 +29,12 @@ pub struct Report {
     pub outputs: Map<String, Value>,
     /// Records refused.
     pub dead_letters: DeadLetters,
+    /// Columns of records that the document does not name, and in how many records they were.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub unknown_columns: Map<String, Value>,
+    /// Columns that records may lack, and how many lacked them.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub absent_columns: Map<String, Value>,
     /// What each rule of `clean` has changed, flagged or refused, by its name.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub clean: Map<String, Value>,
@@ -72,6 +78,8 @@ pub struct Closed {
     pub written: Vec<u64>,
     /// Its records refused, by the code of the reason.
     pub refused: BTreeMap<String, u64>,
+    /// How its records differ from what the document says.
+    pub drift: Drift,
     /// What each rule of `clean` has changed, flagged or refused, by its name.
     pub cleaned: Vec<(String, u64)>,
     /// How many keys or ids were forgotten, since they had no room.
@@ -113,7 +121,8 @@ impl Tally {
         let mut written = vec![0; plan.outputs.len()];
         let mut names: Vec<String> = Vec::new();
         let (mut clean, mut forgot): (Map<String, Value>, Map<String, Value>) = Default::default();
-        for Closed { partition, counts, written: more, refused, cleaned, forgotten, classes, evaluation } in
+        let (mut unknown, mut absent): (Map<String, Value>, Map<String, Value>) = Default::default();
+        for Closed { partition, counts, written: more, refused, drift, cleaned, forgotten, classes, evaluation } in
             &mut self.shards
         {
             written.iter_mut().zip(more).for_each(|(all, more)| *all += *more);
@@ -121,6 +130,8 @@ impl Tally {
             totals.learned += counts.learned;
             totals.decisions += counts.decisions;
             totals.rows += counts.rows;
+            add(&mut unknown, &drift.unknown);
+            add(&mut absent, &drift.absent);
             add(&mut clean, cleaned);
             add(&mut forgot, forgotten);
             for (reason, count) in refused {
@@ -150,6 +161,8 @@ impl Tally {
                 total: reasons.values().sum(),
                 by_reason: reasons.into_iter().map(|(reason, count)| (reason, count.into())).collect(),
             },
+            unknown_columns: unknown,
+            absent_columns: absent,
             clean,
             forgotten: forgot,
             seconds: 0.0,
@@ -218,6 +231,12 @@ impl fmt::Display for Report {
         writeln!(f, "decisions     {}", self.decisions)?;
         for (output, count) in &self.outputs {
             writeln!(f, "              {count} to {output}")?;
+        }
+        for (columns, what) in [(&self.unknown_columns, "not named here"), (&self.absent_columns, "absent")] {
+            let named: Vec<String> = columns.iter().map(|(name, records)| format!("{name} ({records})")).collect();
+            if !named.is_empty() {
+                writeln!(f, "columns       {what}: {}", named.join(", "))?;
+            }
         }
         for (rule, count) in &self.clean {
             writeln!(f, "clean         {count} {rule}")?;

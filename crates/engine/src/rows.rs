@@ -261,6 +261,49 @@ pub struct Rows {
     pub columns: Vec<Column>,
     /// For each row, the number of its record in the raw block.
     pub records: Vec<usize>,
+    /// How far the records are from what the document says of them.
+    pub drift: Drift,
+}
+
+/// How records differ from what the document says: which columns they have besides, which they lack, and how many records
+/// each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Drift {
+    /// Columns that the document does not name, in the order in which they appeared.
+    pub unknown: Vec<(String, u64)>,
+    /// Columns that were not there where they may be absent.
+    pub absent: Vec<(String, u64)>,
+}
+
+/// More names than this are counted together.
+const MOST_NAMES: usize = 100;
+/// What they are counted as.
+const OTHERS: &str = "others";
+
+impl Drift {
+    /// Counts a column that the document does not name.
+    pub fn unknown(&mut self, name: &str, records: u64) {
+        count(&mut self.unknown, name, records);
+    }
+
+    /// Counts a column that is not there.
+    pub fn absent(&mut self, name: &str, records: u64) {
+        count(&mut self.absent, name, records);
+    }
+
+    /// Adds what was counted of later records.
+    pub fn absorb(&mut self, later: &Self) {
+        later.unknown.iter().for_each(|(name, records)| self.unknown(name, *records));
+        later.absent.iter().for_each(|(name, records)| self.absent(name, *records));
+    }
+}
+
+fn count(names: &mut Vec<(String, u64)>, name: &str, records: u64) {
+    let name = if names.len() < MOST_NAMES || names.iter().any(|(known, _)| known == name) { name } else { OTHERS };
+    match names.iter_mut().find(|(known, _)| known == name) {
+        Some((_, count)) => *count += records,
+        None => names.push((name.to_string(), records)),
+    }
 }
 
 impl Rows {
@@ -283,6 +326,7 @@ impl Rows {
         Self {
             records: records.map(|(record, _)| record).collect(),
             columns: self.columns.into_iter().map(kept).collect(),
+            drift: self.drift,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::{Float64Array, StringArray};
 use gristmill::plan::Plan;
-use gristmill::rows::{Column, Partition, RawRecord, RawRows, Refusal, Rows};
+use gristmill::rows::{Column, Drift, Partition, RawRecord, RawRows, Refusal, Rows};
 use gristmill::shard::{Outbox, Shard};
 use proptest::prelude::*;
 
@@ -76,7 +76,9 @@ fn narrow_or_wide(rows: &[Row], first: usize, wide: bool) -> (RawRows, Rows) {
             (0..rows.len()).map(|row| ["red ", "Red", "blue"].get(at(row) % 5)).collect::<StringArray>(),
         ));
     }
-    (raw, Rows { columns, records: (0..rows.len()).collect() })
+    let mut drift = Drift::default();
+    rows.iter().filter(|row| row.1.is_none()).for_each(|_| drift.unknown("note", 1));
+    (raw, Rows { columns, records: (0..rows.len()).collect(), drift })
 }
 
 /// The same with labels that are known three seconds later, and a feature that looks at them.

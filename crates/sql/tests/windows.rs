@@ -207,3 +207,46 @@ fn keys_expire_though_every_row_has_a_new_one() {
     }
     assert!(sizes[19] < 2 * sizes[1], "{sizes:?}");
 }
+
+/// Nothing grows by what leaves: after very many rows of very different sizes a window says what one says that has seen
+/// its own rows alone. A million rows; `GRISTMILL_ROWS=10000000` for ten million.
+#[test]
+fn after_very_many_rows_a_window_is_as_if_fresh() {
+    let rows: i64 = std::env::var("GRISTMILL_ROWS").map_or(1_000_000, |rows| rows.parse().unwrap());
+    let window = "OVER (ORDER BY ts RANGE INTERVAL '90 seconds' PRECEDING)";
+    let items =
+        ["sum", "avg", "stddev", "min", "max", "count"].map(|name| Item::new(name, format!("{name}(x) {window}")));
+    let program = Program::compile(&setting(), &items).unwrap();
+    let value = |row: i64| {
+        let wave = ((row * 7_919) % 10_007) as f64 / 7.0;
+        if row % 1_000 < 3 { wave * 1e15 } else { wave }
+    };
+    let evaluate = |windows: &mut Windows, from: i64, to: i64| {
+        let numbers = Float64Array::from_iter_values((from..to).map(value));
+        let times = TimestampMicrosecondArray::from_iter_values((from..to).map(|row| row * 1_000_000));
+        let length = (to - from) as usize;
+        let empty = columns(&vec![vec![Value::Null; 8]; length]);
+        let mut base = empty;
+        base[0] = Arc::new(times.with_timezone("UTC"));
+        base[3] = Arc::new(numbers);
+        let features = program.evaluate(windows, &base, length);
+        assert!(features.failures.is_empty());
+        features.columns
+    };
+    let mut windows = Windows::new(&program);
+    for from in (0..rows).step_by(50_000) {
+        let last = evaluate(&mut windows, from, from + 50_000);
+        let (mut fresh, end) = (Windows::new(&program), from + 50_000);
+        let alone = evaluate(&mut fresh, end - 91, end);
+        for (item, (ours, theirs)) in items.iter().zip(last.iter().zip(&alone)) {
+            let at = |column: &ArrayRef| match column.data_type() {
+                arrow_schema::DataType::Int64 => column.as_primitive::<Int64Type>().value(column.len() - 1) as f64,
+                _ => column.as_primitive::<Float64Type>().value(column.len() - 1),
+            };
+            let (ours, theirs) = (at(ours), at(theirs));
+            let near = if item.name == "stddev" { theirs.abs() * 1e-12 } else { 0.0 };
+            assert!((ours - theirs).abs() <= near, "{} after {end} rows: {ours} {theirs}", item.name);
+        }
+    }
+    assert!(windows.size() < 50_000, "{}", windows.size());
+}

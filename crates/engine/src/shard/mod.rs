@@ -30,7 +30,7 @@ use gristmill_sql::Windows;
 use crate::clean::{Batch, Cleaner};
 use crate::condition::Facts;
 use crate::plan::{FIRST_COLUMN, PREDICTION, Plan, SCORE};
-use crate::rows::{Cell, Partition, RawRows, Refusal, Rows, Stage};
+use crate::rows::{Cell, Drift, Partition, RawRows, Refusal, Rows, Stage};
 use crate::spec::{AtLimit, Size};
 use categories::Categories;
 use classes::Classes;
@@ -101,6 +101,7 @@ pub struct Shard {
     written: Vec<u64>,
     /// Records refused, by the code of the reason.
     refused: BTreeMap<String, u64>,
+    drift: Drift,
     features: Vec<f64>,
     predictions: Predictions,
 }
@@ -128,6 +129,7 @@ impl Shard {
             counts: Counts::default(),
             written,
             refused: BTreeMap::new(),
+            drift: Drift::default(),
             features: Vec::new(),
             predictions: Predictions::default(),
         };
@@ -161,6 +163,11 @@ impl Shard {
     /// The records refused, by the code of the reason.
     pub fn refused(&self) -> &BTreeMap<String, u64> {
         &self.refused
+    }
+
+    /// How its records differ from what the document says of them.
+    pub fn drift(&self) -> &Drift {
+        &self.drift
     }
 
     /// What each rule of `clean` has changed, flagged or refused, by its name.
@@ -222,6 +229,7 @@ impl Shard {
         refusals: &mut Vec<Refusal>,
         outbox: &mut Outbox,
     ) -> Result<(), ShardError> {
+        self.drift.absorb(&rows.drift);
         let rows = &*self.prepare(rows, refusals)?;
         for (row, record) in rows.records.iter().enumerate() {
             match self.truth(rows, row) {

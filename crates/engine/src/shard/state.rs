@@ -6,7 +6,7 @@ use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 
 use super::{Counts, Shard, ShardError};
 use crate::plan::Plan;
-use crate::rows::Partition;
+use crate::rows::{Drift, Partition};
 
 const NAME: &str = "shard";
 
@@ -48,18 +48,20 @@ struct Header {
     counts: Counts,
     written: Vec<(String, u64)>,
     refused: Vec<(String, u64)>,
+    drift: Drift,
 }
 
 impl Header {
     fn read(from: &mut StateReader<'_>) -> Result<Self, StateError> {
-        from.begin(NAME, 1)?;
+        from.begin(NAME, 2)?;
         let position = i64::try_from(from.u64()?).ok();
         let counts = Counts { rows: from.u64()?, scored: from.u64()?, learned: from.u64()?, decisions: from.u64()? };
         let mut named = || -> Result<Vec<(String, u64)>, StateError> {
             let count = from.length(16)?;
             (0..count).map(|_| Ok((from.text()?.to_string(), from.u64()?))).collect()
         };
-        Ok(Self { position, counts, written: named()?, refused: named()? })
+        let (written, refused) = (named()?, named()?);
+        Ok(Self { position, counts, written, refused, drift: Drift { unknown: named()?, absent: named()? } })
     }
 }
 
@@ -127,13 +129,14 @@ impl Shard {
             *count = header.written.iter().find(|(name, _)| *name == output.name).map_or(0, |(_, count)| *count);
         }
         self.refused = header.refused.into_iter().collect();
+        self.drift = header.drift;
         Ok(())
     }
 }
 
 impl Stateful for Shard {
     fn save(&self, to: &mut StateWriter) {
-        to.begin(NAME, 1);
+        to.begin(NAME, 2);
         to.u64(self.position.map_or(u64::MAX, |position| position as u64));
         let Counts { rows, scored, learned, decisions } = self.counts;
         [rows, scored, learned, decisions].into_iter().for_each(|count| to.u64(count));
@@ -146,6 +149,13 @@ impl Stateful for Shard {
         for (reason, count) in &self.refused {
             to.text(reason);
             to.u64(*count);
+        }
+        for names in [&self.drift.unknown, &self.drift.absent] {
+            to.u64(names.len() as u64);
+            for (name, records) in names {
+                to.text(name);
+                to.u64(*records);
+            }
         }
         let definition = self.plan.definition();
         to.u64(definition.len() as u64);

@@ -11,6 +11,8 @@ use super::{Table, Unreadable};
 pub(super) struct Fields {
     /// For each field of a record, its column.
     columns: Vec<Option<usize>>,
+    /// The fields that are no column.
+    unknown: Vec<String>,
     delimiter: u8,
     reader: Reader,
     text: Vec<u8>,
@@ -19,7 +21,7 @@ pub(super) struct Fields {
 
 impl Fields {
     pub(super) fn new(columns: &[ColumnPlan], header: Option<&[String]>, delimiter: u8) -> Result<Self, String> {
-        let order = match header {
+        let order: Vec<Option<usize>> = match header {
             None => (0..columns.len()).map(Some).collect(),
             Some(header) => {
                 for column in columns.iter().filter(|column| column.need > Need::Nothing) {
@@ -31,7 +33,14 @@ impl Fields {
             }
         };
         let reader = ReaderBuilder::new().delimiter(delimiter).build();
-        Ok(Self { columns: order, delimiter, reader, text: Vec::new(), ends: Vec::new() })
+        let fields = header.unwrap_or_default().iter().zip(&order);
+        let unknown = fields.filter(|(_, column)| column.is_none()).map(|(name, _)| name.clone()).collect();
+        Ok(Self { columns: order, unknown, delimiter, reader, text: Vec::new(), ends: Vec::new() })
+    }
+
+    /// The fields of every record that are no column.
+    pub(super) fn unknown(&self) -> &[String] {
+        &self.unknown
     }
 
     pub(super) fn read(&mut self, record: &str, table: &mut Table) -> Result<(), Unreadable> {

@@ -54,7 +54,7 @@ impl<'de> Visitor<'de> for Object<'_> {
 
 /// The column of a key; records mostly repeat their order, so the next column is tried first.
 struct Key<'a> {
-    table: &'a Table,
+    table: &'a mut Table,
     guess: usize,
 }
 
@@ -77,7 +77,11 @@ impl Visitor<'_> for Key<'_> {
         if self.table.name(self.guess) == key {
             return Ok(Some(self.guess));
         }
-        Ok(self.table.columns.iter().position(|column| column.name == key))
+        let found = self.table.columns.iter().position(|column| column.name == key);
+        if found.is_none() {
+            self.table.drift.unknown(key, 1);
+        }
+        Ok(found)
     }
 }
 

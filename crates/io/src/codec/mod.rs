@@ -8,7 +8,7 @@ mod json;
 use std::sync::Arc;
 
 use gristmill::plan::{ColumnPlan, InputPlan, Need, Plan};
-use gristmill::rows::{RawRows, Refusal, Rows, Stage};
+use gristmill::rows::{Drift, RawRows, Refusal, Rows, Stage};
 use gristmill::spec::Format;
 
 use column::Builder;
@@ -30,6 +30,7 @@ struct Table {
     columns: Arc<[ColumnPlan]>,
     builders: Vec<Builder>,
     rows: usize,
+    drift: Drift,
 }
 
 /// Why a record cannot be read: a code and words.
@@ -63,7 +64,11 @@ impl Decoder {
             // Brokers limit the records of a topic.
             InputPlan::Kafka { .. } => usize::MAX,
         };
-        Ok(Self { table: Table { columns: plan.columns.as_slice().into(), builders, rows: 0 }, form, largest })
+        Ok(Self {
+            table: Table { columns: plan.columns.as_slice().into(), builders, rows: 0, drift: Drift::default() },
+            form,
+            largest,
+        })
     }
 
     /// The rows that can be read; the others are added to `refusals`.
@@ -77,7 +82,11 @@ impl Decoder {
                 }
             }
         }
-        Rows { columns: self.table.take(), records }
+        if let Form::Csv(fields) = &self.form {
+            fields.unknown().iter().for_each(|name| self.table.drift.unknown(name, records.len() as u64));
+        }
+        let drift = std::mem::take(&mut self.table.drift);
+        Rows { columns: self.table.take(), records, drift }
     }
 
     fn record(&mut self, value: Option<&[u8]>) -> Result<(), Unreadable> {
@@ -133,6 +142,7 @@ impl Table {
             }
             if absent {
                 builder.missing();
+                self.drift.absent(&column.name, 1);
             }
             if column.need == Need::Value && !builder.last_is_there() {
                 let message = format!("column `{}` has no value, and it identifies or dates the record", column.name);

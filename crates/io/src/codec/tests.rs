@@ -176,3 +176,27 @@ proptest! {
         prop_assert_eq!(rows.columns[1].cell(0), Cell::Float64(value));
     }
 }
+
+#[test]
+fn columns_that_are_new_or_gone_are_counted() {
+    let mut refusals = Vec::new();
+    let record = |more: &str| format!(r#"{{"id":"a","amount":1,"count":3,"ts":"2018-04-01"{more}}}"#).into_bytes();
+    let records = [record(r#","note":1,"flag":true"#), record(r#","note":2,"colour":"red""#)];
+    let values: Vec<Option<&[u8]>> = records.iter().map(|record| Some(record.as_slice())).collect();
+    let rows = decoder("json", None).decode(&raw(&values), &mut refusals);
+    let named =
+        |names: &[(&str, u64)]| names.iter().map(|(name, count)| (name.to_string(), *count)).collect::<Vec<_>>();
+    assert_eq!(rows.drift.unknown, named(&[("note", 2), ("colour", 1)]));
+    assert_eq!(rows.drift.absent, named(&[("at", 2), ("class", 2), ("flag", 1)]));
+    let header = ["ts", "count", "id", "amount", "note"];
+    let lines: Vec<Option<&[u8]>> = vec![Some(b"2018-04-01,3,a,1,x"); 3];
+    let rows = decoder("csv", Some(&header)).decode(&raw(&lines), &mut refusals);
+    assert_eq!(rows.drift.unknown, named(&[("note", 3)]));
+    assert_eq!(rows.drift.absent, named(&[("flag", 3), ("at", 3), ("class", 3)]));
+    assert_eq!(refusals, []);
+    // A producer gone mad does not fill the memory.
+    let many: Vec<Vec<u8>> = (0..1_000).map(|number| record(&format!(r#","x{number}":1"#))).collect();
+    let many: Vec<Option<&[u8]>> = many.iter().map(|record| Some(record.as_slice())).collect();
+    let drift = decoder("json", None).decode(&raw(&many), &mut refusals).drift;
+    assert_eq!((drift.unknown.len(), drift.unknown.last().cloned()), (101, Some(("others".to_string(), 900))));
+}

@@ -314,6 +314,7 @@ fn counted(live: &Live) -> Closed {
         counts: live.shard.counts(),
         written: live.shard.written().to_vec(),
         refused: live.shard.refused().clone(),
+        drift: live.shard.drift().clone(),
         cleaned: live.shard.cleaned(),
         forgotten: live.shard.forgotten(),
         classes: live.shard.classes(),
