@@ -29,6 +29,7 @@ pub mod clean;
 pub mod condition;
 pub mod describe;
 pub mod document;
+mod expression;
 pub mod plan;
 pub mod protocol;
 pub mod report;

@@ -133,48 +133,24 @@ impl<'a> Batch<'a> {
 }
 
 fn changed(column: &Column, given: &[Option<&Given>]) -> Column {
+    // What is given, or else what is there; missing where it is of another kind.
+    macro_rules! values {
+        ($cell:ident, $given:ident, |$value:ident| $taken:expr) => {
+            given.iter().enumerate().map(|(row, given)| match (given, column.cell(row)) {
+                (Some(Given::$given($value)), _) => Some($taken),
+                (None, Cell::$cell(value)) => Some(value),
+                _ => None,
+            })
+        };
+    }
     match column {
-        Column::Boolean(_) => {
-            Column::Boolean(BooleanArray::from_iter(given.iter().enumerate().map(|(row, given)| {
-                match (given, column.cell(row)) {
-                    (Some(Given::Boolean(value)), _) => Some(*value),
-                    (None, Cell::Boolean(value)) => Some(value),
-                    _ => None,
-                }
-            })))
-        }
-        Column::Int64(_) => Column::Int64(Int64Array::from_iter(given.iter().enumerate().map(|(row, given)| {
-            match (given, column.cell(row)) {
-                (Some(Given::Number(value)), _) => Some(value.round() as i64),
-                (None, Cell::Int64(value)) => Some(value),
-                _ => None,
-            }
-        }))),
-        Column::Float64(_) => {
-            Column::Float64(Float64Array::from_iter(given.iter().enumerate().map(|(row, given)| {
-                match (given, column.cell(row)) {
-                    (Some(Given::Number(value)), _) => Some(*value),
-                    (None, Cell::Float64(value)) => Some(value),
-                    _ => None,
-                }
-            })))
-        }
-        Column::String(_) => {
-            Column::String(StringArray::from_iter(given.iter().enumerate().map(|(row, given)| {
-                match (given, column.cell(row)) {
-                    (Some(Given::Text(value)), _) => Some(value.as_str()),
-                    (None, Cell::String(value)) => Some(value),
-                    _ => None,
-                }
-            })))
-        }
+        Column::Boolean(_) => Column::Boolean(BooleanArray::from_iter(values!(Boolean, Boolean, |value| *value))),
+        Column::Int64(_) => Column::Int64(Int64Array::from_iter(values!(Int64, Number, |value| value.round() as i64))),
+        Column::Float64(_) => Column::Float64(Float64Array::from_iter(values!(Float64, Number, |value| *value))),
+        Column::String(_) => Column::String(StringArray::from_iter(values!(String, Text, |value| value.as_str()))),
         Column::Timestamp(_) => {
-            let times = given.iter().enumerate().map(|(row, given)| match (given, column.cell(row)) {
-                (Some(Given::Time(value)), _) => Some(*value),
-                (None, Cell::Timestamp(value)) => Some(value),
-                _ => None,
-            });
-            Column::Timestamp(TimestampMicrosecondArray::from_iter(times).with_timezone("UTC"))
+            let times = TimestampMicrosecondArray::from_iter(values!(Timestamp, Time, |value| *value));
+            Column::Timestamp(times.with_timezone("UTC"))
         }
     }
 }

@@ -21,6 +21,7 @@ pub(super) struct ByKey<T> {
 struct Held<T> {
     state: T,
     used: u64,
+    cost: usize,
 }
 
 /// What a key costs beside its text, twice, and its state.
@@ -43,28 +44,35 @@ impl<T: Stateful + Clone> ByKey<T> {
 
     /// Uses the state of a key.
     pub(super) fn with<R>(&mut self, key: &str, work: impl FnOnce(&mut T) -> R) -> R {
-        self.uses += 1;
-        let mut held = match self.keys.remove(key) {
-            Some(held) => {
-                self.order.remove(&held.used);
-                self.size -= cost(key, &held.state).min(self.size);
-                held
-            }
-            None => Held { state: self.fresh.clone(), used: 0 },
+        self.file_last(key);
+        let fresh = || Held { state: self.fresh.clone(), used: self.uses, cost: 0 };
+        let held = match self.keys.get_mut(key) {
+            Some(held) => held,
+            None => self.keys.entry(key.to_string()).or_insert_with(fresh),
         };
         let result = work(&mut held.state);
-        held.used = self.uses;
-        self.size += cost(key, &held.state);
-        self.order.insert(held.used, key.to_string());
-        self.keys.insert(key.to_string(), held);
+        let cost = cost(key, &held.state);
+        self.size = self.size + cost - std::mem::replace(&mut held.cost, cost);
         while self.size > self.limit && self.keys.len() > 1 {
             let Some((_, oldest)) = self.order.pop_first() else { break };
             if let Some(held) = self.keys.remove(&oldest) {
-                self.size -= cost(&oldest, &held.state).min(self.size);
+                self.size -= held.cost;
                 self.forgotten += 1;
             }
         }
         result
+    }
+
+    /// Makes a key the one that was used last. It mostly is already where there is but one, for all rows.
+    fn file_last(&mut self, key: &str) {
+        let held = self.keys.get_mut(key);
+        if held.as_ref().is_some_and(|held| held.used == self.uses) {
+            return;
+        }
+        self.uses += 1;
+        let before = held.map(|held| std::mem::replace(&mut held.used, self.uses));
+        let name = before.and_then(|before| self.order.remove(&before));
+        self.order.insert(self.uses, name.unwrap_or_else(|| key.to_string()));
     }
 }
 
@@ -89,9 +97,10 @@ impl<T: Stateful + Clone> Stateful for ByKey<T> {
             let (used, key) = (from.u64()?, from.text()?.to_string());
             let mut state = self.fresh.clone();
             state.load(from)?;
-            self.size += cost(&key, &state);
+            let cost = cost(&key, &state);
+            self.size += cost;
             self.order.insert(used, key.clone());
-            self.keys.insert(key, Held { state, used });
+            self.keys.insert(key, Held { state, used, cost });
         }
         Ok(())
     }

@@ -2,14 +2,13 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
-use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 use gristmill_sql::{Item, Kind, Program, Windows};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::batch::Given;
-use super::{Batch, Known, Misfit, Rule, Settings, Then};
-use crate::document::nearest;
+use super::{Batch, Known, Misfit, Rule, Settings, Then, stateless};
+use crate::expression::explained;
 use crate::rows::Column;
 
 /// A condition that records must meet: an SQL expression over the columns. Where it is NULL, since a value is missing,
@@ -55,7 +54,7 @@ impl Settings for Check {
             (_, Some(_)) => {
                 return Err(Misfit::new(&["check", "of"], "`of` goes with `then: set_missing`", "leave it out"));
             }
-            (Then::Flag(name), None) => known.find(std::slice::from_ref(name), &["check", "then", "flag"])?,
+            (Then::Flag(_), None) => known.flag(&self.then).into_iter().collect(),
             (Then::DeadLetter, None) => Vec::new(),
         };
         Ok(Box::new(Checked { subject: self.subject(), program, then: self.then.clone(), columns }))
@@ -74,15 +73,9 @@ impl Check {
         let item = Item::new("check", &self.is);
         let program = Program::compile(&setting, std::slice::from_ref(&item)).map_err(|mistakes| {
             let Some(mistake) = mistakes.into_iter().next() else { return Misfit::new(&at, "it cannot be used", "") };
-            let mut misfit = Misfit::new(&at, mistake.message, mistake.help.as_deref().unwrap_or_default());
-            (misfit.within, misfit.length) = (Some((mistake.from, mistake.to)), self.is.len());
-            if let Some((name, names)) = mistake.unknown {
-                if let Some(meant) = nearest(&name, names.iter().map(String::as_str)) {
-                    misfit.message += &format!("; did you mean `{meant}`?");
-                }
-                misfit.help = misfit.help.or_else(|| Some(format!("known here: {}", names.join(", "))));
-            }
-            misfit
+            let within = Some((mistake.from, mistake.to));
+            let (message, help) = explained(mistake);
+            Misfit { at: at.map(String::from).into(), within, length: self.is.len(), message, help }
         })?;
         if program.has_windows() {
             let help = "make the window a feature and use it in `when`, or use `outliers`";
@@ -139,20 +132,6 @@ impl Rule for Checked {
             }
         }
     }
-
-    fn copy(&self) -> Box<dyn Rule> {
-        Box::new(self.clone())
-    }
 }
 
-impl Stateful for Checked {
-    fn save(&self, _: &mut StateWriter) {}
-
-    fn load(&mut self, _: &mut StateReader<'_>) -> Result<(), StateError> {
-        Ok(())
-    }
-
-    fn size(&self) -> usize {
-        0
-    }
-}
+stateless!(Checked);

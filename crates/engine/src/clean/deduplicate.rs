@@ -45,14 +45,7 @@ impl Settings for Deduplicate {
         let help = "name the column that identifies a record: `id: …` under `input`";
         let id =
             known.id.ok_or_else(|| Misfit::new(&["deduplicate"], "doubles have one `id`, and there is none", help))?;
-        let flag = match &self.then {
-            Then::DeadLetter => None,
-            Then::Flag(name) => known.find(std::slice::from_ref(name), &["deduplicate", "then"])?.pop(),
-            Then::SetMissing | Then::Clip => {
-                let message = "a double is one as a whole: it has no value to change";
-                return Err(Misfit::new(&["deduplicate", "then"], message, "use `dead_letter` or `{flag: NAME}`"));
-            }
-        };
+        let flag = known.flag_alone(&self.then, "deduplicate", "a double is one")?;
         let within = i64::try_from(self.within.0.as_micros()).unwrap_or(i64::MAX);
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         Ok(Box::new(Doubles { id, time, within, limit, flag, ..Doubles::default() }))
@@ -119,10 +112,6 @@ impl Rule for Doubles {
 
     fn forgotten(&self) -> u64 {
         self.forgotten
-    }
-
-    fn copy(&self) -> Box<dyn Rule> {
-        Box::new(self.clone())
     }
 }
 

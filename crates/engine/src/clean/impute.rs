@@ -256,10 +256,6 @@ impl Rule for Filled {
     fn forgotten(&self) -> u64 {
         self.keys.iter().map(ByKey::forgotten).sum()
     }
-
-    fn copy(&self) -> Box<dyn Rule> {
-        Box::new(self.clone())
-    }
 }
 
 impl Stateful for Filled {

@@ -1,6 +1,7 @@
 //! What rules are checked against: the columns that there are, and their roles.
 
-use crate::document::nearest;
+use super::Then;
+use crate::document::with_nearest;
 use crate::spec::ColumnType;
 
 /// The columns that a rule may name. Those that rules before it have flagged come behind those of the input.
@@ -49,10 +50,7 @@ impl Known<'_> {
         let find = |(place, name): (usize, &String)| {
             self.columns.iter().position(|(column, _)| column == name).ok_or_else(|| {
                 let known: Vec<&str> = self.columns.iter().map(|(name, _)| name.as_str()).collect();
-                let message = match nearest(name, known.iter().copied()) {
-                    Some(meant) => format!("no column `{name}`; did you mean `{meant}`?"),
-                    None => format!("no column `{name}`"),
-                };
+                let message = with_nearest(format!("no column `{name}`"), name, known.iter().copied());
                 let place = place.to_string();
                 Misfit::new(&[at, &[&place]].concat(), message, &format!("columns of the input: {}", known.join(", ")))
             })
@@ -84,6 +82,21 @@ impl Known<'_> {
                 Err(Misfit::new(&[rule, "by"], "the input has no `key` to learn by", help))
             }
         }
+    }
+
+    /// The column that a rule flags: it was made known before the rule was built.
+    pub(crate) fn flag(&self, then: &Then) -> Option<usize> {
+        let Then::Flag(flag) = then else { return None };
+        self.columns.iter().position(|(name, _)| name == flag)
+    }
+
+    /// The same for a rule about records as a whole. `what`: of what it has no value to change.
+    pub(crate) fn flag_alone(&self, then: &Then, rule: &str, what: &str) -> Result<Option<usize>, Misfit> {
+        if matches!(then, Then::SetMissing | Then::Clip) {
+            let message = format!("{what} as a whole: it has no value to change");
+            return Err(Misfit::new(&[rule, "then"], message, "use `dead_letter` or `{flag: NAME}`"));
+        }
+        Ok(self.flag(then))
     }
 
     pub(crate) fn time(&self, rule: &str) -> Result<usize, Misfit> {

@@ -31,14 +31,7 @@ impl Settings for Late {
 
     fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, Misfit> {
         let time = known.time("late")?;
-        let flag = match &self.then {
-            Then::DeadLetter => None,
-            Then::Flag(name) => known.find(std::slice::from_ref(name), &["late", "then"])?.pop(),
-            Then::SetMissing | Then::Clip => {
-                let message = "a record is late as a whole: it has no value to change";
-                return Err(Misfit::new(&["late", "then"], message, "use `dead_letter` or `{flag: NAME}`"));
-            }
-        };
+        let flag = known.flag_alone(&self.then, "late", "a record is late")?;
         let after = i64::try_from(self.after.0.as_micros()).unwrap_or(i64::MAX);
         Ok(Box::new(Watermark { time, after, flag, latest: None }))
     }
@@ -74,10 +67,6 @@ impl Rule for Watermark {
             }
         }
         self.flag.into_iter().for_each(|flag| batch.flag(flag, &flagged));
-    }
-
-    fn copy(&self) -> Box<dyn Rule> {
-        Box::new(self.clone())
     }
 }
 

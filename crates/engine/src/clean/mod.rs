@@ -32,7 +32,7 @@ pub use outliers::{Method, Outliers};
 pub use require::Require;
 
 /// A rule at work.
-pub(crate) trait Rule: Stateful + Debug + Send + Sync {
+pub(crate) trait Rule: Stateful + Copied + Debug + Send + Sync {
     /// Looks at every row that still stands, in order.
     fn apply(&mut self, batch: &mut Batch<'_>);
 
@@ -40,10 +40,37 @@ pub(crate) trait Rule: Stateful + Debug + Send + Sync {
     fn forgotten(&self) -> u64 {
         0
     }
+}
 
+/// What can be cloned, though it is known as a rule alone.
+pub(crate) trait Copied {
     /// The same rule with the same state.
     fn copy(&self) -> Box<dyn Rule>;
 }
+
+impl<T: Rule + Clone + 'static> Copied for T {
+    fn copy(&self) -> Box<dyn Rule> {
+        Box::new(self.clone())
+    }
+}
+
+/// A rule that learns nothing has nothing to save.
+macro_rules! stateless {
+    ($rule:ty) => {
+        impl gristmill_learn::Stateful for $rule {
+            fn save(&self, _: &mut gristmill_learn::StateWriter) {}
+
+            fn load(&mut self, _: &mut gristmill_learn::StateReader<'_>) -> Result<(), gristmill_learn::StateError> {
+                Ok(())
+            }
+
+            fn size(&self) -> usize {
+                0
+            }
+        }
+    };
+}
+pub(crate) use stateless;
 
 /// Every rule: its name in documents and its settings.
 macro_rules! rules {

@@ -2,13 +2,12 @@
 
 use std::borrow::Cow;
 
-use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use super::batch::Given;
-use super::{Batch, Known, Misfit, Rule, Settings};
+use super::{Batch, Known, Misfit, Rule, Settings, stateless};
 use crate::rows::Cell;
 use crate::spec::ColumnType;
 
@@ -114,23 +113,9 @@ impl Rule for Form {
             batch.change(*column, &changes);
         }
     }
-
-    fn copy(&self) -> Box<dyn Rule> {
-        Box::new(self.clone())
-    }
 }
 
-impl Stateful for Form {
-    fn save(&self, _: &mut StateWriter) {}
-
-    fn load(&mut self, _: &mut StateReader<'_>) -> Result<(), StateError> {
-        Ok(())
-    }
-
-    fn size(&self) -> usize {
-        0
-    }
-}
+stateless!(Form);
 
 #[cfg(test)]
 mod tests {

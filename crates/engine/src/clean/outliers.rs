@@ -108,10 +108,6 @@ impl Settings for Outliers {
                 return Err(Misfit::new(&["outliers", "between"], message, "as in `between: [0.01, 0.99]`"));
             }
         };
-        let flag = match &self.then {
-            Then::Flag(name) => known.find(std::slice::from_ref(name), &["outliers", "then"])?.pop(),
-            _ => None,
-        };
         let usual = match self.method {
             Method::ZScore => 3.0,
             Method::Mad => 3.5,
@@ -133,7 +129,7 @@ impl Settings for Outliers {
             columns,
             key: known.by_key(self.by == By::Key, "outliers")?,
             then: self.then.clone(),
-            flag,
+            flag: known.flag(&self.then),
             keys,
         }))
     }
@@ -255,10 +251,6 @@ impl Rule for Far {
 
     fn forgotten(&self) -> u64 {
         self.keys.iter().map(ByKey::forgotten).sum()
-    }
-
-    fn copy(&self) -> Box<dyn Rule> {
-        Box::new(self.clone())
     }
 }
 

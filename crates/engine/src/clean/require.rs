@@ -1,10 +1,9 @@
 //! Columns that must have a value.
 
-use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, Known, Misfit, Rule, Settings};
+use super::{Batch, Known, Misfit, Rule, Settings, stateless};
 
 /// Columns that must have a value: a record where one is absent, null, empty text or NaN is a dead letter (`missing`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -46,20 +45,6 @@ impl Rule for Required {
             }
         }
     }
-
-    fn copy(&self) -> Box<dyn Rule> {
-        Box::new(self.clone())
-    }
 }
 
-impl Stateful for Required {
-    fn save(&self, _: &mut StateWriter) {}
-
-    fn load(&mut self, _: &mut StateReader<'_>) -> Result<(), StateError> {
-        Ok(())
-    }
-
-    fn size(&self) -> usize {
-        0
-    }
-}
+stateless!(Required);

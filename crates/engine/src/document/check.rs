@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::node::Entry;
-use super::{Node, NodeKind, Place, Problem, nearest};
+use super::{Node, NodeKind, Place, Problem, nearest, with_nearest};
 use crate::spec::{Size, Span};
 
 /// Reports every mistake, and takes what is wrong out of the document, so that the rest can still be read and
@@ -150,10 +150,7 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown(&mut self, place: Place, what: &str, name: &str, known: &[&str]) -> bool {
-        let message = match nearest(name, known.iter().copied()) {
-            Some(meant) => format!("unknown {what} `{name}`; did you mean `{meant}`?"),
-            None => format!("unknown {what} `{name}`"),
-        };
+        let message = with_nearest(format!("unknown {what} `{name}`"), name, known.iter().copied());
         self.wrong(place, message, Some(format!("known here: {}", known.join(", "))))
     }
 

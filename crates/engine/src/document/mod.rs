@@ -13,6 +13,7 @@ mod problem;
 
 pub use environment::Environment;
 pub use nearest::nearest;
+pub(crate) use nearest::with_nearest;
 pub use node::{Node, NodeKind, Place};
 pub use problem::{Problem, Problems};
 

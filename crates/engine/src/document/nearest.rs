@@ -14,6 +14,14 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     slip.map(|(_, candidate)| candidate).or_else(|| part().copied())
 }
 
+/// The message, and which of the candidates was probably meant.
+pub(crate) fn with_nearest<'a>(message: String, name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    match nearest(name, candidates) {
+        Some(meant) => format!("{message}; did you mean `{meant}`?"),
+        None => message,
+    }
+}
+
 /// Edits to get from one to the other, a swap of neighbours counting as one (optimal string alignment).
 fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();

@@ -1,6 +1,6 @@
 //! The `kafka:` section: librdkafka's names, those that belong to us refused.
 
-use crate::document::{Document, Problem, nearest, path};
+use crate::document::{Document, Problem, path, with_nearest};
 use crate::spec::Entries;
 
 /// Where a group without committed offsets starts.
@@ -80,10 +80,7 @@ impl KafkaPlan {
                 problems.push(Problem::at(place, format!("`{key}` belongs to gristmill: {why}")).help("leave it out"));
             } else if role(key).is_none() {
                 let names = known().map(|(name, _)| name);
-                let message = match nearest(key, names) {
-                    Some(meant) => format!("librdkafka has no property `{key}`; did you mean `{meant}`?"),
-                    None => format!("librdkafka has no property `{key}`"),
-                };
+                let message = with_nearest(format!("librdkafka has no property `{key}`"), key, names);
                 problems.push(Problem::at(place, message));
             } else {
                 match (key.as_str(), value.as_str()) {

@@ -1,12 +1,10 @@
 //! Numbers as most files have them: a few digits, perhaps a point.
 
-/// Powers of ten that a float holds exactly.
-const POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
-    1e21, 1e22,
-];
 /// So many digits are less than 2^53, so that a float holds them exactly.
 const DIGITS: usize = 15;
+/// Powers of ten, which a float holds exactly as well.
+const POWERS: [f64; DIGITS + 1] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
 /// The number that a text spells, where that is plain: then one division of two exact numbers rounds right (W. D.
 /// Clinger, How to read floating point numbers accurately, 1990). Everything else is for the standard library.

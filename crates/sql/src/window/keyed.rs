@@ -89,17 +89,19 @@ impl Group {
     /// Looks at what the next row of a key will need. Keys lie far apart in memory: looking at those of several rows at
     /// once lets the processor wait for all of them together. The number means nothing.
     pub(crate) fn look_at(&self, key: &[u8]) -> u64 {
+        let keyed = self.place(key).and_then(|place| self.keys.get(place));
+        keyed.map_or(0, |keyed| keyed.look(&self.plan))
+    }
+
+    fn place(&self, key: &[u8]) -> Option<usize> {
         let same = |place: &u32| self.keys.get(*place as usize).is_some_and(|keyed| keyed.key.bytes() == key);
-        let found = self.index.find(xxh3_64(key), same).and_then(|place| self.keys.get(*place as usize));
-        found.map_or(0, |keyed| keyed.look(&self.plan))
+        self.index.find(xxh3_64(key), same).map(|place| *place as usize)
     }
 
     /// Where a key is; it is made where it is new.
     fn find(&mut self, key: &[u8]) -> usize {
-        let hash = xxh3_64(key);
-        let same = |place: &u32| self.keys.get(*place as usize).is_some_and(|keyed| keyed.key.bytes() == key);
-        if let Some(place) = self.index.find(hash, same) {
-            return *place as usize;
+        if let Some(place) = self.place(key) {
+            return place;
         }
         let counts = self.plan.calls.iter().map(Call::start).collect();
         let entries = Entries::new(self.plan.lanes.len());

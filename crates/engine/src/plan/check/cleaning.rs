@@ -52,10 +52,7 @@ impl Checker<'_> {
 
     fn misfit(&mut self, index: usize, misfit: Misfit) {
         let at = [path(["clean", &index.to_string()]), misfit.at].concat();
-        let length = misfit.length;
-        let place = self.within(&at, length, misfit.within);
-        let mut problem = Problem::at(place, misfit.message);
-        problem.help = misfit.help;
-        self.problems.push(problem);
+        let place = self.within(&at, misfit.length, misfit.within);
+        self.problems.push(Problem { place, message: misfit.message, help: misfit.help });
     }
 }

@@ -4,7 +4,8 @@ use gristmill_learn::{Kind, Signature};
 use gristmill_sql::{Column, Item, Mistake, Program, Setting};
 
 use super::Checker;
-use crate::document::{Problem, nearest, path};
+use crate::document::{Problem, path};
+use crate::expression::explained;
 use crate::plan::Computed;
 use crate::spec::{ColumnType, Feature};
 
@@ -71,17 +72,8 @@ impl Checker<'_> {
     fn mistaken(&mut self, feature: usize, item: &Item, mistake: Mistake) {
         let within = Some((mistake.from, mistake.to));
         let place = self.within(&path(["features", &feature.to_string(), &item.name]), item.text.len(), within);
-        let mut message = mistake.message;
-        let mut help = mistake.help;
-        if let Some((name, known)) = mistake.unknown {
-            if let Some(meant) = nearest(&name, known.iter().map(String::as_str)) {
-                message += &format!("; did you mean `{meant}`?");
-            }
-            help = help.or_else(|| Some(format!("known here: {}", known.join(", "))));
-        }
-        let mut problem = Problem::at(place, message);
-        problem.help = help;
-        self.problems.push(problem);
+        let (message, help) = explained(mistake);
+        self.problems.push(Problem { place, message, help });
     }
 
     /// Text is categories, everything else is numbers.

@@ -7,7 +7,7 @@ mod learning;
 
 use super::{ColumnPlan, InputPlan, KafkaPlan, Need, Plan};
 use crate::clean::Clean;
-use crate::document::{Document, Path, Place, Problem, nearest, path};
+use crate::document::{Document, Path, Place, Problem, path, with_nearest};
 use crate::spec::{ColumnType, Format, Pipeline, Size};
 
 /// Above this, a dead letter no longer fits in one record of any reasonable broker.
@@ -225,10 +225,7 @@ impl Checker<'_> {
         let found = self.known.iter().position(|(column, _)| column == name);
         if found.is_none() {
             let known: Vec<&str> = self.known.iter().map(|(name, _)| name.as_str()).collect();
-            let message = match nearest(name, known.iter().copied()) {
-                Some(meant) => format!("no column `{name}`; did you mean `{meant}`?"),
-                None => format!("no column `{name}`"),
-            };
+            let message = with_nearest(format!("no column `{name}`"), name, known.iter().copied());
             let help = format!("columns of the input: {}", known.join(", "));
             self.wrong_with_help(at, message, help);
         }

@@ -1,0 +1,255 @@
+//! Rows that wait until event time has passed them, so that they are taken in its order.
+//!
+//! The watermark is the latest event time of the partition less the grace. A row waits until the watermark has reached
+//! its time; rows with the same time are taken as they arrived. One that arrives when the watermark is past it already
+//! is taken at once. What is decided of a row depends on the rows before it alone, never on how they were cut.
+
+use std::collections::BTreeMap;
+
+use arrow_array::{Array, ArrayRef};
+use arrow_select::interleave::interleave;
+use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
+
+use crate::clean::Given;
+use crate::plan::Plan;
+use crate::rows::{Cell, Column, Drift, Header, Partition, RawRecord, RawRows, Rows};
+
+/// What a waiting row costs besides its bytes and its columns.
+const OVERHEAD: usize = 128;
+
+/// Rows whose turn has come, in order, with records of their own.
+pub(super) struct Turn {
+    pub(super) raw: RawRows,
+    pub(super) rows: Rows,
+    /// For each row the number of the arriving record that ended its wait.
+    pub(super) by: Vec<usize>,
+}
+
+#[derive(Debug, Clone)]
+struct Block {
+    raw: RawRows,
+    rows: Rows,
+    /// Rows of it that still wait.
+    left: usize,
+}
+
+/// The place of a row: its block, and its number there.
+type Place = (usize, usize);
+
+/// All rows that wait.
+#[derive(Debug, Clone)]
+pub(super) struct Hold {
+    partition: Partition,
+    grace: i64,
+    time: usize,
+    limit: usize,
+    /// Of each column none, for its type.
+    empty: Vec<Column>,
+    latest: Option<i64>,
+    arrivals: u64,
+    /// By time and arrival.
+    waiting: BTreeMap<(i64, u64), Place>,
+    blocks: BTreeMap<usize, Block>,
+    bytes: usize,
+    late: u64,
+    early: u64,
+}
+
+impl Hold {
+    /// Nothing waits yet; none where rows are taken as they come.
+    pub(super) fn new(plan: &Plan, partition: &Partition) -> Option<Self> {
+        let (grace, time) = (plan.grace?, plan.time?);
+        let columns = plan.columns.iter().map(|column| Column::missing(&column.kind, 0));
+        Some(Self {
+            partition: partition.clone(),
+            grace,
+            time,
+            limit: plan.window_limit().bytes(),
+            empty: columns.chain(plan.flags.iter().map(|_| Column::flags(0))).collect(),
+            latest: None,
+            arrivals: 0,
+            waiting: BTreeMap::new(),
+            blocks: BTreeMap::new(),
+            bytes: 0,
+            late: 0,
+            early: 0,
+        })
+    }
+
+    /// The rows that wait.
+    pub(super) fn waiting(&self) -> u64 {
+        self.waiting.len() as u64
+    }
+
+    /// Rows that arrived when the watermark was past them.
+    pub(super) fn late(&self) -> u64 {
+        self.late
+    }
+
+    /// Rows that were taken before their time, since there was no room for more.
+    pub(super) fn early(&self) -> u64 {
+        self.early
+    }
+
+    fn cost(&self, record: Option<RawRecord<'_>>) -> usize {
+        let bytes = record.map_or(0, |record| {
+            let headers = record.headers.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, Vec::len));
+            record.key.map_or(0, <[u8]>::len) + 2 * record.value.map_or(0, <[u8]>::len) + headers.sum::<usize>()
+        });
+        OVERHEAD + 16 * self.empty.len() + bytes
+    }
+
+    fn record(&self, (block, row): Place) -> Option<RawRecord<'_>> {
+        let block = self.blocks.get(&block)?;
+        block.raw.get(*block.rows.records.get(row)?)
+    }
+
+    /// Takes rows in; the rows whose turn it is now.
+    pub(super) fn take(&mut self, raw: &RawRows, rows: Rows) -> Turn {
+        let number = self.blocks.last_key_value().map_or(0, |(last, _)| last + 1);
+        let left = rows.len();
+        self.blocks.insert(number, Block { raw: raw.clone(), rows, left });
+        let (mut turn, mut by) = (Vec::new(), Vec::new());
+        for row in 0..left {
+            let Some(block) = self.blocks.get(&number) else { break };
+            let record = block.rows.records.get(row).copied().unwrap_or_default();
+            let time = match block.rows.columns.get(self.time).map(|column| column.cell(row)) {
+                Some(Cell::Timestamp(time)) => time,
+                _ => self.latest.unwrap_or(i64::MIN),
+            };
+            let latest = self.latest.map_or(time, |latest| latest.max(time));
+            self.latest = Some(latest);
+            let watermark = latest.saturating_sub(self.grace);
+            self.late += u64::from(time < watermark);
+            self.waiting.insert((time, self.arrivals), (number, row));
+            self.arrivals += 1;
+            self.bytes += self.cost(self.record((number, row)));
+            while let Some(first) = self.waiting.first_entry() {
+                let full = self.bytes > self.limit;
+                if first.key().0 > watermark && !full {
+                    break;
+                }
+                self.early += u64::from(first.key().0 > watermark);
+                let place = first.remove();
+                self.bytes = self.bytes.saturating_sub(self.cost(self.record(place)));
+                turn.push(place);
+                by.push(record);
+            }
+        }
+        self.gather(&turn, by)
+    }
+
+    /// All rows that wait, since nothing comes any more.
+    pub(super) fn flush(&mut self) -> Turn {
+        let turn: Vec<Place> = std::mem::take(&mut self.waiting).into_values().collect();
+        self.bytes = 0;
+        self.gather(&turn, vec![0; turn.len()])
+    }
+
+    fn gather(&mut self, turn: &[Place], by: Vec<usize>) -> Turn {
+        let mut raw = RawRows::new(self.partition.clone());
+        turn.iter().filter_map(|place| self.record(*place)).for_each(|record| raw.push(record));
+        let mut used: Vec<usize> = turn.iter().map(|(block, _)| *block).collect();
+        used.sort_unstable();
+        used.dedup();
+        let places: Vec<Place> =
+            turn.iter().map(|(block, row)| (used.binary_search(block).unwrap_or_default(), *row)).collect();
+        let column = |(index, empty): (usize, &Column)| {
+            let of = |block: &usize| Some(self.blocks.get(block)?.rows.columns.get(index)?.array());
+            let arrays: Vec<ArrayRef> = used.iter().filter_map(of).collect();
+            let arrays: Vec<&dyn Array> = arrays.iter().map(|array| array as &dyn Array).collect();
+            // All of them have this column's type, so interleaving them cannot fail but where there is none.
+            interleave(&arrays, &places).map_or_else(|_| empty.clone(), |array| Column::of(&array))
+        };
+        let columns = self.empty.iter().enumerate().map(column).collect();
+        for (block, _) in turn {
+            if let Some(held) = self.blocks.get_mut(block) {
+                held.left -= 1;
+            }
+        }
+        used.iter().for_each(|block| {
+            if self.blocks.get(block).is_some_and(|held| held.left == 0) {
+                self.blocks.remove(block);
+            }
+        });
+        Turn { rows: Rows { columns, records: (0..turn.len()).collect(), drift: Drift::default() }, raw, by }
+    }
+
+    fn load_rows(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        let mut raw = RawRows::new(self.partition.clone());
+        let mut cells: Vec<Vec<Given>> = vec![Vec::new(); self.empty.len()];
+        let count = from.length(48)?;
+        for row in 0..count {
+            let time = from.u64()? as i64;
+            let offset = from.u64()? as i64;
+            let timestamp = (from.u64()? == 1).then_some(from.u64()? as i64);
+            let (key, value) = (optional(from)?, optional(from)?);
+            let mut headers: Vec<Header> = Vec::new();
+            for _ in 0..from.length(16)? {
+                headers.push((from.text()?.to_string(), optional(from)?.map(<[u8]>::to_vec)));
+            }
+            raw.push(RawRecord { offset, timestamp, key, value, headers: &headers });
+            for cells in &mut cells {
+                cells.push(Given::read(from)?);
+            }
+            self.waiting.insert((time, row as u64), (0, row));
+        }
+        let column = |(empty, cells): (&Column, &Vec<Given>)| empty.filled(cells);
+        let columns = self.empty.iter().zip(&cells).map(column).collect();
+        let rows = Rows { columns, records: (0..count).collect(), drift: Drift::default() };
+        if count > 0 {
+            self.blocks.insert(0, Block { raw, rows, left: count });
+        }
+        self.arrivals = count as u64;
+        self.bytes = (0..count).map(|row| self.cost(self.record((0, row)))).sum();
+        Ok(())
+    }
+}
+
+fn optional<'a>(from: &mut StateReader<'a>) -> Result<Option<&'a [u8]>, StateError> {
+    Ok(if from.u64()? == 1 { Some(from.bytes()?) } else { None })
+}
+
+fn save_optional(bytes: Option<&[u8]>, to: &mut StateWriter) {
+    to.u64(bytes.is_some().into());
+    bytes.into_iter().for_each(|bytes| to.bytes(bytes));
+}
+
+impl Stateful for Hold {
+    fn save(&self, to: &mut StateWriter) {
+        to.begin("grace", 1);
+        to.u64(self.latest.is_some().into());
+        to.u64(self.latest.unwrap_or_default() as u64);
+        to.u64(self.late);
+        to.u64(self.early);
+        to.u64(self.waiting.len() as u64);
+        for ((time, _), place) in &self.waiting {
+            let (Some(record), Some(block)) = (self.record(*place), self.blocks.get(&place.0)) else { continue };
+            to.u64(*time as u64);
+            to.u64(record.offset as u64);
+            to.u64(record.timestamp.is_some().into());
+            to.u64(record.timestamp.unwrap_or_default() as u64);
+            save_optional(record.key, to);
+            save_optional(record.value, to);
+            to.u64(record.headers.len() as u64);
+            for (name, value) in record.headers {
+                to.text(name);
+                save_optional(value.as_deref(), to);
+            }
+            block.rows.columns.iter().for_each(|column| Given::from(column.cell(place.1)).save(to));
+        }
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        from.begin("grace", 1)?;
+        let (any, latest) = (from.u64()? == 1, from.u64()? as i64);
+        self.latest = any.then_some(latest);
+        (self.late, self.early) = (from.u64()?, from.u64()?);
+        (self.waiting, self.blocks) = (BTreeMap::new(), BTreeMap::new());
+        self.load_rows(from)
+    }
+
+    fn size(&self) -> usize {
+        self.bytes
+    }
+}
