@@ -41,6 +41,12 @@ pub struct Report {
     /// How many keys or ids were forgotten, since they had no room: of windows, and of rules by their name.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub forgotten: Map<String, Value>,
+    /// Rows that came later than the grace allows and were taken as they came.
+    #[serde(skip_serializing_if = "is_none")]
+    pub late: u64,
+    /// Rows that still wait for those before them.
+    #[serde(skip_serializing_if = "is_none")]
+    pub waiting: u64,
     /// From the first record received to the last commit.
     pub seconds: f64,
     /// Processor time of the process in that time.
@@ -57,6 +63,10 @@ pub struct Report {
     pub baselines: Map<String, Value>,
     /// Records read, by partition.
     pub partitions: Map<String, Value>,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Records refused.
@@ -84,6 +94,10 @@ pub struct Closed {
     pub cleaned: Vec<(String, u64)>,
     /// How many keys or ids were forgotten, since they had no room.
     pub forgotten: Vec<(String, u64)>,
+    /// Rows that came later than the grace allows.
+    pub late: u64,
+    /// Rows that wait.
+    pub waiting: u64,
     /// Its classes, by the index that its metrics know them by.
     pub classes: Vec<String>,
     /// Its metrics.
@@ -122,9 +136,12 @@ impl Tally {
         let mut names: Vec<String> = Vec::new();
         let (mut clean, mut forgot): (Map<String, Value>, Map<String, Value>) = Default::default();
         let (mut unknown, mut absent): (Map<String, Value>, Map<String, Value>) = Default::default();
-        for Closed { partition, counts, written: more, refused, drift, cleaned, forgotten, classes, evaluation } in
-            &mut self.shards
-        {
+        let (mut late, mut waiting) = (0, 0);
+        for shard in &mut self.shards {
+            late += shard.late;
+            waiting += shard.waiting;
+            let Closed { partition, counts, written: more, refused, drift, cleaned, forgotten, .. } = shard;
+            let (classes, evaluation) = (&mut shard.classes, &mut shard.evaluation);
             written.iter_mut().zip(more).for_each(|(all, more)| *all += *more);
             totals.scored += counts.scored;
             totals.learned += counts.learned;
@@ -165,6 +182,8 @@ impl Tally {
             absent_columns: absent,
             clean,
             forgotten: forgot,
+            late,
+            waiting,
             seconds: 0.0,
             cpu_seconds: 0.0,
             peak_memory_mb: 0,
@@ -243,6 +262,11 @@ impl fmt::Display for Report {
         }
         for (what, count) in &self.forgotten {
             writeln!(f, "forgotten     {count} of {what}, for want of room")?;
+        }
+        for (rows, what) in [(self.late, "came later than the grace"), (self.waiting, "wait for those before them")] {
+            if rows > 0 {
+                writeln!(f, "rows          {rows} {what}")?;
+            }
         }
         writeln!(f, "dead letters  {}", self.dead_letters.total)?;
         for (reason, count) in &self.dead_letters.by_reason {

@@ -295,3 +295,46 @@ fn a_rule_that_refuses_needs_a_place_for_the_refused() {
     let problems = read(&text).unwrap_err().to_string();
     assert!(problems.contains("`require` refuses records, and there is no place for them"), "{problems}");
 }
+
+#[test]
+fn mistakes_in_the_order_of_rows() {
+    check("  time: ts\n", "  grace: 1 hour\n", &[(9, 10, "`grace` is about event time, and there is none")]);
+    check("  time: ts\n", "  time: ts\n  grace: 1\n", &[(10, 10, "is not a length of time")]);
+    let with = |rules: &str, expected: &[(usize, usize, &str)]| {
+        check("  time: ts\n", &format!("  time: ts\n  grace: 1 hour\nclean: {rules}\n"), expected);
+    };
+    with("[{late: {after: 5 min}}]", &[(11, 24, "`after` is shorter than the `grace`")]);
+    let order = "list `late` before every rule but `require`, `check` and `normalise`";
+    with("[{impute: {of: [demand], with: last}}, late]", &[(11, 47, order)]);
+    check("features: [price", "clean: [late]\nfeatures: [price", &[(10, 9, "`late` does not say `after` how long")]);
+    let text = GOOD.replace("dead_letters: {kafka: {topic: dead}}\n", "").replace("time: ts", "time: ts\n  grace: 1 s");
+    let problems = read(&text).unwrap_err().to_string();
+    assert!(problems.contains("a record may turn out to be bad after it was consumed"), "{problems}");
+}
+
+#[test]
+fn mistakes_in_shards() {
+    let file = |input: &str, expected: &[(usize, usize, &str)]| {
+        let text =
+            GOOD.replace("outputs:\n  alerts:\n    kafka: {topic: alerts}\n", "outputs:\n  alerts:\n    stdout: {}\n");
+        let text = text.replace("dead_letters: {kafka: {topic: dead}}\n", "");
+        let text = text.replace("  kafka: {topics: [power]}\n", &format!("  {input}\n"));
+        let problems = read(&text).unwrap_err();
+        let found = problems.list().iter().map(|problem| {
+            let (line, column) = problems.line_and_column(problem.place.start);
+            (line, column, format!("{} {}", problem.message, problem.help.as_deref().unwrap_or_default()))
+        });
+        let found: Vec<_> = found.collect();
+        assert_eq!(found.len(), expected.len(), "{problems}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert_eq!((found.0, found.1), (expected.0, expected.1), "{problems}");
+            assert!(found.2.contains(expected.2), "{problems}");
+        }
+    };
+    file("file: {path: a.csv, shards: {key: clas, count: 2}}", &[(5, 37, "no column `clas`; did you mean `class`?")]);
+    file("file: {path: a.csv, shards: {key: class, count: 0}}", &[(5, 51, "1")]);
+    file(
+        "file: {path: a.csv, shards: {key: class, count: 2}}\n  key: id",
+        &[(6, 8, "the file is cut by `class`, so that is the record key")],
+    );
+}

@@ -50,7 +50,7 @@ fn blocks(rows: &[Row], first: usize) -> (RawRows, Rows) {
 fn narrow_or_wide(rows: &[Row], first: usize, wide: bool) -> (RawRows, Rows) {
     let mut raw = RawRows::new(Partition::new("t", 3));
     for (index, _) in rows.iter().enumerate() {
-        let key = format!("k{index}");
+        let key = format!("k{}", first + index);
         raw.push(RawRecord {
             offset: (first + index) as i64,
             timestamp: Some(7),
@@ -108,6 +108,12 @@ fn cleaned() -> String {
     document.replace("outputs:\n", "dead_letters: {file: {path: dead}}\noutputs:\n")
 }
 
+/// The same with a grace: rows wait for those before them.
+fn patient(grace: &str) -> String {
+    let document = cleaned().replace("  time: ts\n", &format!("  time: ts\n  grace: {grace}\n"));
+    document.replace("{after: 1 s, then", "{then")
+}
+
 fn plan_of(document: &str) -> Arc<Plan> {
     Arc::new(Plan::read("t.yaml", document, &|_| None).unwrap_or_else(|problems| panic!("{problems}")))
 }
@@ -133,7 +139,8 @@ fn fold(plan: &Arc<Plan>, rows: &[Row], cuts: &[usize], snapshot: bool) -> Folde
     for pair in bounds.windows(2) {
         let (raw, decoded) = narrow_or_wide(&rows[pair[0]..pair[1]], pair[0], !plan.clean.is_empty());
         let (mut refusals, mut outbox): (Vec<Refusal>, Outbox) = Default::default();
-        shard.step(&raw, &decoded, &mut refusals, &mut outbox).unwrap();
+        let waited = shard.step(&raw, &decoded, &mut refusals, &mut outbox).unwrap();
+        refused += waited.refusals.len();
         answers.extend(outbox.decisions().map(|one| (one.output, one.offset, one.value.to_vec())));
         refused += refusals.len();
         if snapshot {
@@ -142,7 +149,10 @@ fn fold(plan: &Arc<Plan>, rows: &[Row], cuts: &[usize], snapshot: bool) -> Folde
             assert_eq!(shard.snapshot(), saved, "saved state is canonical");
         }
     }
-    (answers, refused, shard.snapshot())
+    let (state, mut outbox) = (shard.snapshot(), Outbox::default());
+    refused += shard.flush(&mut outbox).unwrap().refusals.len();
+    answers.extend(outbox.decisions().map(|one| (one.output, one.offset, one.value.to_vec())));
+    (answers, refused, state)
 }
 
 proptest! {
@@ -151,7 +161,7 @@ proptest! {
         rows in proptest::collection::vec(row(), 0..60),
         cuts in proptest::collection::vec(0_usize..100, 0..6),
     ) {
-        for document in [delayed().as_str(), &cleaned(), DOCUMENT] {
+        for document in [delayed().as_str(), &cleaned(), &patient("2 s"), &patient("4 s"), DOCUMENT] {
             let plan = plan_of(document);
             let whole = fold(&plan, &rows, &[], false);
             prop_assert!(fold(&plan, &rows, &cuts, false) == whole, "batches matter");
@@ -163,6 +173,57 @@ proptest! {
         prop_assert_eq!(whole.1, refused);
         prop_assert_eq!(whole.0.iter().filter(|answer| answer.0 == 0).count(), rows.len() - refused);
     }
+}
+
+/// With a grace the order of arrival matters no more, as long as nothing comes later than that.
+#[test]
+fn rows_within_the_grace_are_taken_in_the_order_of_time() {
+    let document = "
+name: t
+input:
+  file: {path: '-'}
+  format: json
+  columns: {x: float64, ts: timestamp}
+  time: ts
+  grace: 3 s
+clean:
+  - late
+features: [x, {before: lag(x) OVER (ORDER BY ts)}, {straight: before = x - 1 OR x = 0}]
+model: [half_space_trees]
+outputs:
+  all: {stdout: {}, when: straight}
+dead_letters: {file: {path: dead}}
+";
+    let plan = plan_of(document);
+    let answered = |order: &[i64]| {
+        let mut shard = Shard::open(Arc::clone(&plan), Partition::new("t", 3), None).unwrap();
+        let (mut offsets, mut late) = (Vec::new(), 0);
+        for (offset, time) in order.iter().enumerate() {
+            let mut raw = RawRows::new(Partition::new("t", 3));
+            let offset = offset as i64;
+            raw.push(RawRecord { offset, timestamp: None, key: None, value: Some(b"{}"), headers: &[] });
+            let columns = vec![
+                Column::Float64([Some(*time as f64)].into_iter().collect::<Float64Array>()),
+                Column::Timestamp([Some(time * 1_000_000)].into_iter().collect()),
+            ];
+            let rows = Rows { columns, records: vec![0], drift: Drift::default() };
+            let (mut refusals, mut outbox) = (Vec::new(), Outbox::default());
+            shard.step(&raw, &rows, &mut refusals, &mut outbox).unwrap();
+            offsets.extend(outbox.decisions().map(|one| one.offset));
+            late += refusals.len();
+        }
+        let waiting = shard.waiting();
+        let mut outbox = Outbox::default();
+        shard.flush(&mut outbox).unwrap();
+        assert_eq!(shard.waiting(), 0);
+        offsets.extend(outbox.decisions().map(|one| one.offset));
+        (offsets, waiting, late)
+    };
+    assert_eq!(answered(&[0, 1, 2, 3, 4, 5]), (vec![0, 1, 2, 3, 4, 5], 3, 0));
+    assert_eq!(answered(&[2, 0, 1, 3, 5, 4]), (vec![1, 2, 0, 3, 5, 4], 3, 0));
+    // The output takes the row of second 0, and those whose row before is of the second before.
+    // The row of second 1 comes when second 5 was there: later than the grace, so `late` refuses it.
+    assert_eq!(answered(&[0, 5, 1, 6]), (vec![0, 3], 2, 1));
 }
 
 /// The rules of the law above do what they are there for.
@@ -214,7 +275,7 @@ fn a_decision_says_what_was_decided_and_by_which_model() {
     );
     assert!(answers[1].ends_with(r#""model":"t@1"}"#), "{}", answers[1]);
     let decision = outbox.decisions().next().unwrap();
-    assert_eq!((decision.key, decision.timestamp), (Some(&b"k0"[..]), Some(7)));
+    assert_eq!((decision.key, decision.timestamp), (Some(&b"k5"[..]), Some(7)));
 }
 
 #[test]
@@ -266,7 +327,7 @@ fn windows_without_room_forget_or_stop() {
     let (raw, decoded) = blocks(&rows, 0);
     let fold = |state: &str| {
         let mut shard = Shard::open(plan_of(&document(state)), Partition::new("t", 3), None).unwrap();
-        shard.step(&raw, &decoded, &mut Vec::new(), &mut Outbox::default()).map(|()| shard.forgotten())
+        shard.step(&raw, &decoded, &mut Vec::new(), &mut Outbox::default()).map(|_| shard.forgotten())
     };
     assert_eq!(fold("{limit: 100 MB, then: stop}").unwrap(), []);
     let forgotten = fold("{limit: 200 KB}").unwrap();

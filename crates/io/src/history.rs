@@ -8,7 +8,7 @@ use std::time::Duration;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use gristmill::plan::{InputPlan, Plan};
-use gristmill::rows::{Column, Rows};
+use gristmill::rows::{Column, Partition, Refusal, Rows};
 use gristmill::shard::{Shard, ShardError};
 
 use crate::codec::Decoder;
@@ -55,7 +55,7 @@ pub fn write(plan: &Arc<Plan>, out: &Path) -> Result<Written, HistoryError> {
     let columns = columns(plan);
     let mut table = Table::create(out, schema(plan, &columns))?;
     let (mut source, _) = FileSource::open(plan, Arc::default())?;
-    let mut open: Option<(Decoder, Shard)> = None;
+    let mut open: BTreeMap<Partition, (Decoder, Shard)> = BTreeMap::new();
     let names = table.schema().fields().iter().map(|field| field.name().clone()).collect();
     let mut written = Written { columns: names, ..Written::default() };
     loop {
@@ -65,25 +65,41 @@ pub fn write(plan: &Arc<Plan>, out: &Path) -> Result<Written, HistoryError> {
                     let decoder = Decoder::new(plan, one.header.as_deref()).map_err(HistoryError::Header)?;
                     let shard = Shard::open(Arc::clone(plan), one.partition.clone(), None)?;
                     source.resume(&one.partition, 0)?;
-                    open = Some((decoder, shard));
+                    open.insert(one.partition, (decoder, shard));
                 }
             }
             Some(Event::Rows(raw)) => {
-                let Some((decoder, shard)) = &mut open else { continue };
+                let Some((decoder, shard)) = open.get_mut(&raw.partition) else { continue };
                 let mut refusals = Vec::new();
                 let rows = decoder.decode(&raw, &mut refusals);
-                let rows = shard.prepare(&rows, &mut refusals)?;
-                written.rows += rows.len() as u64;
-                table.write(batch(&rows, &columns, &table)?)?;
-                for refusal in refusals {
-                    *written.refused.entry(refusal.reason.to_string()).or_default() += 1;
-                }
+                let rows = shard.prepare(&raw, &rows, &mut refusals)?;
+                add(&rows, refusals, &columns, &mut table, &mut written)?;
             }
             _ => break,
         }
     }
+    for (_, shard) in open.values_mut() {
+        let mut refusals = Vec::new();
+        if let Some(rows) = shard.prepare_rest(&mut refusals)? {
+            add(&rows, refusals, &columns, &mut table, &mut written)?;
+        }
+    }
     table.finish()?;
     Ok(written)
+}
+
+fn add(
+    rows: &Rows,
+    refusals: Vec<Refusal>,
+    columns: &[usize],
+    table: &mut Table,
+    written: &mut Written,
+) -> Result<(), TableError> {
+    written.rows += rows.len() as u64;
+    for refusal in refusals {
+        *written.refused.entry(refusal.reason.to_string()).or_default() += 1;
+    }
+    table.write(batch(rows, columns, table)?)
 }
 
 /// What stands in the table, each column once.

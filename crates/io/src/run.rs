@@ -101,7 +101,7 @@ fn prepare(
     };
     if let InputPlan::File { .. } = plan.input {
         let (source, size) = FileSource::open(plan, Arc::clone(&control.bytes))?;
-        control.bound([0], BTreeMap::new(), size.unwrap_or(0));
+        control.bound(0..plan.shards(), BTreeMap::new(), size.unwrap_or(0));
         let mut folder = StateFolder::open(plan).map_err(LedgerError::from)?;
         let outputs = Outputs::open(plan, folder.as_ref().map(StateFolder::lengths))?;
         if let Some(folder) = &mut folder {

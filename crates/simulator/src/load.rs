@@ -73,6 +73,12 @@ pub fn prepared() -> Result<Plan, String> {
     read("prepared.yaml", PREPARED)
 }
 
+/// The same with a grace: rows wait for those before them.
+pub fn patient() -> Result<Plan, String> {
+    let text = PREPARED.replace("  time: ts\n", "  time: ts\n  grace: 9 days\n");
+    read("patient.yaml", &text.replace("late: {after: 20 days}", "late: {then: {flag: tardy}}"))
+}
+
 const PREPARED: &str = "name: simulated
 kafka: {bootstrap.servers: nowhere}
 input:

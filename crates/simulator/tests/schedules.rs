@@ -7,7 +7,7 @@ use std::sync::Arc;
 use gristmill::plan::Plan;
 use gristmill::spec::Guarantee;
 use gristmill_simulator::load;
-use gristmill_simulator::run::{Simulation, run, run_bounded};
+use gristmill_simulator::run::{Simulation, run, run_bounded, run_bounded_again};
 use gristmill_simulator::schedule::Schedule;
 use gristmill_simulator::world::{Facts, Mutant, lock};
 
@@ -75,6 +75,21 @@ fn every_example_runs_in_it() {
     assert!(examples.len() >= 10, "{}", examples.len());
     for (name, plan) in examples {
         play(&name, &load::simulated(&plan, Guarantee::ExactlyOnce), 30_000..30_150);
+    }
+}
+
+#[test]
+fn rows_that_wait_are_taken_in_their_order() {
+    let plan = load::simulated(&load::patient().unwrap(), Guarantee::ExactlyOnce);
+    play("patient", &plan, 50_000..51_500);
+    for seed in 0..600 {
+        let schedule = Schedule::new(seed);
+        for run in [run_bounded, run_bounded_again] {
+            if let Err(error) = run(&plan, &schedule) {
+                let shortest = schedule.shorten(&|shorter| run(&plan, shorter).is_err());
+                panic!("seed {seed}: {error}\nthe shortest schedule found: {shortest:#?}");
+            }
+        }
     }
 }
 

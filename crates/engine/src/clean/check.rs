@@ -36,6 +36,10 @@ impl Settings for Check {
         Some(&self.then)
     }
 
+    fn remembers(&self) -> bool {
+        false
+    }
+
     fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, Misfit> {
         let program = self.compile(known)?;
         let columns = match (&self.then, &self.of) {

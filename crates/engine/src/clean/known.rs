@@ -10,6 +10,8 @@ pub(crate) struct Known<'a> {
     pub(crate) id: Option<usize>,
     pub(crate) key: Option<usize>,
     pub(crate) time: Option<usize>,
+    /// How long rows wait for those before them, in microseconds.
+    pub(crate) grace: Option<i64>,
     pub(crate) label: Option<usize>,
 }
 

@@ -13,8 +13,9 @@ use crate::timestamp;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Late {
-    /// How far back is not late yet.
-    pub after: Span,
+    /// How far back is not late yet. Default: the `grace` of the input; one that is shorter than it is refused.
+    #[serde(default)]
+    pub after: Option<Span>,
     /// What becomes of a late record: `dead_letter` (`late`; default) or `{flag: NAME}`.
     #[serde(default)]
     pub then: Then,
@@ -29,10 +30,26 @@ impl Settings for Late {
         Some(&self.then)
     }
 
+    fn on_arrival(&self) -> bool {
+        true
+    }
+
     fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, Misfit> {
         let time = known.time("late")?;
         let flag = known.flag_alone(&self.then, "late", "a record is late")?;
-        let after = i64::try_from(self.after.0.as_micros()).unwrap_or(i64::MAX);
+        let micros = |after: Span| i64::try_from(after.0.as_micros()).unwrap_or(i64::MAX);
+        let after = match (self.after.map(micros), known.grace) {
+            (Some(after), Some(grace)) if after < grace => {
+                let message =
+                    "`after` is shorter than the `grace` of the input: rows would wait for records that are refused";
+                return Err(Misfit::new(&["late", "after"], message, "leave `after` out"));
+            }
+            (Some(after), _) | (None, Some(after)) => after,
+            (None, None) => {
+                let help = "write `late: {after: 1 hour}`, or give the input a `grace`";
+                return Err(Misfit::new(&["late"], "`late` does not say `after` how long", help));
+            }
+        };
         Ok(Box::new(Watermark { time, after, flag, latest: None }))
     }
 }

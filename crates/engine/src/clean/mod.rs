@@ -111,6 +111,20 @@ macro_rules! rules {
                 }
             }
 
+            /// Whether what it does depends on the rows before.
+            pub(crate) fn remembers(&self) -> bool {
+                match self {
+                    $(Self::$rule(settings) => settings.remembers(),)*
+                }
+            }
+
+            /// Whether it can look at records as they arrive, though others that come later may be taken before them.
+            pub(crate) fn on_arrival(&self) -> bool {
+                match self {
+                    $(Self::$rule(settings) => settings.on_arrival(),)*
+                }
+            }
+
             pub(crate) fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, Misfit> {
                 match self {
                     $(Self::$rule(settings) => settings.build(known),)*
@@ -143,6 +157,14 @@ pub(crate) trait Settings {
 
     fn takes_absence(&self) -> &[String] {
         &[]
+    }
+
+    fn remembers(&self) -> bool {
+        true
+    }
+
+    fn on_arrival(&self) -> bool {
+        !self.remembers()
     }
 }
 

@@ -64,6 +64,10 @@ impl Settings for Normalise {
         self.of.join(", ")
     }
 
+    fn remembers(&self) -> bool {
+        false
+    }
+
     fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, Misfit> {
         let columns = known.find_to_change(&self.of, &["normalise", "of"])?;
         for (place, column) in columns.iter().enumerate() {

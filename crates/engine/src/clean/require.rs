@@ -19,6 +19,10 @@ impl Settings for Require {
         &self.0
     }
 
+    fn remembers(&self) -> bool {
+        false
+    }
+
     fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, Misfit> {
         let columns = known.find(&self.0, &["require"])?;
         let names = columns.iter().map(|column| known.name(*column).to_string()).collect();

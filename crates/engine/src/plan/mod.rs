@@ -36,10 +36,14 @@ pub struct Plan {
     pub key: Option<usize>,
     /// The column of event time.
     pub time: Option<usize>,
+    /// How far event time must have moved on before a row is taken, in microseconds; none: rows are taken as they come.
+    pub grace: Option<i64>,
     /// The columns that rules of `clean` flag; they come behind the columns of a record.
     pub flags: Vec<String>,
     /// The rules that clean.
     pub clean: Vec<Cleaner>,
+    /// How many of the rules look at records as they arrive, before they wait.
+    pub on_arrival: usize,
     /// The columns that the model sees; those behind the flags are the computed ones, in their order.
     pub features: Vec<usize>,
     /// The columns that are computed.
@@ -85,6 +89,8 @@ pub enum InputPlan {
         header: bool,
         /// The character between CSV fields.
         delimiter: u8,
+        /// How many shards it is cut into, by the record key.
+        shards: i32,
     },
     /// A topic.
     Kafka {
@@ -237,6 +243,14 @@ impl Plan {
         }
     }
 
+    /// How many shards a file is cut into.
+    pub fn shards(&self) -> i32 {
+        match self.input {
+            InputPlan::File { shards, .. } => shards,
+            InputPlan::Kafka { .. } => 1,
+        }
+    }
+
     /// The name and the type of a column: of a record, flagged, or computed.
     pub fn column(&self, column: usize) -> Option<(&str, &'static str)> {
         if let Some(column) = self.columns.get(column) {
@@ -257,7 +271,8 @@ impl Plan {
     pub fn definition(&self) -> Vec<(String, String)> {
         let features: Vec<&ColumnPlan> = self.features.iter().filter_map(|index| self.columns.get(*index)).collect();
         let label = self.label.as_ref().map(|label| (self.columns.get(label.column), label));
-        let mut parts = vec![("label".to_string(), format!("{label:?}"))];
+        let cut = if self.shards() > 1 { format!(" {:?} {}", self.key, self.shards()) } else { String::new() };
+        let mut parts = vec![("label".to_string(), format!("{label:?}{cut}"))];
         let nominal = features.iter().filter(|column| matches!(column.kind, ColumnType::String(_)));
         let nominal: Vec<&String> = nominal.map(|column| &column.name).collect();
         let mut before = format!("{features:?}");
@@ -266,6 +281,9 @@ impl Plan {
         }
         for rule in &self.clean {
             parts.push((rule.name.clone(), format!("{:?} {:?} {:?}", rule.written, self.columns, self.key)));
+        }
+        if let Some(grace) = self.grace {
+            parts.push(("grace".to_string(), format!("{grace} {:?} {:?} {:?}", self.columns, self.time, self.flags)));
         }
         if let Some(computed) = &self.computed {
             before += &format!(" {:?} {:?}", self.features, computed.items);
@@ -287,10 +305,10 @@ impl Plan {
         parts
     }
 
-    /// Whether the state of shards is kept: on Kafka where something is learned, over a file where there is a folder.
+    /// Whether the state of shards is kept: on Kafka where there is any, over a file where there is a folder.
     pub fn journals(&self) -> bool {
         match self.input {
-            InputPlan::Kafka { .. } => self.learns(),
+            InputPlan::Kafka { .. } => self.learns() || self.remembers(),
             InputPlan::File { .. } => self.state.as_ref().is_some_and(|state| state.directory.is_some()),
         }
     }
@@ -298,6 +316,12 @@ impl Plan {
     /// Whether the model learns here: from labels, or without.
     pub fn learns(&self) -> bool {
         self.label.is_some() || self.task.is_unsupervised()
+    }
+
+    /// Whether something besides the model depends on the rows before.
+    fn remembers(&self) -> bool {
+        let windows = self.computed.as_ref().is_some_and(|computed| computed.program.has_windows());
+        windows || self.grace.is_some() || self.clean.iter().any(|rule| rule.written.remembers())
     }
 
     /// How much later than their rows labels are known, in microseconds of event time.
@@ -315,7 +339,7 @@ impl Plan {
         format!("{}.state", self.kafka.group)
     }
 
-    /// How many bytes the windows of a shard may take.
+    /// How many bytes the windows of a shard may take, and the rows of it that wait.
     pub fn window_limit(&self) -> Size {
         self.state.as_ref().and_then(|state| state.limit).unwrap_or(Size(1 << 30))
     }

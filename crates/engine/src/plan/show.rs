@@ -1,10 +1,11 @@
 //! A plan in words, as `gristmill plan` prints it.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::{InputPlan, Plan, TargetPlan};
 use crate::describe;
-use crate::spec::{Format, Guarantee, Snapshot};
+use crate::spec::{Format, Guarantee, Snapshot, Span};
 
 impl fmt::Display for TargetPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,12 +29,21 @@ impl Plan {
             Format::Csv => "CSV",
         };
         match &self.input {
-            InputPlan::File { path, .. } if path == "-" => format!("{format} from standard input, one shard"),
-            InputPlan::File { path, .. } => format!("{format} from file {path}, one shard"),
+            InputPlan::File { path, .. } => {
+                let place = if path == "-" { "standard input".to_string() } else { format!("file {path}") };
+                match self.shards() {
+                    1 => format!("{format} from {place}, one shard"),
+                    count => format!("{format} from {place}, {count} shards by the key"),
+                }
+            }
             InputPlan::Kafka { topic, .. } => {
                 format!("{format} from topic {topic} as group {}, one shard for each partition", self.kafka.group)
             }
         }
+    }
+
+    fn pipeline_grace(&self) -> Option<Span> {
+        Some(Span(Duration::from_micros(u64::try_from(self.grace?).ok()?)))
     }
 
     fn state_line(&self) -> String {
@@ -41,7 +51,7 @@ impl Plan {
         let saved = format!("saved whole every {every} or {rows} rows, {keep} kept");
         let directory = self.state.as_ref().and_then(|state| state.directory.as_ref());
         match (&self.input, directory) {
-            (InputPlan::Kafka { .. }, _) if !self.journals() => "none: without a label nothing is learned".into(),
+            (InputPlan::Kafka { .. }, _) if !self.journals() => "none: nothing depends on the records before".into(),
             (InputPlan::Kafka { .. }, _) => {
                 format!("topics {} and {}, {saved}", self.journal_topic(), self.state_topic())
             }
@@ -59,6 +69,9 @@ impl Plan {
         ];
         let named = [("id", self.id), ("key", self.key), ("time", self.time)];
         steps.extend(named.into_iter().filter_map(|(role, column)| Some((role, self.column_list(Some(column?))))));
+        if let Some(grace) = self.pipeline_grace() {
+            steps.push(("grace", format!("{grace}: rows wait so long for those before them, by event time")));
+        }
         steps.extend(self.clean.iter().map(|rule| ("clean", rule.to_string())));
         steps.push(("features", self.column_list(self.features.iter().copied())));
         for item in self.computed.iter().flat_map(|computed| &computed.items) {

@@ -13,6 +13,8 @@ pub struct Run {
     pub topic: Arc<str>,
     /// The span of positions and what was in it.
     pub consumed: Consumed,
+    /// Whether all rows that waited were taken then, since a bounded run had read everything.
+    pub flushed: bool,
 }
 
 /// A span [from, next) of positions, with the number of records in it and their checksum. Gaps are normal: markers of
@@ -106,15 +108,16 @@ impl Entry {
     /// The entry's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut to = StateWriter::default();
-        to.begin(NAME, 1);
+        to.begin(NAME, 2);
         to.u64(self.sequence);
         to.u64(self.runs.len() as u64);
-        for Run { topic, consumed } in &self.runs {
+        for Run { topic, consumed, flushed } in &self.runs {
             to.text(topic);
             to.u64(consumed.from as u64);
             to.u64(consumed.next as u64);
             to.u64(consumed.count);
             to.u64(consumed.checksum);
+            to.u64((*flushed).into());
         }
         to.into_bytes()
     }
@@ -122,14 +125,15 @@ impl Entry {
     /// Back from its bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
         let mut from = StateReader::new(bytes);
-        from.begin(NAME, 1)?;
+        let version = from.begin(NAME, 2)?;
         let sequence = from.u64()?;
         let mut runs = Vec::new();
         for _ in 0..from.length(40)? {
             let topic = from.text()?.into();
             let (first, next) = (from.u64()? as i64, from.u64()? as i64);
             let (count, checksum) = (from.u64()?, from.u64()?);
-            runs.push(Run { topic, consumed: Consumed { from: first, next, count, checksum } });
+            let flushed = version > 1 && from.u64()? == 1;
+            runs.push(Run { topic, consumed: Consumed { from: first, next, count, checksum }, flushed });
         }
         from.end()?;
         Ok(Self { sequence, runs })
@@ -164,7 +168,7 @@ mod tests {
 
     #[test]
     fn an_entry_comes_back() {
-        let run = Run { topic: "t".into(), consumed: consumed(&[(3, b"a"), (5, b"b")]) };
+        let run = Run { topic: "t".into(), consumed: consumed(&[(3, b"a"), (5, b"b")]), flushed: true };
         let entry = Entry { sequence: 9, runs: vec![run] };
         let bytes = entry.encode();
         assert_eq!(Entry::decode(&bytes), Ok(entry.clone()));
@@ -185,7 +189,7 @@ mod tests {
         ] {
             assert_ne!(base.checksum, other.checksum, "{other:?}");
         }
-        let run = Run { topic: "t".into(), consumed: base };
+        let run = Run { topic: "t".into(), consumed: base, flushed: false };
         let partition = Partition::new("t", 0);
         assert_eq!(run.check(&partition, &base), Ok(()));
         let says = |found: &Consumed| run.check(&partition, found).unwrap_err().to_string();

@@ -11,19 +11,32 @@ pub struct Replay {
     left: VecDeque<Run>,
     found: Option<Consumed>,
     rows: u64,
+    /// Whether all rows that wait are to be taken before anything else is read.
+    flush: bool,
 }
 
 impl Replay {
     /// Runs in the order in which they were consumed.
     pub fn new(runs: impl IntoIterator<Item = Run>) -> Self {
-        let mut replay = Self { left: runs.into_iter().collect(), found: None, rows: 0 };
+        let mut replay = Self { left: runs.into_iter().collect(), found: None, rows: 0, flush: false };
         replay.pass_empty();
         replay
     }
 
-    /// The position where reading again ends; none: nothing is left.
+    /// The position up to which records are read again next; none: nothing is left. It never lies behind a place where
+    /// rows that waited were taken.
     pub fn end(&self) -> Option<i64> {
-        self.left.back().map(|run| run.consumed.next)
+        let flushed = self.left.iter().find(|run| run.flushed);
+        flushed.or(self.left.back()).map(|run| run.consumed.next)
+    }
+
+    /// Whether all rows that wait are to be taken now; asked again until nothing is.
+    pub fn flush(&mut self) -> bool {
+        let flush = std::mem::take(&mut self.flush);
+        if flush {
+            self.pass_empty();
+        }
+        flush
     }
 
     /// The records read again so far.
@@ -44,6 +57,7 @@ impl Replay {
             self.rows += 1;
             if found.count >= run.consumed.count {
                 run.check(&raw.partition, found)?;
+                self.flush = run.flushed;
                 self.left.pop_front();
                 self.found = None;
                 self.pass_empty();
@@ -62,8 +76,10 @@ impl Replay {
 
     /// Runs without records (a start, a step over markers) have nothing to be read.
     fn pass_empty(&mut self) {
-        while self.left.front().is_some_and(|run| run.consumed.count == 0) {
-            self.left.pop_front();
+        while !self.flush
+            && let Some(run) = self.left.pop_front_if(|run| run.consumed.count == 0)
+        {
+            self.flush = run.flushed;
         }
     }
 }
@@ -92,7 +108,7 @@ mod tests {
         let mut consumed = Consumed::nothing(from);
         rows(offsets).iter().for_each(|record| consumed.add(&record));
         consumed.next = next;
-        Run { topic: "t".into(), consumed }
+        Run { topic: "t".into(), consumed, flushed: false }
     }
 
     fn replay() -> Replay {
@@ -113,6 +129,19 @@ mod tests {
             assert_eq!(replay.finish(&Partition::new("t", 0)), Ok(()));
         }
         assert_eq!(Replay::new([run(3, 3, &[]), run(3, 8, &[])]).end(), None);
+    }
+
+    #[test]
+    fn it_halts_where_rows_that_waited_were_taken() {
+        let flushed = |run: Run| Run { flushed: true, ..run };
+        // The state was saved just before they were taken, and again after two more records.
+        let runs = [flushed(run(3, 3, &[])), flushed(run(3, 5, &[3, 4])), flushed(run(5, 5, &[])), run(5, 6, &[5])];
+        let mut replay = Replay::new(runs);
+        assert_eq!((replay.flush(), replay.flush(), replay.end()), (true, false, Some(5)));
+        replay.consume(&rows(&[3, 4])).unwrap();
+        assert_eq!((replay.flush(), replay.flush(), replay.flush(), replay.end()), (true, true, false, Some(6)));
+        replay.consume(&rows(&[5])).unwrap();
+        assert_eq!((replay.flush(), replay.end()), (false, None));
     }
 
     #[test]

@@ -10,7 +10,6 @@ use arrow_array::{Array, ArrayRef};
 use arrow_select::interleave::interleave;
 use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 
-use crate::clean::Given;
 use crate::plan::Plan;
 use crate::rows::{Cell, Column, Drift, Header, Partition, RawRecord, RawRows, Rows};
 
@@ -136,66 +135,64 @@ impl Hold {
                 by.push(record);
             }
         }
-        self.gather(&turn, by)
+        self.release(&turn, by)
     }
 
     /// All rows that wait, since nothing comes any more.
     pub(super) fn flush(&mut self) -> Turn {
         let turn: Vec<Place> = std::mem::take(&mut self.waiting).into_values().collect();
         self.bytes = 0;
-        self.gather(&turn, vec![0; turn.len()])
+        self.release(&turn, vec![0; turn.len()])
     }
 
-    fn gather(&mut self, turn: &[Place], by: Vec<usize>) -> Turn {
+    /// Rows that wait, in this order, with their records.
+    fn gather(&self, turn: &[Place]) -> (RawRows, Rows) {
         let mut raw = RawRows::new(self.partition.clone());
         turn.iter().filter_map(|place| self.record(*place)).for_each(|record| raw.push(record));
         let mut used: Vec<usize> = turn.iter().map(|(block, _)| *block).collect();
         used.sort_unstable();
         used.dedup();
-        let places: Vec<Place> =
-            turn.iter().map(|(block, row)| (used.binary_search(block).unwrap_or_default(), *row)).collect();
+        let near = |(block, row): &Place| (used.binary_search(block).unwrap_or_default(), *row);
+        let places: Vec<Place> = turn.iter().map(near).collect();
         let column = |(index, empty): (usize, &Column)| {
             let of = |block: &usize| Some(self.blocks.get(block)?.rows.columns.get(index)?.array());
             let arrays: Vec<ArrayRef> = used.iter().filter_map(of).collect();
             let arrays: Vec<&dyn Array> = arrays.iter().map(|array| array as &dyn Array).collect();
-            // All of them have this column's type, so interleaving them cannot fail but where there is none.
+            // All of them have this column's type: interleaving fails only where there are none.
             interleave(&arrays, &places).map_or_else(|_| empty.clone(), |array| Column::of(&array))
         };
         let columns = self.empty.iter().enumerate().map(column).collect();
+        (raw, Rows { columns, records: (0..turn.len()).collect(), drift: Drift::default() })
+    }
+
+    /// Lets rows go that waited.
+    fn release(&mut self, turn: &[Place], by: Vec<usize>) -> Turn {
+        let (raw, rows) = self.gather(turn);
         for (block, _) in turn {
-            if let Some(held) = self.blocks.get_mut(block) {
-                held.left -= 1;
-            }
-        }
-        used.iter().for_each(|block| {
-            if self.blocks.get(block).is_some_and(|held| held.left == 0) {
+            let Some(held) = self.blocks.get_mut(block) else { continue };
+            held.left -= 1;
+            if held.left == 0 {
                 self.blocks.remove(block);
             }
-        });
-        Turn { rows: Rows { columns, records: (0..turn.len()).collect(), drift: Drift::default() }, raw, by }
+        }
+        Turn { raw, rows, by }
     }
 
     fn load_rows(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
         let mut raw = RawRows::new(self.partition.clone());
-        let mut cells: Vec<Vec<Given>> = vec![Vec::new(); self.empty.len()];
         let count = from.length(48)?;
         for row in 0..count {
-            let time = from.u64()? as i64;
-            let offset = from.u64()? as i64;
-            let timestamp = (from.u64()? == 1).then_some(from.u64()? as i64);
-            let (key, value) = (optional(from)?, optional(from)?);
-            let mut headers: Vec<Header> = Vec::new();
-            for _ in 0..from.length(16)? {
-                headers.push((from.text()?.to_string(), optional(from)?.map(<[u8]>::to_vec)));
-            }
+            let (time, offset) = (from.u64()? as i64, from.u64()? as i64);
+            let timestamp = optional(from, |from| Ok(from.u64()? as i64))?;
+            let (key, value) = (optional(from, StateReader::bytes)?, optional(from, StateReader::bytes)?);
+            let header = |from: &mut StateReader<'_>| -> Result<Header, StateError> {
+                Ok((from.text()?.to_string(), optional(from, StateReader::bytes)?.map(<[u8]>::to_vec)))
+            };
+            let headers = (0..from.length(16)?).map(|_| header(from)).collect::<Result<Vec<Header>, StateError>>()?;
             raw.push(RawRecord { offset, timestamp, key, value, headers: &headers });
-            for cells in &mut cells {
-                cells.push(Given::read(from)?);
-            }
             self.waiting.insert((time, row as u64), (0, row));
         }
-        let column = |(empty, cells): (&Column, &Vec<Given>)| empty.filled(cells);
-        let columns = self.empty.iter().zip(&cells).map(column).collect();
+        let columns = self.empty.iter().map(|empty| empty.load(count, from)).collect::<Result<_, StateError>>()?;
         let rows = Rows { columns, records: (0..count).collect(), drift: Drift::default() };
         if count > 0 {
             self.blocks.insert(0, Block { raw, rows, left: count });
@@ -206,8 +203,11 @@ impl Hold {
     }
 }
 
-fn optional<'a>(from: &mut StateReader<'a>) -> Result<Option<&'a [u8]>, StateError> {
-    Ok(if from.u64()? == 1 { Some(from.bytes()?) } else { None })
+fn optional<'a, T>(
+    from: &mut StateReader<'a>,
+    read: impl Fn(&mut StateReader<'a>) -> Result<T, StateError>,
+) -> Result<Option<T>, StateError> {
+    if from.u64()? == 1 { read(from).map(Some) } else { Ok(None) }
 }
 
 fn save_optional(bytes: Option<&[u8]>, to: &mut StateWriter) {
@@ -222,13 +222,14 @@ impl Stateful for Hold {
         to.u64(self.latest.unwrap_or_default() as u64);
         to.u64(self.late);
         to.u64(self.early);
-        to.u64(self.waiting.len() as u64);
-        for ((time, _), place) in &self.waiting {
-            let (Some(record), Some(block)) = (self.record(*place), self.blocks.get(&place.0)) else { continue };
+        let places: Vec<Place> = self.waiting.values().copied().collect();
+        let (raw, rows) = self.gather(&places);
+        to.u64(raw.len() as u64);
+        for ((time, _), record) in self.waiting.keys().zip(raw.iter()) {
             to.u64(*time as u64);
             to.u64(record.offset as u64);
             to.u64(record.timestamp.is_some().into());
-            to.u64(record.timestamp.unwrap_or_default() as u64);
+            record.timestamp.into_iter().for_each(|timestamp| to.u64(timestamp as u64));
             save_optional(record.key, to);
             save_optional(record.value, to);
             to.u64(record.headers.len() as u64);
@@ -236,8 +237,8 @@ impl Stateful for Hold {
                 to.text(name);
                 save_optional(value.as_deref(), to);
             }
-            block.rows.columns.iter().for_each(|column| Given::from(column.cell(place.1)).save(to));
         }
+        rows.columns.iter().for_each(|column| column.save(rows.len(), to));
     }
 
     fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {

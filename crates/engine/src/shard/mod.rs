@@ -8,15 +8,17 @@ mod classes;
 mod computed;
 mod decision;
 mod evaluation;
+mod hold;
 mod outbox;
 mod pending;
 mod state;
+mod step;
 
 pub use evaluation::{Evaluation, Scores};
 pub use outbox::{Decision, Outbox};
 pub use state::{Adapted, SavedPart, saved_parts};
+pub use step::Waited;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -27,13 +29,14 @@ use gristmill_learn::{
 
 use gristmill_sql::Windows;
 
-use crate::clean::{Batch, Cleaner};
+use crate::clean::Cleaner;
 use crate::condition::Facts;
 use crate::plan::{FIRST_COLUMN, PREDICTION, Plan, SCORE};
 use crate::rows::{Cell, Drift, Partition, RawRows, Refusal, Rows, Stage};
-use crate::spec::{AtLimit, Size};
+use crate::spec::Size;
 use categories::Categories;
 use classes::Classes;
+use hold::Hold;
 use pending::{Pending, Waiting};
 
 /// What a shard has counted.
@@ -60,14 +63,18 @@ pub enum ShardError {
         /// What the model said.
         source: LearnError,
     },
-    /// The windows have no room left, and the document says to stop then.
+    /// The windows, or the rows that wait, have no room left, and the document says to stop then.
     #[error(
-        "{partition}: the windows take more than {limit}: raise `limit` under `state`, shorten them, or leave `then: stop` \
-         out, so that the keys that have been silent for longest are forgotten"
+        "{partition}: {what} take more than {limit}: raise `limit` under `state`, shorten them, or leave `then: stop` \
+         out, so that {otherwise}"
     )]
     Full {
         /// The shard's partition.
         partition: Partition,
+        /// What has no room left.
+        what: &'static str,
+        /// What would happen without the order to stop.
+        otherwise: &'static str,
         /// What they may take.
         limit: Size,
     },
@@ -91,6 +98,8 @@ pub struct Shard {
     categories: Categories,
     /// The rules that clean, with what they have learned.
     clean: Vec<Cleaner>,
+    /// Rows whose turn has not come.
+    hold: Option<Hold>,
     /// Of computed features.
     windows: Option<Windows>,
     /// Rows whose labels are known later.
@@ -116,6 +125,7 @@ impl Shard {
             classes: Classes::new(plan.label.as_ref()),
             categories: Categories::new(&plan.signature),
             clean: plan.clean.clone(),
+            hold: Hold::new(&plan, &partition),
             windows: plan
                 .computed
                 .as_ref()
@@ -175,11 +185,23 @@ impl Shard {
         self.clean.iter().map(|rule| (rule.name.clone(), rule.count())).collect()
     }
 
-    /// How many keys or ids were forgotten, since they had no room: of windows, and of rules by their name.
+    /// The rows that wait for their turn.
+    pub fn waiting(&self) -> u64 {
+        self.hold.as_ref().map_or(0, Hold::waiting)
+    }
+
+    /// Rows that came later than the grace allows and were taken as they came.
+    pub fn late(&self) -> u64 {
+        self.hold.as_ref().map_or(0, Hold::late)
+    }
+
+    /// How many keys or ids were forgotten, and how many rows did not wait any longer, since they had no room: of
+    /// windows, `grace`, and rules by their name.
     pub fn forgotten(&self) -> Vec<(String, u64)> {
         let windows = self.windows.iter().map(|windows| ("windows".to_string(), windows.evicted()));
         let rules = self.clean.iter().map(|rule| (rule.name.clone(), rule.forgotten()));
-        windows.chain(rules).filter(|(_, count)| *count > 0).collect()
+        let early = self.hold.iter().map(|hold| ("grace".to_string(), hold.early()));
+        windows.chain(early).chain(rules).filter(|(_, count)| *count > 0).collect()
     }
 
     /// What its metrics say.
@@ -204,63 +226,6 @@ impl Shard {
     /// The whole state, canonical.
     pub fn snapshot(&self) -> Vec<u8> {
         StateWriter::of(self)
-    }
-
-    /// Adds the rows that [`Self::step`] would refuse, and changes nothing: whoever must stop at a bad row has to know
-    /// before the rows behind it are folded in.
-    pub fn check(&self, rows: &Rows, refusals: &mut Vec<Refusal>) {
-        let rows = prepare(&self.plan, &mut self.clean.clone(), &mut self.windows.clone(), rows, refusals);
-        let binary = matches!(self.plan.task, Task::BinaryClassification | Task::AnomalyDetection);
-        let Some(label) = self.plan.label.as_ref().filter(|_| binary) else { return };
-        let Some(column) = rows.columns.get(label.column) else { return };
-        for (row, record) in rows.records.iter().enumerate() {
-            let message = self.classes.refuse(column.cell(row));
-            refusals.extend(message.map(|message| unknown_label(*record, message)));
-        }
-    }
-
-    /// Folds decoded rows in: each is scored, evaluated, answered and learned before the next one is looked at.
-    /// `raw` is the block that the rows came from and `refusals` those of its records that gave no row; a row that
-    /// is refused is added to them.
-    pub fn step(
-        &mut self,
-        raw: &RawRows,
-        rows: &Rows,
-        refusals: &mut Vec<Refusal>,
-        outbox: &mut Outbox,
-    ) -> Result<(), ShardError> {
-        self.drift.absorb(&rows.drift);
-        let rows = &*self.prepare(rows, refusals)?;
-        for (row, record) in rows.records.iter().enumerate() {
-            match self.truth(rows, row) {
-                Ok(truth) => self.row(raw, rows, row, *record, truth, outbox),
-                Err(message) => {
-                    refusals.push(unknown_label(*record, message));
-                    Ok(())
-                }
-            }
-            .map_err(|source| ShardError::Model { partition: self.partition.clone(), source })?;
-        }
-        self.counts.rows += raw.len() as u64;
-        for refusal in refusals.iter() {
-            match self.refused.get_mut(refusal.reason) {
-                Some(count) => *count += 1,
-                None => drop(self.refused.insert(refusal.reason.to_string(), 1)),
-            }
-        }
-        self.position = raw.next().or(self.position);
-        Ok(())
-    }
-
-    /// Cleans rows and computes their features: the columns of the plan, then those that rules flag, then the computed
-    /// ones, of the rows that are not refused. It is what [`Self::step`] does before it scores.
-    pub fn prepare<'a>(&mut self, rows: &'a Rows, refusals: &mut Vec<Refusal>) -> Result<Cow<'a, Rows>, ShardError> {
-        let prepared = prepare(&self.plan, &mut self.clean, &mut self.windows, rows, refusals);
-        let stops = self.plan.state.as_ref().is_some_and(|state| state.then == AtLimit::Stop);
-        if stops && self.windows.as_ref().is_some_and(|windows| windows.evicted() > 0) {
-            return Err(ShardError::Full { partition: self.partition.clone(), limit: self.plan.window_limit() });
-        }
-        Ok(prepared)
     }
 
     fn row(
@@ -367,27 +332,6 @@ impl Shard {
         }?;
         self.counts.learned += 1;
         Ok(())
-    }
-}
-
-fn prepare<'a>(
-    plan: &Plan,
-    rules: &mut [Cleaner],
-    windows: &mut Option<Windows>,
-    rows: &'a Rows,
-    refusals: &mut Vec<Refusal>,
-) -> Cow<'a, Rows> {
-    let mut rows = Cow::Borrowed(rows);
-    if !rules.is_empty() {
-        let mut batch = Batch::new(&rows, plan.flags.len(), refusals);
-        rules.iter_mut().for_each(|rule| rule.apply(&mut batch));
-        rows = Cow::Owned(batch.finish());
-    }
-    match (&plan.computed, windows) {
-        (Some(computed), Some(windows)) => {
-            Cow::Owned(computed::compute(computed, windows, rows.into_owned(), refusals))
-        }
-        _ => rows,
     }
 }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ColumnType, Create, Entries, Size};
+use super::{ColumnType, Create, Entries, Size, Span};
 
 /// Where records come from and what is in them: `file` or `kafka`, and the columns.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +29,12 @@ pub struct Input {
     /// The column of event time; decisions carry it. Nothing reads the wall clock.
     #[serde(default)]
     pub time: Option<String>,
+    /// How long rows wait for those that come out of order: a row is taken when event time has moved on by so much, and
+    /// rows are taken in the order of their time, those with the same time as they arrived. What comes later than that
+    /// is taken at once; see `late` under `clean`. At the end of a bounded run nothing waits any longer. Default `0 s`:
+    /// every row is answered at once, in the order of arrival.
+    #[serde(default)]
+    pub grace: Option<Span>,
 }
 
 /// Records from a file: one line, one record (a quoted CSV field may hold line breaks).
@@ -46,6 +52,22 @@ pub struct FileInput {
     /// For CSV: the character between fields. Default `,`.
     #[serde(default)]
     pub delimiter: Option<String>,
+    /// Cuts the file into shards by a key, as a topic is cut into partitions: each has a model and windows of its own.
+    /// Default: the file is one shard.
+    #[serde(default)]
+    pub shards: Option<Shards>,
+}
+
+/// How a file is cut into shards: by the same hash (murmur2) by which Kafka's producers choose a partition, so that a
+/// file and a topic with as many partitions have the same rows in each. Records without a key are in the first.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Shards {
+    /// The column of the record key.
+    pub key: String,
+    /// How many shards.
+    #[schemars(range(min = 1, max = 1024))]
+    pub count: i32,
 }
 
 fn yes() -> bool {

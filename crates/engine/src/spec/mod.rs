@@ -13,7 +13,7 @@ mod units;
 pub use columns::{ColumnSettings, ColumnType, EpochUnit, TimestampSettings};
 pub use entries::Entries;
 pub use feature::Feature;
-pub use input::{FileInput, Format, Input, KafkaInput};
+pub use input::{FileInput, Format, Input, KafkaInput, Shards};
 pub use output::{Create, FileTarget, KafkaTarget, Output, Stdout, Target};
 pub use units::{Size, Span};
 

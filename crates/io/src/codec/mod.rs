@@ -50,25 +50,26 @@ impl Decoder {
     /// A decoder for the plan's columns. `header` names the fields of a CSV file; without it they are the plan's
     /// columns in their order. The error says which column the file lacks.
     pub fn new(plan: &Plan, header: Option<&[String]>) -> Result<Self, String> {
+        Self::of(plan, &plan.columns, header)
+    }
+
+    /// The same for other columns of the plan's input.
+    pub(crate) fn of(plan: &Plan, columns: &[ColumnPlan], header: Option<&[String]>) -> Result<Self, String> {
         let delimiter = match plan.input {
             InputPlan::File { delimiter, .. } => delimiter,
             InputPlan::Kafka { .. } => b',',
         };
         let form = match plan.format {
             Format::Json => Form::Json,
-            Format::Csv => Form::Csv(Box::new(csv::Fields::new(&plan.columns, header, delimiter)?)),
+            Format::Csv => Form::Csv(Box::new(csv::Fields::new(columns, header, delimiter)?)),
         };
-        let builders = plan.columns.iter().map(|column| Builder::new(&column.kind)).collect();
+        let builders = columns.iter().map(|column| Builder::new(&column.kind)).collect();
         let largest = match &plan.input {
             InputPlan::File { max_record, .. } => usize::try_from(max_record.0).unwrap_or(usize::MAX),
             // Brokers limit the records of a topic.
             InputPlan::Kafka { .. } => usize::MAX,
         };
-        Ok(Self {
-            table: Table { columns: plan.columns.as_slice().into(), builders, rows: 0, drift: Drift::default() },
-            form,
-            largest,
-        })
+        Ok(Self { table: Table { columns: columns.into(), builders, rows: 0, drift: Drift::default() }, form, largest })
     }
 
     /// The rows that can be read; the others are added to `refusals`.

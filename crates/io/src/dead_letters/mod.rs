@@ -9,7 +9,8 @@ pub use store::{Listed, list, replay};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gristmill::rows::{Header, Partition, RawRecord, Refusal, Stage};
+use gristmill::rows::{Header, Partition, RawRecord, RawRows, Refusal, Stage};
+use gristmill::shard::Waited;
 use serde_json::{Value, json};
 
 const PREFIX: &str = "__connect.errors.";
@@ -55,6 +56,25 @@ impl DeadLetter {
             reason: refusal.reason.into(),
             message: refusal.message.clone(),
         }
+    }
+
+    /// The letters of a step, in the order in which their records arrived or came to their turn, which does not depend
+    /// on how they were cut.
+    pub fn of(raw: &RawRows, refusals: &[Refusal], waited: &Waited) -> Vec<Self> {
+        let letter =
+            |raw: &RawRows, refusal: &Refusal| Some(Self::new(&raw.partition, &raw.get(refusal.record)?, refusal));
+        let mut letters: Vec<(usize, Self)> = Vec::new();
+        let arrived = refusals.iter().filter_map(|refusal| Some((refusal.record, letter(raw, refusal)?)));
+        letters.extend(arrived);
+        let by = |refusal: &Refusal| waited.by.get(refusal.record).copied();
+        let turned = waited.raw.iter().flat_map(|raw| {
+            waited.refusals.iter().filter_map(|refusal| Some((refusal.record, by(refusal)?, letter(raw, refusal)?)))
+        });
+        let mut turned: Vec<(usize, usize, Self)> = turned.collect();
+        turned.sort_by_key(|(record, ..)| *record);
+        letters.extend(turned.into_iter().map(|(_, by, letter)| (by, letter)));
+        letters.sort_by_key(|(record, _)| *record);
+        letters.into_iter().map(|(_, letter)| letter).collect()
     }
 
     /// The place of the record, for messages.

@@ -29,7 +29,7 @@ impl FileLedger {
 impl Ledger for FileLedger {
     fn recall(&mut self, partition: &Partition, _: Option<Known>) -> Result<Option<Found>, LedgerError> {
         let kept = match &mut self.folder {
-            Some(folder) => folder.kept()?,
+            Some(folder) => folder.kept(partition)?,
             None => Kept { settled: true, ..Kept::default() },
         };
         reopen(&self.plan, partition, &kept, program)
@@ -47,7 +47,7 @@ impl Ledger for FileLedger {
         }
         self.sinks.iter_mut().try_for_each(|sink| sink.flush())?;
         if let Some(folder) = &mut self.folder {
-            commit.parts.iter().try_for_each(|part| folder.commit(part))?;
+            folder.commit(&commit.parts)?;
         }
         self.answered = Some(Answered::Commit(Answer::Done, Vec::new()));
         Ok(())

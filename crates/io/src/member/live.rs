@@ -25,6 +25,8 @@ pub(super) struct Live {
     sequence: u64,
     /// Consumed since the last commit was sent.
     consumed: Consumed,
+    /// Whether all rows that waited were taken after that.
+    flushed: bool,
     outbox: Outbox,
     letters: Vec<DeadLetter>,
     announce: bool,
@@ -50,6 +52,7 @@ impl Live {
             again_from: recovery.replay.first().map_or(recovery.position, |run| run.consumed.from),
             sequence: recovery.sequence,
             consumed: Consumed::nothing(recovery.position),
+            flushed: false,
             outbox: Outbox::default(),
             letters: Vec::new(),
             announce: recovery.announce,
@@ -78,7 +81,26 @@ impl Live {
         let rows = self.decoder.decode(raw, &mut refusals);
         self.shard.step(raw, &rows, &mut refusals, &mut muted)?;
         self.rows_since_saved += raw.len() as u64;
+        self.flush_again()
+    }
+
+    /// Takes all rows that wait, muted, wherever that was done at this place.
+    pub(super) fn flush_again(&mut self) -> Result<(), MemberError> {
+        while self.replay.flush() {
+            self.shard.flush(&mut Outbox::default())?;
+        }
         Ok(())
+    }
+
+    /// Takes all rows that wait, since nothing comes any more; whether there were any.
+    pub(super) fn flush(&mut self) -> Result<bool, MemberError> {
+        let any = self.shard.waiting() > 0;
+        if any {
+            let waited = self.shard.flush(&mut self.outbox)?;
+            self.letters.extend(DeadLetter::of(&RawRows::new(self.partition().clone()), &[], &waited));
+            self.flushed = true;
+        }
+        Ok(any)
     }
 
     /// Steps new records and keeps the answers. Where dead letters have no place, only the records before the first
@@ -98,13 +120,8 @@ impl Live {
             }
         }
         let stepped = before.as_ref().unwrap_or(raw);
-        self.shard.step(stepped, &rows, &mut refusals, &mut self.outbox)?;
-        // In the order of the records, however they came in.
-        refusals.sort_by_key(|refusal| refusal.record);
-        for refusal in &refusals {
-            let record = stepped.get(refusal.record);
-            self.letters.extend(record.map(|record| DeadLetter::new(&stepped.partition, &record, refusal)));
-        }
+        let waited = self.shard.step(stepped, &rows, &mut refusals, &mut self.outbox)?;
+        self.letters.extend(DeadLetter::of(stepped, &refusals, &waited));
         stepped.iter().for_each(|record| self.consumed.add(&record));
         self.rows_since_saved += stepped.len() as u64;
         Ok(first)
@@ -122,12 +139,12 @@ impl Live {
 
     /// Whether rows, or where it begins, are not committed yet.
     pub(super) fn uncommitted(&self) -> bool {
-        self.announce || self.consumed.next > self.consumed.from
+        self.announce || self.flushed || self.consumed.next > self.consumed.from
     }
 
     /// Whether something must go out although no row has come: where it begins, or the rest of a snapshot.
     pub(super) fn in_pieces(&self) -> bool {
-        self.announce || !self.pieces.is_empty()
+        self.announce || self.flushed || !self.pieces.is_empty()
     }
 
     /// Where reading again stands.
@@ -208,13 +225,14 @@ impl Live {
         let (limit, budget) = limits;
         let moved = self.consumed.next > self.consumed.from;
         let begins = self.announce && self.sequence == 0;
-        let entry = (self.plan.journals() && (moved || begins)).then(|| {
+        let flushed = std::mem::take(&mut self.flushed);
+        let entry = (self.plan.journals() && (moved || begins || flushed)).then(|| {
             let topic = Arc::clone(&self.shard.partition().topic);
-            let entry = Entry { sequence: self.sequence, runs: vec![Run { topic, consumed: self.consumed }] };
+            let entry = Entry { sequence: self.sequence, runs: vec![Run { topic, consumed: self.consumed, flushed }] };
             self.sequence += 1;
             entry
         });
-        let uncommitted = self.uncommitted();
+        let uncommitted = self.uncommitted() || flushed;
         self.announce = false;
         self.consumed = Consumed::nothing(self.consumed.next);
         if save {

@@ -5,6 +5,7 @@
 //! rebalance; a [`turn`](Member::turn) does what can be done now.
 
 mod error;
+mod leave;
 mod live;
 mod seats;
 
@@ -33,14 +34,10 @@ const AHEAD_PAUSE: Duration = Duration::from_millis(2);
 const LOOK_AROUND: Duration = Duration::from_millis(100);
 /// How long it waits for records while a commit is on its way.
 const LOOK_FOR_ANSWER: Duration = Duration::from_millis(1);
-/// How often a member that has read everything asks whether members elsewhere have, too.
-const ASK_ELSEWHERE: Duration = Duration::from_secs(1);
 /// How often a commit is sent, about 5 s long, before the member takes itself for expelled.
 const ATTEMPTS: u32 = 30;
 /// The longest pause before a commit that failed is sent again.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// How long the end of a run, or a revocation, waits for commits that the brokers do not take.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A commit that was sent and is not yet done.
 struct OnTheWay {
@@ -173,7 +170,7 @@ impl Member {
                 // An empty file is never assigned.
                 let file = matches!(self.plan.input, InputPlan::File { .. });
                 if self.seats.caught_up(&partition, self.clock.now()) || file {
-                    self.control.caught_up(partition.number);
+                    self.finish(&partition)?;
                 }
                 Ok(())
             }
@@ -223,8 +220,21 @@ impl Member {
         }
         if reached {
             self.source.pause(&partition)?;
-            self.control.caught_up(partition.number);
+            self.finish(&partition)?;
         }
+        Ok(())
+    }
+
+    /// A partition was read to its end: in a bounded run nothing of it waits any longer.
+    fn finish(&mut self, partition: &Partition) -> Result<(), MemberError> {
+        let file = matches!(self.plan.input, InputPlan::File { .. });
+        if (file || self.control.end(partition.number).is_some())
+            && let Some(live) = self.seats.open_or_leaving(partition)
+            && live.flush()?
+        {
+            self.since.get_or_insert(self.clock.now());
+        }
+        self.control.caught_up(partition.number);
         Ok(())
     }
 
@@ -250,7 +260,7 @@ impl Member {
         let end = self.control.end(opened.number);
         let position = self.seats.position(&opened);
         match (position, end) {
-            (Some(position), Some(end)) if position >= end => self.control.caught_up(opened.number),
+            (Some(position), Some(end)) if position >= end => self.finish(&opened)?,
             (Some(position), _) => {
                 // Whoever had it before may have read it to its end and committed less.
                 self.control.reopened(opened.number);
@@ -402,92 +412,6 @@ impl Member {
         match self.seats.more_ahead() {
             Some(parts) => Ok(self.ledger.ahead(&parts)?),
             None => Ok(()),
-        }
-    }
-
-    /// Acknowledges revocations, once everything of the partitions is committed: afterwards somebody else reads on.
-    fn let_go(&mut self) -> Result<(), MemberError> {
-        let now = self.clock.now();
-        let late = self.seats.leaving_since().is_some_and(|since| now.saturating_sub(since) > PATIENCE);
-        let impatient = late || self.source.lost();
-        let waiting = self.on_the_way.as_ref().is_some_and(|sent| sent.again.is_none());
-        // What cannot be committed for so long is dropped; it is still never committed after the acknowledgement.
-        if !self.seats.leaving() || waiting || (self.on_the_way.is_some() || self.seats.leaving_pending()) && !impatient
-        {
-            return Ok(());
-        }
-        for (partitions, closed) in self.seats.let_go(now) {
-            for partition in &partitions {
-                self.ledger.forget(partition);
-            }
-            for closed in closed {
-                self.control.opened(-1);
-                // What its next owner goes on with is reported by that one. The run may end before anybody opens again
-                // what has been read to its end.
-                if self.control.finished(closed.partition.number) || !self.plan.journals() {
-                    self.tally.close(closed);
-                }
-            }
-            self.source.release(&partitions)?;
-        }
-        Ok(())
-    }
-
-    /// In a bounded run, partitions that members of other processes own are done when the group says so.
-    fn ask_elsewhere(&mut self) -> Result<(), MemberError> {
-        let now = self.clock.now();
-        if now.saturating_sub(self.asked) < ASK_ELSEWHERE {
-            return Ok(());
-        }
-        self.asked = now;
-        let elsewhere = self.control.unfinished(now).into_iter();
-        let elsewhere = elsewhere.map(|number| Partition::new(self.plan.input_name(), number));
-        let waiting: Vec<Partition> = elsewhere.filter(|partition| !self.seats.has(partition)).collect();
-        for (partition, committed) in waiting.iter().zip(self.source.committed(&waiting)?) {
-            if committed.is_some_and(|position| self.control.end(partition.number).is_some_and(|end| position >= end)) {
-                self.control.caught_up(partition.number);
-            }
-        }
-        for partition in self.seats.idle(now) {
-            let Some(position) = self.seats.position(&partition) else { continue };
-            if let Some(next) = self.source.over_markers(&partition, position)?
-                && let Some(live) = self.seats.open(&partition)
-            {
-                live.skip(next);
-                self.since.get_or_insert(now);
-            }
-        }
-        Ok(())
-    }
-
-    fn begin_end(&mut self) {
-        self.ending.get_or_insert(self.clock.now());
-    }
-
-    /// At the end of the run everything is committed and saved; whether that is done.
-    fn end(&mut self) -> Result<bool, MemberError> {
-        if self.control.ended(self.number) {
-            self.begin_end();
-        } else if self.failed.is_none() {
-            // A partition that had been read to its end was lost before that was committed.
-            self.ending = None;
-        }
-        let Some(began) = self.ending else { return Ok(false) };
-        let pending = self.on_the_way.is_some() || self.seats.pending() || self.seats.unsaved();
-        let impatient = self.control.stopped() && self.clock.now().saturating_sub(began) > PATIENCE;
-        if pending && impatient {
-            return Err(MemberError::Stopped { member: self.number });
-        }
-        if pending {
-            return Ok(false);
-        }
-        for closed in self.seats.close() {
-            self.control.opened(-1);
-            self.tally.close(closed);
-        }
-        match self.failed.take() {
-            Some(error) => Err(error),
-            None => Ok(true),
         }
     }
 }

@@ -42,6 +42,13 @@ struct Seat {
     caught_up: Option<Duration>,
 }
 
+/// A shard that was let go.
+pub(super) struct Gone {
+    pub(super) closed: Closed,
+    /// Whether all that it has done went into commits.
+    pub(super) committed: bool,
+}
+
 /// All partitions of a member.
 pub(super) struct Seats {
     plan: Arc<Plan>,
@@ -182,6 +189,7 @@ impl Seats {
                 found_live(&self.plan, &partition, seat.header.as_deref(), found, remembered, now)?
             }
         };
+        live.flush_again()?;
         if live.replay.end().is_some() {
             seat.stage = Stage::Replaying(live);
             return Ok(None);
@@ -225,7 +233,7 @@ impl Seats {
     }
 
     /// The partitions to acknowledge, group by group, with what was counted of each.
-    pub(super) fn let_go(&mut self, now: Duration) -> Vec<(Vec<Partition>, Vec<Closed>)> {
+    pub(super) fn let_go(&mut self, now: Duration) -> Vec<(Vec<Partition>, Vec<Gone>)> {
         let groups = std::mem::take(&mut self.leaving);
         let mut gone = Vec::new();
         for (partitions, _) in groups {
@@ -234,7 +242,7 @@ impl Seats {
                 let Some(stage) = self.remove(partition) else { continue };
                 tracing::info!("member {}: {partition} moved to another member", self.number);
                 let Stage::Open(mut live) = stage else { continue };
-                closed.push(counted(&live));
+                closed.push(Gone { closed: counted(&live), committed: !live.uncommitted() });
                 if live.let_go() {
                     self.let_go.insert(partition.clone(), (live, now));
                 }
@@ -317,6 +325,8 @@ fn counted(live: &Live) -> Closed {
         drift: live.shard.drift().clone(),
         cleaned: live.shard.cleaned(),
         forgotten: live.shard.forgotten(),
+        late: live.shard.late(),
+        waiting: live.shard.waiting(),
         classes: live.shard.classes(),
         evaluation: live.shard.evaluation().copy().ok(),
     }

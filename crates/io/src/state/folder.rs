@@ -1,11 +1,14 @@
 //! The folder of a pipeline over a file.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use gristmill::plan::Plan;
 use gristmill::protocol::{Entry, Kept, Piece, Slots};
+use gristmill::rows::Partition;
 use gristmill_learn::{StateError, StateReader, StateWriter};
 
 use super::StateFailure;
@@ -16,7 +19,8 @@ use crate::sink::Lines;
 /// What one commit made visible.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Commit {
-    pub(super) entry: Entry,
+    /// What each shard has consumed.
+    pub(super) entries: Vec<(i32, Entry)>,
     /// The length of each output in a file and of the dead letters, by the file's path.
     pub(super) lengths: Lengths,
 }
@@ -31,8 +35,6 @@ pub struct StateFolder {
     journal: File,
     commits: Vec<Commit>,
     outputs: Vec<(String, Lines)>,
-    /// The chunks of a snapshot whose manifest has not come yet.
-    chunks: Vec<Piece>,
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> StateFailure {
@@ -73,13 +75,13 @@ impl StateFolder {
             return Err(StateFailure::Kept { place: path.display().to_string(), why });
         }
         let commits = commits(&path)?;
-        if commits.is_empty() && slots(&path)?.newest(None).is_some() {
+        if commits.is_empty() && !snapshots(&path)?.is_empty() {
             let why = "it has a snapshot, but its journal is gone: `gristmill state reset` starts over".into();
             return Err(StateFailure::Kept { place: path.display().to_string(), why });
         }
         let journal = File::options().create(true).append(true).open(path.join("journal"));
         let journal = journal.map_err(|error| failed(&path, &error))?;
-        Ok(Some(Self { path, _lock: lock, journal, commits, outputs: Vec::new(), chunks: Vec::new() }))
+        Ok(Some(Self { path, _lock: lock, journal, commits, outputs: Vec::new() }))
     }
 
     /// The lengths that outputs in files had at the last commit; a file that is not among them is new.
@@ -92,33 +94,40 @@ impl StateFolder {
         self.outputs = outputs;
     }
 
-    /// What was kept of the file's one partition. The folder is a log of its own, so it knows how far it was read.
-    pub(crate) fn kept(&self) -> Result<Kept, StateFailure> {
-        let last = self.commits.last().and_then(|last| last.entry.next());
+    /// What was kept of a shard. The folder is a log of its own, so it knows how far it was read.
+    pub(crate) fn kept(&self, partition: &Partition) -> Result<Kept, StateFailure> {
+        let entries: Vec<Entry> = self.commits.iter().flat_map(|commit| commit.of(partition.number).cloned()).collect();
         Ok(Kept {
-            slots: slots(&self.path)?,
-            entries: self.commits.iter().map(|commit| commit.entry.clone()).collect(),
-            offsets: last,
+            slots: slots(&self.path, partition.number)?,
+            offsets: entries.last().and_then(Entry::next),
+            entries,
             first: 0,
             start: 0,
             settled: true,
         })
     }
 
-    /// Makes a commit durable: outputs first, then the entry that says so, then what is saved.
-    pub(crate) fn commit(&mut self, part: &Part) -> Result<(), LedgerError> {
-        if let Some(entry) = &part.entry {
+    /// Makes a commit durable: outputs first, then, in one frame, the entries that say so, then what is saved.
+    pub(crate) fn commit(&mut self, parts: &[Arc<Part>]) -> Result<(), LedgerError> {
+        let entries = parts.iter().filter_map(|part| Some((part.partition.number, part.entry.clone()?)));
+        let entries: Vec<(i32, Entry)> = entries.collect();
+        if !entries.is_empty() {
             let written = self.outputs.iter().map(|(path, lines)| Ok((path.clone(), lines.sync()?)));
             let written = written.collect::<Result<Lengths, LedgerError>>()?;
             // Whoever changes the state alone leaves the outputs as they are.
             let lengths = if written.is_empty() { self.lengths() } else { written };
-            let commit = Commit { entry: entry.clone(), lengths };
+            let commit = Commit { entries, lengths };
             let journal = self.path.join("journal");
             let written = self.journal.write_all(&frame(&commit.encode())).and_then(|()| self.journal.sync_data());
             written.map_err(|error| failed(&journal, &error))?;
             self.commits.push(commit);
         }
-        part.pieces.iter().try_for_each(|piece| self.save(piece)).map_err(LedgerError::from)
+        let saved = parts.iter().filter(|part| !part.pieces.is_empty());
+        let mut saved =
+            saved.map(|part| self.save(part.partition.number, &part.pieces)).collect::<Vec<_>>().into_iter();
+        let any = saved.len() > 0;
+        saved.try_for_each(|saved| saved)?;
+        if any { Ok(self.shorten()?) } else { Ok(()) }
     }
 
     /// Forgets everything.
@@ -132,16 +141,28 @@ impl StateFolder {
         Ok(())
     }
 
-    /// A snapshot is a file of its pieces; the journal before it is not needed any more.
-    fn save(&mut self, piece: &Piece) -> Result<(), StateFailure> {
-        self.chunks.push(piece.clone());
-        let Piece::Manifest(manifest) = piece else { return Ok(()) };
-        let pieces = std::mem::take(&mut self.chunks);
+    /// A snapshot is a file of its pieces, which come all at once here.
+    fn save(&self, shard: i32, pieces: &[Piece]) -> Result<(), StateFailure> {
+        let Some(Piece::Manifest(manifest)) = pieces.last() else { return Ok(()) };
         let framed = pieces.iter().flat_map(|piece| [frame(piece.key().as_bytes()), frame(&piece.value())]);
-        replace(&self.path.join(format!("snapshot-{}", manifest.slot)), &framed.collect::<Vec<_>>().concat())?;
-        // The last entry stays: it knows the lengths of the outputs.
-        let last = self.commits.len().saturating_sub(1);
-        self.commits.drain(..last);
+        replace(&self.path.join(format!("snapshot-{shard}-{}", manifest.slot)), &framed.collect::<Vec<_>>().concat())
+    }
+
+    /// What is in a snapshot is not needed in the journal any more. The last entry of each shard stays, and the last
+    /// commit, since it knows the lengths of the outputs.
+    fn shorten(&mut self) -> Result<(), StateFailure> {
+        let mut needed: BTreeMap<i32, u64> = BTreeMap::new();
+        for (shard, entry) in self.commits.iter().flat_map(|commit| &commit.entries) {
+            needed.insert(*shard, entry.sequence);
+        }
+        for (shard, last) in &mut needed {
+            let saved = slots(&self.path, *shard)?.newest(None).map_or(0, |saved| saved.manifest.sequence);
+            *last = saved.min(*last);
+        }
+        let last = self.commits.pop();
+        let wanted = |(shard, entry): &(i32, Entry)| needed.get(shard).is_none_or(|first| entry.sequence >= *first);
+        self.commits.retain(|commit| commit.entries.iter().any(wanted));
+        self.commits.extend(last);
         let kept: Vec<u8> = self.commits.iter().flat_map(|commit| frame(&commit.encode())).collect();
         let journal = self.path.join("journal");
         replace(&journal, &kept)?;
@@ -163,10 +184,12 @@ pub(super) fn commits(folder: &Path) -> Result<Vec<Commit>, StateFailure> {
     decoded.map_err(|error| StateFailure::Kept { place: path.display().to_string(), why: error.to_string() })
 }
 
-/// What lies in the folder's snapshots.
-pub(super) fn slots(folder: &Path) -> Result<Slots, StateFailure> {
+/// What lies in a shard's snapshots.
+pub(super) fn slots(folder: &Path, shard: i32) -> Result<Slots, StateFailure> {
     let mut slots = Slots::default();
-    for path in snapshots(folder)? {
+    let start = format!("snapshot-{shard}-");
+    let named = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&start));
+    for path in snapshots(folder)?.into_iter().filter(named) {
         let bytes = read(&path)?;
         for pair in frames(&bytes).0.chunks(2) {
             if let [key, value] = pair {
@@ -189,10 +212,19 @@ pub(super) fn snapshots(folder: &Path) -> Result<Vec<PathBuf>, StateFailure> {
 }
 
 impl Commit {
+    /// The entry of a shard, if it has one here.
+    fn of(&self, shard: i32) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |(number, _)| *number == shard).map(|(_, entry)| entry)
+    }
+
     fn encode(&self) -> Vec<u8> {
         let mut to = StateWriter::default();
         to.begin("commit", 1);
-        to.bytes(&self.entry.encode());
+        to.u64(self.entries.len() as u64);
+        for (shard, entry) in &self.entries {
+            to.u64(*shard as u64);
+            to.bytes(&entry.encode());
+        }
         to.u64(self.lengths.len() as u64);
         for (path, length) in &self.lengths {
             to.text(path);
@@ -204,10 +236,11 @@ impl Commit {
     fn decode(bytes: &[u8]) -> Result<Self, StateError> {
         let mut from = StateReader::new(bytes);
         from.begin("commit", 1)?;
-        let entry = Entry::decode(from.bytes()?)?;
+        let entries = (0..from.length(16)?).map(|_| Ok((from.u64()? as i32, Entry::decode(from.bytes()?)?)));
+        let entries = entries.collect::<Result<Vec<_>, StateError>>()?;
         let count = from.length(16)?;
         let lengths = (0..count).map(|_| Ok((from.text()?.to_string(), from.u64()?))).collect::<Result<_, _>>()?;
         from.end()?;
-        Ok(Self { entry, lengths })
+        Ok(Self { entries, lengths })
     }
 }

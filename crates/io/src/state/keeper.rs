@@ -44,7 +44,7 @@ impl Keeper {
 
     pub(super) fn partitions(&self, plan: &Plan) -> Result<Vec<Partition>, LedgerError> {
         let count = match self {
-            Self::Folder(_) => 1,
+            Self::Folder(_) => plan.shards(),
             Self::Topics(topics) => topics.count(plan.input_name())?,
         };
         Ok((0..count).map(|number| Partition::new(plan.input_name(), number)).collect())
@@ -52,7 +52,7 @@ impl Keeper {
 
     pub(super) fn kept(&self, partition: &Partition) -> Result<Kept, LedgerError> {
         match self {
-            Self::Folder(folder) => Ok(folder.kept()?),
+            Self::Folder(folder) => Ok(folder.kept(partition)?),
             Self::Topics(topics) => Ok(topics.read(partition, &|| true)?),
         }
     }
@@ -95,12 +95,12 @@ impl Keeper {
             partition: partition.clone(),
             outbox: Outbox::default(),
             letters: Vec::new(),
-            entry: Some(Entry { sequence, runs: vec![Run { topic, consumed }] }),
+            entry: Some(Entry { sequence, runs: vec![Run { topic, consumed, flushed: false }] }),
             position,
             pieces: Piece::cut(about, state, limit).into(),
         };
         match self {
-            Self::Folder(folder) => folder.commit(&part),
+            Self::Folder(folder) => folder.commit(&[Arc::new(part)]),
             Self::Topics(_) => Ok(install_in_topics(plan, &part)?),
         }
     }

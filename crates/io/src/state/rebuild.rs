@@ -1,5 +1,6 @@
 //! The state as of any position: the snapshot before it, and the records since, learned again with answers muted.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use gristmill::plan::Plan;
@@ -66,18 +67,29 @@ pub(super) fn rebuild(
     }
     let mut decoder = Decoder::new(plan, past.header())
         .map_err(|why| crate::member::MemberError::Header { partition: partition.clone(), why })?;
+    // Where rows that waited were taken, since a bounded run had read everything.
+    let after = saved.as_ref().map_or(0, |saved| saved.manifest.sequence);
+    let runs = kept.entries.iter().filter(|entry| entry.sequence >= after).flat_map(|entry| &entry.runs);
+    let mut flushes: VecDeque<i64> = runs.filter(|run| run.flushed).map(|run| run.consumed.next).collect();
     let mut next = from;
-    while next < position {
-        match past.read(partition, next, position)? {
-            Reread::End => break,
+    loop {
+        while flushes.pop_front_if(|flush| *flush <= next).is_some() {
+            shard.flush(&mut Outbox::default())?;
+        }
+        if next >= position {
+            break;
+        }
+        let until = flushes.front().map_or(position, |flush| position.min(*flush));
+        match past.read(partition, next, until)? {
+            // What is left before it are markers.
+            Reread::End => next = until,
             Reread::Nothing => std::thread::sleep(std::time::Duration::from_millis(1)),
             Reread::Rows(mut raw) => {
-                raw.truncate(raw.before(position));
-                let Some(after) = raw.next() else { break };
+                raw.truncate(raw.before(until));
+                next = raw.next().unwrap_or(until);
                 let (mut refusals, mut muted) = (Vec::new(), Outbox::default());
                 let rows = decoder.decode(&raw, &mut refusals);
                 shard.step(&raw, &rows, &mut refusals, &mut muted)?;
-                next = after;
             }
         }
     }

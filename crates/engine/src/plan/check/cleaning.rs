@@ -7,14 +7,14 @@ use crate::spec::{ColumnSettings, ColumnType};
 
 impl Checker<'_> {
     /// The rules; what they flag is known from then on.
-    pub(super) fn clean(&mut self, id: Option<usize>, key: Option<usize>, time: Option<usize>) -> Vec<Cleaner> {
+    pub(super) fn clean(&mut self, [id, key, time]: [Option<usize>; 3], grace: Option<i64>) -> Vec<Cleaner> {
         let label = self.pipeline.label.as_ref();
         let label = label.and_then(|label| self.known.iter().position(|(name, _)| *name == label.column));
         let mut cleaners: Vec<Cleaner> = Vec::new();
         for (index, rule) in self.pipeline.clean.iter().enumerate() {
             self.flag(index, rule);
             self.somewhere_to_go(index, rule);
-            let known = Known { columns: &self.known, id, key, time, label };
+            let known = Known { columns: &self.known, id, key, time, grace, label };
             match Cleaner::new(rule, &known) {
                 Ok(mut cleaner) => {
                     let same = cleaners.iter().filter(|other| other.written.name() == rule.name());
@@ -29,6 +29,39 @@ impl Checker<'_> {
             }
         }
         cleaners
+    }
+
+    /// How long rows wait for those before them.
+    pub(super) fn grace(&mut self, time: Option<usize>) -> Option<i64> {
+        let grace = self.pipeline.input.grace.filter(|grace| !grace.0.is_zero())?;
+        let at = || path(["input", "grace"]);
+        if time.is_none() {
+            let help = "name the column of event time: `time: …` under `input`";
+            self.wrong_with_help(at(), "`grace` is about event time, and there is none", help);
+        }
+        if self.pipeline.dead_letters.is_none() {
+            let message = "with a `grace`, a record may turn out to be bad after it was consumed";
+            let help =
+                "add a place for such records: `dead_letters: {file: {path: dead.ndjson}}`, or `{kafka: {topic: …}}`";
+            self.wrong_with_help(at(), message, help);
+        }
+        Some(i64::try_from(grace.0.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    /// How many rules look at records as they arrive: those before the first one that remembers rows, since what they do
+    /// does not depend on the order of rows.
+    pub(super) fn on_arrival(&mut self) -> usize {
+        let rules = &self.pipeline.clean;
+        let count = rules.iter().take_while(|rule| rule.on_arrival()).count();
+        for (index, rule) in rules.iter().enumerate().skip(count) {
+            if matches!(rule, Clean::Late(_)) {
+                let message =
+                    "`late` looks at records as they arrive, and the rules before it as they come to their turn";
+                let help = "list `late` before every rule but `require`, `check` and `normalise`";
+                self.wrong_with_help(path(["clean", &index.to_string()]), message, help);
+            }
+        }
+        count
     }
 
     fn flag(&mut self, index: usize, rule: &Clean) {

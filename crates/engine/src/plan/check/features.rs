@@ -65,7 +65,10 @@ impl Checker<'_> {
             delay: (label == Some(name)).then(|| self.delay().unwrap_or(-1)),
         };
         let columns = self.known.iter().map(column).collect();
-        Setting { columns, time, key, partitioned: self.pipeline.input.kafka.is_some() }
+        let input = &self.pipeline.input;
+        let cut = input.file.as_ref().and_then(|file| file.shards.as_ref()).is_some_and(|shards| shards.count > 1);
+        let partitioned = input.kafka.is_some() || cut;
+        Setting { columns, time, key, partitioned }
     }
 
     /// Shows a mistake of an expression at its place in the document.

@@ -43,11 +43,13 @@ impl Checker<'_> {
         self.columns();
         let (id, key, time) = (
             self.column(pipeline.input.id.as_deref(), path(["input", "id"])),
-            self.column(pipeline.input.key.as_deref(), path(["input", "key"])),
+            self.key(),
             self.column(pipeline.input.time.as_deref(), path(["input", "time"])),
         );
         self.time_is_a_time(time);
-        let clean = self.clean(id, key, time);
+        let grace = self.grace(time);
+        let clean = self.clean([id, key, time], grace);
+        let on_arrival = if grace.is_some() { self.on_arrival() } else { 0 };
         let (features, computed) = self.features(key, time);
         let signature = self.signature(&features, computed.as_ref());
         let model = self.model(&signature, &features);
@@ -71,6 +73,8 @@ impl Checker<'_> {
             time,
             flags: self.known.split_off(pipeline.input.columns.0.len()).into_iter().map(|(name, _)| name).collect(),
             clean,
+            on_arrival,
+            grace,
             features,
             computed,
             label,
@@ -145,6 +149,7 @@ impl Checker<'_> {
                     max_record: file.max_record,
                     header: file.header,
                     delimiter,
+                    shards: file.shards.as_ref().map_or(1, |shards| shards.count),
                 })
             }
             (None, Some(kafka)) => match kafka.topics.as_slice() {
@@ -172,6 +177,25 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+
+    /// The column of the record key: a file that is cut into shards says so where it says how.
+    fn key(&mut self) -> Option<usize> {
+        let input = &self.pipeline.input;
+        let key = self.column(input.key.as_deref(), path(["input", "key"]));
+        let Some((file, shards)) = input.file.as_ref().and_then(|file| Some((file, file.shards.as_ref()?))) else {
+            return key;
+        };
+        let at = |name: &str| path(["input", "file", "shards", name]);
+        if input.key.as_ref().is_some_and(|key| *key != shards.key) {
+            let message = format!("the file is cut by `{}`, so that is the record key", shards.key);
+            self.wrong_with_help(path(["input", "key"]), message, "leave `key` out, or name the same column");
+        }
+        if file.path == "-" && self.pipeline.state.as_ref().is_some_and(|state| state.directory.is_some()) {
+            let message = "standard input cannot be read again shard by shard, as a kept state may need";
+            self.wrong_with_help(at("count"), message, "write it to a file first, or leave `shards` out");
+        }
+        self.column(Some(&shards.key), at("key"))
     }
 
     fn topic(&mut self, topic: &str, at: Path) {

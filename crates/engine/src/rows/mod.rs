@@ -1,15 +1,14 @@
 //! Records on their way: as bytes from a source, as typed columns after decoding.
 
-use std::borrow::Cow;
+mod column;
+
+pub use column::{Cell, Column};
+
 use std::fmt;
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
-use arrow_schema::DataType;
+use arrow_array::BooleanArray;
 use arrow_select::filter::filter;
-
-use crate::timestamp;
 
 /// A partition of an input: `topic-partition`, or a file's name and 0.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -149,108 +148,6 @@ impl RawRows {
     /// The position after the last record.
     pub fn next(&self) -> Option<i64> {
         self.records.last().map(|parts| parts.offset + 1)
-    }
-}
-
-/// A decoded column.
-#[derive(Debug, Clone)]
-pub enum Column {
-    /// Of `boolean`.
-    Boolean(BooleanArray),
-    /// Of `int64`.
-    Int64(Int64Array),
-    /// Of `float64`.
-    Float64(Float64Array),
-    /// Of `string`.
-    String(StringArray),
-    /// Of `timestamp`, in UTC.
-    Timestamp(TimestampMicrosecondArray),
-}
-
-impl Column {
-    /// The Arrow array; times say that they are in UTC.
-    pub fn array(&self) -> ArrayRef {
-        match self {
-            Self::Boolean(array) => Arc::new(array.clone()),
-            Self::Int64(array) => Arc::new(array.clone()),
-            Self::Float64(array) => Arc::new(array.clone()),
-            Self::String(array) => Arc::new(array.clone()),
-            Self::Timestamp(array) => Arc::new(array.clone().with_timezone("UTC")),
-        }
-    }
-
-    /// The column of an Arrow array of one of these types; any other counts as numbers.
-    pub(crate) fn of(array: &ArrayRef) -> Self {
-        match array.data_type() {
-            DataType::Boolean => Self::Boolean(array.as_boolean().clone()),
-            DataType::Int64 => Self::Int64(array.as_primitive().clone()),
-            DataType::Utf8 => Self::String(array.as_string().clone()),
-            DataType::Timestamp(..) => Self::Timestamp(array.as_primitive().clone()),
-            _ => Self::Float64(array.as_primitive().clone()),
-        }
-    }
-
-    /// The cell of a row.
-    pub fn cell(&self, row: usize) -> Cell<'_> {
-        match self {
-            Self::Boolean(array) if array.is_valid(row) => Cell::Boolean(array.value(row)),
-            Self::Int64(array) if array.is_valid(row) => Cell::Int64(array.value(row)),
-            Self::Float64(array) if array.is_valid(row) => Cell::Float64(array.value(row)),
-            Self::String(array) if array.is_valid(row) => Cell::String(array.value(row)),
-            Self::Timestamp(array) if array.is_valid(row) => Cell::Timestamp(array.value(row)),
-            _ => Cell::Missing,
-        }
-    }
-}
-
-/// One value of a row.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Cell<'a> {
-    /// Nothing there.
-    Missing,
-    /// True or false.
-    Boolean(bool),
-    /// A whole number.
-    Int64(i64),
-    /// A number.
-    Float64(f64),
-    /// Text.
-    String(&'a str),
-    /// Microseconds since 1970, UTC.
-    Timestamp(i64),
-}
-
-impl<'a> Cell<'a> {
-    /// Whether nothing is there, or what is there is not a finite number.
-    pub fn is_missing(self) -> bool {
-        matches!(self, Self::Missing) || matches!(self, Self::Float64(value) if !value.is_finite())
-    }
-
-    /// The value as the name of a class, a segment or a key.
-    pub fn text(self) -> Cow<'a, str> {
-        match self {
-            Self::String(text) => text.into(),
-            Self::Boolean(value) => value.to_string().into(),
-            Self::Int64(value) => value.to_string().into(),
-            Self::Float64(value) => value.to_string().into(),
-            Self::Timestamp(value) => {
-                let mut text = Vec::new();
-                timestamp::write(value, &mut text);
-                String::from_utf8_lossy(&text).into_owned().into()
-            }
-            Self::Missing => "missing".into(),
-        }
-    }
-
-    /// The value as a feature; what is missing or not a number is NaN. A time is in seconds.
-    pub fn number(self) -> f64 {
-        match self {
-            Self::Boolean(value) => f64::from(u8::from(value)),
-            Self::Int64(value) => value as f64,
-            Self::Float64(value) => value,
-            Self::Timestamp(value) => value as f64 / 1e6,
-            Self::Missing | Self::String(_) => f64::NAN,
-        }
     }
 }
 

@@ -1,21 +1,19 @@
 //! Plays a schedule and compares what it leaves with one uninterrupted fold.
 
+mod compare;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gristmill::plan::Plan;
 use gristmill::report::Tally;
-use gristmill::rows::{Partition, RawRecord, RawRows};
-use gristmill::shard::{Outbox, Shard};
-use gristmill::spec::Guarantee;
+use gristmill::rows::Partition;
 use gristmill_io::clock::Clock;
-use gristmill_io::codec::Decoder;
 use gristmill_io::control::Control;
-use gristmill_io::dead_letters::DeadLetter;
 use gristmill_io::member::{Member, MemberError};
 
-use crate::cluster::{Cluster, DEAD, INPUT, JOURNAL, TRANSACTION};
+use crate::cluster::{Cluster, INPUT, JOURNAL, TRANSACTION};
 use crate::ledger::SimulatedLedger;
 use crate::load;
 use crate::random::Random;
@@ -78,11 +76,36 @@ pub fn run_bounded(plan: &Arc<Plan>, schedule: &Schedule) -> Result<(), String> 
     while !simulation.processes.is_empty() {
         simulation.round(&mut rounds)?;
     }
+    simulation.compare_answers()?;
     let report = simulation.tally.report(plan).map_err(|error| error.to_string())?;
     let reported: Vec<u64> =
         held.keys().map(|name| report.partitions.get(name).and_then(|n| n.as_u64()).unwrap_or(0)).collect();
     let expected: Vec<u64> = held.into_values().collect();
     if reported == expected { Ok(()) } else { Err(format!("it reports {reported:?} of {expected:?}")) }
+}
+
+/// The same, but all members are killed on the way, and more is written before they are started again: what they
+/// leave, of two bounded runs one after the other.
+pub fn run_bounded_again(plan: &Arc<Plan>, schedule: &Schedule) -> Result<(), String> {
+    let mut simulation = Simulation::new(plan, schedule, None);
+    let wanted =
+        |action: &&Action| !matches!(action, Action::Leave(_) | Action::Crash(_) | Action::Grow | Action::Expire(_));
+    for half in schedule.actions.chunks(schedule.actions.len().div_ceil(2).max(1)) {
+        let (writes, happens): (Vec<Action>, Vec<Action>) =
+            half.iter().filter(wanted).partition(|action| matches!(action, Action::Produce(..)));
+        writes.iter().try_for_each(|action| simulation.act(*action))?;
+        simulation.bound();
+        happens.iter().try_for_each(|action| simulation.act(*action))?;
+        simulation.crash_all();
+    }
+    simulation.bound();
+    lock(&simulation.world).faults.clear();
+    simulation.join();
+    let mut rounds = 0;
+    while !simulation.processes.is_empty() {
+        simulation.round(&mut rounds)?;
+    }
+    simulation.compare_answers()
 }
 
 impl Simulation {
@@ -377,88 +400,4 @@ impl Simulation {
         };
         idle && (0..world.cluster.partitions()).all(done)
     }
-
-    /// What is there must be what one uninterrupted fold would have left.
-    pub fn compare(&self) -> Result<(), String> {
-        let partitions = lock(&self.world).cluster.partitions();
-        (0..partitions).try_for_each(|partition| self.compare_partition(partition))
-    }
-
-    fn compare_partition(&self, partition: i32) -> Result<(), String> {
-        let world = lock(&self.world);
-        let expected = self.uninterrupted(&world, partition)?;
-        let once = self.plan.guarantee == Guarantee::ExactlyOnce;
-        let topics = self.plan.outputs.iter().map(|output| format!("out-{}", output.name)).chain([DEAD.to_string()]);
-        for (topic, expected) in topics.zip(&expected.answers) {
-            let found = world.cluster.values(&topic, partition).into_iter().map(|(_, value)| value.unwrap_or_default());
-            let found: Vec<Vec<u8>> = found.collect();
-            let there = |one: &Vec<u8>| found.contains(one);
-            let extra = found.iter().any(|one| !expected.contains(one));
-            if once && found != *expected || !once && (extra || !expected.iter().all(there)) {
-                let texts = |all: &[Vec<u8>]| {
-                    let id = |value: &Vec<u8>| String::from_utf8_lossy(value).chars().take(60).collect::<String>();
-                    all.iter().map(id).collect::<Vec<_>>().join("\n  ")
-                };
-                return Err(format!(
-                    "partition {partition} of {topic}: found {}\n  {}\nexpected {}\n  {}",
-                    found.len(),
-                    texts(&found),
-                    expected.len(),
-                    texts(expected)
-                ));
-            }
-        }
-        if !self.plan.journals() {
-            return Ok(());
-        }
-        let saved = world.cluster.slots(partition).newest(None);
-        match saved {
-            Some(saved) if saved.state == expected.state => {}
-            Some(_) => return Err(format!("partition {partition}: the state is another")),
-            None if expected.rows == 0 => {}
-            None => return Err(format!("partition {partition}: a clean stop has left no snapshot")),
-        }
-        let tail = world.cluster.entries(partition).last().and_then(|(_, entry)| entry.next());
-        if once && tail.is_some() && tail != world.cluster.offset(partition).0 {
-            return Err(format!("partition {partition}: the journal ends elsewhere than the group's offset"));
-        }
-        Ok(())
-    }
-
-    fn uninterrupted(&self, world: &World, number: i32) -> Result<Expected, String> {
-        let partition = Partition::new(INPUT, number);
-        let mut shard = Shard::open(Arc::clone(&self.plan), partition.clone(), None).map_err(|e| e.to_string())?;
-        let mut decoder = Decoder::new(&self.plan, None)?;
-        let mut raw = RawRows::new(partition.clone());
-        let whole = world.cluster.log(INPUT, number).cloned().unwrap_or_default();
-        // Retention has taken nothing from the fold that never stopped.
-        for (offset, record) in whole.remembered(world.cluster.transactions()) {
-            let (key, value) = (record.key.as_deref(), record.value.as_deref());
-            raw.push(RawRecord { offset, timestamp: Some(offset), key, value, headers: &[] });
-        }
-        let (mut refusals, mut outbox) = (Vec::new(), Outbox::default());
-        let rows = decoder.decode(&raw, &mut refusals);
-        shard.step(&raw, &rows, &mut refusals, &mut outbox).map_err(|error| error.to_string())?;
-        let mut answers = vec![Vec::new(); self.plan.outputs.len()];
-        for decision in outbox.decisions() {
-            if let Some(answers) = answers.get_mut(decision.output) {
-                answers.push(decision.value.to_vec());
-            }
-        }
-        refusals.sort_by_key(|refusal| refusal.record);
-        let letters = refusals.iter().filter_map(|refusal| {
-            let letter = DeadLetter::new(&partition, &raw.get(refusal.record)?, refusal);
-            Some(letter.to_json().to_string().into_bytes())
-        });
-        answers.push(letters.collect());
-        Ok(Expected { answers, state: shard.snapshot(), rows: raw.len() })
-    }
-}
-
-/// What one uninterrupted fold leaves.
-struct Expected {
-    /// By output, then the dead letters.
-    answers: Vec<Vec<Vec<u8>>>,
-    state: Vec<u8>,
-    rows: usize,
 }

@@ -1,0 +1,178 @@
+//! The step: records of one block into the state, by way of their turn, cleaning and features.
+
+use std::borrow::Cow;
+
+use gristmill_learn::Task;
+use gristmill_sql::Windows;
+
+use super::hold::{Hold, Turn};
+use super::{Outbox, Shard, ShardError, computed, unknown_label};
+use crate::clean::{Batch, Cleaner};
+use crate::plan::Plan;
+use crate::rows::{RawRows, Refusal, Rows};
+use crate::spec::AtLimit;
+
+/// Rows of earlier blocks that came to their turn.
+#[derive(Debug, Default)]
+pub struct Waited {
+    /// Their records.
+    pub raw: Option<RawRows>,
+    /// Those of them that are refused.
+    pub refusals: Vec<Refusal>,
+    /// For each record the number of the arriving one that ended its wait.
+    pub by: Vec<usize>,
+}
+
+impl Shard {
+    /// Adds the rows that [`Self::step`] would refuse, and changes nothing: whoever must stop at a bad row has to know
+    /// before the rows behind it are folded in.
+    pub fn check(&self, rows: &Rows, refusals: &mut Vec<Refusal>) {
+        let rows = prepare(&self.plan, &mut self.clean.clone(), &mut self.windows.clone(), rows, refusals);
+        let binary = matches!(self.plan.task, Task::BinaryClassification | Task::AnomalyDetection);
+        let Some(label) = self.plan.label.as_ref().filter(|_| binary) else { return };
+        let Some(column) = rows.columns.get(label.column) else { return };
+        for (row, record) in rows.records.iter().enumerate() {
+            let message = self.classes.refuse(column.cell(row));
+            refusals.extend(message.map(|message| unknown_label(*record, message)));
+        }
+    }
+
+    /// Folds decoded rows in: each is scored, evaluated, answered and learned before the next one is looked at.
+    /// `raw` is the block that the rows came from and `refusals` those of its records that gave no row; a row that
+    /// is refused is added to them. With a grace, rows of earlier blocks come to their turn, and others wait for it.
+    pub fn step(
+        &mut self,
+        raw: &RawRows,
+        rows: &Rows,
+        refusals: &mut Vec<Refusal>,
+        outbox: &mut Outbox,
+    ) -> Result<Waited, ShardError> {
+        self.drift.absorb(&rows.drift);
+        let waited = match self.arrive(raw, rows, refusals) {
+            Some(turn) => self.take(turn, outbox)?,
+            None => {
+                self.fold(raw, rows, refusals, outbox)?;
+                Waited::default()
+            }
+        };
+        self.counts.rows += raw.len() as u64;
+        self.count(refusals);
+        self.position = raw.next().or(self.position);
+        Ok(waited)
+    }
+
+    /// Takes all rows that wait, since nothing comes any more.
+    pub fn flush(&mut self, outbox: &mut Outbox) -> Result<Waited, ShardError> {
+        match self.hold.as_mut().map(Hold::flush) {
+            Some(turn) => self.take(turn, outbox),
+            None => Ok(Waited::default()),
+        }
+    }
+
+    /// With a grace: what becomes of rows as they arrive. The rows whose turn it is then.
+    fn arrive(&mut self, raw: &RawRows, rows: &Rows, refusals: &mut Vec<Refusal>) -> Option<Turn> {
+        let hold = self.hold.as_mut()?;
+        let mut batch = Batch::new(rows, self.plan.flags.len(), refusals);
+        self.clean.iter_mut().take(self.plan.on_arrival).for_each(|rule| rule.apply(&mut batch));
+        Some(hold.take(raw, batch.finish()))
+    }
+
+    fn take(&mut self, turn: Turn, outbox: &mut Outbox) -> Result<Waited, ShardError> {
+        let mut refusals = Vec::new();
+        self.fold(&turn.raw, &turn.rows, &mut refusals, outbox)?;
+        self.count(&refusals);
+        Ok(Waited { raw: Some(turn.raw), refusals, by: turn.by })
+    }
+
+    fn count(&mut self, refusals: &[Refusal]) {
+        for refusal in refusals {
+            match self.refused.get_mut(refusal.reason) {
+                Some(count) => *count += 1,
+                None => drop(self.refused.insert(refusal.reason.to_string(), 1)),
+            }
+        }
+    }
+
+    fn fold(
+        &mut self,
+        raw: &RawRows,
+        rows: &Rows,
+        refusals: &mut Vec<Refusal>,
+        outbox: &mut Outbox,
+    ) -> Result<(), ShardError> {
+        let rows = &*self.compute(rows, refusals)?;
+        for (row, record) in rows.records.iter().enumerate() {
+            match self.truth(rows, row) {
+                Ok(truth) => self.row(raw, rows, row, *record, truth, outbox),
+                Err(message) => {
+                    refusals.push(unknown_label(*record, message));
+                    Ok(())
+                }
+            }
+            .map_err(|source| ShardError::Model { partition: self.partition.clone(), source })?;
+        }
+        Ok(())
+    }
+
+    /// Cleans rows and computes their features: the columns of the plan, then those that rules flag, then the computed
+    /// ones, of the rows whose turn it is and that are not refused. It is what [`Self::step`] does before it scores.
+    /// Records that are refused are added in no particular order.
+    pub fn prepare<'a>(
+        &mut self,
+        raw: &RawRows,
+        rows: &'a Rows,
+        refusals: &mut Vec<Refusal>,
+    ) -> Result<Cow<'a, Rows>, ShardError> {
+        match self.arrive(raw, rows, refusals) {
+            Some(turn) => Ok(Cow::Owned(self.compute(&turn.rows, refusals)?.into_owned())),
+            None => self.compute(rows, refusals),
+        }
+    }
+
+    /// The same of all rows that wait, since nothing comes any more.
+    pub fn prepare_rest(&mut self, refusals: &mut Vec<Refusal>) -> Result<Option<Rows>, ShardError> {
+        let Some(turn) = self.hold.as_mut().map(Hold::flush) else { return Ok(None) };
+        Ok(Some(self.compute(&turn.rows, refusals)?.into_owned()))
+    }
+
+    fn compute<'a>(&mut self, rows: &'a Rows, refusals: &mut Vec<Refusal>) -> Result<Cow<'a, Rows>, ShardError> {
+        let rules = self.clean.get_mut(self.plan.on_arrival..).unwrap_or_default();
+        let prepared = prepare(&self.plan, rules, &mut self.windows, rows, refusals);
+        let full = |what, otherwise| {
+            let (partition, limit) = (self.partition.clone(), self.plan.window_limit());
+            Err(ShardError::Full { partition, what, otherwise, limit })
+        };
+        if self.plan.state.as_ref().is_some_and(|state| state.then == AtLimit::Stop) {
+            if self.windows.as_ref().is_some_and(|windows| windows.evicted() > 0) {
+                return full("the windows", "the keys that have been silent for longest are forgotten");
+            }
+            if self.hold.as_ref().is_some_and(|hold| hold.early() > 0) {
+                return full("the rows that wait", "the earliest of them wait no longer");
+            }
+        }
+        Ok(prepared)
+    }
+}
+
+fn prepare<'a>(
+    plan: &Plan,
+    rules: &mut [Cleaner],
+    windows: &mut Option<Windows>,
+    rows: &'a Rows,
+    refusals: &mut Vec<Refusal>,
+) -> Cow<'a, Rows> {
+    let mut rows = Cow::Borrowed(rows);
+    if !rules.is_empty() {
+        // Rows that have waited have their flags.
+        let flags = if plan.grace.is_some() { 0 } else { plan.flags.len() };
+        let mut batch = Batch::new(&rows, flags, refusals);
+        rules.iter_mut().for_each(|rule| rule.apply(&mut batch));
+        rows = Cow::Owned(batch.finish());
+    }
+    match (&plan.computed, windows) {
+        (Some(computed), Some(windows)) => {
+            Cow::Owned(computed::compute(computed, windows, rows.into_owned(), refusals))
+        }
+        _ => rows,
+    }
+}

@@ -1,0 +1,107 @@
+//! Letting go of partitions, and the end of a run: nothing is left behind that is not committed.
+
+use std::time::Duration;
+
+use gristmill::rows::Partition;
+
+use super::seats::Gone;
+use super::{Member, MemberError};
+
+/// How often a member that has read everything asks whether members elsewhere have, too.
+const ASK_ELSEWHERE: Duration = Duration::from_secs(1);
+/// How long the end of a run, or a revocation, waits for commits that the brokers do not take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+impl Member {
+    /// Acknowledges revocations, once everything of the partitions is committed: afterwards somebody else reads on.
+    pub(super) fn let_go(&mut self) -> Result<(), MemberError> {
+        let now = self.clock.now();
+        let late = self.seats.leaving_since().is_some_and(|since| now.saturating_sub(since) > PATIENCE);
+        let impatient = late || self.source.lost();
+        let waiting = self.on_the_way.as_ref().is_some_and(|sent| sent.again.is_none());
+        // What cannot be committed for so long is dropped; it is still never committed after the acknowledgement.
+        if !self.seats.leaving() || waiting || (self.on_the_way.is_some() || self.seats.leaving_pending()) && !impatient
+        {
+            return Ok(());
+        }
+        for (partitions, closed) in self.seats.let_go(now) {
+            for partition in &partitions {
+                self.ledger.forget(partition);
+            }
+            for Gone { closed, committed } in closed {
+                self.control.opened(-1);
+                let sent = self.on_the_way.iter().flat_map(|sent| &sent.commit.parts);
+                if !committed || sent.map(|part| &part.partition).any(|one| *one == closed.partition) {
+                    // What could not be committed is read again by its next owner.
+                    self.control.lost(closed.partition.number, now);
+                    continue;
+                }
+                // What its next owner goes on with is reported by that one. The run may end before anybody opens again
+                // what has been read to its end.
+                if self.control.finished(closed.partition.number) || !self.plan.journals() {
+                    self.tally.close(closed);
+                }
+            }
+            self.source.release(&partitions)?;
+        }
+        Ok(())
+    }
+
+    /// In a bounded run, partitions that members of other processes own are done when the group says so.
+    pub(super) fn ask_elsewhere(&mut self) -> Result<(), MemberError> {
+        let now = self.clock.now();
+        if now.saturating_sub(self.asked) < ASK_ELSEWHERE {
+            return Ok(());
+        }
+        self.asked = now;
+        let elsewhere = self.control.unfinished(now).into_iter();
+        let elsewhere = elsewhere.map(|number| Partition::new(self.plan.input_name(), number));
+        let waiting: Vec<Partition> = elsewhere.filter(|partition| !self.seats.has(partition)).collect();
+        for (partition, committed) in waiting.iter().zip(self.source.committed(&waiting)?) {
+            if committed.is_some_and(|position| self.control.end(partition.number).is_some_and(|end| position >= end)) {
+                self.control.caught_up(partition.number);
+            }
+        }
+        for partition in self.seats.idle(now) {
+            let Some(position) = self.seats.position(&partition) else { continue };
+            if let Some(next) = self.source.over_markers(&partition, position)?
+                && let Some(live) = self.seats.open(&partition)
+            {
+                live.skip(next);
+                self.since.get_or_insert(now);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn begin_end(&mut self) {
+        self.ending.get_or_insert(self.clock.now());
+    }
+
+    /// At the end of the run everything is committed and saved; whether that is done.
+    pub(super) fn end(&mut self) -> Result<bool, MemberError> {
+        if self.control.ended(self.number) {
+            self.begin_end();
+        } else if self.failed.is_none() {
+            // A partition that had been read to its end was lost before that was committed.
+            self.ending = None;
+        }
+        let Some(began) = self.ending else { return Ok(false) };
+        let pending = self.on_the_way.is_some() || self.seats.pending() || self.seats.unsaved();
+        let impatient = self.control.stopped() && self.clock.now().saturating_sub(began) > PATIENCE;
+        if pending && impatient {
+            return Err(MemberError::Stopped { member: self.number });
+        }
+        if pending {
+            return Ok(false);
+        }
+        for closed in self.seats.close() {
+            self.control.opened(-1);
+            self.tally.close(closed);
+        }
+        match self.failed.take() {
+            Some(error) => Err(error),
+            None => Ok(true),
+        }
+    }
+}
