@@ -30,6 +30,7 @@ pub mod condition;
 pub mod describe;
 pub mod document;
 mod expression;
+pub mod lookup;
 pub mod plan;
 pub mod protocol;
 pub mod report;

@@ -41,6 +41,9 @@ pub struct Report {
     /// How many keys or ids were forgotten, since they had no room: of windows, and of rules by their name.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub forgotten: Map<String, Value>,
+    /// Rows for which a table had nothing, by its name.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub unmatched: Map<String, Value>,
     /// Rows that came later than the grace allows and were taken as they came.
     #[serde(skip_serializing_if = "is_none")]
     pub late: u64,
@@ -94,6 +97,8 @@ pub struct Closed {
     pub cleaned: Vec<(String, u64)>,
     /// How many keys or ids were forgotten, since they had no room.
     pub forgotten: Vec<(String, u64)>,
+    /// Rows for which a table had nothing.
+    pub unmatched: Vec<(String, u64)>,
     /// Rows that came later than the grace allows.
     pub late: u64,
     /// Rows that wait.
@@ -136,10 +141,11 @@ impl Tally {
         let mut names: Vec<String> = Vec::new();
         let (mut clean, mut forgot): (Map<String, Value>, Map<String, Value>) = Default::default();
         let (mut unknown, mut absent): (Map<String, Value>, Map<String, Value>) = Default::default();
-        let (mut late, mut waiting) = (0, 0);
+        let (mut late, mut waiting, mut unmatched) = (0, 0, Map::new());
         for shard in &mut self.shards {
             late += shard.late;
             waiting += shard.waiting;
+            add(&mut unmatched, &shard.unmatched);
             let Closed { partition, counts, written: more, refused, drift, cleaned, forgotten, .. } = shard;
             let (classes, evaluation) = (&mut shard.classes, &mut shard.evaluation);
             written.iter_mut().zip(more).for_each(|(all, more)| *all += *more);
@@ -182,6 +188,7 @@ impl Tally {
             absent_columns: absent,
             clean,
             forgotten: forgot,
+            unmatched,
             late,
             waiting,
             seconds: 0.0,
@@ -262,6 +269,9 @@ impl fmt::Display for Report {
         }
         for (what, count) in &self.forgotten {
             writeln!(f, "forgotten     {count} of {what}, for want of room")?;
+        }
+        for (table, rows) in &self.unmatched {
+            writeln!(f, "table         {rows} rows not in {table}")?;
         }
         for (rows, what) in [(self.late, "came later than the grace"), (self.waiting, "wait for those before them")] {
             if rows > 0 {

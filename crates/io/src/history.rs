@@ -12,6 +12,7 @@ use gristmill::rows::{Column, Partition, Refusal, Rows};
 use gristmill::shard::{Shard, ShardError};
 
 use crate::codec::Decoder;
+use crate::lookup::{self, LookupError};
 use crate::source::{Event, FileSource, Source, SourceError};
 use crate::table::{Table, TableError};
 
@@ -38,6 +39,9 @@ pub enum HistoryError {
     /// The input.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// A table to look rows up in.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
     /// The shard.
     #[error(transparent)]
     Shard(#[from] ShardError),
@@ -52,6 +56,7 @@ pub fn write(plan: &Arc<Plan>, out: &Path) -> Result<Written, HistoryError> {
     if !matches!(plan.input, InputPlan::File { .. }) {
         return Err(HistoryError::Topic);
     }
+    let plan = &lookup::load(plan)?;
     let columns = columns(plan);
     let mut table = Table::create(out, schema(plan, &columns))?;
     let (mut source, _) = FileSource::open(plan, Arc::default())?;

@@ -11,6 +11,7 @@ pub mod dead_letters;
 pub mod history;
 pub mod kafka;
 pub mod ledger;
+pub mod lookup;
 pub mod member;
 pub mod run;
 pub mod sink;

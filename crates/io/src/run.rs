@@ -11,6 +11,7 @@ use crate::clock::{Clock, Machine};
 pub use crate::control::Control;
 use crate::kafka::{self, GroupMember, KafkaFailure, Topics};
 use crate::ledger::{self, FileLedger, Ledger, LedgerError};
+use crate::lookup::{self, LookupError};
 use crate::member::{Member, MemberError};
 use crate::sink::{KafkaSink, Keep, LineSink, Lines, Sink, SinkError};
 use crate::source::{FileSource, KafkaSource, Source, SourceError};
@@ -41,6 +42,9 @@ pub enum RunError {
     /// An output, before the members started.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// A table.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
     /// What is kept, before the members started.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -69,6 +73,7 @@ pub fn run(plan: &Arc<Plan>, options: Options, control: &Arc<Control>) -> Result
     } else {
         Topics::default()
     };
+    let plan = &lookup::load(plan)?;
     let members = prepare(plan, options, control, &topics)?;
     let mut tally = Tally::default();
     let mut failed = None;

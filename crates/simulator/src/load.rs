@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use gristmill::describe;
+use gristmill::lookup::Content;
 use gristmill::plan::{InputPlan, Plan, TargetPlan};
+use gristmill::rows::Column;
 use gristmill::spec::{Commit, Format, Guarantee, Snapshot, Span, State};
 use gristmill_learn::{Component, Signature, Task};
 
@@ -70,13 +72,23 @@ pub fn usual() -> Result<Plan, String> {
 
 /// A pipeline that cleans, computes windows by key, and learns from labels that are known later.
 pub fn prepared() -> Result<Plan, String> {
-    read("prepared.yaml", PREPARED)
+    read("prepared.yaml", PREPARED).map(furnished)
+}
+
+/// With something in its tables.
+fn furnished(mut plan: Plan) -> Plan {
+    for table in &mut plan.tables {
+        let columns = vec![Column::Float64([Some(0.5), None, Some(2.5)].into_iter().collect())];
+        let rows = ["S1", "S4", "S6"].into_iter().zip(0..).map(|(key, row)| (key.into(), Some(row)));
+        table.content = Some(Arc::new(Content::of(columns, rows, None)));
+    }
+    plan
 }
 
 /// The same with a grace: rows wait for those before them.
 pub fn patient() -> Result<Plan, String> {
     let text = PREPARED.replace("  time: ts\n", "  time: ts\n  grace: 9 days\n");
-    read("patient.yaml", &text.replace("late: {after: 20 days}", "late: {then: {flag: tardy}}"))
+    read("patient.yaml", &text.replace("late: {after: 20 days}", "late: {then: {flag: tardy}}")).map(furnished)
 }
 
 const PREPARED: &str = "name: simulated
@@ -98,9 +110,12 @@ clean:
   - outliers: {of: [a], above: 2, after: 5, window: 9, by: key, then: clip}
   - outliers: {of: [b], method: z_score, above: 1.5, after: 5, then: {flag: far}}
   - impute: {of: [b], with: median, window: 7}
+table:
+  shop: {kafka: {topic: shops}, format: json, columns: {rate: float64}, on: s}
 features:
   - a
   - b
+  - shop.rate
   - far
   - s
   - n: count(*) OVER (PARTITION BY k ORDER BY ts RANGE INTERVAL '3 days' PRECEDING)

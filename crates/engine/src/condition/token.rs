@@ -42,7 +42,8 @@ fn one(rest: &str, first: char) -> Result<(Token, usize), String> {
         return number(rest);
     }
     if first.is_alphabetic() || first == '_' {
-        let length = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        // `terminals.country` is one name.
+        let length = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).unwrap_or(rest.len());
         return Ok((Token::Name(rest.get(..length).unwrap_or_default().to_string()), length));
     }
     match SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)) {

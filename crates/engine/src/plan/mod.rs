@@ -15,6 +15,7 @@ use crate::clean::Cleaner;
 use crate::condition::Condition;
 use crate::describe;
 use crate::document::{Document, Environment, Problems};
+use crate::lookup::{TablePlan, TableSource};
 use crate::spec::{ColumnType, Commit, Create, Format, Guarantee, Size, Snapshot, State};
 
 /// A pipeline ready to run.
@@ -44,7 +45,9 @@ pub struct Plan {
     pub clean: Vec<Cleaner>,
     /// How many of the rules look at records as they arrive, before they wait.
     pub on_arrival: usize,
-    /// The columns that the model sees; those behind the flags are the computed ones, in their order.
+    /// The tables that rows are looked up in; their columns come behind the flags.
+    pub tables: Vec<TablePlan>,
+    /// The columns that the model sees; those behind the tables' are the computed ones, in their order.
     pub features: Vec<usize>,
     /// The columns that are computed.
     pub computed: Option<Computed>,
@@ -260,7 +263,13 @@ impl Plan {
         if let Some(flag) = self.flags.get(behind) {
             return Some((flag, "boolean"));
         }
-        let item = behind - self.flags.len();
+        let mut item = behind - self.flags.len();
+        for table in &self.tables {
+            match table.given().nth(item) {
+                Some((name, column)) => return Some((name, column.kind.name())),
+                None => item -= table.names.len(),
+            }
+        }
         let computed = self.computed.as_ref()?;
         Some((&computed.items.get(item)?.name, computed.type_of(item)))
     }
@@ -285,9 +294,14 @@ impl Plan {
         if let Some(grace) = self.grace {
             parts.push(("grace".to_string(), format!("{grace} {:?} {:?} {:?}", self.columns, self.time, self.flags)));
         }
+        let tables: String = self.tables.iter().map(TablePlan::definition).collect();
+        before += &tables;
+        for table in &self.tables {
+            parts.push((format!("table {}", table.name), table.definition()));
+        }
         if let Some(computed) = &self.computed {
             before += &format!(" {:?} {:?}", self.features, computed.items);
-            let windows = format!("{:?} {:?} {:?}", self.columns, self.time, computed.items);
+            let windows = format!("{:?} {:?} {:?}{tables}", self.columns, self.time, computed.items);
             parts.push(("categories".to_string(), format!("{nominal:?} {before}")));
             parts.push(("windows".to_string(), windows));
         } else {
@@ -321,7 +335,10 @@ impl Plan {
     /// Whether something besides the model depends on the rows before.
     fn remembers(&self) -> bool {
         let windows = self.computed.as_ref().is_some_and(|computed| computed.program.has_windows());
-        windows || self.grace.is_some() || self.clean.iter().any(|rule| rule.written.remembers())
+        windows
+            || self.grace.is_some()
+            || !self.tables.is_empty()
+            || self.clean.iter().any(|rule| rule.written.remembers())
     }
 
     /// How much later than their rows labels are known, in microseconds of event time.
@@ -366,6 +383,8 @@ impl Plan {
 
     /// Whether any client of Kafka is needed.
     pub fn uses_kafka(&self) -> bool {
-        matches!(self.input, InputPlan::Kafka { .. }) || self.output_topics().next().is_some()
+        let table = |table: &TablePlan| matches!(table.source, TableSource::Topic(_));
+        let input = matches!(self.input, InputPlan::Kafka { .. });
+        input || self.output_topics().next().is_some() || self.tables.iter().any(table)
     }
 }

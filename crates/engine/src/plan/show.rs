@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{InputPlan, Plan, TargetPlan};
 use crate::describe;
+use crate::lookup::TableSource;
 use crate::spec::{Format, Guarantee, Snapshot, Span};
 
 impl fmt::Display for TargetPlan {
@@ -73,6 +74,16 @@ impl Plan {
             steps.push(("grace", format!("{grace}: rows wait so long for those before them, by event time")));
         }
         steps.extend(self.clean.iter().map(|rule| ("clean", rule.to_string())));
+        for table in &self.tables {
+            let on = self.column_list([table.on]);
+            let from = match &table.source {
+                TableSource::File { path, .. } => format!("file {path}"),
+                TableSource::Topic(topic) => format!("topic {topic}, read whole at the start"),
+            };
+            let held = table.time.and_then(|time| table.columns.get(time));
+            let held = held.map_or(String::new(), |time| format!(", as of {}", time.name));
+            steps.push(("table", format!("{} by {on}, from {from}{held}", table.name)));
+        }
         steps.push(("features", self.column_list(self.features.iter().copied())));
         for item in self.computed.iter().flat_map(|computed| &computed.items) {
             steps.push((

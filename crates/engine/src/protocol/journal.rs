@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gristmill_learn::{StateError, StateReader, StateWriter};
 
 use crate::rows::{Partition, RawRecord};
+use crate::shard::Shard;
 
 /// Records of one partition that were consumed one after the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Run {
     pub consumed: Consumed,
     /// Whether all rows that waited were taken then, since a bounded run had read everything.
     pub flushed: bool,
+    /// A number for what was in the tables that rows were looked up in; 0 where there are none.
+    pub tables: u64,
 }
 
 /// A span [from, next) of positions, with the number of records in it and their checksum. Gaps are normal: markers of
@@ -90,6 +93,19 @@ pub enum JournalError {
         /// Whether what is there is not what was.
         differ: bool,
     },
+    /// A table is no longer what it was.
+    #[error(
+        "{partition}: a table has changed, and the records from {from} to {next} were looked up in what it held before: put \
+         it back, or `gristmill state adopt` goes on from the last snapshot without learning them again"
+    )]
+    OtherTables {
+        /// The partition.
+        partition: Partition,
+        /// The first position.
+        from: i64,
+        /// The position after the last.
+        next: i64,
+    },
 }
 
 const NAME: &str = "journal";
@@ -111,13 +127,14 @@ impl Entry {
         to.begin(NAME, 2);
         to.u64(self.sequence);
         to.u64(self.runs.len() as u64);
-        for Run { topic, consumed, flushed } in &self.runs {
+        for Run { topic, consumed, flushed, tables } in &self.runs {
             to.text(topic);
             to.u64(consumed.from as u64);
             to.u64(consumed.next as u64);
             to.u64(consumed.count);
             to.u64(consumed.checksum);
             to.u64((*flushed).into());
+            to.u64(*tables);
         }
         to.into_bytes()
     }
@@ -132,8 +149,8 @@ impl Entry {
             let topic = from.text()?.into();
             let (first, next) = (from.u64()? as i64, from.u64()? as i64);
             let (count, checksum) = (from.u64()?, from.u64()?);
-            let flushed = version > 1 && from.u64()? == 1;
-            runs.push(Run { topic, consumed: Consumed { from: first, next, count, checksum }, flushed });
+            let (flushed, tables) = if version > 1 { (from.u64()? == 1, from.u64()?) } else { (false, 0) };
+            runs.push(Run { topic, consumed: Consumed { from: first, next, count, checksum }, flushed, tables });
         }
         from.end()?;
         Ok(Self { sequence, runs })
@@ -141,6 +158,16 @@ impl Entry {
 }
 
 impl Run {
+    /// Lets a shard look up in the tables in which the records of the run were looked up.
+    pub fn with_its_tables(&self, shard: &mut Shard) -> Result<(), JournalError> {
+        if shard.tables() != self.tables {
+            shard.renew_tables();
+        }
+        let Consumed { from, next, .. } = self.consumed;
+        let partition = shard.partition().clone();
+        if shard.tables() == self.tables { Ok(()) } else { Err(JournalError::OtherTables { partition, from, next }) }
+    }
+
     /// Whether records read again are those of the run.
     pub fn check(&self, partition: &Partition, found: &Consumed) -> Result<(), JournalError> {
         let Consumed { from, next, count, checksum } = self.consumed;
@@ -168,7 +195,7 @@ mod tests {
 
     #[test]
     fn an_entry_comes_back() {
-        let run = Run { topic: "t".into(), consumed: consumed(&[(3, b"a"), (5, b"b")]), flushed: true };
+        let run = Run { topic: "t".into(), consumed: consumed(&[(3, b"a"), (5, b"b")]), flushed: true, tables: 7 };
         let entry = Entry { sequence: 9, runs: vec![run] };
         let bytes = entry.encode();
         assert_eq!(Entry::decode(&bytes), Ok(entry.clone()));
@@ -189,7 +216,7 @@ mod tests {
         ] {
             assert_ne!(base.checksum, other.checksum, "{other:?}");
         }
-        let run = Run { topic: "t".into(), consumed: base, flushed: false };
+        let run = Run { topic: "t".into(), consumed: base, flushed: false, tables: 0 };
         let partition = Partition::new("t", 0);
         assert_eq!(run.check(&partition, &base), Ok(()));
         let says = |found: &Consumed| run.check(&partition, found).unwrap_err().to_string();

@@ -11,29 +11,42 @@ pub struct Replay {
     left: VecDeque<Run>,
     found: Option<Consumed>,
     rows: u64,
-    /// Whether all rows that wait are to be taken before anything else is read.
-    flush: bool,
+    /// The run after which all rows that wait are to be taken, before anything else is read.
+    flush: Option<Run>,
 }
 
 impl Replay {
     /// Runs in the order in which they were consumed.
     pub fn new(runs: impl IntoIterator<Item = Run>) -> Self {
-        let mut replay = Self { left: runs.into_iter().collect(), found: None, rows: 0, flush: false };
+        let mut replay = Self { left: runs.into_iter().collect(), found: None, rows: 0, flush: None };
         replay.pass_empty();
         replay
     }
 
     /// The position up to which records are read again next; none: nothing is left. It never lies behind a place where
-    /// rows that waited were taken.
+    /// rows that waited were taken, or where a table changed.
     pub fn end(&self) -> Option<i64> {
-        let flushed = self.left.iter().find(|run| run.flushed);
-        flushed.or(self.left.back()).map(|run| run.consumed.next)
+        let first = self.left.front()?;
+        let alike = self.left.iter().take_while(|run| run.consumed.count == 0 || run.tables == first.tables);
+        let mut end = None;
+        for run in alike {
+            end = Some(run.consumed.next);
+            if run.flushed {
+                break;
+            }
+        }
+        end
     }
 
-    /// Whether all rows that wait are to be taken now; asked again until nothing is.
-    pub fn flush(&mut self) -> bool {
-        let flush = std::mem::take(&mut self.flush);
-        if flush {
+    /// The run that is read again next.
+    pub fn run(&self) -> Option<&Run> {
+        self.left.front()
+    }
+
+    /// The run after which all rows that wait are to be taken, if that is now; asked again until there is none.
+    pub fn flush(&mut self) -> Option<Run> {
+        let flush = self.flush.take();
+        if flush.is_some() {
             self.pass_empty();
         }
         flush
@@ -57,8 +70,7 @@ impl Replay {
             self.rows += 1;
             if found.count >= run.consumed.count {
                 run.check(&raw.partition, found)?;
-                self.flush = run.flushed;
-                self.left.pop_front();
+                self.flush = self.left.pop_front().filter(|run| run.flushed);
                 self.found = None;
                 self.pass_empty();
             }
@@ -76,10 +88,10 @@ impl Replay {
 
     /// Runs without records (a start, a step over markers) have nothing to be read.
     fn pass_empty(&mut self) {
-        while !self.flush
+        while self.flush.is_none()
             && let Some(run) = self.left.pop_front_if(|run| run.consumed.count == 0)
         {
-            self.flush = run.flushed;
+            self.flush = Some(run).filter(|run| run.flushed);
         }
     }
 }
@@ -108,7 +120,7 @@ mod tests {
         let mut consumed = Consumed::nothing(from);
         rows(offsets).iter().for_each(|record| consumed.add(&record));
         consumed.next = next;
-        Run { topic: "t".into(), consumed, flushed: false }
+        Run { topic: "t".into(), consumed, flushed: false, tables: 0 }
     }
 
     fn replay() -> Replay {
@@ -137,11 +149,24 @@ mod tests {
         // The state was saved just before they were taken, and again after two more records.
         let runs = [flushed(run(3, 3, &[])), flushed(run(3, 5, &[3, 4])), flushed(run(5, 5, &[])), run(5, 6, &[5])];
         let mut replay = Replay::new(runs);
-        assert_eq!((replay.flush(), replay.flush(), replay.end()), (true, false, Some(5)));
+        let flushes = |replay: &mut Replay| std::iter::from_fn(|| replay.flush()).count();
+        assert_eq!((flushes(&mut replay), replay.end()), (1, Some(5)));
         replay.consume(&rows(&[3, 4])).unwrap();
-        assert_eq!((replay.flush(), replay.flush(), replay.flush(), replay.end()), (true, true, false, Some(6)));
+        assert_eq!((flushes(&mut replay), replay.end()), (2, Some(6)));
         replay.consume(&rows(&[5])).unwrap();
-        assert_eq!((replay.flush(), replay.end()), (false, None));
+        assert_eq!((flushes(&mut replay), replay.end()), (0, None));
+    }
+
+    #[test]
+    fn it_halts_where_a_table_changed() {
+        let with = |run: Run, tables: u64| Run { tables, ..run };
+        let runs = [run(0, 2, &[0, 1]), with(run(2, 2, &[]), 8), with(run(2, 3, &[2]), 9), with(run(3, 5, &[3, 4]), 9)];
+        let mut replay = Replay::new(runs);
+        assert_eq!((replay.run().unwrap().tables, replay.end()), (0, Some(2)));
+        replay.consume(&rows(&[0, 1])).unwrap();
+        assert_eq!((replay.run().unwrap().tables, replay.end()), (9, Some(5)));
+        replay.consume(&rows(&[2, 3, 4])).unwrap();
+        assert_eq!((replay.run(), replay.end()), (None, None));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
 use arrow_schema::DataType;
+use arrow_select::concat::concat;
 use gristmill_learn::{StateError, StateReader, StateWriter};
 
 use crate::spec::ColumnType;
@@ -47,6 +48,13 @@ impl Column {
             ColumnType::String(_) => Self::String(StringArray::new_null(rows)),
             ColumnType::Timestamp(_) => Self::Timestamp(TimestampMicrosecondArray::new_null(rows).with_timezone("UTC")),
         }
+    }
+
+    /// Columns of one type behind each other; none where there are none, or where they differ.
+    pub fn joined(parts: &[&Self]) -> Option<Self> {
+        let arrays: Vec<ArrayRef> = parts.iter().map(|part| part.array()).collect();
+        let arrays: Vec<&dyn Array> = arrays.iter().map(|array| array as &dyn Array).collect();
+        Some(Self::of(&concat(&arrays).ok()?))
     }
 
     /// A column of flags that are not set.

@@ -31,6 +31,7 @@ use gristmill_sql::Windows;
 
 use crate::clean::Cleaner;
 use crate::condition::Facts;
+use crate::lookup::Lookup;
 use crate::plan::{FIRST_COLUMN, PREDICTION, Plan, SCORE};
 use crate::rows::{Cell, Drift, Partition, RawRows, Refusal, Rows, Stage};
 use crate::spec::Size;
@@ -100,6 +101,8 @@ pub struct Shard {
     clean: Vec<Cleaner>,
     /// Rows whose turn has not come.
     hold: Option<Hold>,
+    /// The tables that rows are looked up in.
+    tables: Vec<Lookup>,
     /// Of computed features.
     windows: Option<Windows>,
     /// Rows whose labels are known later.
@@ -126,6 +129,7 @@ impl Shard {
             categories: Categories::new(&plan.signature),
             clean: plan.clean.clone(),
             hold: Hold::new(&plan, &partition),
+            tables: plan.tables.iter().map(Lookup::new).collect(),
             windows: plan
                 .computed
                 .as_ref()
@@ -183,6 +187,25 @@ impl Shard {
     /// What each rule of `clean` has changed, flagged or refused, by its name.
     pub fn cleaned(&self) -> Vec<(String, u64)> {
         self.clean.iter().map(|rule| (rule.name.clone(), rule.count())).collect()
+    }
+
+    /// A number for what is in its tables; 0 where there are none.
+    pub fn tables(&self) -> u64 {
+        self.tables.iter().fold(0, |all, table| all.rotate_left(7) ^ table.digest())
+    }
+
+    /// Takes what is in the plan's tables from now on.
+    pub fn renew_tables(&mut self) {
+        for (table, plan) in self.tables.iter_mut().zip(&self.plan.tables) {
+            table.renew(plan);
+        }
+    }
+
+    /// Rows for which nothing was found, by the name of the table.
+    pub fn unmatched(&self) -> Vec<(String, u64)> {
+        let named =
+            self.plan.tables.iter().zip(&self.tables).map(|(plan, table)| (plan.name.clone(), table.unmatched()));
+        named.filter(|(_, count)| *count > 0).collect()
     }
 
     /// The rows that wait for their turn.

@@ -8,6 +8,7 @@ use gristmill_sql::Windows;
 use super::hold::{Hold, Turn};
 use super::{Outbox, Shard, ShardError, computed, unknown_label};
 use crate::clean::{Batch, Cleaner};
+use crate::lookup::Lookup;
 use crate::plan::Plan;
 use crate::rows::{RawRows, Refusal, Rows};
 use crate::spec::AtLimit;
@@ -27,7 +28,8 @@ impl Shard {
     /// Adds the rows that [`Self::step`] would refuse, and changes nothing: whoever must stop at a bad row has to know
     /// before the rows behind it are folded in.
     pub fn check(&self, rows: &Rows, refusals: &mut Vec<Refusal>) {
-        let rows = prepare(&self.plan, &mut self.clean.clone(), &mut self.windows.clone(), rows, refusals);
+        let (mut rules, mut tables, mut windows) = (self.clean.clone(), self.tables.clone(), self.windows.clone());
+        let rows = prepare(&self.plan, (&mut rules, &mut tables, &mut windows), rows, refusals);
         let binary = matches!(self.plan.task, Task::BinaryClassification | Task::AnomalyDetection);
         let Some(label) = self.plan.label.as_ref().filter(|_| binary) else { return };
         let Some(column) = rows.columns.get(label.column) else { return };
@@ -137,7 +139,7 @@ impl Shard {
 
     fn compute<'a>(&mut self, rows: &'a Rows, refusals: &mut Vec<Refusal>) -> Result<Cow<'a, Rows>, ShardError> {
         let rules = self.clean.get_mut(self.plan.on_arrival..).unwrap_or_default();
-        let prepared = prepare(&self.plan, rules, &mut self.windows, rows, refusals);
+        let prepared = prepare(&self.plan, (rules, &mut self.tables, &mut self.windows), rows, refusals);
         let full = |what, otherwise| {
             let (partition, limit) = (self.partition.clone(), self.plan.window_limit());
             Err(ShardError::Full { partition, what, otherwise, limit })
@@ -156,8 +158,7 @@ impl Shard {
 
 fn prepare<'a>(
     plan: &Plan,
-    rules: &mut [Cleaner],
-    windows: &mut Option<Windows>,
+    (rules, tables, windows): (&mut [Cleaner], &mut [Lookup], &mut Option<Windows>),
     rows: &'a Rows,
     refusals: &mut Vec<Refusal>,
 ) -> Cow<'a, Rows> {
@@ -168,6 +169,14 @@ fn prepare<'a>(
         let mut batch = Batch::new(&rows, flags, refusals);
         rules.iter_mut().for_each(|rule| rule.apply(&mut batch));
         rows = Cow::Owned(batch.finish());
+    }
+    if !tables.is_empty() {
+        let mut wider = rows.into_owned();
+        for table in tables {
+            let found = table.find(&wider, plan.time);
+            wider.columns.extend(found);
+        }
+        rows = Cow::Owned(wider);
     }
     match (&plan.computed, windows) {
         (Some(computed), Some(windows)) => {

@@ -8,6 +8,7 @@ mod entries;
 mod feature;
 mod input;
 mod output;
+mod table;
 mod units;
 
 pub use columns::{ColumnSettings, ColumnType, EpochUnit, TimestampSettings};
@@ -15,6 +16,7 @@ pub use entries::Entries;
 pub use feature::Feature;
 pub use input::{FileInput, Format, Input, KafkaInput, Shards};
 pub use output::{Create, FileTarget, KafkaTarget, Output, Stdout, Target};
+pub use table::{Table, TableFile, TableTopic};
 pub use units::{Size, Span};
 
 use gristmill_learn::{Component, MetricKind};
@@ -39,6 +41,9 @@ pub struct Pipeline {
     /// Rules that records must meet, or that mend them, one after the other, before anything is computed of them.
     #[serde(default)]
     pub clean: Vec<Clean>,
+    /// Tables to look rows up in, by a name of your choice.
+    #[serde(default)]
+    pub table: Entries<Table>,
     /// What the model sees, in this order: columns, and SQL expressions over columns and the features above them.
     /// Windows (`… OVER (PARTITION BY … ORDER BY …)`) are in the order of event time; a missing value, NaN and
     /// infinities reach the model as missing.

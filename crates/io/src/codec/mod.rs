@@ -55,20 +55,27 @@ impl Decoder {
 
     /// The same for other columns of the plan's input.
     pub(crate) fn of(plan: &Plan, columns: &[ColumnPlan], header: Option<&[String]>) -> Result<Self, String> {
-        let delimiter = match plan.input {
-            InputPlan::File { delimiter, .. } => delimiter,
-            InputPlan::Kafka { .. } => b',',
+        let (delimiter, largest) = match &plan.input {
+            InputPlan::File { delimiter, max_record, .. } => (*delimiter, max_record.bytes()),
+            // Brokers limit the records of a topic.
+            InputPlan::Kafka { .. } => (b',', usize::MAX),
         };
-        let form = match plan.format {
+        Self::with(columns, plan.format, header, delimiter, largest)
+    }
+
+    /// A decoder for any columns. `delimiter`: between the fields of CSV; `largest`: the bytes of a record.
+    pub(crate) fn with(
+        columns: &[ColumnPlan],
+        format: Format,
+        header: Option<&[String]>,
+        delimiter: u8,
+        largest: usize,
+    ) -> Result<Self, String> {
+        let form = match format {
             Format::Json => Form::Json,
             Format::Csv => Form::Csv(Box::new(csv::Fields::new(columns, header, delimiter)?)),
         };
         let builders = columns.iter().map(|column| Builder::new(&column.kind)).collect();
-        let largest = match &plan.input {
-            InputPlan::File { max_record, .. } => usize::try_from(max_record.0).unwrap_or(usize::MAX),
-            // Brokers limit the records of a topic.
-            InputPlan::Kafka { .. } => usize::MAX,
-        };
         Ok(Self { table: Table { columns: columns.into(), builders, rows: 0, drift: Drift::default() }, form, largest })
     }
 

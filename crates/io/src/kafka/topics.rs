@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use gristmill::lookup::TableSource;
 use gristmill::plan::{CreatePlan, InputPlan, Plan, TargetPlan};
 use gristmill::spec::Guarantee;
 use rdkafka::admin::{
@@ -76,6 +77,11 @@ impl Preparation<'_> {
             topics.partitions = self.topic(topic, *create, "the input", None)?;
             topics.bounds = self.bounds(topic, topics.partitions)?;
             self.not_compacted(topic)?;
+        }
+        for table in &self.plan.tables {
+            if let TableSource::Topic(topic) = &table.source {
+                self.topic(topic, None, &format!("table `{}`", table.name), None)?;
+            }
         }
         for output in &self.plan.outputs {
             if let TargetPlan::Kafka { topic, create } = &output.target {

@@ -5,6 +5,7 @@ use gristmill::rows::Partition;
 use gristmill::shard::ShardError;
 
 use crate::ledger::LedgerError;
+use crate::lookup::LookupError;
 use crate::source::SourceError;
 use crate::state::StateFailure;
 
@@ -17,6 +18,9 @@ pub enum MemberError {
     /// What was done cannot be made visible or found again.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// A table to look rows up in cannot be read.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
     /// A shard cannot go on.
     #[error(transparent)]
     Shard(#[from] ShardError),

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gristmill::lookup::{TablePlan, TableSource};
 use gristmill::plan::Plan;
 use gristmill::protocol::{Consumed, Entry, Manifest, Piece, Recovery, Replay, Run};
 use gristmill::rows::{Partition, RawRows, Refusal};
@@ -37,6 +38,8 @@ pub(super) struct Live {
     /// When the state was saved last, and the sequence then.
     saved: (Duration, Option<u64>),
     rows_since_saved: u64,
+    /// Whether a table has changed since the state was saved.
+    renewed: bool,
 }
 
 impl Live {
@@ -44,6 +47,9 @@ impl Live {
     pub(super) fn new(plan: Arc<Plan>, shard: Shard, decoder: Decoder, recovery: &Recovery, now: Duration) -> Self {
         let replay = Replay::new(recovery.replay.iter().cloned());
         let manifest = recovery.saved.as_ref().map(|saved| &saved.manifest);
+        // What is in a topic may be another at the next start, so it is saved with the first rows.
+        let topic = |table: &TablePlan| matches!(table.source, TableSource::Topic(_));
+        let renewed = manifest.is_none() && plan.tables.iter().any(topic);
         Self {
             plan,
             shard,
@@ -61,6 +67,7 @@ impl Live {
             pieces: VecDeque::new(),
             saved: (now, manifest.map(|manifest| manifest.sequence)),
             rows_since_saved: 0,
+            renewed,
         }
     }
 
@@ -76,6 +83,9 @@ impl Live {
 
     /// Steps records read again, muted.
     pub(super) fn step_again(&mut self, raw: &RawRows) -> Result<(), MemberError> {
+        if let Some(run) = self.replay.run().cloned() {
+            run.with_its_tables(&mut self.shard)?;
+        }
         self.replay.consume(raw)?;
         let (mut refusals, mut muted) = (Vec::new(), Outbox::default());
         let rows = self.decoder.decode(raw, &mut refusals);
@@ -86,10 +96,19 @@ impl Live {
 
     /// Takes all rows that wait, muted, wherever that was done at this place.
     pub(super) fn flush_again(&mut self) -> Result<(), MemberError> {
-        while self.replay.flush() {
+        while let Some(run) = self.replay.flush() {
+            run.with_its_tables(&mut self.shard)?;
             self.shard.flush(&mut Outbox::default())?;
         }
         Ok(())
+    }
+
+    /// Takes what is in the tables now: whatever was read again is behind it. The state is saved with the first rows
+    /// that are looked up in it.
+    pub(super) fn renew_tables(&mut self) {
+        let before = self.shard.tables();
+        self.shard.renew_tables();
+        self.renewed |= self.shard.tables() != before;
     }
 
     /// Takes all rows that wait, since nothing comes any more; whether there were any.
@@ -175,7 +194,9 @@ impl Live {
         self.plan.journals()
             && self.pieces.is_empty()
             && self.rows_since_saved > 0
-            && (self.rows_since_saved >= snapshot.rows || now.saturating_sub(self.saved.0) >= snapshot.every.0)
+            && (self.renewed
+                || self.rows_since_saved >= snapshot.rows
+                || now.saturating_sub(self.saved.0) >= snapshot.every.0)
     }
 
     /// Whether the newest snapshot, if there is one, is as old as the last commit.
@@ -198,6 +219,7 @@ impl Live {
         self.slot = (self.slot + 1) % self.plan.snapshot().keep;
         self.saved = (now, Some(self.sequence));
         self.rows_since_saved = 0;
+        self.renewed = false;
     }
 
     /// The answers so far, with what goes along.
@@ -226,9 +248,11 @@ impl Live {
         let moved = self.consumed.next > self.consumed.from;
         let begins = self.announce && self.sequence == 0;
         let flushed = std::mem::take(&mut self.flushed);
+        let tables = self.shard.tables();
         let entry = (self.plan.journals() && (moved || begins || flushed)).then(|| {
             let topic = Arc::clone(&self.shard.partition().topic);
-            let entry = Entry { sequence: self.sequence, runs: vec![Run { topic, consumed: self.consumed, flushed }] };
+            let entry =
+                Entry { sequence: self.sequence, runs: vec![Run { topic, consumed: self.consumed, flushed, tables }] };
             self.sequence += 1;
             entry
         });

@@ -194,6 +194,7 @@ impl Seats {
             seat.stage = Stage::Replaying(live);
             return Ok(None);
         }
+        live.renew_tables();
         tell(self.number, &mut live, seat, now);
         seat.stage = Stage::Open(live);
         Ok(Some(partition))
@@ -325,6 +326,7 @@ fn counted(live: &Live) -> Closed {
         drift: live.shard.drift().clone(),
         cleaned: live.shard.cleaned(),
         forgotten: live.shard.forgotten(),
+        unmatched: live.shard.unmatched(),
         late: live.shard.late(),
         waiting: live.shard.waiting(),
         classes: live.shard.classes(),

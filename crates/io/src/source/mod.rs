@@ -7,6 +7,7 @@ mod records;
 
 pub(crate) use again::Again;
 pub use file::FileSource;
+pub(crate) use file::Reader;
 pub use kafka::KafkaSource;
 
 use std::time::Duration;

@@ -1,6 +1,5 @@
 //! The state as of any position: the snapshot before it, and the records since, learned again with answers muted.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use gristmill::plan::Plan;
@@ -67,19 +66,25 @@ pub(super) fn rebuild(
     }
     let mut decoder = Decoder::new(plan, past.header())
         .map_err(|why| crate::member::MemberError::Header { partition: partition.clone(), why })?;
-    // Where rows that waited were taken, since a bounded run had read everything.
     let after = saved.as_ref().map_or(0, |saved| saved.manifest.sequence);
     let runs = kept.entries.iter().filter(|entry| entry.sequence >= after).flat_map(|entry| &entry.runs);
-    let mut flushes: VecDeque<i64> = runs.filter(|run| run.flushed).map(|run| run.consumed.next).collect();
+    let mut runs = runs.filter(|run| run.flushed || run.consumed.count > 0).peekable();
     let mut next = from;
     loop {
-        while flushes.pop_front_if(|flush| *flush <= next).is_some() {
-            shard.flush(&mut Outbox::default())?;
+        // Rows were looked up in the tables of their run, and rows that waited were taken at its end.
+        while let Some(run) = runs.next_if(|run| run.consumed.next <= next) {
+            if run.flushed {
+                run.with_its_tables(&mut shard)?;
+                shard.flush(&mut Outbox::default())?;
+            }
         }
         if next >= position {
             break;
         }
-        let until = flushes.front().map_or(position, |flush| position.min(*flush));
+        let until = runs.peek().map_or(position, |run| position.min(run.consumed.next));
+        if let Some(run) = runs.peek() {
+            run.with_its_tables(&mut shard)?;
+        }
         match past.read(partition, next, until)? {
             // What is left before it are markers.
             Reread::End => next = until,

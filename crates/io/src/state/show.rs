@@ -14,6 +14,7 @@ use super::keeper::{Keeper, Place};
 use super::rebuild::{adapted, next_sequence, rebuild, tail};
 use super::{StateFailure, at_rest};
 use crate::ledger::LedgerError;
+use crate::lookup;
 use crate::member::MemberError;
 
 type Done<T> = Result<T, MemberError>;
@@ -76,6 +77,7 @@ fn age(milliseconds: i64) -> Option<String> {
 
 /// The state of a partition as of a position, or as of the last commit; canonical: equal models have equal bytes.
 pub fn as_of(plan: &Arc<Plan>, partition: Option<i32>, position: Option<i64>) -> Done<Vec<(i32, Vec<u8>)>> {
+    let plan = &lookup::load(plan)?;
     let keeper = Keeper::open(plan)?;
     let mut past = keeper.past(plan)?;
     let chosen = chosen(plan, &keeper, partition)?;
@@ -132,6 +134,7 @@ fn untrained(changed: &[String]) -> String {
 
 /// Takes the model and the group back to a position.
 pub fn reset_to(plan: &Arc<Plan>, partition: Option<i32>, position: i64) -> Done<String> {
+    let plan = &lookup::load(plan)?;
     let mut keeper = Keeper::open(plan)?;
     let chosen = chosen(plan, &keeper, partition)?;
     let [partition] = chosen.as_slice() else {

@@ -179,10 +179,10 @@ impl<'a> Compiler<'a> {
     /// Refuses what expressions may not use. `upto`: how long before its row the window around it ends.
     fn check(&self, text: &Text<'_>, expr: &mut Expr, upto: Option<i64>) -> Made<()> {
         let place = text.of(expr);
+        // `terminals.country` is a name like any other: what a table gives is a column of the row.
         if let Expr::CompoundIdentifier(parts) = expr {
-            let whole: Vec<&str> = parts.iter().map(|part| part.value.as_str()).collect();
-            let message = format!("no column `{}`", whole.join("."));
-            return Err(Mistake::new(place, message).help("a name with a dot in it is written \"in quotes\""));
+            let whole = parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(".");
+            *expr = Expr::Identifier(Ident { value: whole, quote_style: Some('"'), span: expr.span() });
         }
         if let Expr::Identifier(name) = expr {
             return self.column(place, &name.value, upto);

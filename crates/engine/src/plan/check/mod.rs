@@ -4,6 +4,7 @@ mod answers;
 mod cleaning;
 mod features;
 mod learning;
+mod tables;
 
 use super::{ColumnPlan, InputPlan, KafkaPlan, Need, Plan};
 use crate::clean::Clean;
@@ -27,7 +28,7 @@ pub(super) fn plan(document: &Document, pipeline: &Pipeline) -> Result<Plan, Vec
 struct Checker<'a> {
     document: &'a Document,
     pipeline: &'a Pipeline,
-    /// The columns that there are: those of the input, then those that rules of `clean` flag.
+    /// The columns that there are: those of the input, then those that rules of `clean` flag, then those of tables.
     known: Vec<(String, ColumnType)>,
     problems: Vec<Problem>,
     warnings: Vec<String>,
@@ -50,6 +51,8 @@ impl Checker<'_> {
         let grace = self.grace(time);
         let clean = self.clean([id, key, time], grace);
         let on_arrival = if grace.is_some() { self.on_arrival() } else { 0 };
+        let flags = self.known.len() - pipeline.input.columns.0.len();
+        let tables = self.tables();
         let (features, computed) = self.features(key, time);
         let signature = self.signature(&features, computed.as_ref());
         let model = self.model(&signature, &features);
@@ -67,11 +70,12 @@ impl Checker<'_> {
             kafka,
             input: input?,
             format: format?,
-            columns,
             id,
             key,
             time,
-            flags: self.known.split_off(pipeline.input.columns.0.len()).into_iter().map(|(name, _)| name).collect(),
+            flags: self.known.iter().skip(columns.len()).take(flags).map(|(name, _)| name.clone()).collect(),
+            tables,
+            columns,
             clean,
             on_arrival,
             grace,
@@ -136,14 +140,7 @@ impl Checker<'_> {
                     let message = format!("`max_record` must be at least 1 B and at most {LARGEST_RECORD}");
                     self.wrong(path(["input", "file", "max_record"]), message);
                 }
-                let delimiter = match file.delimiter.as_deref().map(str::as_bytes) {
-                    None => b',',
-                    Some([one]) if one.is_ascii() && !matches!(one, b'"' | b'\n' | b'\r') => *one,
-                    Some(_) => {
-                        self.wrong(path(["input", "file", "delimiter"]), "`delimiter` must be one ASCII character");
-                        b','
-                    }
-                };
+                let delimiter = self.delimiter(file.delimiter.as_deref(), path(["input", "file", "delimiter"]));
                 Some(InputPlan::File {
                     path: file.path.clone(),
                     max_record: file.max_record,
@@ -218,16 +215,18 @@ impl Checker<'_> {
             }
             return None;
         };
-        let name = file.path.to_lowercase();
-        let bare = name.strip_suffix(".gz").or(name.strip_suffix(".zst")).unwrap_or(&name);
-        if bare.ends_with(".csv") {
-            Some(Format::Csv)
-        } else if [".ndjson", ".jsonl", ".json"].iter().any(|ending| bare.ends_with(ending)) {
-            Some(Format::Json)
-        } else {
-            let message = format!("the name `{}` does not say how its records are written", file.path);
-            self.wrong_with_help(path(["input", "file", "path"]), message, help);
-            None
+        self.format_of(&file.path, path(["input", "file", "path"]))
+    }
+
+    /// The character between the fields of a CSV file.
+    fn delimiter(&mut self, written: Option<&str>, at: Path) -> u8 {
+        match written.map(str::as_bytes) {
+            None => b',',
+            Some([one]) if one.is_ascii() && !matches!(one, b'"' | b'\n' | b'\r') => *one,
+            Some(_) => {
+                self.wrong(at, "`delimiter` must be one ASCII character");
+                b','
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use gristmill::rows::{Partition, RawRows};
 
 use super::{Assignment, Event, Reread, Source, SourceError};
 use deal::Dealer;
-use reader::Reader;
+pub(crate) use reader::Reader;
 
 /// A shard of the file.
 struct Shard {

@@ -17,7 +17,7 @@ const BATCH: usize = 1_000;
 const BATCH_BYTES: usize = 4 << 20;
 
 /// The records of a file; their offsets are rows, from 0.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     path: String,
     /// The delimiter, where the file is CSV.
     csv: Option<u8>,
@@ -52,23 +52,29 @@ impl Reader {
             return Err(SourceError::File { path: String::new(), why: "the input is not a file".into() });
         };
         let csv = (plan.format == Format::Csv).then_some(*delimiter);
+        let reader = Self::of(path, csv, *named, read)?;
+        if reader.ended {
+            tracing::warn!("{path} is empty: there is nothing to do");
+        }
+        Ok((reader, size(path)))
+    }
+
+    /// Opens any file. `csv`: the delimiter, where it is CSV; `named`: whether the first line names the columns then.
+    pub(crate) fn of(path: &str, csv: Option<u8>, named: bool, read: Arc<AtomicU64>) -> Result<Self, SourceError> {
         let opened = open(path, Arc::clone(&read)).map_err(|error| failed(path, &error))?;
         let mut reader = Self {
-            path: path.clone(),
+            path: path.to_string(),
             csv,
-            named: csv.is_some() && *named,
+            named: csv.is_some() && named,
             header: None,
-            records: Records::new(opened, csv.is_some(), *delimiter),
+            records: Records::new(opened, csv.is_some(), csv.unwrap_or_default()),
             read,
             next: 0,
             ended: false,
             record: Vec::new(),
         };
         reader.begin()?;
-        if reader.ended {
-            tracing::warn!("{path} is empty: there is nothing to do");
-        }
-        Ok((reader, size(path)))
+        Ok(reader)
     }
 
     /// Reads the line that names the columns; a file without one that should have it has ended.
@@ -81,7 +87,7 @@ impl Reader {
     }
 
     /// The names in the file's first line, where it has one.
-    pub(super) fn header(&self) -> Option<&[String]> {
+    pub(crate) fn header(&self) -> Option<&[String]> {
         self.header.as_deref()
     }
 
@@ -119,7 +125,7 @@ impl Reader {
     }
 
     /// The next records, as far as there are any before a position.
-    pub(super) fn batch(&mut self, partition: &Partition, before: i64) -> Result<RawRows, SourceError> {
+    pub(crate) fn batch(&mut self, partition: &Partition, before: i64) -> Result<RawRows, SourceError> {
         let mut rows = RawRows::new(partition.clone());
         while rows.len() < BATCH && rows.size() < BATCH_BYTES && self.next < before {
             let more = self.records.next(&mut self.record).map_err(|cut| cut_short(&self.path, cut))?;

@@ -1,0 +1,146 @@
+//! Tables that rows are looked up in: what is known of a key besides its records, as of the row's time.
+
+mod content;
+
+pub use content::Content;
+
+use std::sync::Arc;
+
+use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
+
+use crate::plan::ColumnPlan;
+use crate::rows::{Cell, Column, Rows};
+use crate::spec::Format;
+
+/// Where a table is read from, once, before the first record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TableSource {
+    /// A file.
+    File {
+        /// The path as written.
+        path: String,
+        /// Whether the first line of a CSV file names the columns.
+        header: bool,
+        /// The character between CSV fields.
+        delimiter: u8,
+    },
+    /// A topic, the last record of each key.
+    Topic(String),
+}
+
+/// A table of a plan.
+#[derive(Debug, Clone)]
+pub struct TablePlan {
+    /// Its name.
+    pub name: String,
+    /// Where it is read from.
+    pub source: TableSource,
+    /// How a row is written.
+    pub format: Format,
+    /// Its columns.
+    pub columns: Vec<ColumnPlan>,
+    /// The column of its key; none: the record's key.
+    pub key: Option<usize>,
+    /// The column of the input that is looked up.
+    pub on: usize,
+    /// The column that says from when a row holds.
+    pub time: Option<usize>,
+    /// The names of the columns that rows gain: all but the key.
+    pub names: Vec<String>,
+    /// What is in it, once it was read.
+    pub content: Option<Arc<Content>>,
+}
+
+impl TablePlan {
+    /// The columns that rows gain, with the names that features and conditions call them by.
+    pub fn given(&self) -> impl Iterator<Item = (&str, &ColumnPlan)> {
+        let columns = self.columns.iter().enumerate().filter(|(index, _)| Some(*index) != self.key);
+        self.names.iter().zip(columns).map(|(name, (_, column))| (name.as_str(), column))
+    }
+
+    /// What of it the state of others depends on.
+    pub(crate) fn definition(&self) -> String {
+        format!("{} {:?} {:?} {} {:?}", self.name, self.columns, self.key, self.on, self.time)
+    }
+}
+
+/// A table at work.
+#[derive(Debug, Clone)]
+pub(crate) struct Lookup {
+    content: Arc<Content>,
+    /// Whether the content is saved: a topic has changed when it is read again, a file can be put back.
+    kept: bool,
+    on: usize,
+    key: Option<usize>,
+    unmatched: u64,
+}
+
+impl Lookup {
+    /// A table that was read; an empty one where it was not.
+    pub(crate) fn new(plan: &TablePlan) -> Self {
+        Self {
+            content: plan.content.clone().unwrap_or_else(|| Arc::new(Content::new(&plan.columns))),
+            kept: matches!(plan.source, TableSource::Topic(_)),
+            on: plan.on,
+            key: plan.key,
+            unmatched: 0,
+        }
+    }
+
+    /// Rows that nothing was found for.
+    pub(crate) fn unmatched(&self) -> u64 {
+        self.unmatched
+    }
+
+    pub(crate) fn digest(&self) -> u64 {
+        self.content.digest()
+    }
+
+    /// Takes the plan's content from now on.
+    pub(crate) fn renew(&mut self, plan: &TablePlan) {
+        if let Some(content) = &plan.content {
+            self.content = Arc::clone(content);
+        }
+    }
+
+    /// What is found for each row; missing where nothing is. `time`: the column of event time.
+    pub(crate) fn find(&mut self, rows: &Rows, time: Option<usize>) -> Vec<Column> {
+        let cell = |column: Option<usize>, row: usize| {
+            column.and_then(|column| rows.columns.get(column)).map_or(Cell::Missing, |column| column.cell(row))
+        };
+        let find = |row: usize| match cell(Some(self.on), row) {
+            Cell::Missing => None,
+            key => {
+                let now = if let Cell::Timestamp(time) = cell(time, row) { time } else { i64::MAX };
+                self.content.find(&key.text(), now)
+            }
+        };
+        let found: Vec<Option<u32>> = (0..rows.len()).map(find).collect();
+        self.unmatched += found.iter().filter(|found| found.is_none()).count() as u64;
+        self.content.take(&found, self.key)
+    }
+}
+
+impl Stateful for Lookup {
+    fn save(&self, to: &mut StateWriter) {
+        to.begin("table", 1);
+        to.u64(self.unmatched);
+        to.u64(self.kept.into());
+        if self.kept {
+            self.content.save(to);
+        }
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        from.begin("table", 1)?;
+        self.unmatched = from.u64()?;
+        if from.u64()? == 1 {
+            self.content = Arc::new(self.content.load(from)?);
+        }
+        Ok(())
+    }
+
+    fn size(&self) -> usize {
+        self.content.size()
+    }
+}
