@@ -36,9 +36,21 @@ kafka:
 input:
   kafka: {{topics: [{input}]}}
   format: json
-  columns: {{id: string, a: float64, b: float64, y: boolean}}
+  columns: {{id: string, k: string, ts: {{timestamp: {{unit: s}}}}, a: float64, b: float64, y: boolean}}
   id: id
-features: [a, b]
+  key: k
+  time: ts
+clean:
+  - late: {{after: 5 min, then: {{flag: late}}}}
+  - outliers: {{of: [a], method: iqr, window: 50, then: clip, by: key}}
+features:
+  - a
+  - b
+  - late
+  - n: count(*) OVER (PARTITION BY k ORDER BY ts RANGE INTERVAL '10 minutes' PRECEDING)
+  - mean: avg(b) OVER (PARTITION BY k ORDER BY ts RANGE INTERVAL '1 hour' PRECEDING)
+  - most: max(a) OVER (PARTITION BY k ORDER BY ts RANGE BETWEEN INTERVAL '2 hours' PRECEDING AND INTERVAL '5 minutes' PRECEDING)
+  - before: a - lag(a) OVER (PARTITION BY k ORDER BY ts)
 label: {{column: y}}
 model: [standard_scaler, logistic_regression]
 evaluate: [accuracy, log_loss, roc_auc, {{f1: {{window: 500}}}}]
@@ -53,7 +65,10 @@ state: {{snapshot: {{every: 3 s, rows: 20000}}}}
 
 fn record(number: usize) -> Record {
     let (a, b) = ((number % 97) as f64 / 9.0, (number % 89) as f64 / 7.0);
-    let json = format!(r#"{{"id":"r{number}","a":{a},"b":{b},"y":{}}}"#, a + (number % 13) as f64 > b + 5.0);
+    // A record a second, some out of order, few of them by much.
+    let time = 1_700_000_000 + number + if number % 50 == 7 { 0 } else { number % 11 * 7 } + number % 997 / 990 * 400;
+    let y = a + (number % 13) as f64 > b + 5.0;
+    let json = format!(r#"{{"id":"r{number}","k":"k{}","ts":{time},"a":{a},"b":{b},"y":{y}}}"#, number % 500);
     let value = if number % BROKEN == BROKEN - 1 { json[..json.len() / 2].into() } else { json.into_bytes() };
     Record {
         partition: (number * 31 % PARTITIONS as usize) as i32,

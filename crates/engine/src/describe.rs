@@ -18,18 +18,23 @@ pub struct Listed {
 }
 
 /// Where components of each kind stand in the schema.
-const KINDS: [(&str, &str); 5] = [
+const KINDS: [(&str, &str); 6] = [
     ("clean", "Clean"),
+    ("augment", "Augment"),
     ("model", "Component"),
     ("evaluate", "MetricKind"),
     ("detectors", "DetectorKind"),
     ("columns", "ColumnType"),
 ];
 /// Sections of a document, by the name of their type.
-const SECTIONS: [(&str, &str); 10] = [
+const SECTIONS: [(&str, &str); 14] = [
     ("input", "Input"),
     ("input.file", "FileInput"),
+    ("input.file.shards", "Shards"),
     ("input.kafka", "KafkaInput"),
+    ("table", "Table"),
+    ("table.file", "TableFile"),
+    ("table.kafka", "TableTopic"),
     ("label", "Label"),
     ("outputs", "Output"),
     ("dead_letters", "Target"),

@@ -25,6 +25,7 @@
 //! # Ok::<(), gristmill::document::Problems>(())
 //! ```
 
+pub mod augment;
 pub mod clean;
 pub mod condition;
 pub mod describe;

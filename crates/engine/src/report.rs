@@ -21,7 +21,7 @@ pub struct Report {
     pub rows: u64,
     /// Rows scored.
     pub scored: u64,
-    /// Rows learned from.
+    /// Examples learned from: rows, and what `augment` makes of them.
     pub learned: u64,
     /// Decisions made, one for each row scored.
     pub decisions: u64,
@@ -38,6 +38,9 @@ pub struct Report {
     /// What each rule of `clean` has changed, flagged or refused, by its name.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub clean: Map<String, Value>,
+    /// How many examples each rule of `augment` has added or taken away, by its name.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub augment: Map<String, Value>,
     /// How many keys or ids were forgotten, since they had no room: of windows, and of rules by their name.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub forgotten: Map<String, Value>,
@@ -97,6 +100,8 @@ pub struct Closed {
     pub cleaned: Vec<(String, u64)>,
     /// How many keys or ids were forgotten, since they had no room.
     pub forgotten: Vec<(String, u64)>,
+    /// How many examples each rule of `augment` has added or taken away.
+    pub augmented: Vec<(String, u64)>,
     /// Rows for which a table had nothing.
     pub unmatched: Vec<(String, u64)>,
     /// Rows that came later than the grace allows.
@@ -141,11 +146,12 @@ impl Tally {
         let mut names: Vec<String> = Vec::new();
         let (mut clean, mut forgot): (Map<String, Value>, Map<String, Value>) = Default::default();
         let (mut unknown, mut absent): (Map<String, Value>, Map<String, Value>) = Default::default();
-        let (mut late, mut waiting, mut unmatched) = (0, 0, Map::new());
+        let (mut late, mut waiting, mut unmatched, mut augment) = (0, 0, Map::new(), Map::new());
         for shard in &mut self.shards {
             late += shard.late;
             waiting += shard.waiting;
             add(&mut unmatched, &shard.unmatched);
+            add(&mut augment, &shard.augmented);
             let Closed { partition, counts, written: more, refused, drift, cleaned, forgotten, .. } = shard;
             let (classes, evaluation) = (&mut shard.classes, &mut shard.evaluation);
             written.iter_mut().zip(more).for_each(|(all, more)| *all += *more);
@@ -187,6 +193,7 @@ impl Tally {
             unknown_columns: unknown,
             absent_columns: absent,
             clean,
+            augment,
             forgotten: forgot,
             unmatched,
             late,
@@ -266,6 +273,9 @@ impl fmt::Display for Report {
         }
         for (rule, count) in &self.clean {
             writeln!(f, "clean         {count} {rule}")?;
+        }
+        for (rule, count) in &self.augment {
+            writeln!(f, "augment       {count} {rule}")?;
         }
         for (what, count) in &self.forgotten {
             writeln!(f, "forgotten     {count} of {what}, for want of room")?;

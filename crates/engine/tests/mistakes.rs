@@ -338,3 +338,25 @@ fn mistakes_in_shards() {
         &[(6, 8, "the file is cut by `class`, so that is the record key")],
     );
 }
+
+#[test]
+fn mistakes_in_augmentation() {
+    let with = |rules: &str, expected: &[(usize, usize, &str)]| {
+        check("model:\n", &format!("augment: {rules}\nmodel:\n"), expected);
+    };
+    with("[jiter]", &[(12, 11, "did you mean `jitter`?")]);
+    with("[{jitter: {scale: 0}}]", &[(12, 28, "`scale` must be above 0")]);
+    with("[{undersample: {desired_dist: {UP: 1.5}}}]", &[(12, 26, "shares lie between 0 and 1")]);
+    with("[{oversample: {desired_dist: {}}}]", &[(12, 25, "names no class")]);
+    let text = |rules: &str| {
+        let text = GOOD.replace("positive: UP}", "positive: UP, negative: DOWN}");
+        read(&text.replace("model:\n", &format!("augment: {rules}\nmodel:\n"))).unwrap_err().to_string()
+    };
+    let said = text("[{smote: {of: [DWN]}}]");
+    assert!(said.contains("no class `DWN`; did you mean `DOWN`?") && said.contains("classes: UP, DOWN"), "{said}");
+    let no_label = GOOD
+        .replace("label: {column: class, positive: UP}\n", "")
+        .replace("evaluate: [accuracy, {accuracy: {window: 1000}}]\n", "");
+    let said = read(&no_label.replace("model:\n", "augment: [jitter]\nmodel:\n")).unwrap_err().to_string();
+    assert!(said.contains("nothing here learns from one"), "{said}");
+}

@@ -108,6 +108,17 @@ fn cleaned() -> String {
     document.replace("outputs:\n", "dead_letters: {file: {path: dead}}\noutputs:\n")
 }
 
+/// The same with everything that changes what is learned from.
+fn augmented() -> String {
+    let rules = "augment:
+  - undersample: {desired_dist: {a: 0.4}}
+  - oversample: {desired_dist: {a: 0.6, b: 0.4}, seed: 5}
+  - smote: {of: [a], times: 2, neighbors: 2, window: 4}
+  - jitter
+";
+    delayed().replace("model:", &format!("{rules}model:"))
+}
+
 /// The same with a grace: rows wait for those before them.
 fn patient(grace: &str) -> String {
     let document = cleaned().replace("  time: ts\n", &format!("  time: ts\n  grace: {grace}\n"));
@@ -161,7 +172,7 @@ proptest! {
         rows in proptest::collection::vec(row(), 0..60),
         cuts in proptest::collection::vec(0_usize..100, 0..6),
     ) {
-        for document in [delayed().as_str(), &cleaned(), &patient("2 s"), &patient("4 s"), DOCUMENT] {
+        for document in [delayed().as_str(), &cleaned(), &patient("2 s"), &patient("4 s"), &augmented(), DOCUMENT] {
             let plan = plan_of(document);
             let whole = fold(&plan, &rows, &[], false);
             prop_assert!(fold(&plan, &rows, &cuts, false) == whole, "batches matter");
@@ -224,6 +235,29 @@ dead_letters: {file: {path: dead}}
     // The output takes the row of second 0, and those whose row before is of the second before.
     // The row of second 1 comes when second 5 was there: later than the grace, so `late` refuses it.
     assert_eq!(answered(&[0, 5, 1, 6]), (vec![0, 3], 2, 1));
+}
+
+/// A rare class is learned from as often as the other one, and yet the scores say how rare it is.
+#[test]
+fn scores_are_corrected_for_what_was_learned_from() {
+    let balanced = DOCUMENT.replace("model:", "augment: [{oversample: {desired_dist: {a: 0.5}}}]\nmodel:");
+    let row = |number: usize| {
+        let noise = (number * 53 % 97) as f64 / 97.0;
+        (Some(noise), Some(1.0 + noise), Some(if number % 20 == 7 { "a" } else { "b" }))
+    };
+    let rows: Vec<Row> = (0..4_000).map(row).collect();
+    let mean = |document: &str| {
+        let (answers, ..) = fold(&plan_of(document), &rows, &[], false);
+        let last = answers.iter().filter(|answer| answer.0 == 0).skip(2_000);
+        let score =
+            |value: &[u8]| serde_json::from_slice::<serde_json::Value>(value).unwrap()["score"].as_f64().unwrap();
+        last.map(|answer| score(&answer.2)).sum::<f64>() / 2_000.0
+    };
+    let (as_it_is, evened) = (mean(DOCUMENT), mean(&balanced));
+    assert!(
+        (as_it_is - 0.05).abs() < 0.01 && (evened - 0.05).abs() < 0.015,
+        "{as_it_is} and {evened}, one in 20 is `a`"
+    );
 }
 
 /// The rules of the law above do what they are there for.

@@ -124,6 +124,10 @@ features:
   - risk: avg(CASE WHEN y = 'yes' THEN 1 ELSE 0 END) OVER (PARTITION BY k ORDER BY ts
       RANGE BETWEEN INTERVAL '9 days' PRECEDING AND INTERVAL '2 days' PRECEDING)
 label: {column: y, positive: yes, negative: no, delay: 2 days}
+augment:
+  - undersample: {desired_dist: {yes: 0.5}}
+  - smote: {of: [yes], window: 4}
+  - jitter
 model: [standard_scaler, one_hot_encoder, logistic_regression]
 evaluate: [accuracy]
 outputs:

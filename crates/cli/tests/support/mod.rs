@@ -82,7 +82,19 @@ pub(crate) fn create(topic: &str, partitions: i32, settings: &[(&str, &str)]) {
 }
 
 pub(crate) fn produce(topic: &str, records: &[Record]) {
+    send(topic, records, |base, record| base.partition(record.partition));
+}
+
+/// The same, to the partitions that Java's producer chooses for their keys.
+pub(crate) fn produce_by_key(topic: &str, records: &[Record]) {
+    send(topic, records, |base, _| base);
+}
+
+type Base<'a> = BaseRecord<'a, [u8], [u8]>;
+
+fn send(topic: &str, records: &[Record], to: impl for<'a> Fn(Base<'a>, &Record) -> Base<'a>) {
     let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
+        .set("partitioner", "murmur2_random")
         .set("bootstrap.servers", broker())
         .set("queue.buffering.max.messages", "1000000")
         .set("enable.idempotence", "true")
@@ -94,7 +106,7 @@ pub(crate) fn produce(topic: &str, records: &[Record]) {
         for (key, value) in &record.headers {
             headers = headers.insert(Header { key, value: value.as_ref() });
         }
-        let mut base = BaseRecord::<[u8], [u8]>::to(topic).partition(record.partition).headers(headers);
+        let mut base = to(BaseRecord::to(topic).headers(headers), record);
         base.key = record.key.as_deref();
         base.payload = record.value.as_deref();
         base.timestamp = record.timestamp;

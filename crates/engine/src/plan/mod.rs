@@ -11,6 +11,7 @@ use std::sync::Arc;
 use gristmill_learn::{Component, MetricKind, Signature, Task};
 use gristmill_sql::{Item, Kind, Program};
 
+use crate::augment::Augment;
 use crate::clean::Cleaner;
 use crate::condition::Condition;
 use crate::describe;
@@ -53,6 +54,8 @@ pub struct Plan {
     pub computed: Option<Computed>,
     /// Where the truth is.
     pub label: Option<LabelPlan>,
+    /// What it learns from besides the rows as they are, or in their place.
+    pub augment: Vec<Augment>,
     /// What the model sees: the kind of each feature.
     pub signature: Signature,
     /// The steps of the model.
@@ -309,6 +312,10 @@ impl Plan {
         }
         if let Some(delay) = self.delay() {
             parts.push(("pending".to_string(), format!("{delay} {before} {:?}", self.segments)));
+        }
+        if !self.augment.is_empty() {
+            before += &format!(" {:?}", self.augment);
+            parts.push(("augment".to_string(), before.clone()));
         }
         for step in &self.model {
             before += &format!(" {step:?}");

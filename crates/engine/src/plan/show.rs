@@ -101,6 +101,12 @@ impl Plan {
             };
             steps.push(("label", self.column_list([label.column]) + &classes));
         }
+        for rule in &self.augment {
+            let settings = serde_json::to_value(rule).unwrap_or_default();
+            let settings = settings.get(rule.name()).map(ToString::to_string).unwrap_or_default();
+            let settings = settings.replace('"', "").replace(':', ": ").replace(',', ", ");
+            steps.push(("augment", format!("{} {settings}, for learning alone", rule.name())));
+        }
         let metrics: Vec<String> = self.metrics.iter().map(|metric| metric.key()).collect();
         if !metrics.is_empty() {
             steps.push(("evaluate", format!("{}, each row predicted before it is learned", metrics.join(", "))));

@@ -29,6 +29,7 @@ use gristmill_learn::{
 
 use gristmill_sql::Windows;
 
+use crate::augment::Augmenter;
 use crate::clean::Cleaner;
 use crate::condition::Facts;
 use crate::lookup::Lookup;
@@ -105,6 +106,8 @@ pub struct Shard {
     tables: Vec<Lookup>,
     /// Of computed features.
     windows: Option<Windows>,
+    /// What is learned from in the place of rows.
+    augment: Option<Augmenter>,
     /// Rows whose labels are known later.
     pending: Option<Pending>,
     evaluation: Evaluation,
@@ -134,6 +137,7 @@ impl Shard {
                 .computed
                 .as_ref()
                 .map(|computed| Windows::new(&computed.program).with_limit(plan.window_limit().0)),
+            augment: Augmenter::new(&plan.augment, &plan.signature),
             pending: plan.delay().map(|_| Pending::default()),
             evaluation: Evaluation::new(&plan.metrics, plan.task),
             plan,
@@ -206,6 +210,11 @@ impl Shard {
         let named =
             self.plan.tables.iter().zip(&self.tables).map(|(plan, table)| (plan.name.clone(), table.unmatched()));
         named.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// How many examples each rule of `augment` has added or taken away.
+    pub fn augmented(&self) -> Vec<(String, u64)> {
+        self.augment.iter().flat_map(Augmenter::counts).collect()
     }
 
     /// The rows that wait for their turn.
@@ -332,7 +341,13 @@ impl Shard {
             self.features.push(self.categories.number(feature, cell));
         }
         self.predictions.clear();
-        self.model.predict(&Features::row(&self.features), &mut self.predictions)
+        self.model.predict(&Features::row(&self.features), &mut self.predictions)?;
+        if let Some(augment) = &self.augment {
+            let corrected = augment.correct(self.plan.task, self.predictions.row(0));
+            self.predictions.clear();
+            self.predictions.push_row(corrected);
+        }
+        Ok(())
     }
 
     fn truth(&mut self, rows: &Rows, row: usize) -> Result<Option<Truth>, String> {
@@ -346,7 +361,19 @@ impl Shard {
     }
 
     fn learn(&mut self, truth: Option<Truth>) -> Result<(), LearnError> {
-        let features = Features::row(&self.features);
+        let Some((augment, truth)) = self.augment.as_mut().zip(truth) else {
+            let features = std::mem::take(&mut self.features);
+            let learned = self.learn_from(&features, truth);
+            self.features = features;
+            return learned;
+        };
+        let (classes, task) = (&self.classes, self.plan.task);
+        let examples = augment.examples(&self.features, truth, &|class| classes.name(task, class).to_string());
+        examples.iter().try_for_each(|example| self.learn_from(&example.features, Some(example.truth)))
+    }
+
+    fn learn_from(&mut self, features: &[f64], truth: Option<Truth>) -> Result<(), LearnError> {
+        let features = Features::row(features);
         match truth {
             _ if self.plan.task.is_unsupervised() => self.model.learn(&features, Labels::None),
             Some(Truth::Class(class)) => self.model.learn(&features, Labels::Classes(&[class])),

@@ -74,6 +74,7 @@ impl Shard {
         let classes = classes.chain(std::iter::once(&self.categories as &dyn Stateful));
         let classes = classes.chain(self.windows.iter().map(|windows| windows as &dyn Stateful));
         let classes = classes.chain(self.pending.iter().map(|pending| pending as &dyn Stateful));
+        let classes = classes.chain(self.augment.iter().map(|augment| augment as &dyn Stateful));
         classes.chain(self.model.steps()).chain(self.evaluation.parts())
     }
 
@@ -85,6 +86,7 @@ impl Shard {
         let classes = classes.chain(std::iter::once(&mut self.categories as &mut dyn Stateful));
         let classes = classes.chain(self.windows.iter_mut().map(|windows| windows as &mut dyn Stateful));
         let classes = classes.chain(self.pending.iter_mut().map(|pending| pending as &mut dyn Stateful));
+        let classes = classes.chain(self.augment.iter_mut().map(|augment| augment as &mut dyn Stateful));
         classes.chain(self.model.steps_mut()).chain(self.evaluation.parts_mut())
     }
 

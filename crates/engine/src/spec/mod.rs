@@ -23,6 +23,7 @@ use gristmill_learn::{Component, MetricKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::augment::Augment;
 use crate::clean::Clean;
 
 /// A pipeline: where records come from, what they mean, what learns from them and where the answers go.
@@ -52,6 +53,11 @@ pub struct Pipeline {
     /// The truth to learn from. Without it nothing is learned or evaluated.
     #[serde(default)]
     pub label: Option<Label>,
+    /// Rules for what the model learns from besides the rows as they are, or in their place. They are for learning alone:
+    /// rows are scored and measured as they are, and probabilities are corrected for the shares of classes that were
+    /// learned from.
+    #[serde(default)]
+    pub augment: Vec<Augment>,
     /// Transformers, then one learner.
     #[schemars(length(min = 1))]
     pub model: Vec<Component>,

@@ -326,6 +326,7 @@ fn counted(live: &Live) -> Closed {
         drift: live.shard.drift().clone(),
         cleaned: live.shard.cleaned(),
         forgotten: live.shard.forgotten(),
+        augmented: live.shard.augmented(),
         unmatched: live.shard.unmatched(),
         late: live.shard.late(),
         waiting: live.shard.waiting(),

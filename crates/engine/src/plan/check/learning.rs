@@ -4,7 +4,7 @@ use gristmill_learn::metric::Window;
 use gristmill_learn::{Chain, Component, LearnError, Model, Signature, Task};
 
 use super::Checker;
-use crate::document::path;
+use crate::document::{path, with_nearest};
 use crate::plan::LabelPlan;
 use crate::spec::ColumnType;
 
@@ -51,6 +51,32 @@ impl Checker<'_> {
         let boolean = column.is_some_and(|(_, kind)| matches!(kind, ColumnType::Boolean(_)));
         let binary = boolean || label.is_some_and(|label| label.positive.is_some());
         if model == Task::Classification && binary { Task::BinaryClassification } else { model }
+    }
+
+    pub(super) fn augment(&mut self, task: Option<Task>) {
+        let label = self.pipeline.label.as_ref();
+        for (index, rule) in self.pipeline.augment.iter().enumerate() {
+            let at = path(["augment", &index.to_string()]);
+            let below = |name: &str| path(["augment", &index.to_string(), rule.name(), name]);
+            if label.is_none() || task.is_some_and(Task::is_unsupervised) {
+                let message =
+                    format!("`{}` is about examples with a label, and nothing here learns from one", rule.name());
+                self.wrong(at.clone(), message);
+            } else if rule.needs_classes() && task == Some(Task::Regression) {
+                let message = format!("`{}` is about classes, and this label is a number", rule.name());
+                self.wrong_with_help(at.clone(), message, "use `jitter`, or leave it out");
+            }
+            if let Err((name, message)) = rule.check() {
+                self.wrong(below(name), message);
+            }
+            let fixed = label.and_then(|label| Some([label.positive.as_deref()?, label.negative.as_deref()?]));
+            for class in rule.classes() {
+                if let Some(known) = fixed.filter(|known| !known.contains(&class)) {
+                    let message = with_nearest(format!("no class `{class}`"), class, known);
+                    self.wrong_with_help(at.clone(), message, format!("classes: {}", known.join(", ")));
+                }
+            }
+        }
     }
 
     pub(super) fn label(&mut self, task: Option<Task>) -> Option<LabelPlan> {

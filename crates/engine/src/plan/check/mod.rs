@@ -58,6 +58,7 @@ impl Checker<'_> {
         let model = self.model(&signature, &features);
         let task = model.map(|task| self.task(task));
         let label = self.label(task);
+        self.augment(task);
         let segments = self.metrics(task);
         let outputs = self.outputs(task, computed.as_ref());
         let dead_letters = self.dead_letters();
@@ -82,6 +83,7 @@ impl Checker<'_> {
             features,
             computed,
             label,
+            augment: pipeline.augment.clone(),
             signature,
             model: pipeline.model.clone(),
             task: task?,
