@@ -239,7 +239,8 @@ impl Run<'_> {
         let Some((_, times)) = with_kind(plan.time) else { return };
         let mut values: Vec<Vec<Value>> = plan.calls.iter().map(|_| Vec::with_capacity(self.rows)).collect();
         let mut failed = Vec::new();
-        let (mut bytes, mut ends, mut row_lanes, mut given) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut bytes, mut ends, mut ahead): (Vec<u8>, Vec<(usize, usize)>, _) = Default::default();
+        let (mut row_lanes, mut given) = (Vec::new(), Vec::new());
         for row in 0..self.rows {
             if row % AHEAD == 0 {
                 bytes.clear();
@@ -248,11 +249,13 @@ impl Run<'_> {
                     let start = bytes.len();
                     keys.iter().for_each(|(kind, column)| kind.key(column, next, &mut bytes));
                     ends.push((start, bytes.len()));
-                    std::hint::black_box(group.look_at(bytes.get(start..).unwrap_or_default()));
                 }
+                let keys = ends.iter().map(|(start, end)| bytes.get(*start..*end).unwrap_or_default());
+                std::hint::black_box(group.look_ahead(keys, &mut ahead));
             }
             let (start, end) = ends.get(row % AHEAD).copied().unwrap_or_default();
             let key = bytes.get(start..end).unwrap_or_default();
+            let key = (key, ahead.get(row % AHEAD).copied().unwrap_or_default());
             let time = if self.failed.get(row).is_some_and(Option::is_some) {
                 Value::Null
             } else if let time @ Value::Time(_) = Kind::Time.value(&times, row) {

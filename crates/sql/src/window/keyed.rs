@@ -26,6 +26,13 @@ struct Keyed {
     size: usize,
 }
 
+/// What is known of a row's key before its turn: its hash, and where it probably is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ahead {
+    hash: u64,
+    place: u32,
+}
+
 /// The state of a group of windows.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
@@ -57,7 +64,7 @@ impl Group {
     /// Takes a row in, and adds the value of each window for it to `values`; takes the values of its lanes out of `lanes`.
     pub(crate) fn row(
         &mut self,
-        key: &[u8],
+        (key, ahead): (&[u8], Ahead),
         time: i64,
         lanes: &mut Vec<Value>,
         limit: u64,
@@ -65,7 +72,7 @@ impl Group {
     ) {
         self.rows += 1;
         self.latest = self.latest.max(time);
-        let place = self.find(key);
+        let place = self.find(key, ahead);
         let Some(keyed) = self.keys.get_mut(place) else { return };
         keyed.seen = self.rows;
         if keyed.entries.last_time().is_some_and(|last| last > time) {
@@ -86,22 +93,33 @@ impl Group {
         }
     }
 
-    /// Looks at what the next row of a key will need. Keys lie far apart in memory: looking at those of several rows at
-    /// once lets the processor wait for all of them together. The number means nothing.
-    pub(crate) fn look_at(&self, key: &[u8]) -> u64 {
-        let keyed = self.place(key).and_then(|place| self.keys.get(place));
-        keyed.map_or(0, |keyed| keyed.look(&self.plan))
+    /// Looks at what the next rows will need. Keys lie far apart in memory: what leads from one place to the next is
+    /// looked at for all of them before the next, so that the processor waits for many at once. The number means nothing.
+    pub(crate) fn look_ahead<'a>(&self, keys: impl Iterator<Item = &'a [u8]>, ahead: &mut Vec<Ahead>) -> u64 {
+        ahead.clear();
+        ahead.extend(keys.map(|key| {
+            let hash = xxh3_64(key);
+            // The first with a hash like it is the key itself but for a few.
+            Ahead { hash, place: self.index.find(hash, |_| true).copied().unwrap_or(u32::MAX) }
+        }));
+        let near = || ahead.iter().filter_map(|one| self.keys.get(one.place as usize));
+        let begun =
+            near().map(|keyed| keyed.seen ^ keyed.counts.len() as u64 ^ keyed.entries.gone).fold(0, |a, b| a ^ b);
+        let ends = near().map(Keyed::look_at_ends).fold(begun, |a, b| a ^ b);
+        near().map(|keyed| keyed.look(&self.plan)).fold(ends, |a, b| a ^ b)
     }
 
-    fn place(&self, key: &[u8]) -> Option<usize> {
-        let same = |place: &u32| self.keys.get(*place as usize).is_some_and(|keyed| keyed.key.bytes() == key);
-        self.index.find(xxh3_64(key), same).map(|place| *place as usize)
+    fn is_at(&self, key: &[u8], place: u32) -> bool {
+        self.keys.get(place as usize).is_some_and(|keyed| keyed.key.bytes() == key)
     }
 
     /// Where a key is; it is made where it is new.
-    fn find(&mut self, key: &[u8]) -> usize {
-        if let Some(place) = self.place(key) {
-            return place;
+    fn find(&mut self, key: &[u8], Ahead { hash, place }: Ahead) -> usize {
+        if self.is_at(key, place) {
+            return place as usize;
+        }
+        if let Some(place) = self.index.find(hash, |place| self.is_at(key, *place)) {
+            return *place as usize;
         }
         let counts = self.plan.calls.iter().map(Call::start).collect();
         let entries = Entries::new(self.plan.lanes.len());
@@ -220,11 +238,16 @@ impl Keyed {
         }
     }
 
+    fn look_at_ends(&self) -> u64 {
+        let last = self.entries.last_time().unwrap_or(0) as u64;
+        self.counts.iter().fold(last, |sum, count| sum ^ count.from)
+    }
+
     fn look(&self, plan: &GroupPlan) -> u64 {
         let first = |(_, members): &(Frame, Vec<usize>)| self.counts.get(*members.first()?);
         let rows = plan.frames.iter().filter_map(first).map(|count| self.entries.time(count.from).unwrap_or(0) as u64);
-        let last = self.entries.last_time().unwrap_or(0) as u64;
-        rows.fold(last, u64::wrapping_add) + self.counts.iter().map(|count| count.look() & 1).sum::<u64>()
+        let sum = rows.fold(0, |a, b| a ^ b);
+        self.counts.iter().fold(sum, |sum, count| sum ^ count.look())
     }
 
     /// Lets go of the rows that no window needs.
