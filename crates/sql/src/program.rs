@@ -166,6 +166,13 @@ impl Program {
         reads
     }
 
+    /// Whether a row may make an item fail, so that it has no value.
+    pub fn may_fail(&self) -> bool {
+        let scalar = |node: &Node| matches!(&node.source, Source::Scalar(scalar) if scalar.may_fail);
+        self.nodes.iter().any(scalar)
+            || self.groups.iter().any(|(_, group)| group.calls.iter().any(|call| call.may_fail()))
+    }
+
     /// Whether any item has a window.
     pub fn has_windows(&self) -> bool {
         !self.groups.is_empty()

@@ -28,8 +28,11 @@ impl Shard {
     /// Adds the rows that [`Self::step`] would refuse, and changes nothing: whoever must stop at a bad row has to know
     /// before the rows behind it are folded in.
     pub fn check(&self, rows: &Rows, refusals: &mut Vec<Refusal>) {
-        let (mut rules, mut tables, mut windows) = (self.clean.clone(), self.tables.clone(), self.windows.clone());
-        let rows = prepare(&self.plan, (&mut rules, &mut tables, &mut windows), rows, refusals);
+        // Rules that refuse need a place for what they refuse, so there are none; what else may refuse a row is tried.
+        if self.plan.computed.as_ref().is_some_and(|computed| computed.program.may_fail()) {
+            let (mut rules, mut tables, mut windows) = (self.clean.clone(), self.tables.clone(), self.windows.clone());
+            prepare(&self.plan, (&mut rules, &mut tables, &mut windows), rows, refusals);
+        }
         let binary = matches!(self.plan.task, Task::BinaryClassification | Task::AnomalyDetection);
         let Some(label) = self.plan.label.as_ref().filter(|_| binary) else { return };
         let Some(column) = rows.columns.get(label.column) else { return };

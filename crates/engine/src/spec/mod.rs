@@ -126,17 +126,19 @@ pub struct State {
     pub replication: Option<u32>,
     /// How often the whole state is saved; what came since is learned again after a crash.
     pub snapshot: Snapshot,
-    /// How much memory the windows of a partition may take, about. Default `1 GB`.
+    /// How much memory the windows of a partition may take, about, and as much again the rows that wait (`grace`).
+    /// Default `1 GB`.
     pub limit: Option<Size>,
     /// What happens at the limit. Default `forget`.
     pub then: AtLimit,
 }
 
-/// What happens when windows take more memory than they may.
+/// What happens when windows, or rows that wait, take more memory than they may.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AtLimit {
-    /// The keys that have been silent for longest are forgotten, and counted in the report: their windows begin anew.
+    /// The keys that have been silent for longest are forgotten, and counted in the report: their windows begin anew. Of
+    /// the rows that wait the earliest are taken before their time.
     #[default]
     Forget,
     /// The run stops with an error.

@@ -32,7 +32,7 @@ impl Keeper {
         if !plan.journals() {
             let why = match plan.input {
                 InputPlan::File { .. } => "this pipeline keeps none; add `state: {directory: …}` to keep it",
-                InputPlan::Kafka { .. } => "this pipeline keeps none: without a `label` nothing is learned",
+                InputPlan::Kafka { .. } => "this pipeline keeps none: nothing in it depends on the records before",
             };
             return Err(StateFailure::Kept { place: plan.name.to_string(), why: why.into() }.into());
         }

@@ -1,5 +1,6 @@
 //! Expressions of one row: planned and evaluated by DataFusion's expression crates, with its surprises caught.
 
+mod failing;
 pub(crate) mod functions;
 pub(crate) mod syntax;
 
@@ -22,6 +23,7 @@ use datafusion_sql::sqlparser::ast;
 
 use crate::mistake::Mistake;
 use crate::window::value::Kind;
+use failing::may_fail;
 use functions::Functions;
 use syntax::{Text, parts};
 
@@ -38,6 +40,8 @@ pub(crate) struct Scalar {
     /// The columns it reads, in the order of its schema.
     pub(crate) reads: Vec<usize>,
     pub(crate) kind: Kind,
+    /// Whether a row may make it fail.
+    pub(crate) may_fail: bool,
     schema: SchemaRef,
     expr: Arc<dyn PhysicalExpr>,
 }
@@ -67,7 +71,8 @@ impl Scalar {
             Ok(expr)
         });
         let made = made.map_err(|error| Mistake::new(text.of(expr), said(&error)))?;
-        Ok(Self { reads, kind, schema, expr: made })
+        let may_fail = DFSchema::try_from(Arc::clone(&schema)).map_or(true, |named| may_fail(&expr_planned, &named));
+        Ok(Self { reads, kind, may_fail, schema, expr: made })
     }
 
     /// The value of each row; where one row makes the rest fail, the rows one by one, and why that one fails.

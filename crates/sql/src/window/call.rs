@@ -143,6 +143,11 @@ fn moments_of(value: &Value) -> Moments {
 }
 
 impl Call {
+    /// Whether its value may be beyond what can be written: a sum of whole numbers.
+    pub(crate) fn may_fail(&self) -> bool {
+        self.function == Function::Sum && self.takes == Kind::Int
+    }
+
     pub(crate) fn start(&self) -> Count {
         Count { from: 0, to: 0, middle: 0, counted: self.empty() }
     }
