@@ -55,6 +55,10 @@ def measures():
         show(steps, name, "roc_auc", *SKLEARN, roc_auc_score(truth, said), tolerance)
         show(steps, name, "average_precision", *SKLEARN, average_precision_score(truth, said), tolerance)
         show(steps, name, "brier", *SKLEARN, brier_score_loss(truth, said), EXACT)
+        bins = np.minimum((said * 10).astype(int), 9)
+        parts = [(bins == one) for one in range(10) if (bins == one).any()]
+        apart = sum(part.mean() * abs(said[part].mean() - truth[part].mean()) for part in parts)
+        show(steps, name, "calibration_error", "numpy, Naeini et al. 2015", np.__version__, apart, tolerance)
     model, said, data = scaled(lin()), [], rows("trump_approval")
     for x, y in data:
         said.append(model.predict_one(x))
@@ -182,6 +186,14 @@ def detectors():
         show([name], data, "alarms", *RIVER, len(places), EXACT)
         show([name], data, "sum of the alarms' places", *RIVER, sum(places), EXACT)
 
+    def windows(seed):
+        detector, alarms = drift.KSWIN(seed=seed), 0
+        for x in prices[:10_000]:
+            detector.update(x)
+            alarms += detector.drift_detected
+        return alarms
+    show(["kswin"], "elec2, nswprice of 10000 rows", "alarms", *seeded(RIVER), mean(windows(seed) for seed in SEEDS), 5)
+
 
 def transformers():
     day, price = compose.Select("day"), compose.Discard("day")
@@ -210,6 +222,10 @@ def transformers():
     days = TargetEncoder(smooth=10.0, target_type="binary").fit(table[:, 1:2], truth).transform(table[:, 1:2])
     others = np.abs(np.delete(table, 1, axis=1)).sum()
     show(["target_encoder"], name, "mean of what comes out", *SKLEARN, (days.sum() + others) / len(table), EXACT)
+    shares = np.unique(table[:, 1], return_counts=True)
+    shares = dict(zip(shares[0], shares[1] / len(table)))
+    days = sum(shares[day] for day in table[:, 1])
+    show(["frequency_encoder"], name, "mean of what comes out", "numpy", np.__version__, (days + others) / len(table), EXACT)
     bins = KBinsDiscretizer(n_bins=10, encode="ordinal", quantile_method="averaged_inverted_cdf").fit_transform(table[:, 3:4])
     show(["quantile_binning"], "elec2, nswprice", "mean of what comes out", *SKLEARN, bins.mean(), 0.1)
 
@@ -239,6 +255,7 @@ def moa():
     from capymoa.anomaly import HalfSpaceTrees
     from capymoa.base import MOAClassifier
     from capymoa.evaluation import prequential_evaluation
+    from capymoa.regressor import StreamingGradientBoostedRegression
     from capymoa.stream import ARFFStream, NumpyStream
     from moa.classifiers.functions import SPegasos
     reference = ("moa (capymoa)", capymoa.__version__)
@@ -277,6 +294,16 @@ def moa():
         show([{"leveraging_bagging_classifier": quick}], "elec2", "accuracy", *reference, bagging.accuracy() / 100, 0)
         pegasos = evaluated(lambda schema: MOAClassifier(moa_learner=SPegasos(), schema=schema))
         show(["linear_svc"], "elec2", "accuracy", *reference, pegasos.accuracy() / 100, TREE)
+
+    data = rows("trump_approval")
+    table, truth = np.array([list(x.values()) for x, _ in data]), np.array([y for _, y in data])
+    source = NumpyStream(table, truth, dataset_name="trump", target_type="numeric")
+    model, off = StreamingGradientBoostedRegression(source.get_schema()), 0.0
+    while source.has_more_instances():
+        row = source.next_instance()
+        off += abs(row.y_value - (model.predict(row) or 0.0))
+        model.train(row)
+    show(["gradient_boosting_regressor"], "trump_approval", "mae", *reference, off / len(data), 0)
 
     smtp = rows("kdd99_smtp")
     columns, truth = np.array([list(x.values()) for x, _ in smtp]), [y for _, y in smtp]

@@ -185,6 +185,7 @@ features: [x, shop.country]
 label: {{column: y}}
 model: [one_hot_encoder, standard_scaler, logistic_regression]
 outputs: {{dutch: {{kafka: {{topic: {name}-out, create: {{partitions: 2}}}}, when: shop.country = 'NL'}}}}
+commit: {{every: 1 s}}
 state: {{snapshot: {{rows: 1000000, every: 1 hour}}}}
 ",
         broker()

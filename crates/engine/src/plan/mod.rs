@@ -283,8 +283,10 @@ impl Plan {
     pub fn definition(&self) -> Vec<(String, String)> {
         let features: Vec<&ColumnPlan> = self.features.iter().filter_map(|index| self.columns.get(*index)).collect();
         let label = self.label.as_ref().map(|label| (self.columns.get(label.column), label));
-        let cut = if self.shards() > 1 { format!(" {:?} {}", self.key, self.shards()) } else { String::new() };
-        let mut parts = vec![("label".to_string(), format!("{label:?}{cut}"))];
+        let mut parts = vec![match self.shards() {
+            1 => ("label".to_string(), format!("{label:?}")),
+            count => ("shards and label".to_string(), format!("{label:?} {:?} {count}", self.key)),
+        }];
         let nominal = features.iter().filter(|column| matches!(column.kind, ColumnType::String(_)));
         let nominal: Vec<&String> = nominal.map(|column| &column.name).collect();
         let mut before = format!("{features:?}");

@@ -166,6 +166,11 @@ impl Live {
         self.announce || self.flushed || !self.pieces.is_empty()
     }
 
+    /// Whether the rest of a snapshot is still to go out.
+    pub(super) fn saving(&self) -> bool {
+        !self.pieces.is_empty()
+    }
+
     /// Where reading again stands.
     pub(super) fn read_again_from(&self) -> i64 {
         self.shard.position().unwrap_or(self.again_from).max(self.again_from)

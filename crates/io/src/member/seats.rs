@@ -277,7 +277,7 @@ impl Seats {
         for seat in self.seats.values_mut() {
             let Stage::Open(live) = &mut seat.stage else { continue };
             let wanted = live.due(now) || last && (live.unsaved() || live.uncommitted());
-            let save = self.plan.journals() && !seat.leaving && wanted && !live.in_pieces();
+            let save = self.plan.journals() && !seat.leaving && wanted && !live.saving();
             if let Some(part) = live.part(save, (piece, &mut budget), now) {
                 parts.push(Arc::new(part));
                 tenures.push(seat.tenure);
