@@ -165,6 +165,15 @@ def unsupervised():
          0.03)
 
 
+class Kswin(drift.KSWIN):
+    """River's forgets with the next value what it keeps of the window at an alarm."""
+
+    def _reset(self):
+        kept = {name: self.__dict__[name] for name in ("window", "_rng") if name in self.__dict__}
+        super()._reset()
+        self.__dict__.update(kept)
+
+
 def detectors():
     prices = [x["nswprice"] for x, _ in rows("elec2")]
     labels = [y for _, y in rows("elec2")]
@@ -187,7 +196,7 @@ def detectors():
         show([name], data, "sum of the alarms' places", *RIVER, sum(places), EXACT)
 
     def windows(seed):
-        detector, alarms = drift.KSWIN(seed=seed), 0
+        detector, alarms = Kswin(seed=seed), 0
         for x in prices[:10_000]:
             detector.update(x)
             alarms += detector.drift_detected
