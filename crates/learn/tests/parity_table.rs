@@ -201,7 +201,8 @@ fn ours_is_what_the_references_have_or_better() {
         });
         let ours = values.sum::<f64>() / f64::from(seeds);
         let (theirs, tolerance): (f64, f64) = (theirs.parse().unwrap(), tolerance.parse().unwrap());
-        let error = matches!(metric, "mae" | "rmse" | "smape" | "mape" | "log_loss" | "silhouette" | "calibration_error");
+        let error =
+            matches!(metric, "mae" | "rmse" | "smape" | "mape" | "log_loss" | "silhouette" | "calibration_error");
         let worse = if error { ours - theirs } else { theirs - ours };
         // What must be equal must not be better, either; a tolerance of 0 asks for as good or better.
         let equal = tolerance > 0.0 && tolerance < 1e-3 || metric == "alarms";
