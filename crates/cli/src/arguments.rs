@@ -44,9 +44,9 @@ pub(crate) enum Command {
     Schema,
     /// List every component and section of a pipeline document.
     List,
-    /// Explain a component or section.
+    /// Explain a component or section, or the model in a file.
     Describe {
-        /// Its name, as `gristmill list` shows it.
+        /// Its name, as `gristmill list` shows it, or the path of a model file.
         name: String,
     },
     /// Watch members of a group learn to find fraud in simulated card payments; needs no set-up.

@@ -86,7 +86,7 @@ pub(crate) fn execute(command: Command) -> Result<(), Failure> {
         Command::Features { file, out } => features(&file, &out),
         Command::Schema => screen::print(&schema::text()),
         Command::List => list(),
-        Command::Describe { name } => screen::print(&describe::describe(&name).map_err(Failure::Usage)?),
+        Command::Describe { name } => screen::print(&description(&name)?),
         Command::Demo { seconds } => demo::demo(seconds),
         Command::State { action } => state_command(action),
         Command::DeadLetters { action: DeadLetters::List { file, json } } => list_dead_letters(&file, json),
@@ -97,21 +97,46 @@ pub(crate) fn execute(command: Command) -> Result<(), Failure> {
     }
 }
 
+/// What is known about a component, a section (`input.file`), or the model in a file (`risk.json`).
+fn description(name: &str) -> Result<String, Failure> {
+    match describe::describe(name) {
+        Err(_) if name.contains(['.', '/']) => model_description(name),
+        known => known.map_err(Failure::Usage),
+    }
+}
+
+fn model_description(name: &str) -> Result<String, Failure> {
+    let refused = |why: String| Failure::Usage(format!("cannot read the model {name}: {why}"));
+    let bytes = std::fs::read(name).map_err(|error| refused(why_unread(&error, "name a model file in it")))?;
+    let beside = |other: &str| {
+        let path = Path::new(name).with_file_name(other);
+        std::fs::read(path).map_err(|error| why_unread(&error, "name a model file in it"))
+    };
+    let model = gristmill_models::read_with(&bytes, &beside).map_err(|error| refused(error.to_string()))?;
+    Ok(format!("{}size       {} bytes\n", model.signature(), bytes.len()))
+}
+
+/// Why a file could not be read, and for a folder what to do.
+fn why_unread(error: &std::io::Error, instead: &str) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".into(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".into(),
+        std::io::ErrorKind::IsADirectory => format!("it is a folder; {instead}"),
+        std::io::ErrorKind::InvalidData => "it is not UTF-8 text".into(),
+        _ => error.to_string(),
+    }
+}
+
 /// The plan of a document file.
 fn read(file: &Path) -> Result<Arc<Plan>, Failure> {
     let shown = file.display().to_string();
     let text = std::fs::read_to_string(file).map_err(|error| {
-        let why = match error.kind() {
-            std::io::ErrorKind::NotFound => "there is no such file".into(),
-            std::io::ErrorKind::PermissionDenied => "permission denied".into(),
-            std::io::ErrorKind::IsADirectory => "it is a folder; name a pipeline document in it".into(),
-            std::io::ErrorKind::InvalidData => "it is not UTF-8 text".into(),
-            _ => error.to_string(),
-        };
+        let why = why_unread(&error, "name a pipeline document in it");
         Failure::Usage(format!("cannot read the document {shown}: {why}"))
     })?;
     let environment = |name: &str| std::env::var(name).ok();
-    Plan::read(&shown, &text, &environment).map(Arc::new).map_err(Failure::Document)
+    let files = |path: &str| std::fs::read(path).map_err(|error| why_unread(&error, "name a model file in it"));
+    Plan::read_with(&shown, &text, &environment, &files).map(Arc::new).map_err(Failure::Document)
 }
 
 fn run(arguments: &Run) -> Result<(), Failure> {

@@ -70,6 +70,9 @@ fn in_the_document() {
     let said = run(&folder, &["describe", "logistic_regresion"]);
     assert_eq!(said.code, 2);
     assert!(said.err.contains("did you mean `logistic_regression`?"), "{}", said.err);
+    // A section has a dot as a file has.
+    let said = run(&folder, &["describe", "input.file"]);
+    assert!(said.code == 0 && said.out.starts_with("# input.file (section)"), "{said:?}");
 }
 
 #[test]
@@ -288,4 +291,31 @@ fn without_dead_letters_a_third_class_stops_the_run_where_it_is() {
     assert_eq!(lag(&topic, &topic, 1), 2, "what came before is committed, and nothing else");
     check(&folder, &document, 1, &[&place]);
     assert_eq!(lag(&topic, &topic, 1), 2, "it is still there the next time");
+}
+
+#[test]
+fn a_model_file_is_described_or_refused_in_words() {
+    let folder = folder("models");
+    let model = "tree\nversion=v4\nnum_tree_per_iteration=1\nmax_feature_idx=1\nobjective=binary sigmoid:1\n\
+                 feature_names=amount hour\nfeature_infos=[0:900] [0:23]\n\nTree=0\nnum_leaves=2\nsplit_feature=0\n\
+                 threshold=100\ndecision_type=2\nleft_child=-1\nright_child=-2\nleaf_value=-1 2\n\nend of trees\n";
+    write(&folder, "risk.txt", model);
+    let said = run(&folder, &["describe", "risk.txt"]);
+    let expected = format!(
+        "format     LightGBM v4, text\nobjective  binary sigmoid:1\nmade of    1 trees, 1 nodes, 2 leaves\n\
+         inputs     2\n  amount  number\n  hour    number\noutput     the probability of class 1\nsize       {} bytes\n",
+        model.len()
+    );
+    assert_eq!((said.code, said.out.as_str()), (0, expected.as_str()), "{said:?}");
+    write(&folder, "model.cbm", "CBM1");
+    write(&folder, "cut.txt", &model[..200]);
+    for (name, words) in [
+        ("risks.txt", "cannot read the model risks.txt: there is no such file"),
+        ("./", "it is a folder; name a model file in it"),
+        ("model.cbm", "this is CatBoost's binary format; save it with `save_model(path, format=\"json\")`"),
+        ("cut.txt", "damaged LightGBM file: it ends before `end of trees`; save the model again"),
+    ] {
+        let said = run(&folder, &["describe", name]);
+        assert!(said.code == 2 && said.err.contains(words), "{words}\n{said:?}");
+    }
 }

@@ -21,7 +21,7 @@ pub struct Listed {
 const KINDS: [(&str, &str); 6] = [
     ("clean", "Clean"),
     ("augment", "Augment"),
-    ("model", "Component"),
+    ("model", "Step"),
     ("evaluate", "MetricKind"),
     ("detectors", "DetectorKind"),
     ("columns", "ColumnType"),

@@ -31,6 +31,7 @@ pub mod condition;
 pub mod describe;
 pub mod document;
 mod expression;
+pub mod foreign;
 pub mod lookup;
 pub mod plan;
 pub mod protocol;

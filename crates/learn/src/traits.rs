@@ -168,6 +168,9 @@ pub enum LearnError {
         /// The column, from 0.
         column: usize,
     },
+    /// A model that was trained elsewhere could not answer a row.
+    #[error("the model cannot answer this row: {0}")]
+    Model(String),
     /// Two models that were to be merged do not fit together.
     #[error("these models cannot be merged: {0}")]
     Merge(#[from] StateError),

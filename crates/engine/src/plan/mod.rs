@@ -16,6 +16,7 @@ use crate::clean::Cleaner;
 use crate::condition::Condition;
 use crate::describe;
 use crate::document::{Document, Environment, Problems};
+use crate::foreign::{Foreign, ModelFiles};
 use crate::lookup::{TablePlan, TableSource};
 use crate::spec::{ColumnType, Commit, Create, Format, Guarantee, Size, Snapshot, State};
 
@@ -60,6 +61,8 @@ pub struct Plan {
     pub signature: Signature,
     /// The steps of the model.
     pub model: Vec<Component>,
+    /// The model from a file, in the place of steps.
+    pub foreign: Option<Arc<Foreign>>,
     /// What it predicts.
     pub task: Task,
     /// What is measured.
@@ -228,10 +231,20 @@ pub const FIRST_COLUMN: usize = 2;
 impl Plan {
     /// Reads a document: all its mistakes, or the plan.
     pub fn read(name: &str, text: &str, environment: Environment<'_>) -> Result<Self, Problems> {
+        Self::read_with(name, text, environment, &|_| Err("there are no files where this document is read".into()))
+    }
+
+    /// Reads a document that may name files of models.
+    pub fn read_with(
+        name: &str,
+        text: &str,
+        environment: Environment<'_>,
+        files: ModelFiles<'_>,
+    ) -> Result<Self, Problems> {
         let document = Document::parse(name, text, environment)?;
         let (pipeline, mut mistakes) = document.read();
         if let Some(pipeline) = pipeline {
-            match check::plan(&document, &pipeline) {
+            match check::plan(&document, &pipeline, files) {
                 Ok(plan) if mistakes.is_empty() => return Ok(plan),
                 Ok(_) => {}
                 Err(more) => mistakes.add(more),
@@ -322,6 +335,9 @@ impl Plan {
         for step in &self.model {
             before += &format!(" {step:?}");
             parts.push((describe::name_of(step), before.clone()));
+        }
+        if let Some(foreign) = &self.foreign {
+            parts.push(("file".to_string(), format!("{before} {:032x}", foreign.digest)));
         }
         parts.extend(self.metrics.iter().map(|metric| (metric.key(), format!("{metric:?}"))));
         parts.push(("baselines".into(), format!("{:?} {:?}", self.task, self.metrics)));

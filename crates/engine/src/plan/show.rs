@@ -92,7 +92,11 @@ impl Plan {
             ));
         }
         let model: Vec<String> = self.model.iter().map(describe::written).collect();
-        steps.push(("model", model.join(" → ")));
+        let file = self.foreign.as_ref().map(|foreign| {
+            let signature = foreign.signature();
+            format!("{}: {}, {}; digest {:032x}", foreign.path, signature.format, signature.made_of, foreign.digest)
+        });
+        steps.push(("model", file.unwrap_or_else(|| model.join(" → "))));
         if let Some(label) = &self.label {
             let classes = match (&label.positive, &label.negative) {
                 (positive, _) if positive.is_empty() => String::new(),

@@ -239,6 +239,8 @@ pub enum Stage {
     Features,
     /// Reading its label.
     Label,
+    /// Scoring it.
+    Score,
 }
 
 /// A record refused, and why. The reason is one of a few codes that reports count by.

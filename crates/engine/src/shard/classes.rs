@@ -2,11 +2,13 @@
 
 use gristmill_learn::{MAX_CLASSES, Prediction, StateError, StateReader, StateWriter, Stateful, Task, Truth};
 
-use crate::plan::LabelPlan;
+use gristmill_models::Output;
+
+use crate::plan::Plan;
 use crate::rows::Cell;
 
 /// Two classes: the positive one is named by the document; the other one too, or by the first other value seen. Any
-/// number of classes: named in the order in which they appear.
+/// number of classes: named in the order in which they appear. A model from a file brings the names of its classes.
 #[derive(Debug, Clone)]
 pub(super) struct Classes {
     /// Any number of classes, by their index.
@@ -20,11 +22,21 @@ pub(super) struct Classes {
 }
 
 impl Classes {
-    pub(super) fn new(label: Option<&LabelPlan>) -> Self {
-        let positive = label.map_or("true", |label| &label.positive).to_string();
-        let fixed = label.and_then(|label| label.negative.clone());
+    pub(super) fn new(plan: &Plan) -> Self {
+        let label = plan.label.as_ref();
+        let brought = plan.foreign.as_ref().map(|foreign| &foreign.signature().output);
+        let both = match brought {
+            Some(Output::Probability([negative, positive])) if label.is_none() => Some((positive, negative)),
+            _ => None,
+        };
+        let names = match brought {
+            Some(Output::Probabilities(names)) => names.clone(),
+            _ => Vec::new(),
+        };
+        let positive = both.map_or(label.map_or("true", |label| &label.positive), |both| both.0).to_string();
+        let fixed = both.map(|both| both.1.clone()).or_else(|| label.and_then(|label| label.negative.clone()));
         let negative = fixed.clone().unwrap_or_else(|| format!("not {positive}"));
-        Self { names: Vec::new(), positive, negative, settled: fixed.is_some(), fixed: fixed.is_some() }
+        Self { names, positive, negative, settled: fixed.is_some(), fixed: fixed.is_some() }
     }
 
     /// Why a label is refused: it is a third value of two fixed ones.

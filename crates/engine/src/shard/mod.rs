@@ -11,6 +11,7 @@ mod evaluation;
 mod hold;
 mod outbox;
 mod pending;
+mod scoring;
 mod state;
 mod step;
 
@@ -23,8 +24,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gristmill_learn::{
-    Chain, Features, Labels, LearnError, Learner, Model, Prediction, Predictions, StateError, StateReader, StateWriter,
-    Task, Truth,
+    Chain, Features, Labels, LearnError, Learner, Prediction, Predictions, StateError, StateReader, StateWriter, Task,
+    Truth,
 };
 
 use gristmill_sql::Windows;
@@ -124,12 +125,15 @@ pub struct Shard {
 impl Shard {
     /// A shard for a partition, untrained or as it was saved.
     pub fn open(plan: Arc<Plan>, partition: Partition, snapshot: Option<&[u8]>) -> Result<Self, ShardError> {
-        let model = Chain::new(&plan.model, &plan.signature)
-            .map_err(|source| ShardError::Model { partition: partition.clone(), source })?;
+        let model = match &plan.foreign {
+            Some(foreign) => Chain::around(foreign.learner()),
+            None => Chain::new(&plan.model, &plan.signature)
+                .map_err(|source| ShardError::Model { partition: partition.clone(), source })?,
+        };
         let written = vec![0; plan.outputs.len()];
         let mut shard = Self {
-            classes: Classes::new(plan.label.as_ref()),
-            categories: Categories::new(&plan.signature),
+            classes: Classes::new(&plan),
+            categories: Categories::new(&plan),
             clean: plan.clean.clone(),
             hold: Hold::new(&plan, &partition),
             tables: plan.tables.iter().map(Lookup::new).collect(),
@@ -264,8 +268,8 @@ impl Shard {
         &mut self,
         raw: &RawRows,
         rows: &Rows,
-        row: usize,
-        record: usize,
+        (row, record): (usize, usize),
+        answer: Option<&[f64]>,
         truth: Option<Truth>,
         outbox: &mut Outbox,
     ) -> Result<(), LearnError> {
@@ -277,7 +281,13 @@ impl Shard {
         if let Some(now) = time {
             self.learn_what_is_due(now)?;
         }
-        self.predict(rows, row)?;
+        match answer {
+            Some(answer) => {
+                self.predictions.clear();
+                self.predictions.push_row(answer.iter().copied());
+            }
+            None => self.predict(rows, row)?,
+        }
         self.counts.scored += 1;
         self.counts.decisions += 1;
         let task = self.plan.task;
@@ -334,22 +344,6 @@ impl Shard {
         Ok(())
     }
 
-    fn predict(&mut self, rows: &Rows, row: usize) -> Result<(), LearnError> {
-        self.features.clear();
-        for (feature, column) in self.plan.features.iter().enumerate() {
-            let cell = rows.columns.get(*column).map_or(Cell::Missing, |column| column.cell(row));
-            self.features.push(self.categories.number(feature, cell));
-        }
-        self.predictions.clear();
-        self.model.predict(&Features::row(&self.features), &mut self.predictions)?;
-        if let Some(augment) = &self.augment {
-            let corrected = augment.correct(self.plan.task, self.predictions.row(0));
-            self.predictions.clear();
-            self.predictions.push_row(corrected);
-        }
-        Ok(())
-    }
-
     fn truth(&mut self, rows: &Rows, row: usize) -> Result<Option<Truth>, String> {
         let Some(label) = &self.plan.label else { return Ok(None) };
         let cell = rows.columns.get(label.column).map_or(Cell::Missing, |column| column.cell(row));
@@ -373,6 +367,9 @@ impl Shard {
     }
 
     fn learn_from(&mut self, features: &[f64], truth: Option<Truth>) -> Result<(), LearnError> {
+        if self.plan.foreign.is_some() {
+            return Ok(());
+        }
         let features = Features::row(features);
         match truth {
             _ if self.plan.task.is_unsupervised() => self.model.learn(&features, Labels::None),

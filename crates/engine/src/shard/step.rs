@@ -10,7 +10,7 @@ use super::{Outbox, Shard, ShardError, computed, unknown_label};
 use crate::clean::{Batch, Cleaner};
 use crate::lookup::Lookup;
 use crate::plan::Plan;
-use crate::rows::{RawRows, Refusal, Rows};
+use crate::rows::{Partition, RawRows, Refusal, Rows};
 use crate::spec::AtLimit;
 
 /// Rows of earlier blocks that came to their turn.
@@ -29,9 +29,14 @@ impl Shard {
     /// before the rows behind it are folded in.
     pub fn check(&self, rows: &Rows, refusals: &mut Vec<Refusal>) {
         // Rules that refuse need a place for what they refuse, so there are none; what else may refuse a row is tried.
-        if self.plan.computed.as_ref().is_some_and(|computed| computed.program.may_fail()) {
+        let scoring = self.plan.foreign.as_ref().is_some_and(|foreign| foreign.may_refuse());
+        if scoring || self.plan.computed.as_ref().is_some_and(|computed| computed.program.may_fail()) {
             let (mut rules, mut tables, mut windows) = (self.clean.clone(), self.tables.clone(), self.windows.clone());
-            prepare(&self.plan, (&mut rules, &mut tables, &mut windows), rows, refusals);
+            let prepared = prepare(&self.plan, (&mut rules, &mut tables, &mut windows), rows, refusals);
+            if scoring {
+                // What the model refuses altogether is said by the step.
+                let _ = self.score_block(&prepared, refusals);
+            }
         }
         let binary = matches!(self.plan.task, Task::BinaryClassification | Task::AnomalyDetection);
         let Some(label) = self.plan.label.as_ref().filter(|_| binary) else { return };
@@ -106,15 +111,22 @@ impl Shard {
         outbox: &mut Outbox,
     ) -> Result<(), ShardError> {
         let rows = &*self.compute(rows, refusals)?;
+        let refused = |partition: &Partition, source| ShardError::Model { partition: partition.clone(), source };
+        let scored = self.score_block(rows, refusals).map_err(|source| refused(&self.partition, source))?;
         for (row, record) in rows.records.iter().enumerate() {
+            let answer = scored.as_ref().map(|scored| scored.row(row));
+            // What could not be answered is among the refusals.
+            if answer.is_some_and(|answer| answer.is_none()) {
+                continue;
+            }
             match self.truth(rows, row) {
-                Ok(truth) => self.row(raw, rows, row, *record, truth, outbox),
+                Ok(truth) => self.row(raw, rows, (row, *record), answer.flatten(), truth, outbox),
                 Err(message) => {
                     refusals.push(unknown_label(*record, message));
                     Ok(())
                 }
             }
-            .map_err(|source| ShardError::Model { partition: self.partition.clone(), source })?;
+            .map_err(|source| refused(&self.partition, source))?;
         }
         Ok(())
     }

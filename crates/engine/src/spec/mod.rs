@@ -7,6 +7,7 @@ mod columns;
 mod entries;
 mod feature;
 mod input;
+mod model;
 mod output;
 mod table;
 mod units;
@@ -15,11 +16,12 @@ pub use columns::{ColumnSettings, ColumnType, EpochUnit, TimestampSettings};
 pub use entries::Entries;
 pub use feature::Feature;
 pub use input::{FileInput, Format, Input, KafkaInput, Shards};
+pub use model::{ModelFile, Step};
 pub use output::{Create, FileTarget, KafkaTarget, Output, Stdout, Target};
 pub use table::{Table, TableFile, TableTopic};
 pub use units::{Size, Span};
 
-use gristmill_learn::{Component, MetricKind};
+use gristmill_learn::MetricKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -58,9 +60,9 @@ pub struct Pipeline {
     /// learned from.
     #[serde(default)]
     pub augment: Vec<Augment>,
-    /// Transformers, then one learner.
+    /// Transformers, then one learner; or a model from a file alone.
     #[schemars(length(min = 1))]
-    pub model: Vec<Component>,
+    pub model: Vec<Step>,
     /// Metrics over the labelled rows, each predicted before it is learned. Baselines are always shown beside them.
     #[serde(default)]
     pub evaluate: Vec<MetricKind>,

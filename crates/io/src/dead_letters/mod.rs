@@ -43,7 +43,7 @@ impl DeadLetter {
     pub fn new(partition: &Partition, record: &RawRecord<'_>, refusal: &Refusal) -> Self {
         let stage = match refusal.stage {
             Stage::Decode => "VALUE_CONVERTER",
-            Stage::Clean | Stage::Features | Stage::Label => "TRANSFORMATION",
+            Stage::Clean | Stage::Features | Stage::Label | Stage::Score => "TRANSFORMATION",
         };
         Self {
             partition: partition.clone(),

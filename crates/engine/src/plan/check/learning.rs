@@ -6,16 +6,20 @@ use gristmill_learn::{Chain, Component, LearnError, Model, Signature, Task};
 use super::Checker;
 use crate::document::{path, with_nearest};
 use crate::plan::LabelPlan;
-use crate::spec::ColumnType;
+use crate::spec::{ColumnType, Step};
 
 impl Checker<'_> {
     pub(super) fn model(&mut self, signature: &Signature, features: &[usize]) -> Option<Task> {
-        for (index, component) in self.pipeline.model.iter().enumerate() {
+        if self.pipeline.model.iter().any(|step| step.file().is_some()) {
+            return None;
+        }
+        let steps: Vec<Component> = self.pipeline.model.iter().filter_map(Step::component).cloned().collect();
+        for (index, component) in steps.iter().enumerate() {
             if let Err(message) = component.check() {
                 self.wrong(path(["model", &index.to_string()]), message);
             }
         }
-        match Chain::new(&self.pipeline.model, signature) {
+        match Chain::new(&steps, signature) {
             Ok(chain) => Some(chain.task()),
             Err(LearnError::Chain(message)) => {
                 let learners: Vec<String> =
@@ -24,7 +28,7 @@ impl Checker<'_> {
                 None
             }
             Err(LearnError::Nominal { step, column }) => {
-                let name = self.pipeline.model.get(step).map(crate::describe::name_of).unwrap_or_default();
+                let name = steps.get(step).map(crate::describe::name_of).unwrap_or_default();
                 // A column that a step before has made has no name of its own.
                 let names = &self.known;
                 let column = features.get(column).filter(|_| step == 0 || features.len() == signature.width());
@@ -81,7 +85,8 @@ impl Checker<'_> {
 
     pub(super) fn label(&mut self, task: Option<Task>) -> Option<LabelPlan> {
         let Some(label) = &self.pipeline.label else {
-            if task.is_some_and(Task::is_unsupervised) {
+            let frozen = self.pipeline.model.iter().any(|step| step.file().is_some());
+            if frozen || task.is_some_and(Task::is_unsupervised) {
                 return None;
             }
             self.warnings

@@ -3,22 +3,24 @@
 mod answers;
 mod cleaning;
 mod features;
+mod foreign;
 mod learning;
 mod tables;
 
 use super::{ColumnPlan, InputPlan, KafkaPlan, Need, Plan};
 use crate::clean::Clean;
 use crate::document::{Document, Path, Place, Problem, path, with_nearest};
-use crate::spec::{ColumnType, Format, Pipeline, Size};
+use crate::foreign::ModelFiles;
+use crate::spec::{ColumnType, Format, Pipeline, Size, Step};
 
 /// Above this, a dead letter no longer fits in one record of any reasonable broker.
 const LARGEST_RECORD: Size = Size(64 << 20);
 
 /// The plan, or every mistake of sense.
-pub(super) fn plan(document: &Document, pipeline: &Pipeline) -> Result<Plan, Vec<Problem>> {
+pub(super) fn plan(document: &Document, pipeline: &Pipeline, files: ModelFiles<'_>) -> Result<Plan, Vec<Problem>> {
     let known = pipeline.input.columns.0.clone();
     let mut checker = Checker { document, pipeline, known, problems: Vec::new(), warnings: Vec::new() };
-    let plan = checker.plan();
+    let plan = checker.plan(files);
     match plan {
         Some(plan) if checker.problems.is_empty() => Ok(plan),
         _ => Err(checker.problems),
@@ -35,7 +37,7 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn plan(&mut self) -> Option<Plan> {
+    fn plan(&mut self, files: ModelFiles<'_>) -> Option<Plan> {
         let pipeline = self.pipeline;
         self.name();
         let kafka = KafkaPlan::read(self.document, &pipeline.name, &pipeline.kafka, &mut self.problems);
@@ -54,8 +56,13 @@ impl Checker<'_> {
         let flags = self.known.len() - pipeline.input.columns.0.len();
         let tables = self.tables();
         let (features, computed) = self.features(key, time);
+        let foreign = self.foreign(files);
+        let features = self.in_order(features, foreign.as_ref());
         let signature = self.signature(&features, computed.as_ref());
-        let model = self.model(&signature, &features);
+        let model = match &foreign {
+            Some(foreign) => self.foreign_task(foreign, &signature),
+            None => self.model(&signature, &features),
+        };
         let task = model.map(|task| self.task(task));
         let label = self.label(task);
         self.augment(task);
@@ -85,7 +92,8 @@ impl Checker<'_> {
             label,
             augment: pipeline.augment.clone(),
             signature,
-            model: pipeline.model.clone(),
+            model: pipeline.model.iter().filter_map(Step::component).cloned().collect(),
+            foreign,
             task: task?,
             metrics: pipeline.evaluate.clone(),
             segments,

@@ -1,0 +1,151 @@
+//! A model that was read from a file.
+
+use gristmill_learn::{Features, LearnError};
+
+use crate::linear::Linear;
+use crate::link::Link;
+use crate::onnx::GraphModel;
+use crate::signature::{Output, Signature};
+use crate::trees::Ensemble;
+
+/// What a model is made of.
+#[derive(Debug, Clone)]
+pub(crate) enum Body {
+    Sum(Sum),
+    Graph(GraphModel),
+}
+
+/// What adds up to a prediction.
+#[derive(Debug, Clone)]
+pub(crate) enum Parts {
+    Trees(Ensemble),
+    Linear(Linear),
+}
+
+/// Parts that add up, and what becomes of the sum.
+#[derive(Debug, Clone)]
+pub(crate) struct Sum {
+    pub(crate) parts: Parts,
+    pub(crate) link: Link,
+    /// What sums are divided by before the link: the number of trees of a forest that votes.
+    pub(crate) divisor: f64,
+    /// Whether the framework answers in single precision.
+    pub(crate) single: bool,
+}
+
+/// A model from outside: it predicts and never learns.
+#[derive(Debug, Clone)]
+pub struct ForeignModel {
+    pub(crate) signature: Signature,
+    pub(crate) body: Body,
+}
+
+/// The values of one output, row after row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// Numbers; NaN is missing.
+    Numbers(Vec<f64>),
+    /// Texts: names of classes.
+    Texts(Vec<String>),
+}
+
+impl Answer {
+    /// Appends what came out for more rows.
+    pub(crate) fn extend(&mut self, more: Self) {
+        match (self, more) {
+            (Self::Numbers(so_far), Self::Numbers(more)) => so_far.extend(more),
+            (Self::Texts(so_far), Self::Texts(more)) => so_far.extend(more),
+            // An output is of one type for all rows.
+            _ => {}
+        }
+    }
+}
+
+impl Sum {
+    fn raw(&self, rows: &Features<'_>, out: &mut Vec<f64>) {
+        match &self.parts {
+            Parts::Trees(trees) => trees.sum(rows, out),
+            Parts::Linear(linear) => rows.rows().for_each(|row| linear.sum(row, out)),
+        }
+    }
+
+    fn predict(&self, rows: &Features<'_>, output: &Output, out: &mut Vec<f64>) {
+        let from = out.len();
+        self.raw(rows, out);
+        let sums = out.get_mut(from..).unwrap_or_default();
+        for row in sums.chunks_exact_mut(output.width().max(1)) {
+            if self.divisor != 1.0 {
+                row.iter_mut().for_each(|sum| *sum /= self.divisor);
+            }
+            if self.single {
+                self.link.apply_single(row);
+            } else {
+                self.link.apply(row);
+            }
+        }
+    }
+}
+
+impl ForeignModel {
+    pub(crate) fn sum(signature: Signature, sum: Sum) -> Self {
+        Self { signature, body: Body::Sum(sum) }
+    }
+
+    /// Its inputs and its output.
+    pub fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn check(&self, rows: &Features<'_>) -> Result<(), LearnError> {
+        let expected = self.signature.inputs.len();
+        if rows.width() == expected { Ok(()) } else { Err(LearnError::Width { expected, found: rows.width() }) }
+    }
+
+    /// Whether there may be rows that it cannot answer: a graph that takes whole numbers, or looks things up by number.
+    pub fn may_refuse(&self) -> bool {
+        match &self.body {
+            Body::Sum(_) => false,
+            Body::Graph(graph) => graph.may_refuse,
+        }
+    }
+
+    /// Appends what the framework calls the raw score or margin: for each row as many numbers as the model adds up. A
+    /// graph has no such thing, and gives its prediction.
+    ///
+    /// Rows of another width than the model's inputs are refused. NaN is missing.
+    pub fn raw(&self, rows: &Features<'_>, out: &mut Vec<f64>) -> Result<(), LearnError> {
+        self.check(rows)?;
+        match &self.body {
+            Body::Sum(sum) => sum.raw(rows, out),
+            Body::Graph(graph) => graph.predict(rows, out)?,
+        }
+        Ok(())
+    }
+
+    /// Appends the prediction: for each row [`Output::width`](crate::Output::width) numbers.
+    ///
+    /// Rows of another width than the model's inputs are refused, as are rows that a graph cannot answer: a category
+    /// that its table does not have. NaN is missing. A row's numbers do not depend on the rows beside it.
+    pub fn predict(&self, rows: &Features<'_>, out: &mut Vec<f64>) -> Result<(), LearnError> {
+        self.check(rows)?;
+        match &self.body {
+            Body::Sum(sum) => sum.predict(rows, &self.signature.output, out),
+            Body::Graph(graph) => graph.predict(rows, out)?,
+        }
+        Ok(())
+    }
+
+    /// Every output by its name in the file, as the file orders them; a model that is no graph has one, `prediction`.
+    ///
+    /// Rows are refused as by [`predict`](Self::predict).
+    pub fn outputs(&self, rows: &Features<'_>) -> Result<Vec<(String, Answer)>, LearnError> {
+        match &self.body {
+            Body::Sum(_) => {
+                let mut numbers = Vec::new();
+                self.predict(rows, &mut numbers)?;
+                Ok(vec![("prediction".into(), Answer::Numbers(numbers))])
+            }
+            Body::Graph(graph) => graph.outputs(rows),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Which reader a file is for: told by its first bytes, never by its name.
+
+use serde_json::Value;
+
+use crate::booster::{catboost, lightgbm, ubjson, xgboost};
+use crate::{ForeignModel, ReadError, keras, onnx};
+
+/// Larger files are refused before anything of them is parsed.
+const MOST_BYTES: usize = 1 << 28;
+
+/// What is not read, by its first bytes: what it is, and what to do instead.
+const REFUSED: [(&[u8], &str, &str); 7] = [
+    (b"CBM1", "this is CatBoost's binary format", "save it with `save_model(path, format=\"json\")`"),
+    (b"binf", "this is the old binary format of XGBoost, which XGBoost itself no longer reads", XGBOOST_AGAIN),
+    (b"bs64", "this is the old binary format of XGBoost, which XGBoost itself no longer reads", XGBOOST_AGAIN),
+    (b"\x80\x02", PICKLE, BOOSTER_INSTEAD),
+    (b"\x80\x03", PICKLE, BOOSTER_INSTEAD),
+    (b"\x80\x04", PICKLE, BOOSTER_INSTEAD),
+    (b"\x80\x05", PICKLE, BOOSTER_INSTEAD),
+];
+const XGBOOST_AGAIN: &str = "load it with the version that wrote it and save it as `.json` or `.ubj`";
+const PICKLE: &str = "this is a Python pickle, which runs whatever code it holds when it is read";
+const BOOSTER_INSTEAD: &str =
+    "save a booster in its own format: `save_model(\"model.json\")` or `save_model(\"model.txt\")`";
+
+/// The formats that are read, for messages.
+const KNOWN: &str =
+    "Keras `.h5` and `.keras`, ONNX, XGBoost `.json` and `.ubj`, LightGBM `.txt` and CatBoost `.json` are read";
+
+/// Reads a model from the bytes of its file; the format is told by the bytes.
+///
+/// See the crate's documentation for an example.
+pub fn read(bytes: &[u8]) -> Result<ForeignModel, ReadError> {
+    read_with(bytes, &|_| Err("only the model itself was given".into()))
+}
+
+/// Reads a model that may keep its weights in files beside its own: `beside` gives their bytes, or says why it cannot.
+///
+/// It is asked for plain file names alone, never for a path.
+pub fn read_with(bytes: &[u8], beside: &dyn Fn(&str) -> Result<Vec<u8>, String>) -> Result<ForeignModel, ReadError> {
+    if bytes.len() > MOST_BYTES {
+        let what = format!("the file has {} bytes, and no more than {MOST_BYTES} are read", bytes.len());
+        return Err(ReadError::unsupported(what, "train a smaller model"));
+    }
+    if let Some((_, what, instead)) = REFUSED.iter().find(|(start, ..)| bytes.starts_with(start)) {
+        return Err(ReadError::unsupported(*what, *instead));
+    }
+    match bytes {
+        [] => Err(ReadError::unsupported("the file is empty", "save the model again")),
+        [b'{', second, ..] if second.is_ascii_alphabetic() => xgboost::read(&ubjson::parse(bytes)?, "UBJSON"),
+        [b'{', ..] => json(bytes),
+        _ if bytes.starts_with(b"tree\n") || bytes.starts_with(b"tree\r\n") => lightgbm::read(bytes),
+        _ if keras::is_hdf5(bytes) => keras::read_hdf5(bytes),
+        _ if keras::is_archive(bytes) => archive(bytes),
+        _ if onnx::looks_like(bytes) => onnx::read(bytes, beside),
+        _ => Err(ReadError::unsupported("this is no model file of a known format", KNOWN)),
+    }
+}
+
+/// A zip archive: Keras', or PyTorch's, told by what it holds.
+fn archive(bytes: &[u8]) -> Result<ForeignModel, ReadError> {
+    keras::read_archive(bytes).map_err(|error| {
+        let holds = |name: &str| memchr::memmem::find(bytes, name.as_bytes()).is_some();
+        if holds("model.weights.h5") {
+            return error;
+        }
+        let what = if holds("data.pkl") {
+            "this is PyTorch's own format, which holds Python code"
+        } else {
+            "this is an archive without a model of a known format"
+        };
+        ReadError::unsupported(what, "export the model to ONNX: `torch.onnx.export(model, example, \"model.onnx\")`")
+    })
+}
+
+/// A JSON document: XGBoost's or CatBoost's, told by its keys.
+fn json(bytes: &[u8]) -> Result<ForeignModel, ReadError> {
+    let document: Value = serde_json::from_slice(bytes)
+        .map_err(|error| ReadError::Damaged { format: "JSON", what: error.to_string() })?;
+    if document.get("learner").is_some() {
+        xgboost::read(&document, "JSON")
+    } else if document.get("features_info").is_some() {
+        catboost::read(&document)
+    } else if document.get("tree_info").is_some() {
+        let what = "this is what LightGBM's `dump_model` writes, which leaves out what scoring needs";
+        Err(ReadError::unsupported(what, "save the model with `save_model(\"model.txt\")`"))
+    } else {
+        Err(ReadError::unsupported("this JSON document is no model of a known format", KNOWN))
+    }
+}

@@ -1,0 +1,148 @@
+//! Computation graphs in one form, whichever file they come from: ONNX's, with its operators and their names.
+//!
+//! Readers make a [`Graph`]; what runs it never sees the file.
+
+pub(crate) mod onnx;
+mod tensor;
+mod wire;
+
+use std::sync::Arc;
+
+pub(crate) use tensor::{Data, Element, Fault, Tensor, volume};
+
+/// A graph: nodes in an order in which each finds its inputs made.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Graph {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) constants: Vec<Constant>,
+    /// What is given for each run; constants that the file repeats here are left out.
+    pub(crate) inputs: Vec<Port>,
+    pub(crate) outputs: Vec<Port>,
+}
+
+/// A graph, and what its file says about itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Model {
+    pub(crate) graph: Graph,
+    /// The format and what wrote it, for people.
+    pub(crate) format: String,
+    /// The version of each set of operators; the standard set has no name.
+    pub(crate) operator_sets: Vec<(String, i64)>,
+}
+
+/// A tensor that the file holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Constant {
+    pub(crate) name: String,
+    pub(crate) tensor: Arc<Tensor>,
+    pub(crate) element: Element,
+}
+
+/// An input or output of a graph.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Port {
+    pub(crate) name: String,
+    /// Nothing where it is no tensor: a list of maps.
+    pub(crate) element: Option<Element>,
+    /// The declared dimensions; nothing where one is left open. The first is the batch's.
+    pub(crate) shape: Vec<Option<usize>>,
+}
+
+/// One operation.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Node {
+    /// Empty for the standard operators.
+    pub(crate) domain: String,
+    pub(crate) operator: String,
+    pub(crate) name: String,
+    /// Names of values; an empty one was left out.
+    pub(crate) inputs: Vec<String>,
+    pub(crate) outputs: Vec<String>,
+    pub(crate) attributes: Vec<(String, Attribute)>,
+}
+
+/// A setting of a node.
+#[derive(Debug, Clone)]
+pub(crate) enum Attribute {
+    Float(f32),
+    Int(i64),
+    Text(String),
+    Tensor(Arc<Tensor>, Element),
+    Graph(Box<Graph>),
+    Floats(Vec<f32>),
+    Ints(Vec<i64>),
+    Texts(Vec<String>),
+}
+
+/// The operators of classical models, in a set of their own.
+pub(crate) const ML: &str = "ai.onnx.ml";
+
+impl Node {
+    /// How messages call it: `Conv (node dense_1/conv)`.
+    pub(crate) fn shown(&self) -> String {
+        let domain = if self.domain.is_empty() { String::new() } else { format!("{}.", self.domain) };
+        let name = if self.name.is_empty() { self.outputs.first() } else { Some(&self.name) };
+        format!("{domain}{} (node {})", self.operator, name.map_or("without a name", String::as_str))
+    }
+
+    pub(crate) fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|(key, _)| key == name).map(|(_, attribute)| attribute)
+    }
+
+    pub(crate) fn int(&self, name: &str) -> Option<i64> {
+        match self.attribute(name) {
+            Some(Attribute::Int(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn float(&self, name: &str) -> Option<f32> {
+        match self.attribute(name) {
+            Some(Attribute::Float(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        match self.attribute(name) {
+            Some(Attribute::Text(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Empty where there are none.
+    pub(crate) fn ints(&self, name: &str) -> &[i64] {
+        match self.attribute(name) {
+            Some(Attribute::Ints(values)) => values,
+            _ => &[],
+        }
+    }
+
+    /// Empty where there are none.
+    pub(crate) fn floats(&self, name: &str) -> &[f32] {
+        match self.attribute(name) {
+            Some(Attribute::Floats(values)) => values,
+            _ => &[],
+        }
+    }
+
+    /// Empty where there are none.
+    pub(crate) fn texts(&self, name: &str) -> &[String] {
+        match self.attribute(name) {
+            Some(Attribute::Texts(values)) => values,
+            _ => &[],
+        }
+    }
+}
+
+impl Graph {
+    /// The constant of this name.
+    pub(crate) fn constant(&self, name: &str) -> Option<&Tensor> {
+        self.constants.iter().find(|constant| constant.name == name).map(|constant| &*constant.tensor)
+    }
+
+    /// The node that makes the value of this name.
+    pub(crate) fn producer(&self, value: &str) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.outputs.iter().any(|output| output == value))
+    }
+}

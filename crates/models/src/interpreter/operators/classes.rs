@@ -1,0 +1,113 @@
+//! What classifiers share: their classes, and what they do to scores.
+
+use std::sync::Arc;
+
+use crate::ReadError;
+use crate::graph::{Data, Fault, Node, Tensor};
+use crate::interpreter::Making;
+
+/// The classes of a classifier, numbers or texts.
+#[derive(Debug, Clone)]
+pub(super) struct Classes(Data);
+
+impl Classes {
+    pub(super) fn of(node: &Node) -> Self {
+        let texts = node.texts("classlabels_strings");
+        if !texts.is_empty() {
+            return Self(Data::Text(texts.iter().map(|text| Arc::from(text.as_str())).collect()));
+        }
+        // The set's operators do not agree on a name.
+        let ints = [node.ints("classlabels_int64s"), node.ints("classlabels_ints")].concat();
+        Self(Data::Int(ints))
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The classes at these places, as a list.
+    pub(super) fn labels(&self, places: &[usize]) -> Result<Tensor, Fault> {
+        let labels = self.0.pick(places.iter().copied());
+        Tensor::new(vec![places.len()], labels)
+    }
+}
+
+/// What is done to the scores of a row (`post_transform`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finish {
+    None,
+    Softmax,
+    SoftmaxZero,
+    Logistic,
+    Probit,
+}
+
+impl Finish {
+    pub(super) fn of(making: &Making<'_>) -> Result<Self, ReadError> {
+        match making.node.text("post_transform").unwrap_or("NONE") {
+            "NONE" => Ok(Self::None),
+            "SOFTMAX" => Ok(Self::Softmax),
+            "SOFTMAX_ZERO" => Ok(Self::SoftmaxZero),
+            "LOGISTIC" => Ok(Self::Logistic),
+            "PROBIT" => Ok(Self::Probit),
+            other => Err(making.wrong(format!("ends with {other:?}, which is not supported"))),
+        }
+    }
+
+    pub(super) fn apply(self, row: &mut [f64]) {
+        match self {
+            Self::None => {}
+            Self::Softmax => shares(row, |_| true),
+            // A class whose score is 0 has nothing to share.
+            Self::SoftmaxZero => shares(row, |x| x != 0.0),
+            Self::Logistic => row.iter_mut().for_each(|x| *x = logistic(*x)),
+            Self::Probit => row.iter_mut().for_each(|x| *x = probit(*x)),
+        }
+    }
+}
+
+pub(super) fn logistic(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+fn shares(row: &mut [f64], takes_part: impl Fn(f64) -> bool) {
+    let most = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = row.iter().filter(|x| takes_part(**x)).map(|x| (x - most).exp()).sum();
+    row.iter_mut().filter(|x| takes_part(**x)).for_each(|x| *x = (*x - most).exp() / sum);
+}
+
+/// The approximation by Winitzki that ONNX Runtime uses.
+fn probit(x: f64) -> f64 {
+    let y = 2.0 * x - 1.0;
+    let log = ((1.0 - y) * (1.0 + y)).ln();
+    let v = 2.0 / (std::f64::consts::PI * 0.147) + 0.5 * log;
+    let root = (-v + (v * v - log / 0.147).sqrt()).sqrt();
+    std::f64::consts::SQRT_2 * if y < 0.0 { -root } else { root }
+}
+
+/// Scores of a classifier that keeps one number for two classes: both, and the place of the class that wins.
+///
+/// Whether all of its weights are positive tells what the number is: then it is a share of one, which wins above a half;
+/// else a margin, which wins above zero. So has it ONNX Runtime, and so converters write it.
+pub(super) fn both(score: f64, all_positive: bool, finish: Finish) -> ([f64; 2], usize) {
+    let wins = usize::from(score > if all_positive { 0.5 } else { 0.0 });
+    let scores = match (finish, all_positive) {
+        (Finish::Logistic, true) => [1.0 - logistic(score), logistic(score)],
+        (Finish::Logistic, false) => [logistic(-score), logistic(score)],
+        (Finish::Probit, _) => [probit(-score), probit(score)],
+        (_, true) => [1.0 - score, score],
+        (_, false) => [-score, score],
+    };
+    (scores, wins)
+}
+
+/// The place of the largest; the first among equals.
+pub(super) fn largest(row: &[f64]) -> usize {
+    let better = |best: usize, place: usize| row.get(place) > row.get(best);
+    (0..row.len()).fold(0, |best, place| if better(best, place) { place } else { best })
+}
+
+/// Scores in single precision, a row for each row.
+pub(super) fn scores(rows: usize, width: usize, scores: &[f64]) -> Result<Tensor, Fault> {
+    Tensor::new(vec![rows, width], Data::Float(scores.iter().map(|x| *x as f32).collect()))
+}

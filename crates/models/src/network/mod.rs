@@ -1,0 +1,104 @@
+//! Neural networks, run by rten: a library made for them, in Rust, in this process.
+//!
+//! It never sees a file: the graph that was read and checked is written out again for it.
+
+mod write;
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use rten::{ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
+use rten_tensor::prelude::Layout;
+
+use crate::ReadError;
+use crate::graph::{Data, Element, Fault, Graph, ML, Model, Tensor};
+
+/// A network that is ready to run.
+#[derive(Clone)]
+pub(crate) struct Network(Arc<Loaded>);
+
+struct Loaded {
+    model: rten::Model,
+    inputs: Vec<NodeId>,
+    outputs: Vec<NodeId>,
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "a network of {} parameters", self.0.model.total_params())
+    }
+}
+
+/// Whether a graph is for this room: it has operators that only networks have, and none that only classical models do.
+pub(crate) fn is_network(graph: &Graph) -> bool {
+    const NOT_HERE: [&str; 1] = ["Scan"];
+    let classical = |operator: &str, domain: &str| domain == ML || NOT_HERE.contains(&operator);
+    let wide = |element: Option<Element>| matches!(element, Some(Element::Double | Element::Text));
+    let ports = graph.inputs.iter().chain(&graph.outputs).map(|port| port.element);
+    let constants = graph.constants.iter().map(|constant| Some(constant.element));
+    !graph.nodes.iter().any(|node| classical(&node.operator, &node.domain)) && !ports.chain(constants).any(wide)
+}
+
+/// What a library that panics is reported as.
+fn guarded<T>(what: &str, run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(format!("{what} gave up on this graph")))
+}
+
+/// Makes a graph ready; an operator that rten lacks is refused by its name.
+pub(crate) fn network(model: &Model) -> Result<Network, ReadError> {
+    let refused = |why: String| {
+        let what = format!("the network cannot be run: {why}");
+        ReadError::unsupported(what, "export it with standard operators (opset 13 to 20), or score it in Python")
+    };
+    let bytes = write::bytes(model).map_err(refused)?;
+    let options = || ModelOptions::with_all_ops().load(bytes).map_err(|error| error.to_string());
+    let loaded = guarded("rten", options).map_err(refused)?;
+    let find = |name: &String| loaded.node_id(name).map_err(|error| refused(error.to_string()));
+    let inputs = model.graph.inputs.iter().map(|port| find(&port.name)).collect::<Result<_, _>>()?;
+    let outputs = model.graph.outputs.iter().map(|port| find(&port.name)).collect::<Result<_, _>>()?;
+    Ok(Network(Arc::new(Loaded { model: loaded, inputs, outputs })))
+}
+
+thread_local! {
+    /// Networks run on one thread: members have a thread for each shard, and rows must not wait for another's.
+    static POOL: Arc<ThreadPool> = Arc::new(ThreadPool::with_num_threads(1));
+}
+
+impl Network {
+    /// Runs the graph once; gives its outputs in order.
+    pub(crate) fn run(&self, inputs: Vec<Tensor>) -> Result<Vec<Arc<Tensor>>, Fault> {
+        let values: Vec<Value> = inputs.iter().map(value).collect::<Result<_, _>>()?;
+        let Loaded { model, inputs, outputs } = &*self.0;
+        let given = inputs.iter().copied().zip(values.into_iter().map(ValueOrView::Value)).collect();
+        let options = RunOptions::default().with_thread_pool(Some(POOL.with(Arc::clone)));
+        let made = guarded("rten", || model.run(given, outputs, Some(options)).map_err(|error| error.to_string()))?;
+        made.into_iter().map(|value| tensor(value).map(Arc::new)).collect()
+    }
+}
+
+fn value(tensor: &Tensor) -> Result<Value, Fault> {
+    match tensor.data() {
+        Data::Float(values) => {
+            Value::from_shape(tensor.shape(), values.clone()).map_err(|error| Fault(error.to_string()))
+        }
+        Data::Int(values) => {
+            let narrow = |x: &i64| i32::try_from(*x).map_err(|_| Fault(format!("{x} is larger than 32 bits hold")));
+            let values: Vec<i32> = values.iter().map(narrow).collect::<Result<_, _>>()?;
+            Value::from_shape(tensor.shape(), values).map_err(|error| Fault(error.to_string()))
+        }
+        other => Err(Fault(format!("{} is not for networks", other.kind()))),
+    }
+}
+
+fn tensor(value: Value) -> Result<Tensor, Fault> {
+    let shape = value.shape().to_vec();
+    let data = match value {
+        Value::FloatTensor(tensor) => Data::Float(tensor.into_data()),
+        Value::Int32Tensor(tensor) => Data::Int(tensor.into_data().into_iter().map(i64::from).collect()),
+        Value::Int8Tensor(tensor) => Data::Int(tensor.into_data().into_iter().map(i64::from).collect()),
+        Value::UInt8Tensor(tensor) => Data::Int(tensor.into_data().into_iter().map(i64::from).collect()),
+        _ => return Err("something that is no tensor came out".into()),
+    };
+    Tensor::new(shape, data)
+}

@@ -1,0 +1,122 @@
+//! What goes into a model and what comes out of it.
+
+use std::fmt;
+
+/// What a column of a model's input holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum InputKind {
+    /// A number; NaN is missing.
+    Number,
+    /// The whole number that stood for a category while the model was trained.
+    Code,
+    /// One of these categories, given by its place in the list; NaN is missing or unknown.
+    Category(Vec<String>),
+}
+
+/// One column of a model's input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Input {
+    /// Its name in the file; `f0`, `f1`, … where the file has none.
+    pub name: String,
+    /// What it holds.
+    pub kind: InputKind,
+}
+
+impl Input {
+    /// The number that stands for a category; NaN where the model does not know it, which it answers as missing.
+    pub fn code(&self, category: &str) -> f64 {
+        match &self.kind {
+            InputKind::Category(names) => {
+                names.iter().position(|name| name == category).map_or(f64::NAN, |place| place as f64)
+            }
+            InputKind::Code | InputKind::Number => category.parse().unwrap_or(f64::NAN),
+        }
+    }
+}
+
+/// What comes out for a row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// One number: the probability of the second of these classes.
+    Probability([String; 2]),
+    /// One number for each class: its probability.
+    Probabilities(Vec<String>),
+    /// One number, larger for the second of these classes, and no probability: the distance from a boundary.
+    Margin([String; 2]),
+    /// One number for each class, larger for the class that wins, and no probability.
+    Margins(Vec<String>),
+    /// The distance to the centre of each of this many clusters.
+    Distances(usize),
+    /// This many numbers, each a value that was learned.
+    Values(usize),
+}
+
+impl Output {
+    /// The numbers for each row.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Probability(_) | Self::Margin(_) => 1,
+            Self::Probabilities(classes) | Self::Margins(classes) => classes.len(),
+            Self::Distances(count) | Self::Values(count) => *count,
+        }
+    }
+
+    /// Classes that have no names in the file: `0`, `1`, ….
+    pub(crate) fn numbered(count: usize) -> Vec<String> {
+        (0..count).map(|class| class.to_string()).collect()
+    }
+}
+
+/// A model from outside: its inputs in order, its output, and what it is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Signature {
+    /// The format, with the version that wrote it where the file says so: `XGBoost 3.2.0, JSON`.
+    pub format: String,
+    /// The columns, in the order in which they are given.
+    pub inputs: Vec<Input>,
+    /// What comes out.
+    pub output: Output,
+    /// What it is made of, for people: `8 trees, 96 nodes`.
+    pub made_of: String,
+    /// What the framework calls what it was trained for: `binary:logistic`.
+    pub objective: String,
+}
+
+/// Names in one line, cut after as many as anyone reads.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
+    let more = names.len().saturating_sub(SHOWN);
+    if more == 0 { shown.join(", ") } else { format!("{}, and {more} more", shown.join(", ")) }
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(to, "format     {}", self.format)?;
+        writeln!(to, "objective  {}", self.objective)?;
+        writeln!(to, "made of    {}", self.made_of)?;
+        writeln!(to, "inputs     {}", self.inputs.len())?;
+        let width = self.inputs.iter().map(|input| input.name.chars().count()).max().unwrap_or(0).min(40);
+        for input in &self.inputs {
+            let kind = match &input.kind {
+                InputKind::Number => "number".to_string(),
+                InputKind::Code => "code of a category".to_string(),
+                InputKind::Category(names) => format!("category: {}", listed(names)),
+            };
+            writeln!(to, "  {:width$}  {kind}", input.name)?;
+        }
+        match &self.output {
+            Output::Probability([_, positive]) => writeln!(to, "output     the probability of class {positive}"),
+            Output::Probabilities(classes) => {
+                writeln!(to, "output     the probability of each class: {}", listed(classes))
+            }
+            Output::Margin([_, positive]) => writeln!(to, "output     the margin of class {positive}, no probability"),
+            Output::Margins(classes) => {
+                writeln!(to, "output     the margin of each class, no probability: {}", listed(classes))
+            }
+            Output::Distances(count) => writeln!(to, "output     the distance to each of {count} clusters"),
+            Output::Values(1) => writeln!(to, "output     a value"),
+            Output::Values(count) => writeln!(to, "output     {count} values"),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Decision trees of every framework in one form.
+//!
+//! Frameworks differ in how they compare (`<` or `<=`, in single or double precision) and in what they do with missing
+//! values; readers bring both down to one question, `x <= threshold` in double precision, with a direction for what is
+//! missing. In single precision `x < t` is `x <= the next number below t`, so nothing is lost.
+
+mod plant;
+
+use gristmill_learn::Features;
+
+pub(crate) use plant::{Branch, Planter};
+
+/// What a node asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Test {
+    /// Whether x <= threshold; NaN has a direction of its own.
+    AtMost,
+    /// The same, but what is 0 to LightGBM (|x| <= 1e-35) takes the direction of NaN.
+    AtMostZeroMissing,
+    /// Whether x is the threshold. NaN has a direction of its own.
+    Equal,
+    /// Whether x, cut towards zero, is in a set, whose index is the threshold. NaN has a direction of its own.
+    InSet,
+}
+
+/// One node. Children come after their parent, so every walk ends.
+#[derive(Debug, Clone, Copy)]
+struct Node {
+    threshold: f64,
+    feature: u32,
+    /// A node from 0; a leaf as the complement of its index.
+    left: i32,
+    right: i32,
+    test: Test,
+    missing_left: bool,
+}
+
+/// A leaf that is a linear model.
+#[derive(Debug, Clone)]
+pub(crate) struct LinearLeaf {
+    pub(crate) constant: f64,
+    pub(crate) terms: Vec<(u32, f64)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Tree {
+    /// A node from 0; a leaf as the complement of its index.
+    root: i32,
+    output: u32,
+}
+
+/// What a framework keeps in single precision.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Precision {
+    /// Inputs and sums.
+    Single,
+    /// Inputs alone.
+    SingleInputs,
+    /// Nothing.
+    #[default]
+    Double,
+}
+
+/// Trees whose leaves are added up, output by output, in the order of the trees.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ensemble {
+    nodes: Vec<Node>,
+    trees: Vec<Tree>,
+    leaves: Vec<f64>,
+    /// By leaf; empty where all leaves are plain numbers.
+    linear: Vec<Option<LinearLeaf>>,
+    sets: Vec<Vec<u32>>,
+    /// What the sums begin with.
+    start: Vec<f64>,
+    /// The numbers in each leaf: for so many outputs from the tree's on.
+    leaf_width: usize,
+    /// What sums are multiplied by, and what is then added to each; none leaves them alone.
+    finish: Option<(f64, Vec<f64>)>,
+    precision: Precision,
+}
+
+/// Rows that pass a tree together: its nodes stay in the cache, and rows do not wait for each other's memory.
+const BLOCK: usize = 64;
+
+impl Ensemble {
+    pub(crate) fn made_of(&self) -> String {
+        let leaves = self.leaves.len() / self.leaf_width.max(1);
+        format!("{} trees, {} nodes, {leaves} leaves", self.trees.len(), self.nodes.len())
+    }
+
+    /// The number of its nodes.
+    pub(crate) fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Appends the sums of every row, one number for each output.
+    pub(crate) fn sum(&self, rows: &Features<'_>, out: &mut Vec<f64>) {
+        let all: Vec<&[f64]> = rows.rows().collect();
+        let mut narrowed = Vec::new();
+        for block in all.chunks(BLOCK) {
+            let from = out.len();
+            block.iter().for_each(|_| out.extend_from_slice(&self.start));
+            let sums = out.get_mut(from..).unwrap_or_default();
+            if self.precision == Precision::Double {
+                self.sum_block(block, sums);
+            } else {
+                narrowed.clear();
+                narrowed.extend(block.iter().flat_map(|row| row.iter()).map(|x| f64::from(*x as f32)));
+                let rows: Vec<&[f64]> = narrowed.chunks_exact(rows.width().max(1)).collect();
+                self.sum_block(&rows, sums);
+            }
+            let Some((scale, bias)) = &self.finish else { continue };
+            sums.iter_mut().zip(bias.iter().cycle()).for_each(|(sum, bias)| *sum = scale * *sum + bias);
+        }
+    }
+
+    fn sum_block(&self, rows: &[&[f64]], sums: &mut [f64]) {
+        let single = self.precision == Precision::Single;
+        let outputs = self.start.len().max(1);
+        for tree in &self.trees {
+            for (row, sums) in rows.iter().zip(sums.chunks_exact_mut(outputs)) {
+                let leaf = self.leaf(tree.root, row);
+                for (sum, value) in sums.iter_mut().skip(tree.output as usize).zip(self.values(leaf, row)) {
+                    *sum = if single { f64::from(*sum as f32 + value as f32) } else { *sum + value };
+                }
+            }
+        }
+    }
+
+    /// The leaf that a row falls into.
+    fn leaf(&self, root: i32, row: &[f64]) -> usize {
+        let mut at = root;
+        while let Some(node) = usize::try_from(at).ok().and_then(|at| self.nodes.get(at)) {
+            let x = row.get(node.feature as usize).copied().unwrap_or(f64::NAN);
+            at = if self.goes_left(node, x) { node.left } else { node.right };
+        }
+        !at as usize
+    }
+
+    fn goes_left(&self, node: &Node, x: f64) -> bool {
+        if x.is_nan() {
+            return node.missing_left;
+        }
+        match node.test {
+            Test::AtMost => x <= node.threshold,
+            Test::AtMostZeroMissing if x.abs() <= LIGHTGBM_ZERO => node.missing_left,
+            Test::AtMostZeroMissing => x <= node.threshold,
+            Test::Equal => x == node.threshold,
+            Test::InSet => self.is_in_set(node.threshold as usize, x),
+        }
+    }
+
+    fn is_in_set(&self, set: usize, x: f64) -> bool {
+        let category = x.trunc();
+        let code = (0.0..=f64::from(u32::MAX)).contains(&category).then_some(category as u32);
+        let members = self.sets.get(set).map(Vec::as_slice).unwrap_or_default();
+        code.is_some_and(|code| members.binary_search(&code).is_ok())
+    }
+
+    /// What a leaf adds for a row, output by output.
+    fn values(&self, leaf: usize, row: &[f64]) -> impl Iterator<Item = f64> {
+        let values = self.leaves.get(leaf * self.leaf_width..(leaf + 1) * self.leaf_width).unwrap_or_default();
+        let linear = self.linear.get(leaf).and_then(Option::as_ref).and_then(|linear| linear.sum(row));
+        values.iter().map(move |value| linear.unwrap_or(*value))
+    }
+}
+
+impl LinearLeaf {
+    /// Nothing where a number is missing: the leaf then falls back to its plain value, as LightGBM has it.
+    fn sum(&self, row: &[f64]) -> Option<f64> {
+        let mut sum = self.constant;
+        for (feature, coefficient) in &self.terms {
+            sum += coefficient * row.get(*feature as usize).filter(|x| !x.is_nan())?;
+        }
+        Some(sum)
+    }
+}
+
+/// What LightGBM takes for zero (`kZeroThreshold`).
+const LIGHTGBM_ZERO: f64 = 1e-35_f32 as f64;
