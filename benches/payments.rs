@@ -38,6 +38,7 @@ pub(crate) fn payments(count: usize) -> impl Iterator<Item = Payment> {
 }
 
 /// A logistic regression that learns from every payment.
+#[allow(dead_code, reason = "not every benchmark runs it")]
 pub(crate) fn document(input: &str, format: &str, more: &str) -> String {
     format!(
         "name: bench

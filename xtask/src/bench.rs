@@ -4,16 +4,17 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::{Done, broker, learners, root, sql, succeed};
+use crate::{Done, broker, learners, python, root, sql, succeed};
 
 /// The benchmarks by name: package and target, and whether a broker is needed.
-const BENCHES: [(&str, &str, bool); 6] = [
+const BENCHES: [(&str, &str, bool); 7] = [
     ("learners", "gristmill-learn", false),
     ("windows", "gristmill-sql", false),
     ("path", "gristmill-io", false),
     ("member", "gristmill-cli", true),
     ("latency", "gristmill-cli", true),
     ("recovery", "gristmill-cli", true),
+    ("textbook", "gristmill-cli", true),
 ];
 
 /// What measures whole programs, and says what it saw.
@@ -42,6 +43,11 @@ pub(crate) fn run(rest: &[&str]) -> Done {
             cargo.env("GRISTMILL_BROKER", address.lines().next().unwrap_or_default());
             if let Some(peer) = raw_rust()? {
                 cargo.env("GRISTMILL_RAW_RUST", peer);
+            }
+            if *name == "textbook" {
+                let (python, programs, models) = python_peers()?;
+                cargo.env("GRISTMILL_PEERS_PYTHON", python).env("GRISTMILL_PEERS_PROGRAMS", programs);
+                cargo.env("GRISTMILL_PEERS_MODELS", models);
             }
             if let (true, Some(peer)) = (*name == "member", kafka_streams()?) {
                 cargo.env("GRISTMILL_KAFKA_STREAMS", peer);
@@ -95,6 +101,31 @@ fn raw_rust() -> Result<Option<PathBuf>, String> {
         succeed(command)?;
     }
     Ok(Some(target.join("release").join("raw_rust")))
+}
+
+/// The peers in Python: the interpreter, their programs, and the network that they and we score with.
+fn python_peers() -> Result<(PathBuf, PathBuf, PathBuf), String> {
+    let programs = peers().join("kafka");
+    if !programs.join("seed_loop.py").exists() {
+        return Err(format!("there are no peers in {}: `GRISTMILL_PEERS` names their folder", programs.display()));
+    }
+    let packages = [
+        "confluent-kafka==2.12.2",
+        "h5py==3.14.0",
+        "keras==3.15.1",
+        "numpy==2.4.6",
+        "onnx==1.23.2",
+        "onnxruntime==1.32.0",
+        "orjson==3.13.0",
+        "tensorflow-cpu==2.21.0",
+    ];
+    let python = python::environment("peers-python", &packages)?;
+    let models = root().join("target").join("peers").join("models");
+    if !models.join("model.h5").exists() {
+        fs::create_dir_all(&models).map_err(|error| error.to_string())?;
+        succeed(Command::new(&python).arg("-B").arg(programs.join("make_model.py")).arg(&models))?;
+    }
+    Ok((python, programs, models))
 }
 
 /// Builds the peer in Java, where there is a Maven to build it with; its class path.

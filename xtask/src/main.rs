@@ -3,6 +3,7 @@
 mod bench;
 mod broker;
 mod docs;
+mod frameworks;
 mod learners;
 mod parity;
 mod python;
@@ -19,6 +20,7 @@ type Done = Result<(), String>;
 
 const USAGE: &str = "\
 cargo xtask test                         every test, the real broker included
+cargo xtask python                       the Python with numpy, pyarrow and scikit-learn that the tests use
 cargo xtask broker start [--dir D [NAME=VALUE ...]]
 cargo xtask broker restart --dir D
 cargo xtask broker stop [--dir D]        a real Apache Kafka on a loopback port, with broker properties
@@ -27,6 +29,7 @@ cargo xtask torture [--minutes M]        kill, stop and move real members of rea
 cargo xtask memory [--rows N] [NAME ...] components over a stream that drifts (default all, 10000000 rows: hours)
 cargo xtask docs                         generate schema and reference pages
 cargo xtask parity                       measure the references anew, and write docs/reference/parity.md
+cargo xtask frameworks                   models of TensorFlow, PyTorch and scikit-learn, exported and live (several GB)
 cargo xtask sql-golden [--live]          ask DuckDB about windows over random tables: the tests' golden file, or new ones
 cargo xtask tidy                         check import directions, file sizes, generated documents
 cargo xtask bench [NAME]                 run the benchmarks, side by side with peers; keeps the raw result
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         }
         ["broker", "restart", "--dir", dir] => broker::restart(Path::new(dir)),
         ["broker", "stop", rest @ ..] => directory(rest).and_then(|(dir, _)| broker::stop(&dir)),
+        ["python"] => python::for_models().map(|path| println!("{}", path.display())),
         ["simulate"] => soak::simulate("1000000"),
         ["simulate", "--seeds", seeds] => soak::simulate(seeds),
         ["torture"] => soak::torture("20"),
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
         ["memory", only @ ..] => soak::memory("10000000", only),
         ["docs"] => docs::write(),
         ["parity"] => parity::run(),
+        ["frameworks"] => frameworks::run(),
         ["sql-golden"] => sql::golden(),
         ["sql-golden", "--live"] => sql::live(),
         ["tidy"] => tidy::run(),

@@ -9,12 +9,35 @@ use crate::{root, succeed};
 pub(crate) fn environment(name: &str, packages: &[&str]) -> Result<PathBuf, String> {
     let environment = root().join("target").join(name);
     let python = environment.join("bin").join("python");
-    if !python.exists() {
+    // One that was made for other packages is made anew.
+    let (list, wanted) = (environment.join("packages.txt"), packages.join("\n"));
+    if std::fs::read_to_string(&list).ok().as_ref() != Some(&wanted) {
         println!("{name}: a virtual environment with {}", packages.join(", "));
         succeed(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
-        succeed(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(packages))?;
+        let installed = succeed(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(packages));
+        if installed.is_err() {
+            // Half an environment would pass for a whole one the next time.
+            let _ = std::fs::remove_dir_all(&environment);
+        }
+        installed?;
+        std::fs::write(&list, wanted).map_err(|error| format!("{}: {error}", list.display()))?;
     }
     Ok(python)
+}
+
+/// The interpreter in which the tests' models in Python live.
+pub(crate) fn for_models() -> Result<PathBuf, String> {
+    environment("python", &["numpy==2.4.6", "pyarrow==26.0.1", "scikit-learn==1.9.1", "onnxruntime==1.32.0"])
+}
+
+/// The library of ONNX Runtime that came with it.
+pub(crate) fn onnxruntime(python: &Path) -> Result<PathBuf, String> {
+    let program = "import glob, onnxruntime, os\n\
+                   print(*glob.glob(os.path.join(os.path.dirname(onnxruntime.__file__), 'capi', 'libonnxruntime.*')))";
+    let output = Command::new(python).args(["-c", program]).output().map_err(|error| error.to_string())?;
+    let found = String::from_utf8_lossy(&output.stdout);
+    let first = found.split_whitespace().find(|path| !path.contains("providers"));
+    first.map(PathBuf::from).ok_or_else(|| format!("onnxruntime has no library: {output:?}"))
 }
 
 /// What a program of `xtask` prints. `hint`: what may be missing where it fails.

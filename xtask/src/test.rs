@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::{Done, broker, root};
+use crate::{Done, broker, python, root};
 
 /// What the test runners said.
 #[derive(Default)]
@@ -21,6 +21,7 @@ pub(crate) fn run(rest: &[&str]) -> Done {
     let started = broker::start(&dir, &[])?;
     let address = std::fs::read_to_string(dir.join("address")).map_err(|error| error.to_string())?;
     let mut addresses = address.lines();
+    let python = python::for_models()?;
     let mut cargo = Command::new("cargo");
     cargo
         .args(["test", "--workspace", "--no-fail-fast"])
@@ -28,6 +29,8 @@ pub(crate) fn run(rest: &[&str]) -> Done {
         .current_dir(root())
         .env("GRISTMILL_BROKER", addresses.next().unwrap_or_default())
         .env("GRISTMILL_SASL_BROKER", addresses.next().unwrap_or_default())
+        .env("ORT_DYLIB_PATH", python::onnxruntime(&python)?)
+        .env("GRISTMILL_PYTHON", python)
         .env("GRISTMILL_NOT_RUN", &not_run);
     let outcome = counted(&mut cargo);
     if started {

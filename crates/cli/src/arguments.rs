@@ -60,6 +60,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: State,
     },
+    /// Put another model in the place of the one that scores while the group runs, try one beside it, or go back.
+    Model {
+        #[command(subcommand)]
+        action: Model,
+    },
     /// Look at records that could not be read, or give them back to the input.
     DeadLetters {
         #[command(subcommand)]
@@ -97,6 +102,44 @@ pub(crate) enum DeadLetters {
         /// The pipeline document.
         file: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Model {
+    /// Let the model in a file score from now on; each shard takes it with its next commit.
+    Set(Candidate),
+    /// Try the model in a file beside the one that scores; the report shows the metrics of both.
+    Shadow(Candidate),
+    /// Let the model that is tried score from now on.
+    Promote {
+        /// The pipeline document.
+        pipeline: PathBuf,
+    },
+    /// Go back to the model that scored before.
+    Rollback {
+        /// The pipeline document.
+        pipeline: PathBuf,
+        /// Go back to the model of this version; 0 is the document's own.
+        #[arg(long)]
+        to: Option<u64>,
+    },
+    /// Print all versions, the newest last.
+    List {
+        /// The pipeline document.
+        pipeline: PathBuf,
+    },
+}
+
+/// A model for a pipeline.
+#[derive(Debug, Args)]
+pub(crate) struct Candidate {
+    /// The pipeline document.
+    pub(crate) pipeline: PathBuf,
+    /// The model file.
+    pub(crate) file: PathBuf,
+    /// What decisions call it; otherwise its file's name without the ending.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

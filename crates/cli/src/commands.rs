@@ -12,13 +12,14 @@ use gristmill_io::history::{self, HistoryError};
 use gristmill_io::kafka::{self, KafkaFailure};
 use gristmill_io::ledger::LedgerError;
 use gristmill_io::member::MemberError;
+use gristmill_io::models;
 use gristmill_io::run::{self, Control, Options, RunError};
 use gristmill_io::sink::SinkError;
 use gristmill_io::state;
 use gristmill_io::table::TableError;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::arguments::{Command, DeadLetters, Out, Run, State};
+use crate::arguments::{Candidate, Command, DeadLetters, Model as ModelAction, Out, Run, State};
 use crate::{demo, screen};
 
 /// Why a command failed.
@@ -89,6 +90,7 @@ pub(crate) fn execute(command: Command) -> Result<(), Failure> {
         Command::Describe { name } => screen::print(&description(&name)?),
         Command::Demo { seconds } => demo::demo(seconds),
         Command::State { action } => state_command(action),
+        Command::Model { action } => model_command(action),
         Command::DeadLetters { action: DeadLetters::List { file, json } } => list_dead_letters(&file, json),
         Command::DeadLetters { action: DeadLetters::Replay { file } } => {
             let count = dead_letters::replay(&*read(&file)?)?;
@@ -225,6 +227,30 @@ fn list_dead_letters(file: &Path, json: bool) -> Result<(), Failure> {
     })
     .map_err(|failure| failed.unwrap_or_else(|| failure.into()))?;
     Ok(())
+}
+
+fn model_command(action: ModelAction) -> Result<(), Failure> {
+    let text = match action {
+        ModelAction::Set(candidate) => with_model(&candidate, models::set),
+        ModelAction::Shadow(candidate) => with_model(&candidate, models::shadow),
+        ModelAction::Promote { pipeline } => Ok(models::promote(&read(&pipeline)?)?),
+        ModelAction::Rollback { pipeline, to } => Ok(models::rollback(&read(&pipeline)?, to)?),
+        ModelAction::List { pipeline } => Ok(models::list(&read(&pipeline)?)?),
+    };
+    screen::print(&text?)
+}
+
+type WithModel = fn(&Arc<Plan>, &str, &[u8]) -> Result<String, KafkaFailure>;
+
+fn with_model(candidate: &Candidate, act: WithModel) -> Result<String, Failure> {
+    let plan = read(&candidate.pipeline)?;
+    let file = &candidate.file;
+    let bytes = std::fs::read(file).map_err(|error| {
+        let why = why_unread(&error, "name a model file in it");
+        Failure::Usage(format!("cannot read the model {}: {why}", file.display()))
+    })?;
+    let stem = file.file_stem().map_or_else(|| "model".into(), |stem| stem.to_string_lossy());
+    Ok(act(&plan, candidate.name.as_deref().unwrap_or(&stem), &bytes)?)
 }
 
 fn state_command(action: State) -> Result<(), Failure> {

@@ -15,6 +15,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let arguments = arguments::Arguments::parse();
     screen::log(arguments.quiet);
+    if let Some(library) = std::env::var_os("ORT_DYLIB_PATH") {
+        gristmill_models::find_onnxruntime(library.into());
+    }
     match commands::execute(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

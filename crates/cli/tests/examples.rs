@@ -70,7 +70,7 @@ macro_rules! examples {
 
         #[test]
         fn every_document_has_its_test() {
-            let tested = [$($name,)* "card-payments"];
+            let tested = [$($name,)* "card-payments", "keras-fraud"];
             for entry in std::fs::read_dir(root().join("examples")).unwrap() {
                 let path = entry.unwrap().path();
                 let name = path.file_stem().unwrap().to_str().unwrap();
@@ -151,4 +151,50 @@ fn card_payments() {
     compare("card-payments.json", &format!("{:#}\n", lasting(&said.report())).replace(&topic, "payments"));
     assert_eq!(consume(&format!("{topic}.decisions")).len(), 400);
     assert_eq!(count(&format!("{topic}.dead"), 4), 0);
+}
+
+/// The textbook's program, with a model of another format: what is read is told by the bytes.
+#[test]
+fn keras_fraud() {
+    let (topic, folder) = (unique("transactions"), folder("keras-fraud"));
+    create(&topic, 4, &[]);
+    let names: Vec<String> = (0..12).map(|input| format!("x{input}")).collect();
+    let model = format!(
+        "tree\nversion=v4\nnum_tree_per_iteration=1\nmax_feature_idx=11\nobjective=binary sigmoid:1\nfeature_names={}\n\
+         feature_infos={}\n\nTree=0\nnum_leaves=3\nsplit_feature=0 1\nthreshold=2 0.5\ndecision_type=2 2\n\
+         left_child=-1 -2\nright_child=1 -3\nleaf_value=-2 1 3\n\nend of trees\n",
+        names.join(" "),
+        vec!["[0:9]"; 12].join(" ")
+    );
+    let records: Vec<Record> = (0..200_usize)
+        .map(|number| {
+            let rest: String = (1..=10).map(|f| format!(",\"f{f}\":0.{f}")).collect();
+            let (amount, ts) = (number * 5, number * 432_000);
+            let value = format!(r#"{{"id":{number},"ts":{ts},"customer":{},"amount":{amount}{rest}}}"#, number % 7);
+            Record { partition: (number % 4) as i32, value: Some(value.into()), ..Record::default() }
+        })
+        .collect();
+    produce(&topic, &records);
+    let mut command = gristmill(&root(), &["run", "examples/keras-fraud.yaml", "--until-end", "--json", "--quiet"]);
+    command.env("MODEL", write(&folder, "model.txt", model));
+    command.env("BOOTSTRAP", broker()).env("TOPIC", &topic).env("GROUP", &topic);
+    let said = Said::from(&command.output().unwrap());
+    assert_eq!((said.code, &said.report()["scored"]), (0, &json!(200)), "{said:?}");
+    let logistic = |x: f64| 1.0 / (1.0 + (-x).exp());
+    let mut decisions = consume(&format!("{topic}.decisions"));
+    decisions.sort_by_key(|record| record.value.as_ref().map(|value| (value.len(), value.clone())));
+    assert_eq!(decisions.len(), 200);
+    for record in decisions {
+        let decision: Value = serde_json::from_slice(record.value.as_deref().unwrap()).unwrap();
+        let number = decision["id"].as_u64().unwrap();
+        let raw = if number * 5 <= 200 {
+            -2.0
+        } else if number * 432_000 <= 43_200_000 {
+            1.0
+        } else {
+            3.0
+        };
+        assert_eq!((&decision["score"], &decision["alert"]), (&json!(logistic(raw)), &json!(raw > 0.0)), "{decision}");
+        assert_eq!(decision.as_object().unwrap().keys().collect::<Vec<_>>(), ["id", "customer", "score", "alert"]);
+    }
 }

@@ -151,7 +151,12 @@ fn inputs_are_found_by_name_and_labels_measure() {
         ("[hour, amount]", "[hour]", "the model takes 2 inputs, and there are 1 features"),
         ("risk.txt", "none.txt", "cannot read the model none.txt: there is no such file"),
         ("risk.txt", "p.csv", "this is no model file of a known format"),
-        ("[{file", "[standard_scaler, {file", "a model from a file stands alone in `model`"),
+        ("[{file", "[standard_scaler, {file", "a model from a file or from Python comes first in `model`"),
+        (
+            "[{file: {path: risk.txt}}]",
+            "[{file: {path: risk.txt}}, {file: {path: risk.txt}}]",
+            "comes first in `model`",
+        ),
         ("evaluate: [roc_auc]", "evaluate: [mae]", "`mae` does not fit a model that predicts one of two classes"),
         ("hour: int64", "hour: string", "`hour` is a number in the model, and text here"),
         ("path: risk", "pth: risk", "did you mean `path`?"),
@@ -163,5 +168,57 @@ fn inputs_are_found_by_name_and_labels_measure() {
     write(&folder, "p.yaml", document.replace("[hour, amount]", "[{h: hour}, amount]"));
     let said = run(&folder, &["plan", "p.yaml"]);
     assert!(said.out.contains("features are given to the model by position"), "{said:?}");
-    assert!(said.out.contains("risk.txt: LightGBM v4, text, 1 trees"), "{said:?}");
+    assert!(said.out.contains("risk: LightGBM v4, text, 1 trees"), "{said:?}");
+}
+
+/// A frozen model that a learner corrects: what it says is a column behind the features, others may stand beside it.
+#[test]
+fn a_learner_behind_it_corrects_it() {
+    let folder = folder("corrected");
+    write(&folder, "risk.txt", MODEL);
+    // The model is sure of what is wrong: large amounts are no fraud here, late hours are.
+    let row = |n: u32| {
+        let (hour, amount, shop) = (n * 7 % 24, n * 37 % 300, ["a", "b", "c"][n as usize % 3]);
+        format!("{hour},{amount},{shop},{}\n", hour > 12)
+    };
+    write(&folder, "p.csv", "hour,amount,shop,fraud\n".to_string() + &(0..3_000).map(row).collect::<String>());
+    let document = |model: &str| {
+        format!(
+            "name: p\ninput: {{file: {{path: p.csv}}, columns: {{hour: int64, amount: float64, shop: string, fraud: boolean}}}}\n\
+             features: [amount, shop, hour]\nlabel: {{column: fraud}}\nmodel: {model}\n\
+             evaluate: [accuracy, log_loss]\noutputs: {{all: {{file: {{path: all.ndjson}}}}}}\n"
+        )
+    };
+    let metric = |model: &str, name: &str| {
+        write(&folder, "p.yaml", document(model));
+        let said = run(&folder, &["run", "p.yaml", "--json"]);
+        assert_eq!(said.code, 0, "{said:?}");
+        said.report()["metrics"][name].as_f64().unwrap()
+    };
+    let corrected = metric(
+        "[{file: {path: risk.txt, name: frozen}}, one_hot_encoder, standard_scaler, logistic_regression]",
+        "accuracy",
+    );
+    assert!(corrected > 0.95, "{corrected}");
+    let last = std::fs::read_to_string(folder.join("all.ndjson")).unwrap();
+    let last: Value = serde_json::from_str(last.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["model"], &last["file"]), (&"p@2999".into(), &"frozen@0".into()), "{last}");
+    assert_eq!(last["digest"].as_str().unwrap().len(), 32);
+    // Calibrated, its certainty costs less, however wrong it is.
+    let document_alone = document("[{file: {path: risk.txt}}]").replace("[amount, shop, hour]", "[amount, hour]");
+    write(&folder, "p.yaml", document_alone);
+    let raw = run(&folder, &["run", "p.yaml", "--json"]).report()["metrics"]["log_loss"].as_f64().unwrap();
+    for calibration in ["platt_calibration", "isotonic_calibration"] {
+        let calibrated = metric(&format!("[{{file: {{path: risk.txt}}}}, {calibration}]"), "log_loss");
+        assert!(calibrated < 0.70 && calibrated < raw - 0.1, "{calibration}: {calibrated} beside {raw}");
+    }
+    // A model of margins is of no use alone, and is calibrated to be.
+    for (model, words) in [
+        ("[{file: {path: risk.txt}}, standard_scaler]", "a model must end with a learner"),
+        ("[{file: {path: risk.txt}}, logistic_regression]", "takes numbers, and `shop` holds categories"),
+    ] {
+        write(&folder, "p.yaml", document(model));
+        let said = run(&folder, &["check", "p.yaml"]);
+        assert!(said.code == 2 && said.err.contains(words), "{words}\n{said:?}");
+    }
 }

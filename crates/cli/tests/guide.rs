@@ -36,14 +36,24 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
+/// A group that no other run of a page has.
+fn group(folder: &Path) -> String {
+    folder.file_name().unwrap().to_string_lossy().into_owned()
+}
+
 fn command(folder: &Path, line: &str) -> String {
     let words: Vec<&str> = line.split_whitespace().collect();
     match words.as_slice() {
         ["gristmill", arguments @ ..] => {
             let mut command = gristmill(folder, arguments);
-            let output = command.env("BOOTSTRAP", broker()).output().unwrap();
+            command.env("BOOTSTRAP", broker()).env("GRISTMILL_PYTHON", python()).env("GROUP", group(folder));
+            let output = command.output().unwrap();
             let said = Said::from(&output);
             lasting(&(said.err + &said.out)).replace(&broker(), "localhost:9092")
+        }
+        ["cp", from, to] => {
+            std::fs::copy(folder.join(from), folder.join(to)).unwrap();
+            String::new()
         }
         ["cat", file] => std::fs::read_to_string(folder.join(file)).unwrap(),
         _ => panic!("`{line}` is no command that the guide may use"),

@@ -27,7 +27,7 @@ const KINDS: [(&str, &str); 6] = [
     ("columns", "ColumnType"),
 ];
 /// Sections of a document, by the name of their type.
-const SECTIONS: [(&str, &str); 14] = [
+const SECTIONS: [(&str, &str); 16] = [
     ("input", "Input"),
     ("input.file", "FileInput"),
     ("input.file.shards", "Shards"),
@@ -37,8 +37,10 @@ const SECTIONS: [(&str, &str); 14] = [
     ("table.kafka", "TableTopic"),
     ("label", "Label"),
     ("outputs", "Output"),
+    ("outputs.http", "Http"),
     ("dead_letters", "Target"),
     ("commit", "Commit"),
+    ("batch", "Batch"),
     ("create", "Create"),
     ("state", "State"),
     ("snapshot", "Snapshot"),

@@ -25,9 +25,9 @@
 //! # Ok::<(), gristmill::document::Problems>(())
 //! ```
 
+pub mod act;
 pub mod augment;
 pub mod clean;
-pub mod condition;
 pub mod describe;
 pub mod document;
 mod expression;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::plan::Plan;
 use crate::rows::{Drift, Partition};
-use crate::shard::{Counts, Evaluation, Scores};
+use crate::shard::{Counts, Evaluation, Scores, Tried};
 
 /// The result of a run. As JSON it is one object; as text a table.
 #[derive(Debug, Clone, Serialize)]
@@ -67,6 +67,10 @@ pub struct Report {
     pub details: Map<String, Value>,
     /// The same for each baseline.
     pub baselines: Map<String, Value>,
+    /// A model that is tried beside the one in force: its name, the labelled rows since then, its metrics over them, and
+    /// those of the model in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Value>,
     /// Records read, by partition.
     pub partitions: Map<String, Value>,
 }
@@ -112,6 +116,8 @@ pub struct Closed {
     pub classes: Vec<String>,
     /// Its metrics.
     pub evaluation: Option<Evaluation>,
+    /// How a model that is tried beside the one in force does.
+    pub tried: Option<Tried>,
 }
 
 /// What is added up while a run goes on: one entry for every shard that was closed.
@@ -147,6 +153,7 @@ impl Tally {
         let (mut clean, mut forgot): (Map<String, Value>, Map<String, Value>) = Default::default();
         let (mut unknown, mut absent): (Map<String, Value>, Map<String, Value>) = Default::default();
         let (mut late, mut waiting, mut unmatched, mut augment) = (0, 0, Map::new(), Map::new());
+        let mut tried: Option<Tried> = None;
         for shard in &mut self.shards {
             late += shard.late;
             waiting += shard.waiting;
@@ -154,6 +161,7 @@ impl Tally {
             add(&mut augment, &shard.augmented);
             let Closed { partition, counts, written: more, refused, drift, cleaned, forgotten, .. } = shard;
             let (classes, evaluation) = (&mut shard.classes, &mut shard.evaluation);
+            tried = together(tried, shard.tried.take())?;
             written.iter_mut().zip(more).for_each(|(all, more)| *all += *more);
             totals.scored += counts.scored;
             totals.learned += counts.learned;
@@ -204,8 +212,29 @@ impl Tally {
             metrics: object(merged.scores()),
             details: details(&merged, &names),
             baselines: baselines.collect(),
+            shadow: tried.map(|tried| {
+                serde_json::json!({
+                    "name": tried.name,
+                    "rows": tried.rows,
+                    "metrics": object(tried.candidate.scores()),
+                    "model": object(tried.model.scores()),
+                })
+            }),
             partitions,
         })
+    }
+}
+
+/// What two shards say of a trial; of two trials the first shard's.
+fn together(one: Option<Tried>, other: Option<Tried>) -> Result<Option<Tried>, StateError> {
+    match (one, other) {
+        (Some(mut one), Some(other)) if one.name == other.name => {
+            one.rows += other.rows;
+            one.model.absorb(&other.model)?;
+            one.candidate.absorb(&other.candidate)?;
+            Ok(Some(one))
+        }
+        (one, other) => Ok(one.or(other)),
     }
 }
 
@@ -298,6 +327,16 @@ impl fmt::Display for Report {
         writeln!(f, "resources     {:.2} s of CPU, {} MB at the peak", self.cpu_seconds, self.peak_memory_mb)?;
         if !self.metrics.is_empty() {
             self.table(f)?;
+        }
+        if let Some(shadow) = &self.shadow {
+            let rows = shadow.get("rows").and_then(Value::as_u64).unwrap_or(0);
+            let name = shadow.get("name").and_then(Value::as_str).unwrap_or_default();
+            writeln!(f, "\n{name} beside it, over {rows} rows with a label")?;
+            for (metric, value) in shadow.get("metrics").and_then(Value::as_object).into_iter().flatten() {
+                let number = |value: Option<&Value>| value.and_then(Value::as_f64).unwrap_or(f64::NAN);
+                let model = number(shadow.get("model").and_then(|model| model.get(metric)));
+                writeln!(f, "  {metric}: {:.4}, where the model in force has {model:.4}", number(Some(value)))?;
+            }
         }
         self.shown(f)
     }

@@ -29,6 +29,11 @@ evaluate: [accuracy, roc_auc, log_loss, {f1: {window: 5}}, {accuracy: {by: class
 outputs:
   all: {stdout: {}}
   some: {stdout: {}, when: score > 0.5 OR mean < x}
+  chosen:
+    stdout: {}
+    when: probability['a'] * 2 > 1 AND coalesce(prediction, 'b') <> 'c'
+    select: [ts, prediction, {percent: round(score * 100)}, {odds: \"probability['a'] / probability['b']\"}, {by: model},
+             {whole: CAST(x AS BIGINT)}]
 ";
 
 /// A row: two numbers, which may be missing, and a label, which may be missing or neither class.

@@ -13,6 +13,8 @@ pub mod kafka;
 pub mod ledger;
 pub mod lookup;
 pub mod member;
+pub mod models;
+pub mod python;
 pub mod run;
 pub mod sink;
 pub mod source;

@@ -13,7 +13,9 @@ use crate::kafka::{self, GroupMember, KafkaFailure, Topics};
 use crate::ledger::{self, FileLedger, Ledger, LedgerError};
 use crate::lookup::{self, LookupError};
 use crate::member::{Member, MemberError};
-use crate::sink::{KafkaSink, Keep, LineSink, Lines, Sink, SinkError};
+use crate::models;
+use crate::python;
+use crate::sink::{HttpSink, KafkaSink, Keep, LineSink, Lines, Sink, SinkError};
 use crate::source::{FileSource, KafkaSource, Source, SourceError};
 use crate::state::{Lengths, StateFolder};
 use crate::usage;
@@ -51,6 +53,9 @@ pub enum RunError {
     /// A member.
     #[error(transparent)]
     Member(#[from] MemberError),
+    /// A model outside of the program.
+    #[error(transparent)]
+    Outside(#[from] gristmill_learn::LearnError),
     /// Metrics could not be merged.
     #[error("metrics cannot be merged: {0}")]
     Metrics(#[from] StateError),
@@ -74,6 +79,8 @@ pub fn run(plan: &Arc<Plan>, options: Options, control: &Arc<Control>) -> Result
         Topics::default()
     };
     let plan = &lookup::load(plan)?;
+    models::load(plan)?;
+    let _watch = models::Watch::start(plan)?;
     let members = prepare(plan, options, control, &topics)?;
     let mut tally = Tally::default();
     let mut failed = None;
@@ -101,10 +108,11 @@ fn prepare(
     topics: &Topics,
 ) -> Result<Vec<Member>, RunError> {
     let clock: Arc<dyn Clock> = Arc::new(Machine::default());
-    let member = |number: usize, source: Box<dyn Source>, ledger: Box<dyn Ledger>| {
+    let member = |plan: &Arc<Plan>, number: usize, source: Box<dyn Source>, ledger: Box<dyn Ledger>| {
         Member::new(Arc::clone(plan), number, source, ledger, Arc::clone(&clock), Arc::clone(control))
     };
     if let InputPlan::File { .. } = plan.input {
+        let plan = &python::started(plan, 0)?;
         let (source, size) = FileSource::open(plan, Arc::clone(&control.bytes))?;
         control.bound(0..plan.shards(), BTreeMap::new(), size.unwrap_or(0));
         let mut folder = StateFolder::open(plan).map_err(LedgerError::from)?;
@@ -113,7 +121,7 @@ fn prepare(
             folder.watch(outputs.files(plan));
         }
         let ledger = FileLedger::new(Arc::clone(plan), outputs.sinks(plan, control)?, folder);
-        return Ok(vec![member(0, Box::new(source), Box::new(ledger))]);
+        return Ok(vec![member(plan, 0, Box::new(source), Box::new(ledger))]);
     }
     if options.until_end {
         let ends: BTreeMap<i32, i64> = topics.bounds.iter().map(|(number, (_, end))| (*number, *end)).collect();
@@ -125,17 +133,18 @@ fn prepare(
     let outputs = Outputs::open(plan, None)?;
     let start = identity();
     let join = |number: usize| {
+        let plan = &python::started(plan, number)?;
         let seat = Arc::new(GroupMember::default());
         let stopped = Arc::clone(control);
         let ledger = ledger::kafka(
             plan,
             &seat,
-            outputs.line_sinks(),
+            outputs.other_sinks(plan, control),
             &format!("{start}-{number}"),
             Arc::new(move || stopped.stopped()),
         )?;
         let source = KafkaSource::join(Arc::clone(plan), number, seat)?;
-        Ok(member(number, Box::new(source), ledger))
+        Ok(member(plan, number, Box::new(source), ledger))
     };
     (0..options.members).map(join).collect()
 }
@@ -198,7 +207,7 @@ impl Outputs {
                 Lines::open(path, keep).map(Some)
             }
             TargetPlan::Stdout => Ok(Some(stdout.clone())),
-            TargetPlan::Kafka { .. } => Ok(None),
+            TargetPlan::Kafka { .. } | TargetPlan::Http(_) => Ok(None),
         };
         Ok(Self {
             lines: plan.outputs.iter().map(|output| one(&output.target)).collect::<Result<_, _>>()?,
@@ -217,9 +226,18 @@ impl Outputs {
         files.collect()
     }
 
-    /// Those that are files or standard output.
-    fn line_sinks(&self) -> Vec<Box<dyn Sink>> {
+    /// Those that are not in Kafka: files, standard output, web servers.
+    fn other_sinks(&self, plan: &Plan, control: &Arc<Control>) -> Vec<Box<dyn Sink>> {
         let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+        let name = if plan.uses_kafka() { &plan.kafka.group } else { &*plan.name };
+        for (number, output) in plan.outputs.iter().enumerate() {
+            if let TargetPlan::Http(http) = &output.target {
+                let stopped = Arc::clone(control);
+                let name = format!("{name}/{}", output.name);
+                let sink = HttpSink::new(http.clone(), number, &name, Arc::new(move || stopped.stopped()));
+                sinks.push(Box::new(sink));
+            }
+        }
         for (output, lines) in self.lines.iter().enumerate() {
             if let Some(lines) = lines {
                 sinks.push(Box::new(LineSink::decisions(lines.clone(), output)));
@@ -233,7 +251,7 @@ impl Outputs {
 
     /// All of them.
     fn sinks(&self, plan: &Arc<Plan>, control: &Arc<Control>) -> Result<Vec<Box<dyn Sink>>, SinkError> {
-        let mut sinks = self.line_sinks();
+        let mut sinks = self.other_sinks(plan, control);
         if plan.output_topics().next().is_some() {
             let stopped = Arc::clone(control);
             let producer = kafka::producer(&plan.kafka)?;

@@ -3,7 +3,8 @@
 use crate::drift::{self, Detector};
 use crate::metric::{self, Metric, Segmented, Window, Windowed};
 use crate::{
-    Learner, Signature, Transformer, anomaly, bayes, cluster, ensemble, linear, neighbors, neural, transform, tree,
+    Learner, Signature, Transformer, anomaly, bayes, calibrate, cluster, ensemble, linear, neighbors, neural,
+    transform, tree,
 };
 
 /// A component made ready for a number of columns.
@@ -112,6 +113,8 @@ components! {
         Autoencoder: neural::AutoencoderSettings,
         KMeans: cluster::KMeansSettings,
         HalfSpaceTrees: anomaly::HalfSpaceTreesSettings,
+        PlattCalibration: calibrate::PlattCalibrationSettings,
+        IsotonicCalibration: calibrate::IsotonicCalibrationSettings,
     }
 }
 

@@ -31,6 +31,7 @@
 pub mod anomaly;
 pub mod baseline;
 pub mod bayes;
+pub mod calibrate;
 mod catalog;
 mod chain;
 pub mod cluster;

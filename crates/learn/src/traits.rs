@@ -171,6 +171,9 @@ pub enum LearnError {
     /// A model that was trained elsewhere could not answer a row.
     #[error("the model cannot answer this row: {0}")]
     Model(String),
+    /// A model that lives outside of the program cannot be asked any more.
+    #[error("the model outside cannot be asked: {0}")]
+    Outside(String),
     /// Two models that were to be merged do not fit together.
     #[error("these models cannot be merged: {0}")]
     Merge(#[from] StateError),

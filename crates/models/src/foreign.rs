@@ -91,6 +91,11 @@ impl ForeignModel {
         Self { signature, body: Body::Sum(sum) }
     }
 
+    /// Whether it is a graph.
+    pub(crate) fn is_graph(&self) -> bool {
+        matches!(self.body, Body::Graph(_))
+    }
+
     /// Its inputs and its output.
     pub fn signature(&self) -> &Signature {
         &self.signature

@@ -38,6 +38,37 @@ pub fn read(bytes: &[u8]) -> Result<ForeignModel, ReadError> {
 ///
 /// It is asked for plain file names alone, never for a path.
 pub fn read_with(bytes: &[u8], beside: &dyn Fn(&str) -> Result<Vec<u8>, String>) -> Result<ForeignModel, ReadError> {
+    read_on(bytes, beside, Runtime::BuiltIn)
+}
+
+/// What runs graphs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runtime {
+    /// This crate, and rten for networks.
+    BuiltIn,
+    /// ONNX Runtime, whose library [`find_onnxruntime`](crate::find_onnxruntime) has named.
+    OnnxRuntime,
+}
+
+/// Reads a model whose graph, if it is one, is run by this runtime.
+pub fn read_on(
+    bytes: &[u8],
+    beside: &dyn Fn(&str) -> Result<Vec<u8>, String>,
+    runtime: Runtime,
+) -> Result<ForeignModel, ReadError> {
+    let model = recognised(bytes, beside, runtime)?;
+    if runtime == Runtime::OnnxRuntime && !model.is_graph() {
+        let what = "ONNX Runtime runs ONNX and Keras models, and this is neither";
+        return Err(ReadError::unsupported(what, "leave out `runtime`: its trees are scored here"));
+    }
+    Ok(model)
+}
+
+fn recognised(
+    bytes: &[u8],
+    beside: &dyn Fn(&str) -> Result<Vec<u8>, String>,
+    runtime: Runtime,
+) -> Result<ForeignModel, ReadError> {
     if bytes.len() > MOST_BYTES {
         let what = format!("the file has {} bytes, and no more than {MOST_BYTES} are read", bytes.len());
         return Err(ReadError::unsupported(what, "train a smaller model"));
@@ -50,16 +81,16 @@ pub fn read_with(bytes: &[u8], beside: &dyn Fn(&str) -> Result<Vec<u8>, String>)
         [b'{', second, ..] if second.is_ascii_alphabetic() => xgboost::read(&ubjson::parse(bytes)?, "UBJSON"),
         [b'{', ..] => json(bytes),
         _ if bytes.starts_with(b"tree\n") || bytes.starts_with(b"tree\r\n") => lightgbm::read(bytes),
-        _ if keras::is_hdf5(bytes) => keras::read_hdf5(bytes),
-        _ if keras::is_archive(bytes) => archive(bytes),
-        _ if onnx::looks_like(bytes) => onnx::read(bytes, beside),
+        _ if keras::is_hdf5(bytes) => keras::read_hdf5(bytes, runtime),
+        _ if keras::is_archive(bytes) => archive(bytes, runtime),
+        _ if onnx::looks_like(bytes) => onnx::read(bytes, beside, runtime),
         _ => Err(ReadError::unsupported("this is no model file of a known format", KNOWN)),
     }
 }
 
 /// A zip archive: Keras', or PyTorch's, told by what it holds.
-fn archive(bytes: &[u8]) -> Result<ForeignModel, ReadError> {
-    keras::read_archive(bytes).map_err(|error| {
+fn archive(bytes: &[u8], runtime: Runtime) -> Result<ForeignModel, ReadError> {
+    keras::read_archive(bytes, runtime).map_err(|error| {
         let holds = |name: &str| memchr::memmem::find(bytes, name.as_bytes()).is_some();
         if holds("model.weights.h5") {
             return error;

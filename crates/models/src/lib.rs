@@ -54,7 +54,8 @@ mod supported;
 mod trees;
 
 pub use foreign::{Answer, ForeignModel};
-pub use format::{read, read_with};
+pub use format::{Runtime, read, read_on, read_with};
 pub use mistake::ReadError;
+pub use network::find_onnxruntime;
 pub use signature::{Input, InputKind, Output, Signature};
 pub use supported::{Kind, Supported, supported};

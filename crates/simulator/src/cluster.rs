@@ -207,6 +207,13 @@ impl Cluster {
         records.filter_map(|(offset, record)| Some((offset, Entry::decode(record.value.as_ref()?).ok()?))).collect()
     }
 
+    /// All committed entries there ever were, those that retention has taken, too.
+    pub fn remembered_entries(&self, partition: i32) -> Vec<Entry> {
+        let Some(log) = self.log(JOURNAL, partition) else { return Vec::new() };
+        let records = log.remembered(&self.transactions);
+        records.filter_map(|(_, record)| Entry::decode(record.value.as_ref()?).ok()).collect()
+    }
+
     /// The committed snapshots of a partition.
     pub fn slots(&self, partition: i32) -> Slots {
         let mut slots = Slots::default();

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use gristmill::describe;
+use gristmill::foreign::{Candidate, Foreign, Scoring, Version, Versions};
 use gristmill::lookup::Content;
 use gristmill::plan::{InputPlan, Plan, TargetPlan};
 use gristmill::rows::Column;
-use gristmill::spec::{Commit, Format, Guarantee, Snapshot, Span, State};
+use gristmill::spec::{Commit, Format, GraphRuntime, Guarantee, Snapshot, Span, State};
 use gristmill_learn::{Component, Signature, Task};
 
 use crate::cluster::{DEAD, INPUT};
@@ -28,8 +29,54 @@ pub fn simulated(plan: &Plan, guarantee: Guarantee) -> Arc<Plan> {
     Arc::new(plan)
 }
 
+/// Whatever model a document names is a small tree here; examples name one of twelve inputs, the others of two.
 fn read(name: &str, text: &str) -> Result<Plan, String> {
-    Plan::read(name, text, &|_| None).map_err(|problems| problems.to_string())
+    let inputs = if text.contains("f10") { 12 } else { 2 };
+    let files = |_: &str| Ok(tree(inputs, 0).into_bytes());
+    Plan::read_with(name, text, &|_| None, &files).map_err(|problems| problems.to_string())
+}
+
+/// A tree over the first of some inputs, in LightGBM's words: another one for each version.
+fn tree(inputs: usize, version: u64) -> String {
+    let names: Vec<String> = (0..inputs).map(|input| format!("x{input}")).collect();
+    let infos = vec!["[-9:9]"; inputs].join(" ");
+    format!(
+        "tree\nversion=v4\nnum_tree_per_iteration=1\nmax_feature_idx={}\nobjective=binary sigmoid:1\nfeature_names={}\n\
+         feature_infos={infos}\n\nTree=0\nnum_leaves=2\nsplit_feature=0\nthreshold=0\ndecision_type=2\nleft_child=-1\n\
+         right_child=-2\nleaf_value=-{version}.5 {version}.25\n\nend of trees\n",
+        inputs - 1,
+        names.join(" ")
+    )
+}
+
+/// The versions that the model of a pipeline here may go through: every third one tries the one before it.
+pub(crate) fn version(number: u64) -> Option<Version> {
+    let model = |number: u64| {
+        let tree = tree(2, number);
+        Foreign::from_bytes(&format!("m{number}"), tree.as_bytes(), GraphRuntime::default()).ok().map(Arc::new)
+    };
+    let shadow = number.is_multiple_of(3).then(|| model(number - 1)).flatten();
+    Some(Version { number, model: model(number)?, shadow: shadow.map(|model| Candidate { number, model }) })
+}
+
+/// A plan whose versions are its own: other simulations of the plan begin with the document's model, too.
+pub(crate) fn with_versions(plan: &Arc<Plan>) -> Arc<Plan> {
+    let Some(scoring) = &plan.scoring else { return Arc::clone(plan) };
+    let versions = Versions::new(scoring.written().clone());
+    versions.ask(Box::new(version));
+    let scoring = Scoring { versions: Arc::new(versions), ..scoring.clone() };
+    Arc::new(Plan { scoring: Some(scoring), ..Plan::clone(plan) })
+}
+
+/// A pipeline whose model changes while it runs, with labels at once.
+pub fn changing() -> Result<Plan, String> {
+    read("changing.yaml", &document("[{file: {path: m0.txt}}]", Some(Task::BinaryClassification)))
+}
+
+/// The same with a learner behind it.
+pub fn corrected() -> Result<Plan, String> {
+    let steps = "[{file: {path: m0.txt}}, standard_scaler, logistic_regression]";
+    read("corrected.yaml", &document(steps, Some(Task::BinaryClassification)))
 }
 
 /// Every pipeline of a folder of documents.

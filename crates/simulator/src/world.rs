@@ -49,6 +49,8 @@ pub struct Facts {
     pub waited: u64,
     /// Starts for which the group's offsets were gone.
     pub trusted: u64,
+    /// Changes of a model.
+    pub changes: u64,
 }
 
 impl Facts {
@@ -64,6 +66,7 @@ impl Facts {
         self.lost += other.lost;
         self.waited += other.waited;
         self.trusted += other.trusted;
+        self.changes += other.changes;
     }
 }
 

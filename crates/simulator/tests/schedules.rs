@@ -68,6 +68,16 @@ fn rules_windows_and_late_labels_run_in_it() {
     play("prepared", &load::simulated(&plan, Guarantee::ExactlyOnce), 40_000..41_500);
 }
 
+/// Exactly once alone: at least once, a row that is written twice may have been scored by two versions.
+#[test]
+fn models_that_change_run_in_it() {
+    for (name, plan) in [("changing", load::changing().unwrap()), ("corrected", load::corrected().unwrap())] {
+        let facts = play(name, &load::simulated(&plan, Guarantee::ExactlyOnce), 60_000..61_500);
+        println!("{name}: {facts:?}");
+        assert!(facts.changes >= 2_000 && facts.replays >= 100, "{facts:?}");
+    }
+}
+
 #[test]
 fn every_example_runs_in_it() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");

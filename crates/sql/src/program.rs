@@ -50,6 +50,8 @@ pub struct Program {
     pub(crate) groups: Vec<(usize, GroupPlan)>,
     /// The node of each item.
     pub(crate) items: Vec<usize>,
+    /// The members of families that items use; their columns come behind those of the setting.
+    pub(crate) members: Vec<(String, String)>,
 }
 
 /// A row for which an item cannot be computed.
@@ -164,6 +166,11 @@ impl Program {
         reads.sort_unstable();
         reads.dedup();
         reads
+    }
+
+    /// The members of families that items use, with their family: a batch has a column for each, behind its own.
+    pub fn members(&self) -> &[(String, String)] {
+        &self.members
     }
 
     /// Whether a row may make an item fail, so that it has no value.

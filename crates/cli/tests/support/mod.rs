@@ -93,14 +93,34 @@ pub(crate) fn produce_by_key(topic: &str, records: &[Record]) {
 type Base<'a> = BaseRecord<'a, [u8], [u8]>;
 
 fn send(topic: &str, records: &[Record], to: impl for<'a> Fn(Base<'a>, &Record) -> Base<'a>) {
-    let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
+    let producer = producer();
+    hand_over(&producer, topic, records, to);
+    producer.flush(Duration::from_secs(60)).unwrap();
+}
+
+/// Hands over records now and then, without waiting for each batch.
+pub(crate) fn feeder(topic: &str) -> impl Fn(&[Record]) {
+    let (producer, topic) = (producer(), topic.to_string());
+    move |records| hand_over(&producer, &topic, records, |base, record| base.partition(record.partition))
+}
+
+fn producer() -> ThreadedProducer<DefaultProducerContext> {
+    ClientConfig::new()
         .set("partitioner", "murmur2_random")
         .set("bootstrap.servers", broker())
         .set("queue.buffering.max.messages", "1000000")
         .set("enable.idempotence", "true")
         .set("message.max.bytes", "20000000")
         .create()
-        .unwrap();
+        .unwrap()
+}
+
+fn hand_over(
+    producer: &ThreadedProducer<DefaultProducerContext>,
+    topic: &str,
+    records: &[Record],
+    to: impl for<'a> Fn(Base<'a>, &Record) -> Base<'a>,
+) {
     for record in records {
         let mut headers = OwnedHeaders::new();
         for (key, value) in &record.headers {
@@ -116,7 +136,6 @@ fn send(topic: &str, records: &[Record], to: impl for<'a> Fn(Base<'a>, &Record) 
             std::thread::sleep(Duration::from_millis(10));
         }
     }
-    producer.flush(Duration::from_secs(60)).unwrap();
 }
 
 fn client(isolation: &str) -> BaseConsumer {
@@ -175,9 +194,16 @@ pub(crate) fn consume(topic: &str) -> Vec<Record> {
 
 /// Records of a topic so far, by its watermarks.
 pub(crate) fn count(topic: &str, partitions: i32) -> i64 {
-    let consumer = client("read_committed");
-    let held = |partition| consumer.fetch_watermarks(topic, partition, Duration::from_secs(20)).unwrap();
-    (0..partitions).map(held).map(|(begin, end)| end - begin).sum()
+    counter(topic, partitions)()
+}
+
+/// The same, to be asked often.
+pub(crate) fn counter(topic: &str, partitions: i32) -> impl Fn() -> i64 {
+    let (consumer, topic) = (client("read_committed"), topic.to_string());
+    move || {
+        let held = |partition| consumer.fetch_watermarks(&topic, partition, Duration::from_secs(20)).unwrap();
+        (0..partitions).map(held).map(|(begin, end)| end - begin).sum()
+    }
 }
 
 /// How far the group is behind the topic's ends.
@@ -215,6 +241,17 @@ pub(crate) fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBu
     let path = folder.join(name);
     std::fs::write(&path, text).unwrap();
     path
+}
+
+/// The interpreter with numpy, pyarrow and scikit-learn.
+pub(crate) fn python() -> String {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/python/bin/python");
+    let path = std::env::var_os("GRISTMILL_PYTHON").map_or(here, PathBuf::from);
+    assert!(
+        path.exists(),
+        "this test needs Python with pyarrow: run `cargo xtask test`, or `cargo xtask python` first"
+    );
+    path.to_string_lossy().into_owned()
 }
 
 /// The binary, to be started in a folder.

@@ -1,30 +1,86 @@
-//! Models trained elsewhere, in the place where a pipeline's own model would be.
+//! Models trained elsewhere: they score, alone or as features of a model that learns here.
+
+mod taught;
+mod versions;
+
+pub use taught::{Learns, Lesson, Pupil, Taught};
+pub use versions::{Ask, Candidate, Version, Versions};
 
 use std::cell::Cell;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use gristmill_learn::{
-    Features, Labels, LearnError, Learner, Model, Predictions, StateError, StateReader, StateWriter, Stateful, Task,
-};
-use gristmill_models::{ForeignModel, Output, Signature};
+use arrow_array::ArrayRef;
+use gristmill_learn::{Features, LearnError, Task};
+use gristmill_models::{ForeignModel, Input, InputKind, Output, Runtime, Signature};
+
+use crate::spec::{Feature, Gives, GraphRuntime, PythonModel};
 
 /// Reads the files of models: the bytes of a path, or why there are none.
 pub type ModelFiles<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
 
-/// A model that was read from a file.
-#[derive(Debug, Clone)]
+/// Rows to be answered.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// The numbers that the model takes, row after row.
+    pub rows: Features<'a>,
+    /// The same as columns of their own types, where the model wants them.
+    pub columns: &'a [ArrayRef],
+    /// Who asks, and what its model has learned so far, where it learns.
+    pub pupil: Option<Pupil<'a>>,
+}
+
+/// What answers rows.
+pub trait Scores: Send + Sync {
+    /// Appends [`Output::width`] numbers for each row, which do not depend on the rows beside it.
+    /// [`LearnError::Model`]: it has no answer for one of them.
+    fn score(&self, asked: &Asked<'_>, out: &mut Vec<f64>) -> Result<(), LearnError>;
+
+    /// Whether there may be rows that it cannot answer.
+    fn may_refuse(&self) -> bool;
+
+    /// Whether it wants [`Asked::columns`].
+    fn takes_columns(&self) -> bool {
+        false
+    }
+
+    /// The model as one that learns, if it does.
+    fn as_learns(&self) -> Option<&dyn Learns> {
+        None
+    }
+}
+
+impl Scores for ForeignModel {
+    fn score(&self, asked: &Asked<'_>, out: &mut Vec<f64>) -> Result<(), LearnError> {
+        self.predict(&asked.rows, out)
+    }
+
+    fn may_refuse(&self) -> bool {
+        Self::may_refuse(self)
+    }
+}
+
+/// A model, its name, and what it takes and gives.
+#[derive(Clone)]
 pub struct Foreign {
-    /// The file, as the document names it.
-    pub path: String,
+    /// Its name: of its file without the ending, or as it was given.
+    pub name: String,
     /// A number for its bytes: XXH3, 128 bits.
     pub digest: u128,
-    model: ForeignModel,
+    signature: Signature,
+    model: Arc<dyn Scores>,
+}
+
+impl fmt::Debug for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:032x}", self.name, self.digest)
+    }
 }
 
 impl Foreign {
-    /// Reads the model; an error says why it cannot be.
-    pub fn read(path: &str, files: ModelFiles<'_>) -> Result<Self, String> {
+    /// Reads the model in a file; an error says why it cannot be.
+    pub fn read(path: &str, runtime: GraphRuntime, files: ModelFiles<'_>) -> Result<Self, String> {
         let bytes = files(path)?;
         // Weights may lie in files beside the model's: the digest is of all that was read.
         let digest = Cell::new(xxhash_rust::xxh3::xxh3_128(&bytes));
@@ -33,18 +89,58 @@ impl Foreign {
             digest.set(digest.get().rotate_left(1) ^ xxhash_rust::xxh3::xxh3_128(&bytes));
             Ok(bytes)
         };
-        let model = gristmill_models::read_with(&bytes, &beside).map_err(|error| error.to_string())?;
-        Ok(Self { path: path.to_string(), digest: digest.get(), model })
+        let model = gristmill_models::read_on(&bytes, &beside, run_by(runtime)).map_err(|error| error.to_string())?;
+        let name = Path::new(path).file_stem().map_or_else(|| path.into(), |stem| stem.to_string_lossy());
+        Ok(Self::new(&name, digest.get(), model.signature().clone(), Arc::new(model)))
     }
 
-    /// Whether there may be rows that it cannot answer.
-    pub fn may_refuse(&self) -> bool {
-        self.model.may_refuse()
+    /// The model in the bytes of one file.
+    pub fn from_bytes(name: &str, bytes: &[u8], runtime: GraphRuntime) -> Result<Self, String> {
+        let alone = |_: &str| Err("a model that is put in another's place is one file".to_string());
+        let model = gristmill_models::read_on(bytes, &alone, run_by(runtime)).map_err(|error| error.to_string())?;
+        Ok(Self::new(name, xxhash_rust::xxh3::xxh3_128(bytes), model.signature().clone(), Arc::new(model)))
+    }
+
+    /// The model in a module of Python, which scores once it is started elsewhere.
+    pub fn in_python(python: &PythonModel, features: &[Feature], files: ModelFiles<'_>) -> Result<Self, String> {
+        let digest = xxhash_rust::xxh3::xxh3_128(&files(&python.path)?);
+        let output = match &python.gives {
+            Gives::Probability => Output::Probability(["false".into(), "true".into()]),
+            Gives::Value => Output::Values(1),
+            Gives::Classes(classes) => Output::Probabilities(classes.clone()),
+        };
+        let input = |feature: &Feature| Input { name: feature.name.clone(), kind: InputKind::Number };
+        let signature = Signature {
+            format: "Python".into(),
+            inputs: features.iter().map(input).collect(),
+            output,
+            made_of: python.path.clone(),
+            objective: String::new(),
+        };
+        let stem = Path::new(&python.path).file_stem().map_or_else(|| "model".into(), |stem| stem.to_string_lossy());
+        let name = python.name.as_deref().unwrap_or(&stem);
+        Ok(Self::new(name, digest, signature, Arc::new(NotStarted)))
+    }
+
+    /// The same model, answered by something else.
+    #[must_use]
+    pub fn answered_by(&self, model: Arc<dyn Scores>) -> Self {
+        Self { model, ..self.clone() }
+    }
+
+    /// A model of whatever kind.
+    pub fn new(name: &str, digest: u128, signature: Signature, model: Arc<dyn Scores>) -> Self {
+        Self { name: name.to_string(), digest, signature, model }
+    }
+
+    /// What answers rows.
+    pub fn model(&self) -> &dyn Scores {
+        self.model.as_ref()
     }
 
     /// What goes in and what comes out.
     pub fn signature(&self) -> &Signature {
-        self.model.signature()
+        &self.signature
     }
 
     /// What it predicts; nothing where it gives several values, or margins, of which a pipeline has no use.
@@ -58,58 +154,59 @@ impl Foreign {
         }
     }
 
-    /// The model in the place of one that learns here.
-    pub(crate) fn learner(self: &Arc<Self>) -> Box<dyn Learner> {
-        Box::new(Frozen(self.clone()))
+    /// Why it cannot stand in the place of another; nothing where it takes and gives the same.
+    pub fn unlike(&self, other: &Self) -> Option<String> {
+        let (mine, theirs) = (self.signature(), other.signature());
+        if mine.output != theirs.output {
+            return Some(format!("it gives other answers:\n{mine}\nand not those of {}:\n{theirs}", other.name));
+        }
+        let (ours, others) = (mine.inputs.len(), theirs.inputs.len());
+        if ours != others {
+            return Some(format!("it takes {ours} inputs, and {} takes {others}", other.name));
+        }
+        let apart = mine.inputs.iter().zip(&theirs.inputs).find(|(mine, theirs)| mine.kind != theirs.kind);
+        apart.map(|(mine, theirs)| {
+            format!("its input `{}` is of another kind, or has other categories, than `{}`", mine.name, theirs.name)
+        })
     }
 }
 
-/// A model that never learns. Its state is which model it is: another file needs another state.
-struct Frozen(Arc<Foreign>);
-
-impl Model for Frozen {
-    fn task(&self) -> Task {
-        self.0.task().unwrap_or(Task::Regression)
-    }
-
-    fn width(&self) -> usize {
-        self.0.signature().inputs.len()
-    }
-
-    fn predict(&self, rows: &Features<'_>, out: &mut Predictions) -> Result<(), LearnError> {
-        let width = self.0.signature().output.width().max(1);
-        let mut numbers = Vec::new();
-        self.0.model.predict(rows, &mut numbers)?;
-        numbers.chunks_exact(width).for_each(|row| out.push_row(row.iter().copied()));
-        Ok(())
+fn run_by(runtime: GraphRuntime) -> Runtime {
+    match runtime {
+        GraphRuntime::BuiltIn => Runtime::BuiltIn,
+        GraphRuntime::OnnxRuntime => Runtime::OnnxRuntime,
     }
 }
 
-impl Learner for Frozen {
-    fn learn_weighted(&mut self, _: &Features<'_>, _: Labels<'_>, _: f64) -> Result<(), LearnError> {
-        Ok(())
+/// A model in Python before its process is there.
+struct NotStarted;
+
+impl Scores for NotStarted {
+    fn score(&self, _: &Asked<'_>, _: &mut Vec<f64>) -> Result<(), LearnError> {
+        Err(LearnError::Outside("its process was not started".into()))
     }
 
-    fn takes_nominal(&self) -> bool {
+    fn may_refuse(&self) -> bool {
         true
     }
 }
 
-const NAME: &str = "model file";
+/// A model in a plan, and where what it takes is found.
+#[derive(Debug, Clone)]
+pub struct Scoring {
+    /// For each input of the model its place among the features.
+    pub inputs: Vec<usize>,
+    /// The model that the document names, and those that were put in its place while the group runs.
+    pub versions: Arc<Versions>,
+    /// How to start it, where it lives in Python.
+    pub python: Option<PythonModel>,
+    /// What runs it, where it is a graph.
+    pub runtime: GraphRuntime,
+}
 
-impl Stateful for Frozen {
-    fn save(&self, to: &mut StateWriter) {
-        to.begin(NAME, 1);
-        to.text(&format!("{:032x}", self.0.digest));
-    }
-
-    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
-        from.begin(NAME, 1)?;
-        // The plan's fingerprint holds the digest: a snapshot of another model's is not loaded.
-        from.text().map(|_| ())
-    }
-
-    fn size(&self) -> usize {
-        0
+impl Scoring {
+    /// The model that the document names.
+    pub fn written(&self) -> &Foreign {
+        self.versions.written()
     }
 }

@@ -11,14 +11,14 @@ use std::sync::Arc;
 use gristmill_learn::{Component, MetricKind, Signature, Task};
 use gristmill_sql::{Item, Kind, Program};
 
+use crate::act::Acting;
 use crate::augment::Augment;
 use crate::clean::Cleaner;
-use crate::condition::Condition;
 use crate::describe;
 use crate::document::{Document, Environment, Problems};
-use crate::foreign::{Foreign, ModelFiles};
+use crate::foreign::{ModelFiles, Scoring};
 use crate::lookup::{TablePlan, TableSource};
-use crate::spec::{ColumnType, Commit, Create, Format, Guarantee, Size, Snapshot, State};
+use crate::spec::{Batch, ColumnType, Commit, Create, Format, Guarantee, Http, Size, Snapshot, State};
 
 /// A pipeline ready to run.
 #[derive(Debug, Clone)]
@@ -61,8 +61,8 @@ pub struct Plan {
     pub signature: Signature,
     /// The steps of the model.
     pub model: Vec<Component>,
-    /// The model from a file, in the place of steps.
-    pub foreign: Option<Arc<Foreign>>,
+    /// The model that was trained elsewhere; where there are steps besides, they see what it says behind the features.
+    pub scoring: Option<Scoring>,
     /// What it predicts.
     pub task: Task,
     /// What is measured.
@@ -79,6 +79,8 @@ pub struct Plan {
     pub guarantee_reason: String,
     /// When to commit.
     pub commit: Commit,
+    /// How many rows a model from outside scores together.
+    pub batch: Batch,
     /// How state is kept.
     pub state: Option<State>,
     /// What is allowed but worth a word.
@@ -190,15 +192,15 @@ pub struct LabelPlan {
 }
 
 /// Where decisions go.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct OutputPlan {
     /// The name the document gives it.
     pub name: String,
     /// The target.
     pub target: TargetPlan,
-    /// Which decisions.
-    pub when: Option<Condition>,
-    /// The same as written.
+    /// Which decisions, and what of them; none: all of all.
+    pub acting: Option<Acting>,
+    /// Which decisions, as written.
     pub when_text: Option<String>,
 }
 
@@ -219,14 +221,9 @@ pub enum TargetPlan {
     },
     /// Standard output.
     Stdout,
+    /// A web server.
+    Http(Http),
 }
-
-/// The slot of `score` in a condition; `prediction` follows, then the columns.
-pub const SCORE: usize = 0;
-/// The slot of `prediction` in a condition.
-pub const PREDICTION: usize = 1;
-/// The slot of the first column in a condition.
-pub const FIRST_COLUMN: usize = 2;
 
 impl Plan {
     /// Reads a document: all its mistakes, or the plan.
@@ -332,12 +329,13 @@ impl Plan {
             before += &format!(" {:?}", self.augment);
             parts.push(("augment".to_string(), before.clone()));
         }
+        if let Some(scoring) = &self.scoring {
+            before += &format!(" {:032x} {:?} {:?}", scoring.written().digest, scoring.inputs, scoring.runtime);
+            parts.push(("file".to_string(), before.clone()));
+        }
         for step in &self.model {
             before += &format!(" {step:?}");
             parts.push((describe::name_of(step), before.clone()));
-        }
-        if let Some(foreign) = &self.foreign {
-            parts.push(("file".to_string(), format!("{before} {:032x}", foreign.digest)));
         }
         parts.extend(self.metrics.iter().map(|metric| (metric.key(), format!("{metric:?}"))));
         parts.push(("baselines".into(), format!("{:?} {:?}", self.task, self.metrics)));
@@ -347,20 +345,23 @@ impl Plan {
     /// Whether the state of shards is kept: on Kafka where there is any, over a file where there is a folder.
     pub fn journals(&self) -> bool {
         match self.input {
-            InputPlan::Kafka { .. } => self.learns() || self.remembers(),
+            InputPlan::Kafka { .. } => self.label.is_some() || self.learns() || self.remembers(),
             InputPlan::File { .. } => self.state.as_ref().is_some_and(|state| state.directory.is_some()),
         }
     }
 
     /// Whether the model learns here: from labels, or without.
     pub fn learns(&self) -> bool {
-        self.label.is_some() || self.task.is_unsupervised()
+        let outside = self.scoring.as_ref().and_then(|scoring| scoring.python.as_ref()?.learn);
+        (!self.model.is_empty() || outside.is_some()) && (self.label.is_some() || self.task.is_unsupervised())
     }
 
     /// Whether something besides the model depends on the rows before.
     fn remembers(&self) -> bool {
         let windows = self.computed.as_ref().is_some_and(|computed| computed.program.has_windows());
+        // Which version of a model scored a row is in the journal.
         windows
+            || self.scoring.is_some()
             || self.grace.is_some()
             || !self.tables.is_empty()
             || self.clean.iter().any(|rule| rule.written.remembers())
@@ -374,6 +375,11 @@ impl Plan {
     /// The topic of the group's journal.
     pub fn journal_topic(&self) -> String {
         format!("{}.journal", self.kafka.group)
+    }
+
+    /// The topic of models that are put in the place of the document's own.
+    pub fn models_topic(&self) -> String {
+        format!("{}.models", self.kafka.group)
     }
 
     /// The topic of the group's snapshots.

@@ -14,6 +14,7 @@ impl fmt::Display for TargetPlan {
             Self::Kafka { topic, .. } => write!(f, "topic {topic}"),
             Self::File { path } => write!(f, "file {path}"),
             Self::Stdout => write!(f, "standard output"),
+            Self::Http(http) => write!(f, "{}", http.url),
         }
     }
 }
@@ -91,12 +92,21 @@ impl Plan {
                 format!("{} = {}", item.name, item.text.split_whitespace().collect::<Vec<_>>().join(" ")),
             ));
         }
-        let model: Vec<String> = self.model.iter().map(describe::written).collect();
-        let file = self.foreign.as_ref().map(|foreign| {
-            let signature = foreign.signature();
-            format!("{}: {}, {}; digest {:032x}", foreign.path, signature.format, signature.made_of, foreign.digest)
+        let file = self.scoring.as_ref().map(|scoring| {
+            let (foreign, signature) = (scoring.written(), scoring.written().signature());
+            if let Some(python) = &scoring.python {
+                let learns = python.learn.map_or(String::new(), |rows| {
+                    format!("; learns here, {rows} rows at a time; that the same rows teach the same depends on it")
+                });
+                return format!(
+                    "{}: {} in {}, a process for each member{learns}; digest {:032x}",
+                    foreign.name, python.path, python.interpreter, foreign.digest
+                );
+            }
+            format!("{}: {}, {}; digest {:032x}", foreign.name, signature.format, signature.made_of, foreign.digest)
         });
-        steps.push(("model", file.unwrap_or_else(|| model.join(" → "))));
+        let model: Vec<String> = file.into_iter().chain(self.model.iter().map(describe::written)).collect();
+        steps.push(("model", model.join(" → ")));
         if let Some(label) = &self.label {
             let classes = match (&label.positive, &label.negative) {
                 (positive, _) if positive.is_empty() => String::new(),
@@ -117,7 +127,9 @@ impl Plan {
         }
         for output in &self.outputs {
             let when = output.when_text.as_ref().map_or(String::new(), |when| format!(" when {when}"));
-            steps.push(("output", format!("{} to {}{when}", output.name, output.target)));
+            let fields = output.acting.as_ref().map(|acting| acting.fields.join(", ")).unwrap_or_default();
+            let select = if fields.is_empty() { String::new() } else { format!(": {fields}") };
+            steps.push(("output", format!("{} to {}{when}{select}", output.name, output.target)));
         }
         let dead_letters = match &self.dead_letters {
             Some(target) => target.to_string(),

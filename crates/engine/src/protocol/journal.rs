@@ -18,6 +18,8 @@ pub struct Run {
     pub flushed: bool,
     /// A number for what was in the tables that rows were looked up in; 0 where there are none.
     pub tables: u64,
+    /// The version of the model from outside that scored; 0 is the document's own, or none.
+    pub version: u64,
 }
 
 /// A span [from, next) of positions, with the number of records in it and their checksum. Gaps are normal: markers of
@@ -93,6 +95,21 @@ pub enum JournalError {
         /// Whether what is there is not what was.
         differ: bool,
     },
+    /// The model that scored is not there.
+    #[error(
+        "{partition}: the records from {from} to {next} were scored by version {version} of the model, and its bytes are no \
+         longer in the topic of models: put them back, or `gristmill state adopt` goes on from the last snapshot"
+    )]
+    NoVersion {
+        /// The partition.
+        partition: Partition,
+        /// The first position.
+        from: i64,
+        /// The position after the last.
+        next: i64,
+        /// The version.
+        version: u64,
+    },
     /// A table is no longer what it was.
     #[error(
         "{partition}: a table has changed, and the records from {from} to {next} were looked up in what it held before: put \
@@ -124,10 +141,10 @@ impl Entry {
     /// The entry's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut to = StateWriter::default();
-        to.begin(NAME, 2);
+        to.begin(NAME, 3);
         to.u64(self.sequence);
         to.u64(self.runs.len() as u64);
-        for Run { topic, consumed, flushed, tables } in &self.runs {
+        for Run { topic, consumed, flushed, tables, version } in &self.runs {
             to.text(topic);
             to.u64(consumed.from as u64);
             to.u64(consumed.next as u64);
@@ -135,6 +152,7 @@ impl Entry {
             to.u64(consumed.checksum);
             to.u64((*flushed).into());
             to.u64(*tables);
+            to.u64(*version);
         }
         to.into_bytes()
     }
@@ -142,15 +160,17 @@ impl Entry {
     /// Back from its bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
         let mut from = StateReader::new(bytes);
-        let version = from.begin(NAME, 2)?;
+        let format = from.begin(NAME, 3)?;
         let sequence = from.u64()?;
         let mut runs = Vec::new();
         for _ in 0..from.length(40)? {
             let topic = from.text()?.into();
             let (first, next) = (from.u64()? as i64, from.u64()? as i64);
             let (count, checksum) = (from.u64()?, from.u64()?);
-            let (flushed, tables) = if version > 1 { (from.u64()? == 1, from.u64()?) } else { (false, 0) };
-            runs.push(Run { topic, consumed: Consumed { from: first, next, count, checksum }, flushed, tables });
+            let (flushed, tables) = if format > 1 { (from.u64()? == 1, from.u64()?) } else { (false, 0) };
+            let version = if format > 2 { from.u64()? } else { 0 };
+            let consumed = Consumed { from: first, next, count, checksum };
+            runs.push(Run { topic, consumed, flushed, tables, version });
         }
         from.end()?;
         Ok(Self { sequence, runs })
@@ -158,14 +178,22 @@ impl Entry {
 }
 
 impl Run {
-    /// Lets a shard look up in the tables in which the records of the run were looked up.
-    pub fn with_its_tables(&self, shard: &mut Shard) -> Result<(), JournalError> {
+    /// Gives a shard the tables and the model with which the records of the run were looked up and scored.
+    pub fn with_what_it_had(&self, shard: &mut Shard) -> Result<(), JournalError> {
         if shard.tables() != self.tables {
             shard.renew_tables();
         }
         let Consumed { from, next, .. } = self.consumed;
         let partition = shard.partition().clone();
-        if shard.tables() == self.tables { Ok(()) } else { Err(JournalError::OtherTables { partition, from, next }) }
+        if shard.tables() != self.tables {
+            return Err(JournalError::OtherTables { partition, from, next });
+        }
+        let version = self.version;
+        if shard.take_version(version) {
+            Ok(())
+        } else {
+            Err(JournalError::NoVersion { partition, from, next, version })
+        }
     }
 
     /// Whether records read again are those of the run.
@@ -195,7 +223,13 @@ mod tests {
 
     #[test]
     fn an_entry_comes_back() {
-        let run = Run { topic: "t".into(), consumed: consumed(&[(3, b"a"), (5, b"b")]), flushed: true, tables: 7 };
+        let run = Run {
+            topic: "t".into(),
+            consumed: consumed(&[(3, b"a"), (5, b"b")]),
+            flushed: true,
+            tables: 7,
+            version: 4,
+        };
         let entry = Entry { sequence: 9, runs: vec![run] };
         let bytes = entry.encode();
         assert_eq!(Entry::decode(&bytes), Ok(entry.clone()));
@@ -216,7 +250,7 @@ mod tests {
         ] {
             assert_ne!(base.checksum, other.checksum, "{other:?}");
         }
-        let run = Run { topic: "t".into(), consumed: base, flushed: false, tables: 0 };
+        let run = Run { topic: "t".into(), consumed: base, flushed: false, tables: 0, version: 0 };
         let partition = Partition::new("t", 0);
         assert_eq!(run.check(&partition, &base), Ok(()));
         let says = |found: &Consumed| run.check(&partition, found).unwrap_err().to_string();

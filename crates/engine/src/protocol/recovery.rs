@@ -149,7 +149,7 @@ mod tests {
 
     fn entry(sequence: u64, from: i64, next: i64) -> Entry {
         let consumed = Consumed { from, next, count: 1, checksum: sequence };
-        Entry { sequence, runs: vec![Run { topic: "t".into(), consumed, flushed: false, tables: 0 }] }
+        Entry { sequence, runs: vec![Run { topic: "t".into(), consumed, flushed: false, tables: 0, version: 0 }] }
     }
 
     fn kept(entries: &[Entry], snapshots: &[(u64, i64)], offsets: Option<i64>) -> Kept {

@@ -24,10 +24,13 @@ impl Replay {
     }
 
     /// The position up to which records are read again next; none: nothing is left. It never lies behind a place where
-    /// rows that waited were taken, or where a table changed.
+    /// rows that waited were taken, or where a table or the model changed.
     pub fn end(&self) -> Option<i64> {
         let first = self.left.front()?;
-        let alike = self.left.iter().take_while(|run| run.consumed.count == 0 || run.tables == first.tables);
+        let alike = self
+            .left
+            .iter()
+            .take_while(|run| run.consumed.count == 0 || (run.tables, run.version) == (first.tables, first.version));
         let mut end = None;
         for run in alike {
             end = Some(run.consumed.next);
@@ -120,7 +123,7 @@ mod tests {
         let mut consumed = Consumed::nothing(from);
         rows(offsets).iter().for_each(|record| consumed.add(&record));
         consumed.next = next;
-        Run { topic: "t".into(), consumed, flushed: false, tables: 0 }
+        Run { topic: "t".into(), consumed, flushed: false, tables: 0, version: 0 }
     }
 
     fn replay() -> Replay {
@@ -167,6 +170,15 @@ mod tests {
         assert_eq!((replay.run().unwrap().tables, replay.end()), (9, Some(5)));
         replay.consume(&rows(&[2, 3, 4])).unwrap();
         assert_eq!((replay.run(), replay.end()), (None, None));
+    }
+
+    #[test]
+    fn it_halts_where_the_model_changed() {
+        let by = |run: Run, version: u64| Run { version, ..run };
+        let mut replay = Replay::new([run(0, 2, &[0, 1]), by(run(2, 3, &[2]), 1), by(run(3, 4, &[3]), 1)]);
+        assert_eq!((replay.run().unwrap().version, replay.end()), (0, Some(2)));
+        replay.consume(&rows(&[0, 1])).unwrap();
+        assert_eq!((replay.run().unwrap().version, replay.end()), (1, Some(4)));
     }
 
     #[test]

@@ -16,33 +16,43 @@ const MOST: usize = 10_000;
 /// numbers them.
 #[derive(Debug, Clone)]
 pub(super) struct Categories {
-    columns: Vec<Option<BTreeMap<String, u64>>>,
+    columns: Vec<Option<Codes>>,
+}
+
+#[derive(Debug, Clone)]
+struct Codes {
+    numbers: BTreeMap<String, u64>,
     /// Whether the numbers are those of a file: no more are given then, and there is nothing to save.
     fixed: bool,
 }
 
 impl Categories {
     pub(super) fn new(plan: &Plan) -> Self {
-        let inputs = plan.foreign.as_ref().map(|foreign| foreign.signature().inputs.as_slice());
+        let input = |place: usize| {
+            let scoring = plan.scoring.as_ref()?;
+            let input = scoring.inputs.iter().position(|input| *input == place)?;
+            scoring.written().signature().inputs.get(input)
+        };
         let column = |(place, kind): (usize, &Kind)| {
-            let brought = inputs.and_then(|inputs| inputs.get(place)).map(|input| &input.kind);
-            let names = match brought {
+            let input = input(place);
+            let names = match input.map(|input| &input.kind) {
                 Some(InputKind::Category(names)) => names.as_slice(),
                 _ => &[],
             };
-            (*kind == Kind::Nominal).then(|| names.iter().cloned().zip(0..).collect())
+            let codes = || Codes { numbers: names.iter().cloned().zip(0..).collect(), fixed: input.is_some() };
+            (*kind == Kind::Nominal).then(codes)
         };
-        let columns = plan.signature.kinds().iter().enumerate().map(column).collect();
-        Self { columns, fixed: inputs.is_some() }
+        Self { columns: plan.signature.kinds().iter().enumerate().map(column).collect() }
     }
 
     /// The number that the model sees; NaN where there is none. A category that is new is numbered.
     pub(super) fn number(&mut self, feature: usize, cell: Cell<'_>) -> f64 {
-        if let (false, Some(Some(codes)), Cell::String(name)) = (self.fixed, self.columns.get_mut(feature), &cell)
-            && codes.len() < MOST
-            && !codes.contains_key(*name)
+        if let (Some(Some(Codes { numbers, fixed: false })), Cell::String(name)) =
+            (self.columns.get_mut(feature), &cell)
+            && numbers.len() < MOST
+            && !numbers.contains_key(*name)
         {
-            codes.insert(name.to_string(), codes.len() as u64);
+            numbers.insert(name.to_string(), numbers.len() as u64);
         }
         self.known(feature, cell)
     }
@@ -50,7 +60,7 @@ impl Categories {
     /// The number that the model sees; NaN where there is none yet.
     pub(super) fn known(&self, feature: usize, cell: Cell<'_>) -> f64 {
         match (self.columns.get(feature), cell) {
-            (Some(Some(codes)), Cell::String(name)) => codes.get(name).map_or(f64::NAN, |code| *code as f64),
+            (Some(Some(codes)), Cell::String(name)) => codes.numbers.get(name).map_or(f64::NAN, |code| *code as f64),
             (Some(Some(_)), _) => f64::NAN,
             // Infinities are missing too: nothing downstream has to ask again.
             (_, cell) => Some(cell.number()).filter(|number| number.is_finite()).unwrap_or(f64::NAN),
@@ -59,7 +69,7 @@ impl Categories {
 
     /// The categories that were numbered here.
     fn learned(&self) -> impl Iterator<Item = &BTreeMap<String, u64>> {
-        self.columns.iter().flatten().filter(|_| !self.fixed)
+        self.columns.iter().flatten().filter(|codes| !codes.fixed).map(|codes| &codes.numbers)
     }
 }
 
@@ -71,8 +81,8 @@ impl Stateful for Categories {
 
     fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
         from.begin("categories", 1)?;
-        let fixed = self.fixed;
-        self.columns.iter_mut().flatten().filter(|_| !fixed).try_for_each(|codes| codes.load(from))
+        let learned = self.columns.iter_mut().flatten().filter(|codes| !codes.fixed);
+        learned.map(|codes| &mut codes.numbers).try_for_each(|numbers| numbers.load(from))
     }
 
     fn size(&self) -> usize {

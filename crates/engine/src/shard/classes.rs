@@ -24,7 +24,9 @@ pub(super) struct Classes {
 impl Classes {
     pub(super) fn new(plan: &Plan) -> Self {
         let label = plan.label.as_ref();
-        let brought = plan.foreign.as_ref().map(|foreign| &foreign.signature().output);
+        // A learner behind it names its own.
+        let alone = plan.scoring.as_ref().filter(|_| plan.model.is_empty());
+        let brought = alone.map(|scoring| &scoring.written().signature().output);
         let both = match brought {
             Some(Output::Probability([negative, positive])) if label.is_none() => Some((positive, negative)),
             _ => None,
@@ -70,6 +72,28 @@ impl Classes {
             (_, 1) => &self.positive,
             _ => &self.negative,
         }
+    }
+
+    /// The number of a class by its name; none where there is no such class yet.
+    pub(super) fn index(&self, task: Task, name: &str) -> Option<u32> {
+        match task {
+            Task::Classification => self.names.iter().position(|known| known == name).map(|index| index as u32),
+            Task::BinaryClassification => {
+                [&self.negative, &self.positive].iter().position(|known| *known == name).map(|index| index as u32)
+            }
+            _ => None,
+        }
+    }
+
+    /// The names as they are, where the next label may settle one of them.
+    pub(super) fn unsettled(&self, plan: &Plan) -> Option<Self> {
+        let may = plan.task == Task::BinaryClassification && plan.label.is_some() && !self.settled;
+        may.then(|| self.clone())
+    }
+
+    /// Whether a name was settled since then.
+    pub(super) fn settled_since(&self, before: &Self) -> bool {
+        self.settled && !before.settled
     }
 
     /// The class of a label; nothing where it is missing; an error where it is refused.

@@ -2,19 +2,93 @@
 
 use gristmill_learn::{Prediction, Task};
 
-use super::{RowFacts, classes::Classes};
+use super::{classes::Classes, score};
+use crate::foreign::Version;
 use crate::plan::Plan;
-use crate::rows::{Cell, RawRecord, RawRows};
+use crate::rows::{Cell, Column, RawRecord, RawRows, Rows};
 use crate::timestamp;
 
-/// Appends `{"id":…,"time":…,"prediction":…,"score":…,"probability":{…},"model":…}`.
+/// What a decision shows of a row.
+pub(super) struct Facts<'a> {
+    pub(super) rows: &'a Rows,
+    pub(super) row: usize,
+    pub(super) said: Prediction<'a>,
+    /// How many rows the model had learned from, or which version scored.
+    pub(super) version: u64,
+    pub(super) by: &'a ScoredBy<'a>,
+}
+
+/// What made a decision.
+pub(super) struct ScoredBy<'a> {
+    /// The name of what decided: of the pipeline where a model learns here, else of the model from outside.
+    pub(super) name: &'a str,
+    /// The model from outside, if there is one: its name and number where something that learns here decided, its digest.
+    outside: Option<(Option<(&'a str, u64)>, String)>,
+}
+
+impl<'a> ScoredBy<'a> {
+    pub(super) fn new(plan: &'a Plan, version: Option<&'a Version>) -> Self {
+        let Some(version) = version else { return Self { name: &plan.name, outside: None } };
+        let model = &version.model;
+        let (name, digest) = (model.name.as_str(), format!("{:032x}", model.digest));
+        if plan.model.is_empty() {
+            return Self { name, outside: Some((None, digest)) };
+        }
+        Self { name: &plan.name, outside: Some((Some((name, version.number)), digest)) }
+    }
+
+    fn write(&self, version: u64, to: &mut Vec<u8>) {
+        to.extend_from_slice(b",\"model\":\"");
+        plain(self.name, to);
+        to.push(b'@');
+        whole(version as i64, to);
+        to.push(b'"');
+        let Some((named, digest)) = &self.outside else { return };
+        if let Some((name, number)) = named {
+            to.extend_from_slice(b",\"file\":\"");
+            plain(name, to);
+            to.push(b'@');
+            whole(*number as i64, to);
+            to.push(b'"');
+        }
+        to.extend_from_slice(b",\"digest\":\"");
+        to.extend_from_slice(digest.as_bytes());
+        to.push(b'"');
+    }
+}
+
+/// Appends the fields that an output selects.
+pub(super) fn write_payload(fields: &[String], columns: &[Column], row: usize, to: &mut Vec<u8>) {
+    to.push(b'{');
+    for (index, (field, column)) in fields.iter().zip(columns).enumerate() {
+        if index > 0 {
+            to.push(b',');
+        }
+        text(field, to);
+        to.push(b':');
+        match column.cell(row) {
+            Cell::String(value) => text(value, to),
+            Cell::Int64(value) => whole(value, to),
+            Cell::Float64(value) => number(value, to),
+            Cell::Boolean(value) => to.extend_from_slice(if value { b"true" } else { b"false" }),
+            Cell::Timestamp(value) => {
+                to.push(b'"');
+                timestamp::write(value, to);
+                to.push(b'"');
+            }
+            Cell::Missing => to.extend_from_slice(b"null"),
+        }
+    }
+    to.push(b'}');
+}
+
+/// Appends `{"id":…,"time":…,"prediction":…,"score":…,"probability":{…},"model":…}`, and for a model from outside its digest.
 pub(super) fn write(
     plan: &Plan,
     classes: &Classes,
-    version: u64,
     raw: &RawRows,
     record: &RawRecord<'_>,
-    facts: &RowFacts<'_>,
+    facts: &Facts<'_>,
     to: &mut Vec<u8>,
 ) {
     let cell = |column: usize| facts.rows.columns.get(column).map_or(Cell::Missing, |column| column.cell(facts.row));
@@ -37,20 +111,17 @@ pub(super) fn write(
         to.push(b'"');
     }
     to.extend_from_slice(b",\"prediction\":");
-    match facts.prediction {
+    match classes.prediction(plan.task, facts.said) {
         Cell::String(name) => text(name, to),
         other => number(other.number(), to),
     }
     to.extend_from_slice(b",\"score\":");
-    number(facts.score, to);
+    number(score(facts.said), to);
     if plan.task.is_classification() {
         probabilities(plan.task, classes, facts.said, to);
     }
-    to.extend_from_slice(b",\"model\":\"");
-    plain(&plan.name, to);
-    to.push(b'@');
-    whole(version as i64, to);
-    to.extend_from_slice(b"\"}");
+    facts.by.write(facts.version, to);
+    to.push(b'}');
 }
 
 /// The positive class first, or all classes in the order in which they appeared.

@@ -39,6 +39,11 @@ impl Evaluation {
         }
     }
 
+    /// Nothing measured yet, and no baselines beside it.
+    pub(super) fn alone(kinds: &[MetricKind], task: Task) -> Self {
+        Self { baselines: Baselines(Vec::new()), ..Self::new(kinds, task) }
+    }
+
     /// Counts a labelled row and its prediction; the baselines predict it too, then learn its label.
     /// `time`: the row's event time in microseconds, which windows by time go by.
     pub(super) fn update(&mut self, truth: Truth, prediction: Prediction<'_>, time: Option<i64>) {
@@ -79,7 +84,8 @@ impl Evaluation {
 
     /// A copy, through saved state.
     pub fn copy(&self) -> Result<Self, StateError> {
-        let mut copy = Self::new(&self.kinds, self.task);
+        let alone = self.baselines.0.is_empty();
+        let mut copy = if alone { Self::alone(&self.kinds, self.task) } else { Self::new(&self.kinds, self.task) };
         StateReader::into(&StateWriter::of(self), &mut copy)?;
         Ok(copy)
     }

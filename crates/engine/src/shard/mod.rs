@@ -6,6 +6,7 @@
 mod categories;
 mod classes;
 mod computed;
+mod decide;
 mod decision;
 mod evaluation;
 mod hold;
@@ -32,15 +33,17 @@ use gristmill_sql::Windows;
 
 use crate::augment::Augmenter;
 use crate::clean::Cleaner;
-use crate::condition::Facts;
 use crate::lookup::Lookup;
-use crate::plan::{FIRST_COLUMN, PREDICTION, Plan, SCORE};
-use crate::rows::{Cell, Drift, Partition, RawRows, Refusal, Rows, Stage};
+use crate::plan::Plan;
+use crate::rows::{Cell, Drift, Partition, Refusal, Rows, Stage};
 use crate::spec::Size;
 use categories::Categories;
 use classes::Classes;
+use decide::Answered;
 use hold::Hold;
 use pending::{Pending, Waiting};
+use scoring::Scorer;
+pub use scoring::Tried;
 
 /// What a shard has counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -96,7 +99,10 @@ pub struct Shard {
     plan: Arc<Plan>,
     partition: Partition,
     position: Option<i64>,
-    model: Chain,
+    /// The model from outside, if there is one.
+    scorer: Option<Scorer>,
+    /// The model that learns here, if there is one.
+    model: Option<Chain>,
     classes: Classes,
     categories: Categories,
     /// The rules that clean, with what they have learned.
@@ -125,11 +131,8 @@ pub struct Shard {
 impl Shard {
     /// A shard for a partition, untrained or as it was saved.
     pub fn open(plan: Arc<Plan>, partition: Partition, snapshot: Option<&[u8]>) -> Result<Self, ShardError> {
-        let model = match &plan.foreign {
-            Some(foreign) => Chain::around(foreign.learner()),
-            None => Chain::new(&plan.model, &plan.signature)
-                .map_err(|source| ShardError::Model { partition: partition.clone(), source })?,
-        };
+        let model =
+            scoring::chain(&plan).map_err(|source| ShardError::Model { partition: partition.clone(), source })?;
         let written = vec![0; plan.outputs.len()];
         let mut shard = Self {
             classes: Classes::new(&plan),
@@ -144,6 +147,7 @@ impl Shard {
             augment: Augmenter::new(&plan.augment, &plan.signature),
             pending: plan.delay().map(|_| Pending::default()),
             evaluation: Evaluation::new(&plan.metrics, plan.task),
+            scorer: Scorer::new(&plan, &partition),
             plan,
             partition,
             position: None,
@@ -254,9 +258,19 @@ impl Shard {
         }
     }
 
-    /// The model.
-    pub fn model(&self) -> &Chain {
-        &self.model
+    /// The number of the version that scores; 0 where the document's own model does, or no model from outside.
+    pub fn version(&self) -> u64 {
+        self.scorer.as_ref().map_or(0, Scorer::number)
+    }
+
+    /// Takes a version of the model from outside; whether it is there. Rows after this one are scored by it.
+    pub fn take_version(&mut self, number: u64) -> bool {
+        self.scorer.as_mut().map_or(number == 0, |scorer| scorer.take(number))
+    }
+
+    /// How the model that is tried does beside the one in force.
+    pub fn tried(&self) -> Option<Tried> {
+        self.scorer.as_ref().and_then(Scorer::tried)
     }
 
     /// The whole state, canonical.
@@ -266,12 +280,11 @@ impl Shard {
 
     fn row(
         &mut self,
-        raw: &RawRows,
         rows: &Rows,
         (row, record): (usize, usize),
         answer: Option<&[f64]>,
         truth: Option<Truth>,
-        outbox: &mut Outbox,
+        answered: &mut Answered,
     ) -> Result<(), LearnError> {
         let plan = Arc::clone(&self.plan);
         let time = plan.time.and_then(|time| match rows.columns.get(time)?.cell(row) {
@@ -281,40 +294,21 @@ impl Shard {
         if let Some(now) = time {
             self.learn_what_is_due(now)?;
         }
-        match answer {
-            Some(answer) => {
-                self.predictions.clear();
-                self.predictions.push_row(answer.iter().copied());
-            }
-            None => self.predict(rows, row)?,
-        }
+        self.predict(rows, row, answer)?;
         self.counts.scored += 1;
         self.counts.decisions += 1;
         let task = self.plan.task;
+        let learns = self.model.is_some() || self.outside_learns();
+        let version = if learns { self.counts.learned } else { self.version() };
+        answered.push(row, record, self.predictions.row(0), version);
         let said = said(task, self.predictions.row(0));
-        let prediction = self.classes.prediction(task, said);
-        let facts = RowFacts { rows, row, said, score: score(said), prediction };
-        let mut written = None;
-        for (output, when) in plan.outputs.iter().enumerate() {
-            if when.when.as_ref().is_none_or(|condition| condition.holds(&facts)) {
-                let Some(raw_record) = raw.get(record) else { continue };
-                let value = *written.get_or_insert_with(|| {
-                    outbox.value(|bytes| {
-                        decision::write(&plan, &self.classes, self.counts.learned, raw, &raw_record, &facts, bytes)
-                    })
-                });
-                outbox.push(output, &self.partition, &raw_record, value);
-                if let Some(count) = self.written.get_mut(output) {
-                    *count += 1;
-                }
-            }
-        }
         // Clusters are measured without a truth: nothing that fits them looks at it.
         let clusters = (task == Task::Clustering).then_some(Truth::Value(f64::NAN));
         let segment =
             |column: &usize| rows.columns.get(*column).map_or(Cell::Missing, |column| column.cell(row)).text();
         if let (Some(pending), Some(delay), Some(time), Some(truth)) = (&mut self.pending, plan.delay(), time, truth) {
-            let (features, said) = (self.features.clone(), self.predictions.row(0).to_vec());
+            let all = if self.model.is_some() { self.predictions.row(0) } else { answer.unwrap_or_default() };
+            let (features, said) = (self.features.clone(), all.to_vec());
             let segments = plan.segments.iter().map(|(_, column)| segment(column).into_owned()).collect();
             pending.push(Waiting { due: time.saturating_add(delay), time, features, said, truth, segments });
             // What learns without labels need not wait for one.
@@ -325,6 +319,7 @@ impl Shard {
                 self.evaluation.of(*metric, &segment(column));
             }
             self.evaluation.update(truth, said, time);
+            self.try_beside(truth, answer.unwrap_or_default(), time);
         }
         self.learn(truth)
     }
@@ -335,13 +330,28 @@ impl Shard {
             for ((metric, _), segment) in self.plan.segments.iter().zip(&row.segments) {
                 self.evaluation.of(*metric, segment);
             }
-            self.evaluation.update(row.truth, said(self.plan.task, &row.said), Some(row.time));
+            let own = row.said.get(..self.said_width()).unwrap_or(&row.said);
+            self.evaluation.update(row.truth, said(self.plan.task, own), Some(row.time));
+            self.try_beside(row.truth, &row.said, Some(row.time));
             if !self.plan.task.is_unsupervised() {
                 self.features = row.features;
                 self.learn(Some(row.truth))?;
             }
         }
         Ok(())
+    }
+
+    /// How many numbers are said of a row, where a model from outside decides alone; any number where not.
+    fn said_width(&self) -> usize {
+        let alone = self.scorer.as_ref().filter(|_| self.model.is_none());
+        alone.map_or(usize::MAX, |scorer| scorer.version().model.signature().output.width())
+    }
+
+    /// Measures the model that is tried, where one decides alone. `said`: what both said of the row.
+    fn try_beside(&mut self, truth: Truth, said: &[f64], time: Option<i64>) {
+        if let Some(scorer) = self.scorer.as_mut().filter(|_| self.model.is_none()) {
+            scorer.evaluate(truth, said, time);
+        }
     }
 
     fn truth(&mut self, rows: &Rows, row: usize) -> Result<Option<Truth>, String> {
@@ -367,14 +377,18 @@ impl Shard {
     }
 
     fn learn_from(&mut self, features: &[f64], truth: Option<Truth>) -> Result<(), LearnError> {
-        if self.plan.foreign.is_some() {
+        let Some(model) = &mut self.model else {
+            if let Some((scorer, truth)) = self.scorer.as_mut().filter(|scorer| scorer.learns()).zip(truth) {
+                scorer.learn(features, truth)?;
+                self.counts.learned += 1;
+            }
             return Ok(());
-        }
+        };
         let features = Features::row(features);
         match truth {
-            _ if self.plan.task.is_unsupervised() => self.model.learn(&features, Labels::None),
-            Some(Truth::Class(class)) => self.model.learn(&features, Labels::Classes(&[class])),
-            Some(Truth::Value(value)) => self.model.learn(&features, Labels::Values(&[value])),
+            _ if self.plan.task.is_unsupervised() => model.learn(&features, Labels::None),
+            Some(Truth::Class(class)) => model.learn(&features, Labels::Classes(&[class])),
+            Some(Truth::Value(value)) => model.learn(&features, Labels::Values(&[value])),
             None => return Ok(()),
         }?;
         self.counts.learned += 1;
@@ -402,25 +416,4 @@ fn score(said: Prediction<'_>) -> f64 {
 
 fn unknown_label(record: usize, message: String) -> Refusal {
     Refusal { record, stage: Stage::Label, reason: "unknown_label", message }
-}
-
-/// What conditions and decisions know of a row.
-struct RowFacts<'a> {
-    rows: &'a Rows,
-    row: usize,
-    said: Prediction<'a>,
-    score: f64,
-    prediction: Cell<'a>,
-}
-
-impl Facts for RowFacts<'_> {
-    fn cell(&self, slot: usize) -> Cell<'_> {
-        match slot {
-            SCORE => Cell::Float64(self.score),
-            PREDICTION => self.prediction,
-            column => {
-                self.rows.columns.get(column - FIRST_COLUMN).map_or(Cell::Missing, |column| column.cell(self.row))
-            }
-        }
-    }
 }

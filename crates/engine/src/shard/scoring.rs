@@ -1,72 +1,313 @@
 //! Scoring: row by row where a model learns in between, all rows of a block at once where it never does.
 
-use gristmill_learn::{Features, LearnError, Model, Predictions};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Shard;
-use crate::rows::{Cell, Refusal, Rows, Stage};
+use arrow_array::{Array, ArrayRef};
+use gristmill_learn::{
+    Chain, Features, LearnError, MetricKind, Model, StateError, StateReader, StateWriter, Stateful, Task, Truth,
+};
 
-/// What a model that never learns says about the rows of a block; nothing about those that it refused.
-pub(super) struct Scored(Vec<Option<usize>>, Predictions);
+use super::evaluation::Evaluation;
+use super::{Shard, said};
+use crate::foreign::{Asked, Pupil, Taught, Version, Versions};
+use crate::plan::Plan;
+use crate::rows::{Cell, Column, Partition, Refusal, Rows, Stage};
+
+/// The model from outside that scores, and how the one that is tried beside it does.
+pub(super) struct Scorer {
+    metrics: Vec<MetricKind>,
+    task: Task,
+    versions: Arc<Versions>,
+    version: Arc<Version>,
+    trial: Option<Trial>,
+    /// What it has learned, where it learns.
+    taught: Option<Taught>,
+    /// By what it knows this shard: never the same twice in a process.
+    name: String,
+    /// How many lessons were learned since the shard was opened: what was said before is not said any more.
+    lessons: u64,
+}
+
+/// How many scorers were made.
+static OPENED: AtomicU64 = AtomicU64::new(0);
+
+impl Drop for Scorer {
+    fn drop(&mut self) {
+        if let Some(learner) = self.version.model.model().as_learns() {
+            learner.forget(&self.name);
+        }
+    }
+}
+
+/// The model in force and the one that is tried, measured over the same rows.
+struct Trial {
+    number: u64,
+    rows: u64,
+    model: Evaluation,
+    candidate: Evaluation,
+}
+
+/// How a trial stands.
+pub struct Tried {
+    /// The name and the number of the candidate.
+    pub name: String,
+    /// The rows with a label since it began.
+    pub rows: u64,
+    /// The metrics of the model in force over them.
+    pub model: Evaluation,
+    /// The candidate's.
+    pub candidate: Evaluation,
+}
+
+impl Scorer {
+    pub(super) fn new(plan: &Plan, partition: &Partition) -> Option<Self> {
+        let versions = Arc::clone(&plan.scoring.as_ref()?.versions);
+        let version = versions.get(0)?;
+        // A trial is measured as a whole.
+        let metrics = plan.metrics.iter().filter(|metric| metric.by().is_none()).cloned().collect();
+        let taught = version.model.model().as_learns().map(|_| Taught::default());
+        let name = format!("{partition}#{}", OPENED.fetch_add(1, Ordering::Relaxed));
+        Some(Self { metrics, task: plan.task, versions, version, trial: None, taught, name, lessons: 0 })
+    }
+
+    /// Whether it learns.
+    pub(super) fn learns(&self) -> bool {
+        self.taught.is_some()
+    }
+
+    /// How many rows may be scored before something is learned.
+    fn room(&self) -> usize {
+        let learner = self.version.model.model().as_learns();
+        self.taught.as_ref().zip(learner).map_or(usize::MAX, |(taught, learner)| taught.room(learner))
+    }
+
+    /// Learns from a row with its label.
+    pub(super) fn learn(&mut self, features: &[f64], truth: Truth) -> Result<(), LearnError> {
+        if let Some((taught, learner)) = self.taught.as_mut().zip(self.version.model.model().as_learns()) {
+            self.lessons += u64::from(taught.add(learner, &self.name, features, truth.number())?);
+        }
+        Ok(())
+    }
+
+    /// Takes a version; whether it is there.
+    pub(super) fn take(&mut self, number: u64) -> bool {
+        if self.version.number == number {
+            return true;
+        }
+        let Some(version) = self.versions.get(number) else { return false };
+        let trial = version.shadow.as_ref().map(|shadow| shadow.number);
+        if trial != self.trial.as_ref().map(|trial| trial.number) {
+            let new = || Evaluation::alone(&self.metrics, self.task);
+            self.trial = trial.map(|number| Trial { number, rows: 0, model: new(), candidate: new() });
+        }
+        self.version = version;
+        true
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.version.number
+    }
+
+    pub(super) fn version(&self) -> &Version {
+        &self.version
+    }
+
+    pub(super) fn tried(&self) -> Option<Tried> {
+        let (trial, shadow) = (self.trial.as_ref()?, self.version.shadow.as_ref()?);
+        let name = format!("{}@{}", shadow.model.name, shadow.number);
+        Some(Tried { name, rows: trial.rows, model: trial.model.copy().ok()?, candidate: trial.candidate.copy().ok()? })
+    }
+
+    /// Counts a row whose label is known. `said`: what was said of it, as [`Scored`] has it.
+    pub(super) fn evaluate(&mut self, truth: Truth, row: &[f64], time: Option<i64>) {
+        let width = self.version.model.signature().output.width();
+        let Some((said_then, [number, tried @ ..])) = row.split_at_checked(width) else { return };
+        let Some(trial) = self.trial.as_mut().filter(|trial| trial.number as f64 == *number) else { return };
+        trial.rows += 1;
+        trial.model.update(truth, said(self.task, said_then), time);
+        trial.candidate.update(truth, said(self.task, tried), time);
+    }
+}
+
+const NAME: &str = "model file";
+
+impl Stateful for Scorer {
+    fn save(&self, to: &mut StateWriter) {
+        to.begin(NAME, 1);
+        to.u64(self.version.number);
+        if let Some(taught) = &self.taught {
+            taught.save(to);
+        }
+        if let Some(trial) = &self.trial {
+            to.u64(trial.rows);
+            trial.model.save(to);
+            trial.candidate.save(to);
+        }
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        from.begin(NAME, 1)?;
+        let number = from.u64()?;
+        if !self.take(number) {
+            let why = format!("version {number} of the model scored last, and its bytes are no longer there");
+            return Err(StateError::Unfit { component: NAME.into(), why });
+        }
+        if let Some(taught) = &mut self.taught {
+            taught.load(from)?;
+        }
+        match &mut self.trial {
+            Some(trial) => {
+                trial.rows = from.u64()?;
+                trial.model.load(from)?;
+                trial.candidate.load(from)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn size(&self) -> usize {
+        let trial = self.trial.as_ref().map_or(0, |trial| trial.model.size() + trial.candidate.size());
+        trial + self.taught.as_ref().map_or(0, Stateful::size)
+    }
+}
+
+/// What a model from outside says about rows of a block, from one of them on: for each its numbers, then, where a candidate
+/// is tried, the number of the trial and the candidate's numbers; or why it has no answer.
+pub(super) struct Scored {
+    first: usize,
+    lessons: u64,
+    places: Vec<Result<usize, String>>,
+    width: usize,
+    numbers: Vec<f64>,
+}
 
 impl Scored {
     /// What it says about a row.
-    pub(super) fn row(&self, row: usize) -> Option<&[f64]> {
-        self.0.get(row).copied().flatten().map(|place| self.1.row(place))
+    pub(super) fn row(&self, row: usize) -> Result<&[f64], String> {
+        let place = row.checked_sub(self.first).and_then(|row| self.places.get(row));
+        let start = place.cloned().unwrap_or_else(|| Err("it was not asked".into()))? * self.width;
+        Ok(self.numbers.get(start..start + self.width).unwrap_or_default())
+    }
+
+    /// Whether a row was asked about, and what was said still holds.
+    pub(super) fn covers(&self, row: usize, lessons: u64) -> bool {
+        (self.first..self.first + self.places.len()).contains(&row) && self.lessons == lessons
     }
 }
 
-fn refusal(record: usize, why: &LearnError) -> Refusal {
-    Refusal { record, stage: Stage::Score, reason: "not_scored", message: why.to_string() }
+/// A row that a model from outside cannot answer.
+pub(super) fn refusal(record: usize, message: String) -> Refusal {
+    Refusal { record, stage: Stage::Score, reason: "not_scored", message }
+}
+
+impl Version {
+    /// Appends what is said of rows: the model's numbers, and those of the candidate.
+    fn score(&self, asked: &Asked<'_>, numbers: &mut Vec<f64>) -> Result<(), LearnError> {
+        let Some(shadow) = &self.shadow else { return self.model.model().score(asked, numbers) };
+        let mut answers = Vec::new();
+        self.model.model().score(asked, &mut answers)?;
+        let width = self.model.signature().output.width().max(1);
+        let mut tried = Vec::new();
+        // What the candidate cannot answer counts as no answer.
+        if shadow.model.model().score(asked, &mut tried).is_err() {
+            tried = vec![f64::NAN; asked.rows.len() * width];
+        }
+        for (answer, tried) in answers.chunks_exact(width).zip(tried.chunks_exact(width)) {
+            numbers.extend_from_slice(answer);
+            numbers.push(shadow.number as f64);
+            numbers.extend_from_slice(tried);
+        }
+        Ok(())
+    }
+
+    fn width(&self) -> usize {
+        let width = self.model.signature().output.width();
+        if self.shadow.is_some() { 2 * width + 1 } else { width }
+    }
 }
 
 impl Shard {
-    /// Scores all rows at once, if the model allows; rows that it cannot answer are added to the refusals.
-    pub(super) fn score_block(&self, rows: &Rows, refusals: &mut Vec<Refusal>) -> Result<Option<Scored>, LearnError> {
-        if self.plan.foreign.is_none() {
-            return Ok(None);
+    /// How many lessons a model from outside has learned.
+    pub(super) fn lessons(&self) -> u64 {
+        self.scorer.as_ref().map_or(0, |scorer| scorer.lessons)
+    }
+
+    /// Scores rows at once, where a model from outside does: all from this one on, or as many as may come before it learns.
+    pub(super) fn score(&self, rows: &Rows, first: usize) -> Result<Option<Scored>, LearnError> {
+        let Some((scoring, scorer)) = self.plan.scoring.as_ref().zip(self.scorer.as_ref()) else { return Ok(None) };
+        let last = rows.records.len().min(first.saturating_add(scorer.room().min(self.plan.batch.rows)));
+        let (count, version) = (last - first, scorer.version());
+        let mut values = Vec::with_capacity(count * scoring.inputs.len());
+        for row in first..last {
+            values.extend(scoring.inputs.iter().map(|feature| self.feature(rows, row, *feature)));
         }
-        let mut values = Vec::with_capacity(rows.records.len() * self.plan.features.len());
-        (0..rows.records.len()).for_each(|row| self.features_of(rows, row, &mut values));
-        let all = Features::new(&values, self.plan.features.len());
-        let mut predictions = Predictions::default();
-        match self.model.predict(&all, &mut predictions) {
-            Ok(()) => return Ok(Some(Scored((0..rows.records.len()).map(Some).collect(), predictions))),
-            Err(LearnError::Model(_)) => predictions.clear(),
+        let columns = if version.model.model().takes_columns() { self.columns(rows) } else { Vec::new() };
+        let slices = |from: usize, count: usize| -> Vec<ArrayRef> {
+            columns.iter().map(|column| column.slice(from, count)).collect()
+        };
+        let pupil = scorer.taught.as_ref().map(|taught| Pupil { name: &scorer.name, taught });
+        let rows = Features::new(&values, scoring.inputs.len());
+        let places = (0..count).map(Ok).collect();
+        let mut scored = Scored { first, lessons: scorer.lessons, places, width: version.width(), numbers: Vec::new() };
+        match version.score(&Asked { rows, columns: &slices(first, count), pupil }, &mut scored.numbers) {
+            Ok(()) => return Ok(Some(scored)),
+            Err(LearnError::Model(_)) => scored.numbers.clear(),
             Err(other) => return Err(other),
         }
-        // One row spoils the block: each is tried alone.
-        let mut places = Vec::with_capacity(rows.records.len());
-        for (row, record) in all.rows().zip(&rows.records) {
-            let place = predictions.len();
-            match self.model.predict(&Features::row(row), &mut predictions) {
-                Ok(()) => places.push(Some(place)),
-                Err(why @ LearnError::Model(_)) => {
-                    refusals.push(refusal(*record, &why));
-                    places.push(None);
+        // One row spoils the rest: each is tried alone.
+        let mut answered = 0;
+        for (number, (row, place)) in rows.rows().zip(&mut scored.places).enumerate() {
+            let columns = slices(first + number, 1);
+            match version.score(&Asked { rows: Features::row(row), columns: &columns, pupil }, &mut scored.numbers) {
+                Ok(()) => {
+                    *place = Ok(answered);
+                    answered += 1;
                 }
+                Err(why @ LearnError::Model(_)) => *place = Err(why.to_string()),
                 Err(other) => return Err(other),
             }
         }
-        Ok(Some(Scored(places, predictions)))
+        Ok(Some(scored))
     }
 
-    /// Appends the numbers that the model is given for a row.
-    fn features_of(&self, rows: &Rows, row: usize, to: &mut Vec<f64>) {
-        for (feature, column) in self.plan.features.iter().enumerate() {
-            let cell = rows.columns.get(*column).map_or(Cell::Missing, |column| column.cell(row));
-            to.push(self.categories.known(feature, cell));
-        }
+    /// The features that the model takes, as columns of their own types.
+    fn columns(&self, rows: &Rows) -> Vec<ArrayRef> {
+        let scoring = self.plan.scoring.iter().flat_map(|scoring| &scoring.inputs);
+        let column = |feature: &usize| rows.columns.get(*self.plan.features.get(*feature)?).map(Column::array);
+        scoring.filter_map(column).collect()
     }
 
-    /// Scores one row, with what was learned from all before it.
-    pub(super) fn predict(&mut self, rows: &Rows, row: usize) -> Result<(), LearnError> {
+    /// Whether a model from outside learns here.
+    pub(super) fn outside_learns(&self) -> bool {
+        self.scorer.as_ref().is_some_and(Scorer::learns)
+    }
+
+    /// The number of a feature that is known without learning anything.
+    fn feature(&self, rows: &Rows, row: usize, feature: usize) -> f64 {
+        let column = self.plan.features.get(feature).and_then(|column| rows.columns.get(*column));
+        self.categories.known(feature, column.map_or(Cell::Missing, |column| column.cell(row)))
+    }
+
+    /// Scores one row, with what was learned from all before it. `answer`: what a model from outside says of it.
+    pub(super) fn predict(&mut self, rows: &Rows, row: usize, answer: Option<&[f64]>) -> Result<(), LearnError> {
+        self.predictions.clear();
+        let answer = answer.unwrap_or_default();
+        let Some(model) = &self.model else {
+            let width = self.scorer.as_ref().map_or(0, |scorer| scorer.version().model.signature().output.width());
+            self.predictions.push_row(answer.iter().take(width).copied());
+            if let Some(scoring) = self.plan.scoring.as_ref().filter(|_| self.outside_learns()) {
+                self.features = scoring.inputs.iter().map(|feature| self.feature(rows, row, *feature)).collect();
+            }
+            return Ok(());
+        };
         self.features.clear();
         for (feature, column) in self.plan.features.iter().enumerate() {
             let cell = rows.columns.get(*column).map_or(Cell::Missing, |column| column.cell(row));
             self.features.push(self.categories.number(feature, cell));
         }
-        self.predictions.clear();
-        self.model.predict(&Features::row(&self.features), &mut self.predictions)?;
+        self.features.extend_from_slice(answer.get(..model.width() - self.features.len()).unwrap_or_default());
+        model.predict(&Features::row(&self.features), &mut self.predictions)?;
         if let Some(augment) = &self.augment {
             let corrected = augment.correct(self.plan.task, self.predictions.row(0));
             self.predictions.clear();
@@ -74,4 +315,10 @@ impl Shard {
         }
         Ok(())
     }
+}
+
+/// The model that learns here; none where one from outside decides alone.
+pub(super) fn chain(plan: &Plan) -> Result<Option<Chain>, LearnError> {
+    let alone = plan.scoring.is_some() && plan.model.is_empty();
+    if alone { Ok(None) } else { Chain::new(&plan.model, &plan.signature).map(Some) }
 }

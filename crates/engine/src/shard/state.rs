@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
+use gristmill_learn::{Chain, StateError, StateReader, StateWriter, Stateful};
 
 use super::{Counts, Shard, ShardError};
 use crate::plan::Plan;
@@ -75,7 +75,8 @@ impl Shard {
         let classes = classes.chain(self.windows.iter().map(|windows| windows as &dyn Stateful));
         let classes = classes.chain(self.pending.iter().map(|pending| pending as &dyn Stateful));
         let classes = classes.chain(self.augment.iter().map(|augment| augment as &dyn Stateful));
-        classes.chain(self.model.steps()).chain(self.evaluation.parts())
+        let classes = classes.chain(self.scorer.iter().map(|scorer| scorer as &dyn Stateful));
+        classes.chain(self.model.iter().flat_map(Chain::steps)).chain(self.evaluation.parts())
     }
 
     fn parts_mut(&mut self) -> impl Iterator<Item = &mut dyn Stateful> {
@@ -87,7 +88,8 @@ impl Shard {
         let classes = classes.chain(self.windows.iter_mut().map(|windows| windows as &mut dyn Stateful));
         let classes = classes.chain(self.pending.iter_mut().map(|pending| pending as &mut dyn Stateful));
         let classes = classes.chain(self.augment.iter_mut().map(|augment| augment as &mut dyn Stateful));
-        classes.chain(self.model.steps_mut()).chain(self.evaluation.parts_mut())
+        let classes = classes.chain(self.scorer.iter_mut().map(|scorer| scorer as &mut dyn Stateful));
+        classes.chain(self.model.iter_mut().flat_map(Chain::steps_mut)).chain(self.evaluation.parts_mut())
     }
 
     /// A shard with the state that was saved under another plan. `untrained`: parts that begin untrained although

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use gristmill_learn::Task;
 use gristmill_sql::Windows;
 
+use super::decide::Answered;
 use super::hold::{Hold, Turn};
+use super::scoring::{Scored, refusal};
 use super::{Outbox, Shard, ShardError, computed, unknown_label};
 use crate::clean::{Batch, Cleaner};
 use crate::lookup::Lookup;
@@ -29,13 +31,18 @@ impl Shard {
     /// before the rows behind it are folded in.
     pub fn check(&self, rows: &Rows, refusals: &mut Vec<Refusal>) {
         // Rules that refuse need a place for what they refuse, so there are none; what else may refuse a row is tried.
-        let scoring = self.plan.foreign.as_ref().is_some_and(|foreign| foreign.may_refuse());
+        let scoring = self.scorer.as_ref().is_some_and(|scorer| scorer.version().model.model().may_refuse());
         if scoring || self.plan.computed.as_ref().is_some_and(|computed| computed.program.may_fail()) {
             let (mut rules, mut tables, mut windows) = (self.clean.clone(), self.tables.clone(), self.windows.clone());
             let prepared = prepare(&self.plan, (&mut rules, &mut tables, &mut windows), rows, refusals);
-            if scoring {
-                // What the model refuses altogether is said by the step.
-                let _ = self.score_block(&prepared, refusals);
+            // What the model refuses altogether is said by the step.
+            let mut scored = None::<Scored>;
+            for (row, record) in prepared.records.iter().enumerate().filter(|_| scoring) {
+                if scored.as_ref().is_none_or(|scored| !scored.covers(row, self.lessons())) {
+                    scored = self.score(&prepared, row).ok().flatten();
+                }
+                let why = scored.as_ref().and_then(|scored| scored.row(row).err());
+                refusals.extend(why.map(|why| refusal(*record, why)));
             }
         }
         let binary = matches!(self.plan.task, Task::BinaryClassification | Task::AnomalyDetection);
@@ -112,15 +119,26 @@ impl Shard {
     ) -> Result<(), ShardError> {
         let rows = &*self.compute(rows, refusals)?;
         let refused = |partition: &Partition, source| ShardError::Model { partition: partition.clone(), source };
-        let scored = self.score_block(rows, refusals).map_err(|source| refused(&self.partition, source))?;
+        let (mut answered, mut scored) = (Answered::default(), None::<Scored>);
         for (row, record) in rows.records.iter().enumerate() {
-            let answer = scored.as_ref().map(|scored| scored.row(row));
-            // What could not be answered is among the refusals.
-            if answer.is_some_and(|answer| answer.is_none()) {
-                continue;
+            if self.scorer.is_some() && scored.as_ref().is_none_or(|scored| !scored.covers(row, self.lessons())) {
+                scored = self.score(rows, row).map_err(|source| refused(&self.partition, source))?;
             }
-            match self.truth(rows, row) {
-                Ok(truth) => self.row(raw, rows, (row, *record), answer.flatten(), truth, outbox),
+            let answer = match scored.as_ref().map(|scored| scored.row(row)).transpose() {
+                Ok(answer) => answer,
+                Err(why) => {
+                    refusals.push(refusal(*record, why));
+                    continue;
+                }
+            };
+            let before = self.classes.unsettled(&self.plan);
+            let truth = self.truth(rows, row);
+            // The rows before it were answered under the name that the class had until then.
+            if let Some(before) = before.filter(|before| self.classes.settled_since(before)) {
+                self.decide(raw, rows, &mut answered, &before, outbox);
+            }
+            match truth {
+                Ok(truth) => self.row(rows, (row, *record), answer, truth, &mut answered),
                 Err(message) => {
                     refusals.push(unknown_label(*record, message));
                     Ok(())
@@ -128,6 +146,8 @@ impl Shard {
             }
             .map_err(|source| refused(&self.partition, source))?;
         }
+        let classes = self.classes.clone();
+        self.decide(raw, rows, &mut answered, &classes, outbox);
         Ok(())
     }
 

@@ -16,8 +16,8 @@ pub use columns::{ColumnSettings, ColumnType, EpochUnit, TimestampSettings};
 pub use entries::Entries;
 pub use feature::Feature;
 pub use input::{FileInput, Format, Input, KafkaInput, Shards};
-pub use model::{ModelFile, Step};
-pub use output::{Create, FileTarget, KafkaTarget, Output, Stdout, Target};
+pub use model::{Gives, GraphRuntime, ModelFile, PythonModel, Step};
+pub use output::{Create, FileTarget, Http, KafkaTarget, Output, Stdout, Target};
 pub use table::{Table, TableFile, TableTopic};
 pub use units::{Size, Span};
 
@@ -78,6 +78,9 @@ pub struct Pipeline {
     /// How often outputs are flushed and positions committed.
     #[serde(default)]
     pub commit: Commit,
+    /// How many rows a model from outside scores together.
+    #[serde(default)]
+    pub batch: Batch,
     /// How what was learned is kept, so that a run that was killed, or a partition that moves, goes on where it was.
     #[serde(default)]
     pub state: Option<State>,
@@ -165,6 +168,22 @@ pub struct Snapshot {
 impl Default for Snapshot {
     fn default() -> Self {
         Self { every: Span::milliseconds(10_000), rows: 1_000_000, keep: 2 }
+    }
+}
+
+/// How many rows a model from outside scores together.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Batch {
+    /// Whatever has arrived is scored together, up to so many rows, at least 1. A row's answer does not depend on it. Default
+    /// 2000.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub rows: usize,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self { rows: 2_000 }
     }
 }
 

@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where decisions go: `kafka`, `file` or `stdout`, and which ones.
+use super::{Entries, Feature, Span};
+
+/// Where decisions go: `kafka`, `file`, `stdout` or `http`, which ones, and what of them.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Output {
@@ -13,9 +15,46 @@ pub struct Output {
     pub file: Option<FileTarget>,
     /// To standard output, one JSON object a line.
     pub stdout: Option<Stdout>,
-    /// Only decisions that meet this condition: comparisons of `score`, `prediction` and columns, joined by AND,
-    /// OR, NOT (a subset of SQL). Default: all.
+    /// To a web server, one request for each decision.
+    pub http: Option<Http>,
+    /// Only decisions that meet this condition: an SQL expression over columns, features, `score`, `prediction`, `model`
+    /// and `probability['class']`. Where it is NULL, since a value is missing or cannot be computed, the decision is not
+    /// taken. Default: all.
     pub when: Option<String>,
+    /// What is written: names as in `when`, or `{name: SQL expression}`. What is missing or cannot be computed is `null`.
+    /// Default: the whole decision.
+    pub select: Vec<Feature>,
+}
+
+/// A web server that is told of decisions: `POST`, the decision as JSON.
+///
+/// Each request carries an `Idempotency-Key` made of the record's place, the same whenever it is sent again: a server that
+/// knows it already answers without acting twice. What is not answered with 2xx is tried again, after waits that double
+/// from 100 ms to 30 s: no connection, no answer in time, 408, 425, 429 and 5xx. Any other answer stops the run, as does the
+/// last try. Delivery is at least once: nothing is committed before the server has answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// The address, `http://` or `https://`.
+    pub url: String,
+    /// Headers of each request, besides `Content-Type: application/json`.
+    #[serde(default)]
+    pub headers: Entries<String>,
+    /// How long one try may take. Default: 10 s.
+    #[serde(default = "ten_seconds")]
+    pub timeout: Span,
+    /// How many times a request is tried again. Default: 10, which takes about two minutes.
+    #[serde(default = "ten")]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub retries: u32,
+}
+
+fn ten_seconds() -> Span {
+    Span(std::time::Duration::from_secs(10))
+}
+
+fn ten() -> u32 {
+    10
 }
 
 /// Where dead letters go: `kafka` or `file`.

@@ -33,7 +33,7 @@ pub fn list(plan: &Plan, visit: Visit<'_>) -> Result<u64, KafkaFailure> {
         None => Err(nowhere()),
         Some(TargetPlan::Kafka { topic, .. }) => Reader::open(plan, topic, Begin::First)?.read(visit),
         Some(TargetPlan::File { path }) => from_file(path, visit),
-        Some(TargetPlan::Stdout) => Ok(0),
+        Some(TargetPlan::Stdout | TargetPlan::Http(_)) => Ok(0),
     }
 }
 

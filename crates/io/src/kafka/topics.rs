@@ -118,7 +118,12 @@ impl Preparation<'_> {
             ("retention.bytes", "-1".to_string()),
         ];
         let compact = [("cleanup.policy", "compact".to_string()), ("segment.bytes", (16 << 20).to_string())];
-        for (topic, settings, policy) in [(&journal, &delete[..], "delete"), (&state, &compact[..], "compact")] {
+        let mut topics = vec![(&journal, &delete[..], "delete", create), (&state, &compact[..], "compact", create)];
+        let models = self.plan.models_topic();
+        if self.plan.scoring.is_some() {
+            topics.push((&models, &compact[..], "compact", CreatePlan { partitions: 1, ..create }));
+        }
+        for (topic, settings, policy, create) in topics {
             match self.partitions(topic)? {
                 None => {
                     self.create(topic, create, settings)?;
@@ -134,8 +139,8 @@ impl Preparation<'_> {
                         );
                         return Err(KafkaFailure::new(Kind::Topic, message));
                     }
-                    if count < partitions {
-                        self.extend(topic, partitions)?;
+                    if count < create.partitions {
+                        self.extend(topic, create.partitions)?;
                     }
                 }
             }
@@ -382,7 +387,7 @@ fn settings(client: &AdminClient<PlainContext>, topic: &str) -> Option<ConfigRes
 pub(crate) fn forget_group(plan: &Plan) -> Result<(), KafkaFailure> {
     let client = administrator(&plan.kafka)?;
     let options = AdminOptions::new().request_timeout(Some(ATTEMPT)).operation_timeout(Some(ATTEMPT));
-    let (journal, state) = (plan.journal_topic(), plan.state_topic());
+    let (journal, state, models) = (plan.journal_topic(), plan.state_topic(), plan.models_topic());
     let brokers = plan.kafka.brokers();
     let failed = |doing: &str, code| KafkaFailure::of(doing, &rdkafka::error::KafkaError::AdminOp(code), brokers, None);
     let doing = format!("deleting group {}", plan.kafka.group);
@@ -398,7 +403,7 @@ pub(crate) fn forget_group(plan: &Plan) -> Result<(), KafkaFailure> {
         }
     }
     let doing = format!("deleting topics {journal} and {state}");
-    let answers = pollster::block_on(client.delete_topics(&[&journal, &state], &options));
+    let answers = pollster::block_on(client.delete_topics(&[&journal, &state, &models], &options));
     for answer in answers.map_err(|error| KafkaFailure::of(&doing, &error, brokers, None))? {
         match answer {
             Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)) => {}

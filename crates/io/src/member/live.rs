@@ -84,7 +84,7 @@ impl Live {
     /// Steps records read again, muted.
     pub(super) fn step_again(&mut self, raw: &RawRows) -> Result<(), MemberError> {
         if let Some(run) = self.replay.run().cloned() {
-            run.with_its_tables(&mut self.shard)?;
+            run.with_what_it_had(&mut self.shard)?;
         }
         self.replay.consume(raw)?;
         let (mut refusals, mut muted) = (Vec::new(), Outbox::default());
@@ -97,7 +97,7 @@ impl Live {
     /// Takes all rows that wait, muted, wherever that was done at this place.
     pub(super) fn flush_again(&mut self) -> Result<(), MemberError> {
         while let Some(run) = self.replay.flush() {
-            run.with_its_tables(&mut self.shard)?;
+            run.with_what_it_had(&mut self.shard)?;
             self.shard.flush(&mut Outbox::default())?;
         }
         Ok(())
@@ -109,6 +109,17 @@ impl Live {
         let before = self.shard.tables();
         self.shard.renew_tables();
         self.renewed |= self.shard.tables() != before;
+    }
+
+    /// Takes the newest version of the model from outside, where a run of the journal begins: it names one.
+    fn renew_model(&mut self) {
+        let Some(scoring) = self.plan.scoring.as_ref().filter(|_| self.consumed.count == 0 && !self.flushed) else {
+            return;
+        };
+        let newest = scoring.versions.newest();
+        if newest != self.shard.version() && self.shard.take_version(newest) {
+            tracing::info!("{}: version {newest} of the model scores from {} on", self.partition(), self.position());
+        }
     }
 
     /// Takes all rows that wait, since nothing comes any more; whether there were any.
@@ -125,6 +136,7 @@ impl Live {
     /// Steps new records and keeps the answers. Where dead letters have no place, only the records before the first
     /// bad one are stepped, and that one is returned.
     pub(super) fn step(&mut self, raw: &RawRows) -> Result<Option<Refusal>, MemberError> {
+        self.renew_model();
         let mut refusals = Vec::new();
         let mut rows = self.decoder.decode(raw, &mut refusals);
         let (mut before, mut first) = (None, None);
@@ -253,11 +265,11 @@ impl Live {
         let moved = self.consumed.next > self.consumed.from;
         let begins = self.announce && self.sequence == 0;
         let flushed = std::mem::take(&mut self.flushed);
-        let tables = self.shard.tables();
+        let (tables, version) = (self.shard.tables(), self.shard.version());
         let entry = (self.plan.journals() && (moved || begins || flushed)).then(|| {
             let topic = Arc::clone(&self.shard.partition().topic);
-            let entry =
-                Entry { sequence: self.sequence, runs: vec![Run { topic, consumed: self.consumed, flushed, tables }] };
+            let run = Run { topic, consumed: self.consumed, flushed, tables, version };
+            let entry = Entry { sequence: self.sequence, runs: vec![run] };
             self.sequence += 1;
             entry
         });

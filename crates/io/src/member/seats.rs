@@ -332,6 +332,7 @@ fn counted(live: &Live) -> Closed {
         waiting: live.shard.waiting(),
         classes: live.shard.classes(),
         evaluation: live.shard.evaluation().copy().ok(),
+        tried: live.shard.tried(),
     }
 }
 

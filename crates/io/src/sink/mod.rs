@@ -1,9 +1,11 @@
 //! Where answers go.
 
 mod file;
+mod http;
 mod kafka;
 
 pub use file::{Keep, LineSink, Lines};
+pub use http::HttpSink;
 pub use kafka::KafkaSink;
 pub(crate) use kafka::{Refusal, Stopped};
 

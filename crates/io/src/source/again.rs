@@ -65,7 +65,7 @@ impl Again {
                 Some(Ok(message)) => {
                     count += 1;
                     bytes += message.payload_len();
-                    ended = message.offset() >= to;
+                    ended = message.offset() + 1 >= to;
                     push(&mut blocks, &partition.topic, &message);
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => ended = true,
@@ -78,9 +78,11 @@ impl Again {
         self.client = Some(client);
         match rows {
             Some(rows) => {
-                // Whoever asks asks on behind the last record that it took.
+                // Whoever asks asks on behind the last record that it took. One that lies behind was read, too, where there
+                // is a gap before it, and has to be read again.
                 let taken = rows.before(to);
-                self.at = rows.get(taken.wrapping_sub(1)).map(|last| (partition.clone(), last.offset + 1));
+                let last = rows.get(taken.wrapping_sub(1)).filter(|_| taken == rows.len());
+                self.at = last.map(|last| (partition.clone(), last.offset + 1));
                 Ok(if taken == 0 { Reread::End } else { Reread::Rows(rows) })
             }
             None if ended => Ok(Reread::End),

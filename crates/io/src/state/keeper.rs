@@ -95,7 +95,7 @@ impl Keeper {
             partition: partition.clone(),
             outbox: Outbox::default(),
             letters: Vec::new(),
-            entry: Some(Entry { sequence, runs: vec![Run { topic, consumed, flushed: false, tables: 0 }] }),
+            entry: Some(Entry { sequence, runs: vec![Run { topic, consumed, flushed: false, tables: 0, version: 0 }] }),
             position,
             pieces: Piece::cut(about, state, limit).into(),
         };

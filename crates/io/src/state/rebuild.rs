@@ -74,7 +74,7 @@ pub(super) fn rebuild(
         // Rows were looked up in the tables of their run, and rows that waited were taken at its end.
         while let Some(run) = runs.next_if(|run| run.consumed.next <= next) {
             if run.flushed {
-                run.with_its_tables(&mut shard)?;
+                run.with_what_it_had(&mut shard)?;
                 shard.flush(&mut Outbox::default())?;
             }
         }
@@ -83,7 +83,7 @@ pub(super) fn rebuild(
         }
         let until = runs.peek().map_or(position, |run| position.min(run.consumed.next));
         if let Some(run) = runs.peek() {
-            run.with_its_tables(&mut shard)?;
+            run.with_what_it_had(&mut shard)?;
         }
         match past.read(partition, next, until)? {
             // What is left before it are markers.

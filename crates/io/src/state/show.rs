@@ -16,8 +16,20 @@ use super::{StateFailure, at_rest};
 use crate::ledger::LedgerError;
 use crate::lookup;
 use crate::member::MemberError;
+use crate::models;
+use crate::python;
 
 type Done<T> = Result<T, MemberError>;
+
+/// The plan with what records were looked up in and scored by.
+fn loaded(plan: &Arc<Plan>) -> Done<Arc<Plan>> {
+    let plan = lookup::load(plan)?;
+    models::load(&plan).map_err(LedgerError::from)?;
+    python::started(&plan, 0).map_err(|source| {
+        let partition = Partition::new(plan.input_name(), 0);
+        gristmill::shard::ShardError::Model { partition, source }.into()
+    })
+}
 
 fn refused(plan: &Plan, why: String) -> MemberError {
     LedgerError::from(StateFailure::Kept { place: plan.name.to_string(), why }).into()
@@ -77,7 +89,7 @@ fn age(milliseconds: i64) -> Option<String> {
 
 /// The state of a partition as of a position, or as of the last commit; canonical: equal models have equal bytes.
 pub fn as_of(plan: &Arc<Plan>, partition: Option<i32>, position: Option<i64>) -> Done<Vec<(i32, Vec<u8>)>> {
-    let plan = &lookup::load(plan)?;
+    let plan = &loaded(plan)?;
     let keeper = Keeper::open(plan)?;
     let mut past = keeper.past(plan)?;
     let chosen = chosen(plan, &keeper, partition)?;
@@ -114,6 +126,7 @@ fn put(keeper: &mut Keeper, plan: &Arc<Plan>, kept: &Kept, shard: &Shard, positi
 /// Goes on from where the group stands with what there is: the newest snapshot, or untrained. What lies between is not
 /// learned.
 pub fn adopt(plan: &Arc<Plan>, partition: Option<i32>) -> Done<String> {
+    let plan = &loaded(plan)?;
     let mut keeper = Keeper::open(plan)?;
     let mut text = String::new();
     for partition in chosen(plan, &keeper, partition)? {
@@ -134,7 +147,7 @@ fn untrained(changed: &[String]) -> String {
 
 /// Takes the model and the group back to a position.
 pub fn reset_to(plan: &Arc<Plan>, partition: Option<i32>, position: i64) -> Done<String> {
-    let plan = &lookup::load(plan)?;
+    let plan = &loaded(plan)?;
     let mut keeper = Keeper::open(plan)?;
     let chosen = chosen(plan, &keeper, partition)?;
     let [partition] = chosen.as_slice() else {
@@ -152,6 +165,7 @@ pub fn reset_to(plan: &Arc<Plan>, partition: Option<i32>, position: i64) -> Done
 
 /// Lets components whose definition has changed begin untrained, and keeps the rest.
 pub fn reset_changed(plan: &Arc<Plan>) -> Done<String> {
+    let plan = &loaded(plan)?;
     let mut keeper = Keeper::open(plan)?;
     let mut text = String::new();
     for partition in keeper.partitions(plan)? {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::field::Field;
 use crate::foreign::ForeignModel;
 use crate::graph::Model;
-use crate::{ReadError, onnx};
+use crate::{ReadError, Runtime, onnx};
 use weights::{Store, Weights};
 
 /// What messages call the format.
@@ -44,35 +44,40 @@ pub(crate) fn is_archive(bytes: &[u8]) -> bool {
 }
 
 /// Reads a whole model from HDF5.
-pub(crate) fn read_hdf5(bytes: &[u8]) -> Result<ForeignModel, ReadError> {
+pub(crate) fn read_hdf5(bytes: &[u8], runtime: Runtime) -> Result<ForeignModel, ReadError> {
     let weights = Weights::open(bytes.to_vec(), Store::ByLayer)?;
     let Some(config) = weights.root_text("model_config")? else {
         let what = "this HDF5 file holds no model, at most its weights";
         return Err(ReadError::unsupported(what, "save the whole model: `model.save(\"model.keras\")`"));
     };
     let version = weights.root_text("keras_version")?.unwrap_or_default();
-    model(&config, &weights, &version, "HDF5")
+    model(&config, &weights, (&version, "HDF5"), runtime)
 }
 
 /// Reads a `.keras` archive.
-pub(crate) fn read_archive(bytes: &[u8]) -> Result<ForeignModel, ReadError> {
+pub(crate) fn read_archive(bytes: &[u8], runtime: Runtime) -> Result<ForeignModel, ReadError> {
     let config = weights::member(bytes, "config.json")?;
     let metadata = weights::member(bytes, "metadata.json")?;
     let weights = Weights::open(weights::member(bytes, "model.weights.h5")?, Store::ByPath)?;
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|_| damaged("a document that is not UTF-8"));
     let metadata = json(&text(metadata)?)?;
     let version = metadata.get("keras_version").and_then(Value::as_str).unwrap_or_default().to_string();
-    model(&text(config)?, &weights, &version, "archive")
+    model(&text(config)?, &weights, (&version, "archive"), runtime)
 }
 
 fn json(text: &str) -> Result<Value, ReadError> {
     serde_json::from_str(text).map_err(|error| damaged(format!("its configuration: {error}")))
 }
 
-fn model(config: &str, weights: &Weights, version: &str, kind: &str) -> Result<ForeignModel, ReadError> {
+fn model(
+    config: &str,
+    weights: &Weights,
+    (version, kind): (&str, &str),
+    runtime: Runtime,
+) -> Result<ForeignModel, ReadError> {
     let config = json(config)?;
     let old = version.starts_with("1.") || version.starts_with("2.");
     let graph = topology::graph(&Field::root(&config, FORMAT), weights, old)?;
     let format = format!("Keras {version}, {kind}");
-    onnx::model(&Model { graph, format, operator_sets: vec![(String::new(), 17)] })
+    onnx::model(&Model { graph, format, operator_sets: vec![(String::new(), 17)] }, runtime)
 }

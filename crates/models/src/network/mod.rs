@@ -2,7 +2,11 @@
 //!
 //! It never sees a file: the graph that was read and checked is written out again for it.
 
+mod session;
 mod write;
+
+pub(crate) use session::Session;
+pub use session::find_onnxruntime;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};

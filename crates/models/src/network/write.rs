@@ -7,6 +7,24 @@ use rten_onnx::onnx::{
 
 use crate::graph::{Attribute, Constant, Data, Element, Graph, Model, Node, Port, Tensor};
 
+/// The graph as ONNX for a library that knows all of it; what lists probabilities by name gives them as they are.
+pub(super) fn whole(model: &Model) -> Result<Vec<u8>, String> {
+    let mut model = model.clone();
+    let zipped = model.graph.nodes.iter_mut().filter(|node| node.operator == "ZipMap");
+    for node in zipped {
+        (node.operator, node.domain) = ("Identity".into(), String::new());
+        node.attributes.clear();
+        let made = node.outputs.clone();
+        model.graph.outputs.iter_mut().filter(|output| made.contains(&output.name)).for_each(|output| {
+            output.element = Some(Element::Float);
+        });
+    }
+    if !model.operator_sets.iter().any(|(domain, _)| domain.is_empty()) {
+        model.operator_sets.push((String::new(), 13));
+    }
+    bytes(&model)
+}
+
 /// The graph as ONNX, or why it cannot be written.
 pub(super) fn bytes(model: &Model) -> Result<Vec<u8>, String> {
     let set = |(domain, version): &(String, i64)| OperatorSetIdProto {

@@ -13,7 +13,7 @@ use crate::foreign::{Answer, Body, ForeignModel};
 use crate::graph::{Data, Fault, Model, Tensor, onnx};
 use crate::interpreter::{self, Program};
 use crate::network::{self, Network};
-use crate::{Input, ReadError, Signature};
+use crate::{Input, ReadError, Runtime, Signature};
 use inputs::Feed;
 use outputs::Pick;
 
@@ -27,6 +27,7 @@ const BLOCK: usize = 64;
 enum Engine {
     Classical(Program),
     Network(Network),
+    OnnxRuntime(network::Session),
 }
 
 /// A graph that is ready, and what connects it with rows and answers.
@@ -44,12 +45,12 @@ pub(crate) struct GraphModel {
 }
 
 /// Reads an ONNX file.
-pub(crate) fn read(bytes: &[u8], beside: Beside<'_>) -> Result<ForeignModel, ReadError> {
-    model(&onnx::read(bytes, beside)?)
+pub(crate) fn read(bytes: &[u8], beside: Beside<'_>, runtime: Runtime) -> Result<ForeignModel, ReadError> {
+    model(&onnx::read(bytes, beside)?, runtime)
 }
 
 /// Makes a graph ready to score.
-pub(crate) fn model(model: &Model) -> Result<ForeignModel, ReadError> {
+pub(crate) fn model(model: &Model, runtime: Runtime) -> Result<ForeignModel, ReadError> {
     let graph = &model.graph;
     let feeds = inputs::feeds(graph)?;
     let columns: Vec<Input> = feeds.iter().flat_map(Feed::columns).collect();
@@ -59,11 +60,20 @@ pub(crate) fn model(model: &Model) -> Result<ForeignModel, ReadError> {
     let mut ready = GraphModel { engine, feeds, outputs, pick: Pick::default(), may_refuse, alone: false };
     let widths = ready.probe()?;
     // The library allocates what a graph asks for: it is given only those that were walked through before.
-    let fast = network::is_network(graph).then(|| network::network(model).ok()).flatten();
-    let fast = fast.map(|network| GraphModel { engine: Engine::Network(network), ..ready.clone() });
-    let fast = fast.and_then(|mut fast| fast.probe().is_ok_and(|same| same == widths).then_some(fast));
-    let run_by = if fast.is_some() { "rten" } else { "gristmill" };
-    let mut ready = fast.unwrap_or(ready);
+    let (mut ready, run_by) = match runtime {
+        Runtime::BuiltIn => {
+            let fast = network::is_network(graph).then(|| network::network(model).ok()).flatten();
+            let fast = fast.map(|network| GraphModel { engine: Engine::Network(network), ..ready.clone() });
+            let fast = fast.and_then(|mut fast| fast.probe().is_ok_and(|same| same == widths).then_some(fast));
+            let run_by = if fast.is_some() { "rten" } else { "gristmill" };
+            (fast.unwrap_or(ready), run_by)
+        }
+        Runtime::OnnxRuntime => {
+            let mut other = GraphModel { engine: Engine::OnnxRuntime(network::Session::new(model)?), ..ready };
+            other.probe()?;
+            (other, "ONNX Runtime")
+        }
+    };
     let (pick, output) = outputs::choose(graph, &widths)?;
     ready.pick = pick;
     let parameters: usize = graph.constants.iter().map(|constant| constant.tensor.len()).sum();
@@ -150,6 +160,7 @@ impl GraphModel {
                 outputs.iter().map(|output| first_half(output).map(Arc::new)).collect()
             }
             Engine::Network(network) => network.run(inputs(rows)?),
+            Engine::OnnxRuntime(session) => session.run(&inputs(rows)?),
         }
     }
 

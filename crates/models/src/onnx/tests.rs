@@ -7,7 +7,7 @@ mod data;
 
 /// What the model answers, by the library and step by step.
 fn both_ways(model: &Model, path: &str) -> (Vec<f64>, Vec<f64>) {
-    let ready = super::model(model).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let ready = super::model(model, Runtime::BuiltIn).unwrap_or_else(|error| panic!("{path}: {error}"));
     let Body::Graph(fast) = &ready.body else { panic!("{path} is no graph") };
     assert!(matches!(fast.engine, Engine::Network(_)), "{path} is not run by the library");
     let engine = Engine::Classical(interpreter::program(model, &model.graph).unwrap());

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use gristmill::protocol::Run;
 use gristmill::rows::{Partition, RawRecord, RawRows};
 use gristmill::shard::{Outbox, Shard};
 use gristmill::spec::Guarantee;
@@ -96,9 +97,9 @@ impl Simulation {
             raw.push(RawRecord { offset, timestamp: Some(offset), key, value, headers: &[] });
         }
         let (mut outbox, mut letters, total) = (Outbox::default(), Vec::new(), raw.len());
-        // Bounded runs that had read everything took what waited, and their journal says where.
-        let entries = world.cluster.entries(number);
-        let runs = entries.iter().flat_map(|(_, entry)| &entry.runs);
+        // Bounded runs that had read everything took what waited, and versions of a model took over: the journal says where.
+        let entries = world.cluster.remembered_entries(number);
+        let runs: Vec<&Run> = entries.iter().flat_map(|entry| &entry.runs).collect();
         let mut rest = raw;
         let mut step = |raw: RawRows, shard: &mut Shard, flush: bool| -> Result<Vec<DeadLetter>, String> {
             let mut refusals = Vec::new();
@@ -111,11 +112,17 @@ impl Simulation {
             }
             Ok(letters)
         };
-        for run in runs.filter(|run| run.flushed) {
-            let count = rest.before(run.consumed.next);
-            let (before, behind) = rest.split(count);
-            letters.extend(step(before, &mut shard, true)?);
-            rest = behind;
+        for (place, run) in runs.iter().enumerate() {
+            let changes = runs.get(place + 1).is_some_and(|next| next.version != run.version);
+            if shard.version() != run.version && !shard.take_version(run.version) {
+                return Err(format!("partition {number}: there is no version {}", run.version));
+            }
+            if run.flushed || changes {
+                let count = rest.before(run.consumed.next);
+                let (before, behind) = rest.split(count);
+                letters.extend(step(before, &mut shard, run.flushed)?);
+                rest = behind;
+            }
         }
         letters.extend(step(rest, &mut shard, false)?);
         let mut answers = vec![Vec::new(); self.plan.outputs.len()];

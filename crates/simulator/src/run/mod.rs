@@ -130,6 +130,7 @@ impl Simulation {
 
     /// Nothing has happened yet.
     pub fn new(plan: &Arc<Plan>, schedule: &Schedule, mutant: Option<Mutant>) -> Self {
+        let plan = &load::with_versions(plan);
         let cluster = Cluster::new(schedule.kind, schedule.partitions);
         let world: Shared = Arc::new(Mutex::new(World::new(cluster, schedule.seed, mutant)));
         let clock = Arc::new(Simulated(Arc::clone(&world)));
@@ -167,6 +168,17 @@ impl Simulation {
         let clock = Arc::clone(&self.clock);
         let member = Member::new(Arc::clone(&self.plan), number, source, ledger, clock, Arc::clone(&control));
         self.processes.insert(number, Process { member, control, stalled_until: Duration::ZERO });
+    }
+
+    /// The next version of the model from outside, if there is one, is heard of.
+    fn change_model(&mut self) {
+        if let Some(scoring) = &self.plan.scoring {
+            let next = scoring.versions.newest() + 1;
+            if let Some(version) = load::version(next) {
+                scoring.versions.add(version);
+                lock(&self.world).facts.changes += 1;
+            }
+        }
     }
 
     /// Kills a process: what it has begun stays begun.
@@ -271,7 +283,12 @@ impl Simulation {
                 }
             }
             Action::Pass(milliseconds) => self.pass(milliseconds),
-            Action::Produce(who, count) => self.produce(self.partition(who), count, None),
+            Action::Produce(who, count) => {
+                self.produce(self.partition(who), count, None);
+                if who.is_multiple_of(3) {
+                    self.change_model();
+                }
+            }
             Action::ProduceTransaction(who, commits) => self.produce(self.partition(who), 3, Some(commits)),
             Action::Join => self.join(),
             Action::Leave(who) => {

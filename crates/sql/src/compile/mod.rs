@@ -1,5 +1,6 @@
 //! From the texts of items to a program.
 
+mod family;
 mod frame;
 
 use datafusion_sql::sqlparser::ast::{self, Expr, Ident, Spanned, WindowType};
@@ -11,6 +12,7 @@ use crate::scalar::syntax::{Text, arguments, name, parts};
 use crate::scalar::{Known, Scalar};
 use crate::window::value::Kind;
 use crate::window::{ALWAYS, Call, Frame, Function, GroupPlan};
+use family::of_family;
 use frame::frame;
 
 /// A column that items may use.
@@ -37,6 +39,8 @@ pub struct Setting {
     pub key: Option<usize>,
     /// Whether rows are partitioned, by whatever key.
     pub partitioned: bool,
+    /// Families of numbers by name, such as `probability['fraud']`: which members are used, [`Program::members`] says.
+    pub families: Vec<String>,
 }
 
 /// An expression and its name.
@@ -120,7 +124,7 @@ impl<'a> Compiler<'a> {
             level: 0,
             source: Source::Base(number),
         });
-        let program = Program { nodes: nodes.collect(), groups: Vec::new(), items: Vec::new() };
+        let program = Program { nodes: nodes.collect(), groups: Vec::new(), items: Vec::new(), members: Vec::new() };
         Self { setting, functions: Functions::new(), program, unknown: Vec::new() }
     }
 
@@ -177,8 +181,11 @@ impl<'a> Compiler<'a> {
     }
 
     /// Refuses what expressions may not use. `upto`: how long before its row the window around it ends.
-    fn check(&self, text: &Text<'_>, expr: &mut Expr, upto: Option<i64>) -> Made<()> {
+    fn check(&mut self, text: &Text<'_>, expr: &mut Expr, upto: Option<i64>) -> Made<()> {
         let place = text.of(expr);
+        if let Some((family, member)) = of_family(expr) {
+            return self.member(place, expr, &family, member);
+        }
         // `terminals.country` is a name like any other: what a table gives is a column of the row.
         if let Expr::CompoundIdentifier(parts) = expr {
             let whole = parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(".");

@@ -213,6 +213,7 @@ fn said(error: &DataFusionError) -> String {
         "Error during planning: ",
         "Execution error: ",
         "Arrow error: ",
+        "Cast error: ",
         "Schema error: ",
         "Optimizer rule ",
         "Internal error: ",
@@ -220,6 +221,10 @@ fn said(error: &DataFusionError) -> String {
     let mut rest = first;
     while let Some(shorter) = words.iter().find_map(|word| rest.strip_prefix(word)) {
         rest = shorter;
+    }
+    let cast = rest.strip_prefix("Cannot cast string ").and_then(|rest| rest.split_once(" to value of "));
+    if let Some((text, "Float64 type" | "Int64 type")) = cast {
+        return format!("{text} is no number, and cannot be compared with one or computed with");
     }
     rest.trim_end_matches('.').to_string()
 }

@@ -3,49 +3,70 @@
 use gristmill_learn::Task;
 
 use super::Checker;
-use crate::condition::{self, Condition};
+use crate::act::Acting;
 use crate::document::{Path, Problem, path};
+use crate::expression::explained;
 use crate::plan::{Computed, InputPlan, OutputPlan, Plan, TargetPlan};
-use crate::spec::{Guarantee, KafkaTarget};
+use crate::spec::{Feature, FileTarget, Guarantee, Http, KafkaTarget, Output, Target};
+
+/// Where something may go, as written.
+struct Targets<'a> {
+    kafka: Option<&'a KafkaTarget>,
+    file: Option<&'a FileTarget>,
+    stdout: bool,
+    http: Option<&'a Http>,
+    allowed: &'static str,
+}
+
+impl<'a> Targets<'a> {
+    fn of(output: &'a Output) -> Self {
+        Self {
+            kafka: output.kafka.as_ref(),
+            file: output.file.as_ref(),
+            stdout: output.stdout.is_some(),
+            http: output.http.as_ref(),
+            allowed: "`kafka`, `file`, `stdout` or `http`",
+        }
+    }
+
+    fn letters(target: &'a Target) -> Self {
+        let (kafka, file) = (target.kafka.as_ref(), target.file.as_ref());
+        Self { kafka, file, stdout: false, http: None, allowed: "`kafka` or `file`" }
+    }
+}
 
 impl Checker<'_> {
     pub(super) fn outputs(&mut self, task: Option<Task>, computed: Option<&Computed>) -> Vec<OutputPlan> {
         let mut plans: Vec<OutputPlan> = Vec::new();
         for (name, output) in &self.pipeline.outputs.0 {
             let at = path(["outputs", name]);
-            let stdout = output.stdout.as_ref().map(|_| TargetPlan::Stdout);
-            let target = self.target(&at, &output.kafka, output.file.as_ref().map(|file| &file.path), stdout);
-            let when = output.when.as_ref().and_then(|text| self.condition(text, name, task, computed));
+            let target = self.target(&at, &Targets::of(output));
+            let acting = self.acting(output, name, task, computed);
             if let Some(target) = target {
                 let same_file =
                     plans.iter().any(|other| other.target == target && matches!(target, TargetPlan::File { .. }));
                 if same_file {
                     self.wrong(at, "two outputs cannot write the same file");
                 }
-                plans.push(OutputPlan { name: name.clone(), target, when, when_text: output.when.clone() });
+                plans.push(OutputPlan { name: name.clone(), target, acting, when_text: output.when.clone() });
             }
         }
         plans
     }
 
-    fn target(
-        &mut self,
-        at: &Path,
-        kafka: &Option<KafkaTarget>,
-        file: Option<&String>,
-        stdout: Option<TargetPlan>,
-    ) -> Option<TargetPlan> {
-        let allowed = if at.first().is_some_and(|key| key == "outputs") {
-            "`kafka`, `file` or `stdout`"
-        } else {
-            "`kafka` or `file`"
-        };
-        let kafka = kafka.as_ref().map(|kafka| {
+    fn target(&mut self, at: &Path, targets: &Targets<'_>) -> Option<TargetPlan> {
+        let kafka = targets.kafka.map(|kafka| {
             self.topic(&kafka.topic, [at.as_slice(), &path(["kafka", "topic"])].concat());
             TargetPlan::Kafka { topic: kafka.topic.clone(), create: kafka.create.as_ref().map(Into::into) }
         });
-        let file = file.map(|path| TargetPlan::File { path: path.clone() });
-        let mut given = [kafka, file, stdout].into_iter().flatten();
+        let file = targets.file.map(|file| TargetPlan::File { path: file.path.clone() });
+        let stdout = targets.stdout.then_some(TargetPlan::Stdout);
+        let http = targets.http.map(|http| {
+            self.address(http, at);
+            TargetPlan::Http(http.clone())
+        });
+        let mut given = [kafka, file, stdout, http].into_iter().flatten();
+        let allowed = targets.allowed;
         match (given.next(), given.next()) {
             (Some(target), None) => Some(target),
             (None, _) => {
@@ -59,31 +80,77 @@ impl Checker<'_> {
         }
     }
 
-    fn condition(
+    fn address(&mut self, http: &Http, at: &Path) {
+        let host = http.url.strip_prefix("http://").or_else(|| http.url.strip_prefix("https://"));
+        if host.is_none_or(|host| host.is_empty() || host.starts_with('/') || host.contains(char::is_whitespace)) {
+            let message = format!("`{}` is no address of a web server", http.url);
+            let at = [at.as_slice(), &path(["http", "url"])].concat();
+            self.wrong_with_help(at, message, "as in `https://example.com/alerts`");
+        }
+        let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        for (name, value) in &http.headers.0 {
+            if name.is_empty() || !name.chars().all(token) || value.chars().any(|c| c.is_control() || !c.is_ascii()) {
+                let at = [at.as_slice(), &path(["http", "headers", name])].concat();
+                self.wrong(at, format!("`{name}` cannot be a header, or its value cannot: use plain ASCII"));
+            }
+        }
+    }
+
+    /// The condition and the payload of an output, if it has any.
+    fn acting(
         &mut self,
-        text: &str,
-        output: &str,
+        output: &Output,
+        name: &str,
         task: Option<Task>,
         computed: Option<&Computed>,
-    ) -> Option<Condition> {
-        let prediction = if task.is_none_or(Task::is_classification) { "string" } else { "float64" };
-        let mut names = vec![("score", "float64"), ("prediction", prediction)];
-        names.extend(self.known.iter().map(|(name, kind)| (name.as_str(), kind.name())));
-        let items = computed
-            .iter()
-            .flat_map(|computed| computed.items.iter().enumerate().map(|(number, item)| (number, item, *computed)));
-        names.extend(items.map(|(number, item, computed)| (item.name.as_str(), computed.type_of(number))));
-        match condition::parse(text, &names) {
-            Ok(condition) => Some(condition),
-            Err(wrong) => {
-                let mut place = self.document.place(&path(["outputs", output, "when"]));
-                // Plain text on one line: the byte in the condition is a byte in the document.
-                if place.end - place.start == text.len() {
-                    place.start = (place.start + wrong.at).min(place.end);
+    ) -> Option<Acting> {
+        if output.when.is_none() && output.select.is_empty() {
+            return None;
+        }
+        let mut columns: Vec<(String, gristmill_sql::Kind)> =
+            self.known.iter().map(|(name, kind)| (name.clone(), kind.sql())).collect();
+        if let Some(computed) = computed {
+            columns.extend(computed.items.iter().map(|item| item.name.clone()).zip(computed.program.kinds()));
+        }
+        let text = |Feature { name, expression }: &Feature| {
+            expression.clone().unwrap_or_else(|| format!("\"{}\"", name.replace('"', "\"\"")))
+        };
+        let fields: Vec<(String, String)> =
+            output.select.iter().map(|field| (field.name.clone(), text(field))).collect();
+        let below = |at: &[&str]| [path(["outputs", name]), at.iter().map(|key| key.to_string()).collect()].concat();
+        for (index, (name, _)) in fields.iter().enumerate() {
+            if fields.iter().take(index).any(|(other, _)| other == name) {
+                self.wrong(below(&["select", &index.to_string()]), format!("`{name}` is selected twice"));
+            }
+        }
+        // Where an item is written: the condition comes first.
+        let place = |item: usize| match (item.checked_sub(usize::from(output.when.is_some())), &output.when) {
+            (None, Some(text)) => (below(&["when"]), text.len()),
+            (field, _) => {
+                let index = field.unwrap_or_default();
+                let field = output.select.get(index);
+                let text = field.and_then(|field| field.expression.as_ref()).map_or(0, String::len);
+                let key = field.filter(|_| text > 0).map(|field| field.name.as_str());
+                let index = index.to_string();
+                (below(&[Some("select"), Some(&index), key].into_iter().flatten().collect::<Vec<_>>()), text)
+            }
+        };
+        match Acting::new(columns, task, output.when.as_deref(), &fields) {
+            Ok(acting) => {
+                if let Some(why) = acting.unfit() {
+                    let help = "compare it, as in `score > 0.5`; make a window a feature and name it here";
+                    self.wrong_with_help(place(0).0, why, help);
                 }
-                let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
-                let help = format!("a condition compares {}, as in `score > 0.5 AND NOT flagged`", known.join(", "));
-                self.problems.push(Problem::at(place, wrong.message).help(help));
+                Some(acting)
+            }
+            Err(mistakes) => {
+                for mistake in mistakes {
+                    let (at, length) = place(mistake.item);
+                    let within = (length > 0).then_some((mistake.from, mistake.to));
+                    let place = self.within(&at, length, within);
+                    let (message, help) = explained(mistake);
+                    self.problems.push(Problem { place, message, help });
+                }
                 None
             }
         }
@@ -91,7 +158,7 @@ impl Checker<'_> {
 
     pub(super) fn dead_letters(&mut self) -> Option<TargetPlan> {
         let target = self.pipeline.dead_letters.as_ref()?;
-        self.target(&path(["dead_letters"]), &target.kafka, target.file.as_ref().map(|file| &file.path), None)
+        self.target(&path(["dead_letters"]), &Targets::letters(target))
     }
 
     pub(super) fn state(&mut self) {
@@ -118,7 +185,7 @@ impl Checker<'_> {
         let kept = |target: &TargetPlan| match target {
             TargetPlan::Kafka { .. } => group,
             TargetPlan::File { .. } => !group,
-            TargetPlan::Stdout => false,
+            TargetPlan::Stdout | TargetPlan::Http(_) => false,
         };
         let other =
             outputs.iter().find(|output| !kept(&output.target)).map(|output| format!("output `{}`", output.name));

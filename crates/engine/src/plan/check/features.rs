@@ -68,7 +68,7 @@ impl Checker<'_> {
         let input = &self.pipeline.input;
         let cut = input.file.as_ref().and_then(|file| file.shards.as_ref()).is_some_and(|shards| shards.count > 1);
         let partitioned = input.kafka.is_some() || cut;
-        Setting { columns, time, key, partitioned }
+        Setting { columns, time, key, partitioned, ..Setting::default() }
     }
 
     /// Shows a mistake of an expression at its place in the document.

@@ -1,72 +1,132 @@
 //! A model from a file: its inputs against the features, its output against the label.
 
-use std::sync::Arc;
-
 use gristmill_learn::{Kind, Signature, Task};
 use gristmill_models::{Input, InputKind, Output};
 
 use super::Checker;
 use crate::document::path;
-use crate::foreign::{Foreign, ModelFiles};
-use crate::spec::ColumnType;
+use crate::foreign::{Foreign, ModelFiles, Scoring, Versions};
+use crate::spec::{ColumnType, Gives, GraphRuntime, ModelFile, PythonModel, Step};
 
 impl Checker<'_> {
-    /// The model that the document takes from a file, if it does.
-    pub(super) fn foreign(&mut self, files: ModelFiles<'_>) -> Option<Arc<Foreign>> {
+    /// The model from outside that the document names, if it does.
+    pub(super) fn scoring(&mut self, files: ModelFiles<'_>) -> Option<Scoring> {
         let steps = &self.pipeline.model;
-        let (index, file) = steps.iter().enumerate().find_map(|(index, step)| Some((index, step.file()?)))?;
-        if steps.len() > 1 {
-            let help = "what prepares its features is part of its file, or an expression under `features`";
-            self.wrong_with_help(path(["model"]), "a model from a file stands alone in `model`", help);
+        let index = steps.iter().position(|step| step.component().is_none())?;
+        let again = steps.iter().skip(index + 1).position(|step| step.component().is_none());
+        if index > 0 || again.is_some() {
+            let at = path(["model", &again.map_or(index, |again| again + index + 1).to_string()]);
+            let message = "a model from a file or from Python comes first in `model`, and there is one";
+            let help = "what prepares its features is part of it, or an expression under `features`";
+            self.wrong_with_help(at, message, help);
+            return None;
         }
-        let at = path(["model", &index.to_string(), "file", "path"]);
-        match Foreign::read(&file.path, files) {
-            Ok(foreign) => Some(Arc::new(foreign)),
-            Err(why) => {
-                self.wrong(at, format!("cannot read the model {}: {why}", file.path));
-                None
-            }
+        match steps.get(index)? {
+            Step::Component(_) => None,
+            Step::File(file) => self.file(file, index, steps.len() > 1, files),
+            Step::Python(python) => self.python(python, index, steps.len() > 1, files),
         }
     }
 
-    /// The features in the order of the model's inputs: by name, or by position where the names differ.
-    pub(super) fn in_order(&mut self, features: Vec<usize>, foreign: Option<&Arc<Foreign>>) -> Vec<usize> {
-        let Some(foreign) = foreign.filter(|_| features.len() == self.pipeline.features.len()) else { return features };
+    fn file(&mut self, file: &ModelFile, step: usize, more: bool, files: ModelFiles<'_>) -> Option<Scoring> {
+        let mut foreign = match Foreign::read(&file.path, file.runtime, files) {
+            Ok(foreign) => foreign,
+            Err(why) => {
+                let at = path(["model", &step.to_string(), "file", "path"]);
+                self.wrong(at, format!("cannot read the model {}: {why}", file.path));
+                return None;
+            }
+        };
+        if let Some(name) = &file.name {
+            foreign.name.clone_from(name);
+        }
+        let inputs = self.inputs(&foreign, &file.path, more)?;
+        Some(Scoring { inputs, versions: Versions::new(foreign).into(), python: None, runtime: file.runtime })
+    }
+
+    fn python(&mut self, python: &PythonModel, step: usize, more: bool, files: ModelFiles<'_>) -> Option<Scoring> {
+        let at = |key: &str| path(["model", &step.to_string(), "python", key]);
+        let foreign = match Foreign::in_python(python, &self.pipeline.features, files) {
+            Ok(foreign) => foreign,
+            Err(why) => {
+                self.wrong(at("path"), format!("cannot read the module {}: {why}", python.path));
+                return None;
+            }
+        };
+        if self.pipeline.dead_letters.is_none() {
+            let message = "a model in Python may fail for a row, and there is no place for such rows";
+            self.wrong_with_help(path(["model"]), message, "add `dead_letters: {file: {path: dead.ndjson}}`");
+        }
+        if python.learn.is_some() && more {
+            let message = "a model in Python that learns decides alone, and there are steps behind it";
+            self.wrong_with_help(at("learn"), message, "leave out `learn`, or the steps");
+        }
+        if let Gives::Classes(classes) = &python.gives
+            && classes.len() < 2
+        {
+            self.wrong(at("gives"), "`classes` names at least two classes");
+        }
+        let inputs = (0..self.pipeline.features.len()).collect();
+        let versions = Versions::new(foreign).into();
+        Some(Scoring { inputs, versions, python: Some(python.clone()), runtime: GraphRuntime::default() })
+    }
+
+    /// For each input of the model its place among the features: by name, or by position where the names differ.
+    /// `more`: there are steps behind it, which see the other features, too.
+    fn inputs(&mut self, foreign: &Foreign, file: &str, more: bool) -> Option<Vec<usize>> {
         let names: Vec<&str> = self.pipeline.features.iter().map(|feature| feature.name.as_str()).collect();
         let inputs = &foreign.signature().inputs;
         let place = |input: &Input| names.iter().position(|name| *name == input.name);
-        let by_name: Option<Vec<usize>> =
-            inputs.iter().map(|input| place(input).and_then(|place| features.get(place).copied())).collect();
-        if inputs.len() != features.len() {
+        let by_name: Option<Vec<usize>> = inputs.iter().map(place).collect();
+        let fits = inputs.len() == names.len() || more && by_name.is_some();
+        if !fits {
             let missing = inputs.iter().filter(|input| place(input).is_none()).map(|input| input.name.as_str());
             let missing: Vec<&str> = missing.take(10).collect();
-            let message = format!("the model takes {} inputs, and there are {} features", inputs.len(), features.len());
+            let message = format!("the model takes {} inputs, and there are {} features", inputs.len(), names.len());
             let help = match missing.as_slice() {
                 [] => "leave out those that it does not know".to_string(),
-                names => {
-                    format!("not among them: {}; `gristmill describe {}` shows all", names.join(", "), foreign.path)
-                }
+                names => format!("not among them: {}; `gristmill describe {file}` shows all", names.join(", ")),
             };
             self.wrong_with_help(path(["features"]), message, help);
-            return features;
+            return None;
         }
-        by_name.unwrap_or_else(|| {
+        Some(by_name.unwrap_or_else(|| {
             let pairs = inputs.iter().zip(&names).filter(|(input, name)| input.name != **name).take(5);
             let pairs: Vec<String> = pairs.map(|(input, name)| format!("{name} as {}", input.name)).collect();
             self.warnings
                 .push(format!("features are given to the model by position, since names differ: {}", pairs.join(", ")));
-            features
-        })
+            (0..names.len()).collect()
+        }))
     }
 
-    /// What the model predicts, once inputs and output are known to fit.
-    pub(super) fn foreign_task(&mut self, foreign: &Foreign, signature: &Signature) -> Option<Task> {
-        for (input, kind) in foreign.signature().inputs.iter().zip(signature.kinds()) {
-            if let Some(why) = unfit(input, *kind) {
+    /// Whether its inputs can be what the features are.
+    pub(super) fn inputs_fit(&mut self, scoring: &Scoring, signature: &Signature) {
+        if let Some(python) = &scoring.python {
+            // It takes whatever there is; what it learns from is kept as numbers.
+            if python.learn.is_some() && signature.kinds().contains(&Kind::Nominal) {
+                let message = "a model in Python learns from numbers, and a feature here is text";
+                let help = "make numbers of it with an expression, or leave out `learn`";
+                self.wrong_with_help(path(["features"]), message, help);
+            }
+            return;
+        }
+        for (input, place) in scoring.written().signature().inputs.iter().zip(&scoring.inputs) {
+            let kind = signature.kinds().get(*place).copied().unwrap_or(Kind::Numeric);
+            if let Some(why) = unfit(input, kind) {
                 let help = "declare the column with the type that the model was trained with";
                 self.wrong_with_help(path(["features"]), format!("`{}` {why}", input.name), help);
             }
         }
+    }
+
+    /// What steps behind the model see: the features, then what it says of them.
+    pub(super) fn behind(scoring: &Scoring, signature: &Signature) -> Signature {
+        let said = scoring.written().signature().output.width();
+        Signature::new(signature.kinds().iter().copied().chain((0..said).map(|_| Kind::Numeric)).collect())
+    }
+
+    /// What the model predicts where nothing stands behind it.
+    pub(super) fn foreign_task(&mut self, foreign: &Foreign) -> Option<Task> {
         if !self.pipeline.augment.is_empty() {
             let message = "`augment` is about what is learned from, and a model from a file does not learn";
             self.wrong(path(["augment"]), message);
@@ -80,12 +140,13 @@ impl Checker<'_> {
             (Output::Values(count), _) if *count > 1 => {
                 let message = format!("the model gives {count} values for a row, and a score is one");
                 let at = path(["model"]);
-                self.wrong_with_help(at, message, "train a model for each of them");
+                let help = "train a model for each of them, or put a learner behind it that learns from them";
+                self.wrong_with_help(at, message, help);
             }
             (Output::Margin(_) | Output::Margins(_), _) => {
                 let message = "the model gives margins, which are no probabilities";
-                let help =
-                    "train it with probabilities: `SVC(probability=True)`, `CalibratedClassifierCV`, loss `log_loss`";
+                let help = "put `platt_calibration` behind it, which learns from the label what they mean, or train it \
+                            with probabilities: `SVC(probability=True)`, `CalibratedClassifierCV`, loss `log_loss`";
                 self.wrong_with_help(path(["model"]), message, help);
             }
             (Output::Probability([negative, other]), Some(positive)) if positive == negative => {

@@ -9,17 +9,16 @@ use crate::plan::LabelPlan;
 use crate::spec::{ColumnType, Step};
 
 impl Checker<'_> {
-    pub(super) fn model(&mut self, signature: &Signature, features: &[usize]) -> Option<Task> {
-        if self.pipeline.model.iter().any(|step| step.file().is_some()) {
-            return None;
-        }
-        let steps: Vec<Component> = self.pipeline.model.iter().filter_map(Step::component).cloned().collect();
+    /// What the steps predict, over the features and whatever stands behind them.
+    pub(super) fn model(&mut self, steps: &[Component], signature: &Signature, features: &[usize]) -> Option<Task> {
+        // A model from a file before them is a step of the document, too.
+        let before = self.pipeline.model.len() - steps.len();
         for (index, component) in steps.iter().enumerate() {
             if let Err(message) = component.check() {
-                self.wrong(path(["model", &index.to_string()]), message);
+                self.wrong(path(["model", &(before + index).to_string()]), message);
             }
         }
-        match Chain::new(&steps, signature) {
+        match Chain::new(steps, signature) {
             Ok(chain) => Some(chain.task()),
             Err(LearnError::Chain(message)) => {
                 let learners: Vec<String> =
@@ -31,13 +30,14 @@ impl Checker<'_> {
                 let name = steps.get(step).map(crate::describe::name_of).unwrap_or_default();
                 // A column that a step before has made has no name of its own.
                 let names = &self.known;
-                let column = features.get(column).filter(|_| step == 0 || features.len() == signature.width());
+                let column =
+                    features.get(column).filter(|_| step == 0 || before == 0 && features.len() == signature.width());
                 let column = column.and_then(|column| Some(format!("`{}`", names.get(*column)?.0)));
                 let message =
                     format!("`{name}` takes numbers, and {} holds categories", column.unwrap_or("a column".into()));
                 let help = "put `one_hot_encoder`, `ordinal_encoder`, `frequency_encoder`, `target_encoder` or \
                             `feature_hasher` before it, or choose a model that takes categories, such as a tree";
-                self.wrong_with_help(path(["model", &step.to_string()]), message, help);
+                self.wrong_with_help(path(["model", &(before + step).to_string()]), message, help);
                 None
             }
             Err(error) => {
@@ -85,7 +85,12 @@ impl Checker<'_> {
 
     pub(super) fn label(&mut self, task: Option<Task>) -> Option<LabelPlan> {
         let Some(label) = &self.pipeline.label else {
-            let frozen = self.pipeline.model.iter().any(|step| step.file().is_some());
+            let frozen = |step: &Step| match step {
+                Step::Component(_) => false,
+                Step::File(_) => true,
+                Step::Python(python) => python.learn.is_none(),
+            };
+            let frozen = self.pipeline.model.iter().all(frozen);
             if frozen || task.is_some_and(Task::is_unsupervised) {
                 return None;
             }

@@ -12,6 +12,7 @@ use crate::clean::Clean;
 use crate::document::{Document, Path, Place, Problem, path, with_nearest};
 use crate::foreign::ModelFiles;
 use crate::spec::{ColumnType, Format, Pipeline, Size, Step};
+use gristmill_learn::Component;
 
 /// Above this, a dead letter no longer fits in one record of any reasonable broker.
 const LARGEST_RECORD: Size = Size(64 << 20);
@@ -56,12 +57,21 @@ impl Checker<'_> {
         let flags = self.known.len() - pipeline.input.columns.0.len();
         let tables = self.tables();
         let (features, computed) = self.features(key, time);
-        let foreign = self.foreign(files);
-        let features = self.in_order(features, foreign.as_ref());
-        let signature = self.signature(&features, computed.as_ref());
-        let model = match &foreign {
-            Some(foreign) => self.foreign_task(foreign, &signature),
-            None => self.model(&signature, &features),
+        let scoring = if features.len() == pipeline.features.len() { self.scoring(files) } else { None };
+        let mut signature = self.signature(&features, computed.as_ref());
+        let steps: Vec<Component> = pipeline.model.iter().filter_map(Step::component).cloned().collect();
+        if let Some(scoring) = &scoring {
+            self.inputs_fit(scoring, &signature);
+        }
+        let model = match &scoring {
+            Some(scoring) if steps.is_empty() => self.foreign_task(scoring.written()),
+            Some(scoring) => {
+                signature = Self::behind(scoring, &signature);
+                self.model(&steps, &signature, &features)
+            }
+            // What is wrong with its file was said.
+            None if steps.len() < pipeline.model.len() => None,
+            None => self.model(&steps, &signature, &features),
         };
         let task = model.map(|task| self.task(task));
         let label = self.label(task);
@@ -92,8 +102,8 @@ impl Checker<'_> {
             label,
             augment: pipeline.augment.clone(),
             signature,
-            model: pipeline.model.iter().filter_map(Step::component).cloned().collect(),
-            foreign,
+            model: steps,
+            scoring,
             task: task?,
             metrics: pipeline.evaluate.clone(),
             segments,
@@ -102,6 +112,7 @@ impl Checker<'_> {
             guarantee,
             guarantee_reason: String::new(),
             commit: pipeline.commit.clone(),
+            batch: pipeline.batch.clone(),
             state: pipeline.state.clone(),
             warnings: Vec::new(),
         };

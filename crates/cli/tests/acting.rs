@@ -1,0 +1,184 @@
+//! What outputs do with decisions: which they take, what they write, and whom they tell.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::disallowed_methods)] // A test reads what was written.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+mod support;
+use support::{folder, run, write};
+
+const DOCUMENT: &str = "\
+name: acting
+input: {file: {path: rows.csv}, columns: {id: string, ts: timestamp, amount: float64, n: int64, fraud: boolean}, id: id}
+features: [amount]
+label: {column: fraud}
+model: [standard_scaler, logistic_regression]
+outputs:
+  all: {file: {path: all.ndjson}}
+  some:
+    file: {path: some.ndjson}
+    when: extract(hour FROM ts) < 2 AND probability['true'] + probability['false'] > 0.99 AND amount * 2 > 10
+    select: [id, ts, prediction, {cents: \"CAST(round(amount * 100) AS BIGINT)\"}, {risk: \"probability['true']\"},
+             {next: n + 1}, {by: model}]
+";
+
+fn rows() -> String {
+    "id,ts,amount,n,fraud\na,2026-01-01T00:10:00Z,7,1,true\nb,2026-01-01T01:10:00Z,4,2,false\n\
+     c,2026-01-01T01:50:00Z,9.255,9223372036854775807,false\nd,2026-01-01T02:10:00Z,9,4,true\n"
+        .into()
+}
+
+fn lines(path: &std::path::Path) -> Vec<Value> {
+    std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn outputs_take_what_meets_the_condition_and_write_what_is_selected() {
+    let folder = folder("acting");
+    write(&folder, "rows.csv", rows());
+    write(&folder, "p.yaml", DOCUMENT);
+    let said = run(&folder, &["run", "p.yaml", "--json"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let (all, some) = (lines(&folder.join("all.ndjson")), lines(&folder.join("some.ndjson")));
+    assert_eq!(all.len(), 4);
+    let expected: Vec<Value> =
+        [(0, "a", "2026-01-01T00:10:00Z", 700, json!(2)), (2, "c", "2026-01-01T01:50:00Z", 926, Value::Null)]
+            .into_iter()
+            .map(|(row, id, ts, cents, next)| {
+                let decision: &Value = &all[row];
+                json!({"id": id, "ts": ts, "prediction": decision["prediction"], "cents": cents,
+                   "risk": decision["score"], "next": next, "by": decision["model"]})
+            })
+            .collect();
+    assert_eq!(some, expected, "a sum beyond 64 bits is null, and the order is the author's");
+    assert!(std::fs::read_to_string(folder.join("some.ndjson")).unwrap().starts_with("{\"id\":\"a\",\"ts\":"));
+    let said = run(&folder, &["plan", "p.yaml"]);
+    assert!(said.out.contains("amount * 2 > 10: id, ts, prediction, cents, risk, next, by"), "{}", said.out);
+}
+
+#[test]
+fn mistakes_in_conditions_and_payloads_have_their_place() {
+    let folder = folder("acting-mistakes");
+    write(&folder, "rows.csv", rows());
+    for (from, to, words) in [
+        ("amount * 2 > 10", "amout * 2 > 10", "no column `amout`; did you mean `amount`?"),
+        ("probability['true'] +", "probabilty['true'] +", "`probabilty` has no members; did you mean `probability`?"),
+        ("amount * 2 > 10", "amount * 2", "AND"),
+        (
+            "when: extract(hour FROM ts) < 2 AND probability['true'] + probability['false'] > 0.99 AND amount * 2 > 10",
+            "when: score",
+            "this is not true or false",
+        ),
+        ("{next: n + 1}", "{next: nn + 1}", "no column `nn`; did you mean `n`?"),
+        ("select: [id,", "select: [idd,", "no column `idd`; did you mean `id`?"),
+        ("select: [id,", "select: [id, id,", "`id` is selected twice"),
+        ("{next: n + 1}", "{next: sum(n) OVER (ORDER BY ts)}", "p.yaml:"),
+        ("file: {path: some.ndjson}", "http: {url: ftp://x}", "`ftp://x` is no address of a web server"),
+        ("file: {path: some.ndjson}", "http: {url: \"http://x\", headers: {\"a b\": c}}", "`a b` cannot be a header"),
+        ("file: {path: some.ndjson}", "http: {url: \"http://x\", timeout: 10}", "is not a length of time"),
+    ] {
+        assert!(DOCUMENT.contains(from), "{from}");
+        write(&folder, "p.yaml", DOCUMENT.replacen(from, to, 1));
+        let said = run(&folder, &["check", "p.yaml"]);
+        assert!(said.code == 2 && said.err.contains(words), "{to}: {words}\n{}", said.err);
+    }
+}
+
+/// A request as it came: its headers in lower case, and its body.
+#[derive(Debug, Clone)]
+struct Request {
+    head: String,
+    body: String,
+}
+
+/// A web server that answers with these codes, one after the other, then with 200; code 0 hangs up.
+fn server(codes: &[u16]) -> (String, Arc<Mutex<Vec<Request>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/alerts", listener.local_addr().unwrap());
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let (kept, mut codes) = (Arc::clone(&requests), codes.to_vec().into_iter());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            serve(&stream.unwrap(), &kept, &mut codes);
+        }
+    });
+    (address, requests)
+}
+
+fn serve(stream: &TcpStream, kept: &Mutex<Vec<Request>>, codes: &mut impl Iterator<Item = u16>) {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if reader.read_line(&mut head).unwrap_or(0) == 0 {
+                return;
+            }
+        }
+        let head = head.to_lowercase();
+        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split('\r').next()).unwrap();
+        let mut body = vec![0; length.parse().unwrap()];
+        reader.read_exact(&mut body).unwrap();
+        kept.lock().unwrap().push(Request { head, body: String::from_utf8(body).unwrap() });
+        let code = codes.next().unwrap_or(200);
+        if code == 0 {
+            return;
+        }
+        let answer = format!("HTTP/1.1 {code} x\r\ncontent-length: 4\r\n\r\nsaid");
+        (&*stream).write_all(answer.as_bytes()).unwrap();
+    }
+}
+
+fn with_server(name: &str, codes: &[u16], settings: &str) -> (support::Said, Vec<Request>, std::path::PathBuf) {
+    let (address, requests) = server(codes);
+    let folder = folder(name);
+    write(&folder, "rows.csv", rows());
+    let http = format!("http: {{url: \"{address}\", headers: {{Authorization: Bearer x}}{settings}}}");
+    write(&folder, "p.yaml", DOCUMENT.replace("file: {path: some.ndjson}", &http));
+    let said = run(&folder, &["run", "p.yaml", "--json"]);
+    let requests = requests.lock().unwrap().clone();
+    (said, requests, folder)
+}
+
+#[test]
+fn a_web_server_is_told_until_it_answers() {
+    // Busy, broken, gone; then it takes both.
+    let (said, requests, folder) = with_server("webhook", &[503, 500, 0], "");
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(requests.len(), 5, "{requests:?}");
+    let key = |request: &Request| {
+        let key = request.head.split("idempotency-key: ").nth(1).unwrap();
+        key.split('\r').next().unwrap().to_string()
+    };
+    let keys: Vec<String> = requests.iter().map(key).collect();
+    assert_eq!(
+        keys,
+        [&[&keys[0]; 4][..], &[&"acting/some/rows.csv-0/2".to_string()]]
+            .concat()
+            .into_iter()
+            .cloned()
+            .collect::<Vec<_>>()
+    );
+    assert_eq!(keys[0], "acting/some/rows.csv-0/0");
+    assert!(requests.iter().all(|request| request.head.contains("authorization: bearer x")));
+    assert!(requests.iter().all(|request| request.head.contains("content-type: application/json")));
+    let told: Value = serde_json::from_str(&requests[3].body).unwrap();
+    assert_eq!((&told["id"], &told["cents"]), (&json!("a"), &json!(700)));
+    assert!(said.err.contains("trying again in 100 ms") && said.err.contains("trying again in 400 ms"), "{}", said.err);
+    let said = run(&folder, &["plan", "p.yaml"]);
+    assert!(said.out.contains("at_least_once"), "{}", said.out);
+}
+
+#[test]
+fn a_web_server_that_refuses_stops_the_run() {
+    let (said, requests, _) = with_server("webhook-refused", &[403], "");
+    assert_eq!((said.code, requests.len()), (1, 1), "{said:?}");
+    let words = "it answered 403 said. Is the address right, and may this user post?; the decision about offset 0 of rows.csv-0";
+    assert!(said.err.contains(words), "{}", said.err);
+    let (said, requests, _) = with_server("webhook-busy", &[429, 429], ", retries: 1");
+    assert_eq!((said.code, requests.len()), (1, 2), "{said:?}");
+    assert!(said.err.contains("it answered 429 said, after 2 tries"), "{}", said.err);
+}

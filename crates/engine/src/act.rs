@@ -1,0 +1,105 @@
+//! What an output does with decisions: which ones it takes, and what it writes of them.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BooleanArray, NullArray};
+use gristmill_learn::Task;
+use gristmill_sql::{Column as Named, Item, Kind, Mistake, Program, Setting, Windows};
+
+use crate::rows::Column;
+
+/// What expressions of outputs may name besides the columns of a row, in the order of their columns.
+const ANSWERS: [(&str, Answer<'static>); 3] =
+    [("score", Answer::Score), ("prediction", Answer::Prediction), ("model", Answer::Model)];
+/// The family of the classes' probabilities: `probability['fraud']`.
+const PROBABILITY: &str = "probability";
+
+/// The condition and the payload of an output, compiled.
+#[derive(Debug, Clone)]
+pub struct Acting {
+    program: Program,
+    /// The columns of a row.
+    width: usize,
+    /// Whether the first item is the condition.
+    when: bool,
+    /// The names in the payload; empty: the decision as it is.
+    pub(crate) fields: Vec<String>,
+}
+
+/// A column of answers that an expression names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Answer<'a> {
+    Score,
+    Prediction,
+    /// The name and the version of the model.
+    Model,
+    /// The probability of a class, by its name.
+    Probability(&'a str),
+}
+
+/// What an output makes of a batch.
+pub(crate) struct Acted {
+    when: Option<BooleanArray>,
+    /// The payload's columns, by the names of its fields.
+    pub(crate) payload: Vec<Column>,
+}
+
+impl Acted {
+    /// Whether the output takes a row.
+    pub(crate) fn takes(&self, row: usize) -> bool {
+        self.when.as_ref().is_none_or(|when| when.is_valid(row) && when.value(row))
+    }
+}
+
+impl Acting {
+    /// Compiles a condition, if there is one, and the fields of a payload, over columns and answers. Mistakes carry the
+    /// number of the item: the condition comes first.
+    pub(crate) fn new(
+        columns: Vec<(String, Kind)>,
+        task: Option<Task>,
+        when: Option<&str>,
+        fields: &[(String, String)],
+    ) -> Result<Self, Vec<Mistake>> {
+        let prediction = if task.is_none_or(Task::is_classification) { Kind::Text } else { Kind::Float };
+        let width = columns.len();
+        let answer = ANSWERS.iter().zip([Kind::Float, prediction, Kind::Text]);
+        let answer = answer.map(|((name, _), kind)| (name.to_string(), kind));
+        let named = columns.into_iter().chain(answer).map(|(name, kind)| Named { name, kind, delay: None });
+        let setting =
+            Setting { columns: named.collect(), families: vec![PROBABILITY.to_string()], ..Setting::default() };
+        // An item is no name for those behind it: what a field is called says nothing about another one.
+        let items = when.iter().map(|text| (*text).to_string()).chain(fields.iter().map(|(_, text)| text.clone()));
+        let items: Vec<Item> =
+            items.enumerate().map(|(place, text)| Item::new(format!("\u{0}{place}"), text)).collect();
+        let program = Program::compile(&setting, &items)?;
+        Ok(Self { program, width, when: when.is_some(), fields: fields.iter().map(|(name, _)| name.clone()).collect() })
+    }
+
+    /// What is wrong with the condition, although it could be compiled.
+    pub(crate) fn unfit(&self) -> Option<&'static str> {
+        match self.program.kinds().first() {
+            _ if self.program.has_windows() => Some("an output looks at one row, and this is a window"),
+            Some(Kind::Boolean) => None,
+            _ if !self.when => None,
+            _ => Some("this is not true or false"),
+        }
+    }
+
+    /// The condition and the payload of each row of a batch. What cannot be computed is missing; a condition that is
+    /// missing does not hold.
+    pub(crate) fn act(&self, columns: &[ArrayRef], rows: usize, answer: &dyn Fn(Answer<'_>) -> ArrayRef) -> Acted {
+        let reads = self.program.reads();
+        let mut base = columns.to_vec();
+        for (place, (_, named)) in ANSWERS.iter().enumerate() {
+            let read = reads.contains(&(self.width + place));
+            base.push(if read { answer(*named) } else { Arc::new(NullArray::new(rows)) });
+        }
+        base.extend(self.program.members().iter().map(|(_, class)| answer(Answer::Probability(class))));
+        let made = self.program.evaluate(&mut Windows::new(&self.program), &base, rows);
+        // Where an item failed, its column is missing.
+        let mut columns = made.columns.into_iter();
+        let when = self.when.then(|| columns.next()).flatten().map(|column| column.as_boolean().clone());
+        Acted { when, payload: columns.map(|column| Column::of(&column)).collect() }
+    }
+}

@@ -1,0 +1,121 @@
+//! What a model from outside has learned here, in a form that survives its process.
+
+use gristmill_learn::{LearnError, StateError, StateReader, StateWriter, Stateful};
+
+/// Labelled rows that are learned together.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Lesson {
+    /// The features, row after row.
+    pub values: Vec<f64>,
+    /// A label for each row: a number, or the number of the class.
+    pub labels: Vec<f64>,
+}
+
+/// What was learned: the bytes that the model saved last, the lessons since, and the rows of the next one.
+#[derive(Debug, Clone, Default)]
+pub struct Taught {
+    saved: Vec<u8>,
+    since: Vec<Lesson>,
+    next: Lesson,
+}
+
+/// A shard whose model is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Pupil<'a> {
+    /// Tells its model from those of other shards, and from those of the same partition at other times.
+    pub name: &'a str,
+    /// What its model has learned.
+    pub taught: &'a Taught,
+}
+
+/// A model from outside that learns.
+pub trait Learns: Send + Sync {
+    /// How many rows a lesson has.
+    fn lesson(&self) -> usize;
+
+    /// Learns a lesson, which is not part of what was taught yet.
+    fn learn(&self, pupil: &Pupil<'_>, lesson: &Lesson) -> Result<(), LearnError>;
+
+    /// The bytes of all that was learned.
+    fn save(&self, pupil: &Pupil<'_>) -> Result<Vec<u8>, LearnError>;
+
+    /// The shard is gone.
+    fn forget(&self, name: &str);
+}
+
+/// After so many lessons the model saves: fewer would cost time, more would take long to learn again.
+const LESSONS: usize = 64;
+
+impl Taught {
+    /// What the model saved last; empty: nothing yet.
+    pub fn saved(&self) -> &[u8] {
+        &self.saved
+    }
+
+    /// The lessons learned since then.
+    pub fn since(&self) -> &[Lesson] {
+        &self.since
+    }
+
+    /// The rows that may still come before something is learned.
+    pub(crate) fn room(&self, model: &dyn Learns) -> usize {
+        model.lesson().saturating_sub(self.next.labels.len()).max(1)
+    }
+
+    /// Adds a row to the next lesson, which is learned when it is whole; whether it was.
+    pub(crate) fn add(
+        &mut self,
+        model: &dyn Learns,
+        name: &str,
+        features: &[f64],
+        label: f64,
+    ) -> Result<bool, LearnError> {
+        self.next.values.extend_from_slice(features);
+        self.next.labels.push(label);
+        if self.next.labels.len() < model.lesson() {
+            return Ok(false);
+        }
+        let lesson = std::mem::take(&mut self.next);
+        model.learn(&Pupil { name, taught: self }, &lesson)?;
+        self.since.push(lesson);
+        if self.since.len() >= LESSONS {
+            self.saved = model.save(&Pupil { name, taught: self })?;
+            self.since.clear();
+        }
+        Ok(true)
+    }
+}
+
+impl Stateful for Lesson {
+    fn save(&self, to: &mut StateWriter) {
+        self.values.save(to);
+        self.labels.save(to);
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.values.load(from)?;
+        self.labels.load(from)
+    }
+
+    fn size(&self) -> usize {
+        8 * (self.values.len() + self.labels.len())
+    }
+}
+
+impl Stateful for Taught {
+    fn save(&self, to: &mut StateWriter) {
+        to.bytes(&self.saved);
+        self.since.save(to);
+        self.next.save(to);
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.saved = from.bytes()?.to_vec();
+        self.since.load(from)?;
+        self.next.load(from)
+    }
+
+    fn size(&self) -> usize {
+        self.saved.len() + self.since.iter().map(Stateful::size).sum::<usize>() + self.next.size()
+    }
+}

@@ -1,0 +1,108 @@
+//! The models that score one after the other in a group, each with the number by which journals call it.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use super::Foreign;
+
+/// A model in force, and one that is tried beside it.
+#[derive(Debug)]
+pub struct Version {
+    /// Its number: 0 is the document's own model, then one for each change.
+    pub number: u64,
+    /// What scores.
+    pub model: Arc<Foreign>,
+    /// What scores beside it and decides nothing.
+    pub shadow: Option<Candidate>,
+}
+
+/// A model that is tried.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The number of the change that began the trial.
+    pub number: u64,
+    /// The model.
+    pub model: Arc<Foreign>,
+}
+
+/// All versions that are known so far; the newest is in force for whatever begins now.
+///
+/// Which one scored a row is a matter of the journal alone: a shard is told the number.
+pub struct Versions {
+    written: Arc<Foreign>,
+    /// The newest one and those that something still needs.
+    held: RwLock<Vec<Arc<Version>>>,
+    newest: AtomicU64,
+    ask: OnceLock<Ask>,
+}
+
+/// Whom to ask for a version that is not held.
+pub type Ask = Box<dyn Fn(u64) -> Option<Version> + Send + Sync>;
+
+impl fmt::Debug for Versions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}, version {} in force", self.written, self.newest())
+    }
+}
+
+impl Versions {
+    /// The document's model alone.
+    pub fn new(written: Foreign) -> Self {
+        let written = Arc::new(written);
+        let first = Version { number: 0, model: Arc::clone(&written), shadow: None };
+        let held = RwLock::new(vec![Arc::new(first)]);
+        Self { written, held, newest: AtomicU64::new(0), ask: OnceLock::new() }
+    }
+
+    /// Whom to ask for versions that are not held; said once.
+    pub fn ask(&self, ask: Ask) {
+        // Whoever said it first is asked.
+        let _ = self.ask.set(ask);
+    }
+
+    /// The document's own model, to be held.
+    pub fn document(&self) -> Arc<Foreign> {
+        Arc::clone(&self.written)
+    }
+
+    /// The document's own model.
+    pub fn written(&self) -> &Foreign {
+        &self.written
+    }
+
+    /// Adds a version, which is in force from now on unless a newer one is.
+    pub fn add(&self, version: Version) {
+        self.hold(version);
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        self.newest.store(held.last().map_or(0, |version| version.number), Ordering::Release);
+    }
+
+    /// Keeps a version as long as something needs it.
+    fn hold(&self, version: Version) -> Arc<Version> {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        let place = held.partition_point(|known| known.number < version.number);
+        if let Some(known) = held.get(place).filter(|known| known.number == version.number) {
+            return Arc::clone(known);
+        }
+        let version = Arc::new(version);
+        held.insert(place, Arc::clone(&version));
+        let newest = held.last().map_or(0, |newest| newest.number);
+        held.retain(|one| one.number == newest || one.number == 0 || Arc::strong_count(one) > 1);
+        version
+    }
+
+    /// The number of the newest version.
+    pub fn newest(&self) -> u64 {
+        self.newest.load(Ordering::Acquire)
+    }
+
+    /// A version by its number.
+    pub fn get(&self, number: u64) -> Option<Arc<Version>> {
+        let known = {
+            let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+            held.iter().find(|version| version.number == number).cloned()
+        };
+        known.or_else(|| self.ask.get()?(number).map(|version| self.hold(version)))
+    }
+}

@@ -1,0 +1,144 @@
+//! The topic of models, read and written.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gristmill::foreign::{Candidate, Foreign, Version, Versions};
+use gristmill::plan::Plan;
+use rdkafka::producer::{BaseRecord, Producer as _};
+
+use super::change::{Change, Record, Stored, change_key, piece_key, record};
+use crate::kafka::{KafkaFailure, KeptTopics, Kind, producer};
+use crate::ledger::PIECE;
+
+/// How long the brokers have to take a model.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(super) struct Shelf {
+    plan: Arc<Plan>,
+    topics: KeptTopics,
+    topic: String,
+}
+
+impl Shelf {
+    pub(super) fn open(plan: &Arc<Plan>) -> Result<Self, KafkaFailure> {
+        Ok(Self { topics: KeptTopics::open(plan)?, topic: plan.models_topic(), plan: Arc::clone(plan) })
+    }
+
+    /// All changes in their order. Of two with one number the first counts.
+    pub(super) fn changes(&self) -> Result<Vec<Change>, KafkaFailure> {
+        let mut changes: Vec<Change> = Vec::new();
+        self.topics.visit(&self.topic, 0, 0, &|| true, &mut |one| {
+            if record(one.key.unwrap_or_default()) == Some(Record::Change) {
+                take(&self.topic, one.offset, one.value.unwrap_or_default(), &mut changes);
+            }
+            Ok(())
+        })?;
+        Ok(changes)
+    }
+
+    /// The bytes of a model.
+    fn bytes(&self, stored: &Stored) -> Result<Vec<u8>, String> {
+        let mut pieces: BTreeMap<usize, Vec<u8>> = BTreeMap::new();
+        let read = self.topics.visit(&self.topic, 0, 0, &|| true, &mut |one| {
+            if let Some(Record::Piece(digest, piece)) = record(one.key.unwrap_or_default())
+                && digest == stored.digest
+                && piece < stored.pieces
+            {
+                pieces.insert(piece, one.value.unwrap_or_default().to_vec());
+            }
+            Ok(())
+        });
+        read.map_err(|failure| failure.to_string())?;
+        let bytes = pieces.into_values().collect::<Vec<_>>().concat();
+        let found = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes));
+        if found == stored.digest {
+            return Ok(bytes);
+        }
+        Err(format!("{} is damaged in topic {}: its digest is {found}, not {}", stored.name, self.topic, stored.digest))
+    }
+
+    fn model(&self, stored: &Stored) -> Result<Arc<Foreign>, String> {
+        let Some(scoring) = &self.plan.scoring else { return Err("this pipeline has no model from outside".into()) };
+        let model = Foreign::from_bytes(&stored.name, &self.bytes(stored)?, scoring.runtime)?;
+        match model.unlike(scoring.written()) {
+            None => Ok(Arc::new(model)),
+            Some(why) => Err(format!("{} cannot stand in the place of the document's model: {why}", stored.name)),
+        }
+    }
+
+    /// A version by its number, ready to score; nothing where there is none.
+    pub(super) fn version(&self, number: u64) -> Result<Option<Version>, String> {
+        let changes = self.changes().map_err(|failure| failure.to_string())?;
+        let Some(change) = changes.iter().find(|change| change.number == number) else { return Ok(None) };
+        let Some(scoring) = &self.plan.scoring else { return Ok(None) };
+        let model = match &change.model {
+            Some(stored) => self.model(stored)?,
+            None => scoring.versions.document(),
+        };
+        let shadow = change.shadow.as_ref().map(|stored| self.model(stored)).transpose()?;
+        Ok(Some(Version { number, model, shadow: shadow.map(|model| Candidate { number, model }) }))
+    }
+
+    /// Puts the newest of these changes in force. One that cannot be loaded leaves the one before it, and says so.
+    pub(super) fn put_on(&self, changes: &[Change], versions: &Versions) {
+        for change in changes.iter().rev() {
+            match self.version(change.number) {
+                Ok(Some(version)) => return versions.add(version),
+                Ok(None) => {}
+                Err(why) => tracing::error!("version {} of the model is left out: {why}", change.number),
+            }
+        }
+    }
+
+    /// Writes a model's bytes, where they are not there yet.
+    pub(super) fn store(&self, name: &str, bytes: &[u8]) -> Result<Stored, KafkaFailure> {
+        let digest = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(bytes));
+        let pieces: Vec<&[u8]> = bytes.chunks(PIECE).collect();
+        let records = pieces.iter().enumerate().map(|(number, piece)| (piece_key(&digest, number), piece.to_vec()));
+        self.write(&records.collect::<Vec<_>>())?;
+        Ok(Stored { name: name.to_string(), digest, size: bytes.len(), pieces: pieces.len() })
+    }
+
+    /// Adds a change, made from the one before it; what it became.
+    pub(super) fn add(&self, make: &dyn Fn(&[Change]) -> Result<Change, String>) -> Result<Change, KafkaFailure> {
+        loop {
+            let made = make(&self.changes()?).map_err(|why| KafkaFailure::new(Kind::Other, why))?;
+            let value = serde_json::to_vec(&made).unwrap_or_default();
+            let mark = RandomState::new().hash_one(made.number);
+            self.write(&[(change_key(made.number, mark), value)])?;
+            // Somebody else may have been faster with the same number: the first one counts.
+            if self.changes()?.contains(&made) {
+                return Ok(made);
+            }
+        }
+    }
+
+    fn write(&self, records: &[(String, Vec<u8>)]) -> Result<(), KafkaFailure> {
+        let producer = producer(&self.plan.kafka)?;
+        let brokers = self.plan.kafka.brokers();
+        let doing = format!("writing to topic {}", self.topic);
+        let failed = |error: &rdkafka::error::KafkaError| KafkaFailure::of(&doing, error, brokers, None);
+        for (key, value) in records {
+            let record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&self.topic, 0);
+            let record = record.partition(0).key(key.as_bytes()).payload(value);
+            producer.send(record).map_err(|(error, _)| failed(&error))?;
+        }
+        producer.flush(PATIENCE).map_err(|error| failed(&error))?;
+        match producer.context().take_undelivered() {
+            None => Ok(()),
+            Some(undelivered) => Err(failed(&undelivered.error)),
+        }
+    }
+}
+
+/// Takes a change that was read, if it is one and its number is new.
+pub(super) fn take(topic: &str, offset: i64, value: &[u8], changes: &mut Vec<Change>) {
+    match serde_json::from_slice::<Change>(value) {
+        Ok(change) if changes.iter().all(|known| known.number != change.number) => changes.push(change),
+        Ok(_) => {}
+        Err(error) => tracing::error!("topic {topic}, offset {offset}: this is no change of a model: {error}"),
+    }
+}

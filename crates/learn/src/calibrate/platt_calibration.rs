@@ -1,0 +1,169 @@
+//! Platt's calibration.
+
+use crate::state::stateful;
+use crate::traits::ByRow;
+use crate::{Predictions, Signature, Task, Truth};
+
+/// Platt's calibration: a logistic curve over the score in the last column, fitted as labels come.
+///
+/// Predicts 1 / (1 + exp(-(a s + b))), where s is the log odds of the score, or the score itself where that is a margin.
+/// It begins with a = 1 and b = 0, so that a probability stays as it is until labels say otherwise, and learns a and b by
+/// one Newton step for each label (the extended Kalman filter of a logistic regression). A score that is missing is
+/// answered by the share of positives so far, and nothing is learned from it. Memory: 64 bytes. Sources: J. Platt,
+/// "Probabilistic outputs for support vector machines", 1999; W. D. Penny and S. J. Roberts, "Dynamic logistic
+/// regression", 1999; `CalibratedClassifierCV(method="sigmoid")` of scikit-learn fits the same curve to all rows at once.
+///
+/// ```
+/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, calibrate::PlattCalibrationSettings};
+/// let mut model = PlattCalibrationSettings::default().build(&Signature::numeric(1));
+/// // A score of 0.9 that is right in one case of two.
+/// for label in [1, 0].repeat(200) {
+///     model.learn(&Features::row(&[0.9]), Labels::Classes(&[label]))?;
+/// }
+/// let mut out = Predictions::default();
+/// model.predict(&Features::row(&[0.9]), &mut out)?;
+/// assert!((out.values()[0] - 0.5).abs() < 0.01);
+/// # Ok::<(), gristmill_learn::LearnError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PlattCalibrationSettings {
+    /// What the score is: `probability` (default), a number from 0 to 1, or `margin`, any number.
+    pub score: ScoreKind,
+    /// The variance that a and b have before the first label, above 0: the larger, the sooner labels count. Default 1.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub prior_variance: f64,
+    /// How much of what was learned is kept at each row, in (0, 1]: below 1, old rows are forgotten. Default 1.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
+    pub forgetting: f64,
+}
+
+/// What a score is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ScoreKind {
+    /// A number from 0 to 1.
+    #[default]
+    Probability,
+    /// Any number; the larger, the more it is the positive class.
+    Margin,
+}
+
+impl Default for PlattCalibrationSettings {
+    fn default() -> Self {
+        Self { score: ScoreKind::Probability, prior_variance: 1.0, forgetting: 1.0 }
+    }
+}
+
+/// Probabilities nearer to 0 or 1 count as these.
+const NEAREST: f64 = 1e-12;
+/// The variance that forgetting may give back: a and b stay finite where nothing is learned for long.
+const MOST_VARIANCE: f64 = 1e6;
+
+impl PlattCalibrationSettings {
+    /// Whether the settings fit together: they always do.
+    pub fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// The model for rows of these columns.
+    pub fn build(&self, signature: &Signature) -> PlattCalibration {
+        PlattCalibration {
+            settings: self.clone(),
+            width: signature.width(),
+            curve: vec![1.0, 0.0].into(),
+            variance: vec![self.prior_variance, 0.0, self.prior_variance].into(),
+            seen: vec![0.0, 0.0].into(),
+        }
+    }
+}
+
+/// The model behind [`PlattCalibrationSettings`].
+#[derive(Debug, Clone)]
+pub struct PlattCalibration {
+    settings: PlattCalibrationSettings,
+    width: usize,
+    /// a and b.
+    curve: Box<[f64]>,
+    /// Of a, of a with b, of b.
+    variance: Box<[f64]>,
+    /// The weight of all rows, and of the positive ones.
+    seen: Box<[f64]>,
+}
+
+stateful!(PlattCalibration, "platt_calibration", 1: curve, variance, seen);
+
+impl PlattCalibration {
+    /// The slope and the shift of the curve.
+    pub fn curve(&self) -> (f64, f64) {
+        match *self.curve {
+            [a, b] => (a, b),
+            _ => (1.0, 0.0),
+        }
+    }
+
+    /// What the curve is over; nothing where the score is missing.
+    fn score(&self, row: &[f64]) -> Option<f64> {
+        let score = row.last().copied().filter(|score| score.is_finite())?;
+        Some(match self.settings.score {
+            ScoreKind::Margin => score.clamp(-1e9, 1e9),
+            ScoreKind::Probability => {
+                let share = score.clamp(NEAREST, 1.0 - NEAREST);
+                libm::log(share / (1.0 - share))
+            }
+        })
+    }
+
+    fn at(&self, score: f64) -> f64 {
+        let (a, b) = self.curve();
+        1.0 / (1.0 + libm::exp(-(a * score + b)))
+    }
+}
+
+impl ByRow for PlattCalibration {
+    fn task(&self) -> Task {
+        Task::BinaryClassification
+    }
+
+    fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The other columns are not looked at.
+    fn takes_nominal(&self) -> bool {
+        true
+    }
+
+    fn predict_row(&self, row: &[f64], out: &mut Predictions) {
+        out.push(match (self.score(row), &*self.seen) {
+            (Some(score), _) => self.at(score),
+            (None, [all, positive]) if *all > 0.0 => positive / all,
+            _ => 0.5,
+        });
+    }
+
+    fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64) {
+        let Some(Truth::Class(class)) = truth.filter(|_| weight > 0.0 && weight.is_finite()) else { return };
+        let label = f64::from(u8::from(class == 1));
+        if let [all, positive] = &mut *self.seen {
+            *all = *all * self.settings.forgetting + weight;
+            *positive = *positive * self.settings.forgetting + weight * label;
+        }
+        let Some(score) = self.score(row) else { return };
+        let probability = self.at(score);
+        let ([a, b], [of_a, of_both, of_b]) = (&mut *self.curve, &mut *self.variance) else { return };
+        for variance in [&mut *of_a, &mut *of_both, &mut *of_b] {
+            *variance = (*variance / self.settings.forgetting).clamp(-MOST_VARIANCE, MOST_VARIANCE);
+        }
+        // The gain of each: how much its uncertainty explains of this row's.
+        let (toward_a, toward_b) = (*of_a * score + *of_both, *of_both * score + *of_b);
+        let steepness = weight * probability * (1.0 - probability);
+        let shrink = steepness / (1.0 + steepness * (score * toward_a + toward_b));
+        *of_a -= shrink * toward_a * toward_a;
+        *of_both -= shrink * toward_a * toward_b;
+        *of_b -= shrink * toward_b * toward_b;
+        let wrong = weight * (label - probability);
+        *a += (*of_a * score + *of_both) * wrong;
+        *b += (*of_both * score + *of_b) * wrong;
+    }
+}
