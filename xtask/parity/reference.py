@@ -156,7 +156,7 @@ CASES = [
     (lambda: scaled(lin()), ["trump_approval"], [SCALER, "linear_regression"], "mape", EXACT),
     ("seeds", lambda seed: tree.HoeffdingAdaptiveTreeClassifier(seed=seed), ["phishing", "bananas", "segment"],
      ["hoeffding_adaptive_tree_classifier"], "accuracy", SPREAD),
-    (lambda: tree.ExtremelyFastDecisionTreeClassifier(), ["elec2", "phishing", "bananas"],
+    (lambda: tree.ExtremelyFastDecisionTreeClassifier(), ["elec2", "phishing", "bananas", "segment"],
      ["extremely_fast_decision_tree_classifier"], "accuracy", TREE),
     ("seeds", lambda seed: forest.ARFClassifier(seed=seed), ["phishing", "bananas"],
      ["adaptive_random_forest_classifier"], "accuracy", FOREST),

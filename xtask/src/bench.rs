@@ -7,10 +7,11 @@ use std::process::{Command, Stdio};
 use crate::{Done, broker, learners, python, root, sql, succeed};
 
 /// The benchmarks by name: package and target, and whether a broker is needed.
-const BENCHES: [(&str, &str, bool); 7] = [
+const BENCHES: [(&str, &str, bool); 8] = [
     ("learners", "gristmill-learn", false),
     ("windows", "gristmill-sql", false),
     ("path", "gristmill-io", false),
+    ("scoring", "gristmill-models", false),
     ("member", "gristmill-cli", true),
     ("latency", "gristmill-cli", true),
     ("recovery", "gristmill-cli", true),
@@ -29,12 +30,16 @@ pub(crate) fn run(rest: &[&str]) -> Done {
         let bench = ["bench", "--quiet", "--package", package, "--bench", name];
         succeed(Command::new("cargo").args(bench).arg("--no-run").current_dir(root()))?;
         let mut cargo = Command::new("cargo");
-        if matches!(*name, "learners" | "windows") {
+        if matches!(*name, "learners" | "windows" | "scoring") {
             // One core for each, ours and the peers.
             cargo = Command::new("taskset");
             cargo.args(["-c", "0", "cargo"]);
         }
         cargo.args(bench).current_dir(root());
+        if *name == "scoring" {
+            let (python, folder) = scoring_models()?;
+            cargo.env("ORT_DYLIB_PATH", python::onnxruntime(&python)?).env("GRISTMILL_SCORING", folder);
+        }
         // A broker of its own: figures of a broker that tests have filled say little.
         let dir = root().join("target").join("bench-broker");
         if *needs_broker {
@@ -66,6 +71,7 @@ pub(crate) fn run(rest: &[&str]) -> Done {
         match *name {
             "learners" => text += &learners::peers()?,
             "windows" => text += &sql::peer()?,
+            "scoring" => text += &frameworks_score()?,
             _ => {}
         }
         keep(name, &text)?;
@@ -101,6 +107,40 @@ fn raw_rust() -> Result<Option<PathBuf>, String> {
         succeed(command)?;
     }
     Ok(Some(target.join("release").join("raw_rust")))
+}
+
+const SCORING: &str = "scoring/make.py";
+
+/// The Python that makes the models of the benchmark of scoring, and the folder of these.
+fn scoring_models() -> Result<(PathBuf, PathBuf), String> {
+    let packages = [
+        "numpy==2.4.6",
+        "onnx==1.23.2",
+        "onnxmltools==1.16.0",
+        "onnxruntime==1.32.0",
+        "scikit-learn==1.9.1",
+        "skl2onnx==1.20.0",
+        "xgboost==3.2.0",
+    ];
+    let python = python::environment("peers-scoring", &packages)?;
+    let folder = root().join("target").join("peers").join("scoring");
+    if !folder.join("rows.csv").exists() {
+        fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+        python::output(&python, SCORING, &[&folder.to_string_lossy()], "")?;
+    }
+    Ok((python, folder))
+}
+
+/// How fast the frameworks score the same models, on the same core.
+fn frameworks_score() -> Result<String, String> {
+    let (python, folder) = scoring_models()?;
+    let mut command = Command::new("taskset");
+    command.args(["-c", "0"]).arg(python).arg("-B").arg(root().join("xtask").join(SCORING));
+    let output = command.arg(folder).arg("time").env("OMP_NUM_THREADS", "1").stderr(Stdio::inherit()).output();
+    let text = output.map_err(|error| error.to_string())?.stdout;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    print!("{text}");
+    Ok(text)
 }
 
 /// The peers in Python: the interpreter, their programs, and the network that they and we score with.

@@ -96,11 +96,11 @@ struct Request {
 }
 
 /// A web server that answers with these codes, one after the other, then with 200; code 0 hangs up.
-fn server(codes: &[u16]) -> (String, Arc<Mutex<Vec<Request>>>) {
+fn server(codes: &'static [u16]) -> (String, Arc<Mutex<Vec<Request>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/alerts", listener.local_addr().unwrap());
     let requests = Arc::new(Mutex::new(Vec::new()));
-    let (kept, mut codes) = (Arc::clone(&requests), codes.to_vec().into_iter());
+    let (kept, mut codes) = (Arc::clone(&requests), codes.iter().copied());
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             serve(&stream.unwrap(), &kept, &mut codes);
@@ -132,7 +132,7 @@ fn serve(stream: &TcpStream, kept: &Mutex<Vec<Request>>, codes: &mut impl Iterat
     }
 }
 
-fn with_server(name: &str, codes: &[u16], settings: &str) -> (support::Said, Vec<Request>, std::path::PathBuf) {
+fn with_server(name: &str, codes: &'static [u16], settings: &str) -> (support::Said, Vec<Request>, std::path::PathBuf) {
     let (address, requests) = server(codes);
     let folder = folder(name);
     write(&folder, "rows.csv", rows());

@@ -164,7 +164,7 @@ fn keras_fraud() {
          feature_infos={}\n\nTree=0\nnum_leaves=3\nsplit_feature=0 1\nthreshold=2 0.5\ndecision_type=2 2\n\
          left_child=-1 -2\nright_child=1 -3\nleaf_value=-2 1 3\n\nend of trees\n",
         names.join(" "),
-        vec!["[0:9]"; 12].join(" ")
+        ["[0:9]"; 12].join(" ")
     );
     let records: Vec<Record> = (0..200_usize)
         .map(|number| {

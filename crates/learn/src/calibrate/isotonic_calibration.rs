@@ -184,7 +184,8 @@ mod tests {
         let mut seed = 7_u32;
         for _ in 0..500 {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let (score, label) = (f64::from(seed >> 8) / f64::from(1 << 24), u32::from(seed.count_ones() % 3 == 0));
+            let (score, label) =
+                (f64::from(seed >> 8) / f64::from(1 << 24), u32::from(seed.count_ones().is_multiple_of(3)));
             model.learn(&Features::row(&[score]), Labels::Classes(&[label])).unwrap();
             let answers = answers(&model);
             assert!(answers.windows(2).all(|pair| pair[0] <= pair[1]), "{answers:?}");

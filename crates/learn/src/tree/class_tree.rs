@@ -174,10 +174,21 @@ impl Leaf {
 
     /// The best split of each column now, where it is time to look again; the weight until the next look is `every`.
     pub(super) fn look(&mut self, growth: &ClassGrowth, every: f64) -> Option<Vec<Suggestion>> {
+        let suggestions = self.glance(growth, every)?;
+        self.looked();
+        Some(suggestions)
+    }
+
+    /// The weight until the next look begins anew.
+    pub(super) fn looked(&mut self) {
+        self.last_attempt = self.total;
+    }
+
+    /// The same as [`Self::look`], and it is still time to look again.
+    pub(super) fn glance(&self, growth: &ClassGrowth, every: f64) -> Option<Vec<Suggestion>> {
         if self.total - self.last_attempt < every || self.is_pure() {
             return None;
         }
-        self.last_attempt = self.total;
         if self.is_dominated(growth) {
             return Some(Vec::new());
         }
@@ -191,7 +202,9 @@ impl Leaf {
 
     /// The bound on the error of a merit.
     pub(super) fn bound(&self, growth: &ClassGrowth) -> f64 {
-        hoeffding_bound(growth.split_criterion.range(self.classes.len()), growth.delta, self.total)
+        // Of the classes that were seen here: a leaf of two of seven classes is as sure as one of two.
+        let seen = self.classes.iter().filter(|weight| **weight != 0.0).count();
+        hoeffding_bound(growth.split_criterion.range(seen), growth.delta, self.total)
     }
 
     fn is_pure(&self) -> bool {

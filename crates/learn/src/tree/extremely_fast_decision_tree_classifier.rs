@@ -147,17 +147,20 @@ impl Node {
     /// A branch gives way to a column that is surely better now, and moves its threshold where its own column is the best.
     /// Whether it has got new leaves.
     fn reconsider(&mut self, rules: &Rules) -> bool {
-        let Some(suggestions) = self.statistics.look(&rules.growth, rules.again) else { return false };
+        // As in River, it looks at every row once it has waited, until something changes.
+        let Some(suggestions) = self.statistics.glance(&rules.growth, rules.again) else { return false };
         let Some((column, ..)) = &self.branch else { return false };
         let of_column = |one: &&Suggestion| one.split.as_ref().is_some_and(|(other, ..)| other == column);
-        let current = suggestions.iter().find(of_column).map_or(0.0, |one| one.merit.max(0.0));
+        let Some(current) = suggestions.iter().find(of_column).map(|one| one.merit.max(0.0)) else { return false };
         let bound = self.statistics.bound(&rules.growth);
         let best = best(suggestions);
         let Some((other, test, branches)) = &best.split else { return false };
         if !(best.merit - current > bound || bound < rules.growth.tau) {
             return false;
         }
-        if other != column {
+        let changes = other != column;
+        self.statistics.looked();
+        if changes {
             self.split(best, rules);
             return true;
         }
