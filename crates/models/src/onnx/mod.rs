@@ -21,6 +21,9 @@ pub(crate) use crate::graph::onnx::{Beside, looks_like};
 
 /// So many rows are computed together: memory stays flat whatever the batch.
 const BLOCK: usize = 64;
+/// Libraries are handed more at once where rows are short, since each call costs as much as some rows: so many numbers.
+const NUMBERS: usize = 1 << 15;
+const MOST_ROWS: usize = 512;
 
 /// What runs a graph.
 #[derive(Debug, Clone)]
@@ -174,7 +177,11 @@ impl GraphModel {
         if rows.width() != width {
             return Err(LearnError::Width { expected: width, found: rows.width() });
         }
-        let block = if self.alone { 1 } else { BLOCK };
+        let block = match self.engine {
+            _ if self.alone => 1,
+            Engine::Classical(_) => BLOCK,
+            Engine::Network(_) | Engine::OnnxRuntime(_) => (NUMBERS / width.max(1)).clamp(BLOCK, MOST_ROWS),
+        };
         let mut values = Vec::with_capacity(block * width);
         let mut all = rows.rows().peekable();
         while all.peek().is_some() {
