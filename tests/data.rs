@@ -21,11 +21,17 @@ pub(crate) fn find(file: &str) -> Option<PathBuf> {
         "{test} needs {}; set GRISTMILL_DATA to the folder with the data sets",
         found.display()
     );
-    let line = format!("{test} (needs {file} in the folder that GRISTMILL_DATA names)");
+    not_run(&format!("needs {file} in the folder that GRISTMILL_DATA names"));
+    None
+}
+
+/// Lists the test as not run.
+#[allow(dead_code, reason = "most tests miss nothing but data")]
+pub(crate) fn not_run(why: &str) {
+    let line = format!("{} ({why})", std::thread::current().name().unwrap_or("a test"));
     let _ = writeln!(std::io::stderr(), "not run: {line}");
     if let Some(list) = std::env::var_os("GRISTMILL_NOT_RUN") {
         let list = std::fs::OpenOptions::new().create(true).append(true).open(list);
         let _ = list.and_then(|mut list| writeln!(list, "{line}"));
     }
-    None
 }

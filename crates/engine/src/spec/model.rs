@@ -38,7 +38,8 @@ pub struct ModelFile {
     #[serde(default)]
     pub name: Option<String>,
     /// What runs an ONNX or Keras model: `built_in` (default), or `onnxruntime`, whose library the environment variable
-    /// `ORT_DYLIB_PATH` names. Scores are the same to 1e-5; the state is not, since the last bits differ.
+    /// `ORT_DYLIB_PATH` names: it is asked row by row, so that no answer depends on the rows beside it. Scores are the same
+    /// to 1e-5.
     #[serde(default)]
     pub runtime: GraphRuntime,
 }

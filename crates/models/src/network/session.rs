@@ -108,7 +108,8 @@ fn value(tensor: &Tensor, element: Element) -> Result<DynValue, Fault> {
         }
         (Data::Int(values), _) => OrtTensor::from_array((shape, values.clone())).map_err(said)?.into_dyn(),
         (Data::Text(values), _) => {
-            let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+            // What stands for a text that no file holds has a sign that the library's texts end with.
+            let values: Vec<String> = values.iter().map(|text| text.replace('\0', "")).collect();
             OrtTensor::from_string_array((shape, values.as_slice())).map_err(said)?.into_dyn()
         }
     })

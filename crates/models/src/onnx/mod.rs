@@ -21,7 +21,7 @@ pub(crate) use crate::graph::onnx::{Beside, looks_like};
 
 /// So many rows are computed together: memory stays flat whatever the batch.
 const BLOCK: usize = 64;
-/// Libraries are handed more at once where rows are short, since each call costs as much as some rows: so many numbers.
+/// A library is handed more at once where rows are short, since each call costs as much as some rows: so many numbers.
 const NUMBERS: usize = 1 << 15;
 const MOST_ROWS: usize = 512;
 
@@ -74,6 +74,8 @@ pub(crate) fn model(model: &Model, runtime: Runtime) -> Result<ForeignModel, Rea
         Runtime::OnnxRuntime => {
             let mut other = GraphModel { engine: Engine::OnnxRuntime(network::Session::new(model)?), ..ready };
             other.probe()?;
+            // It sums some graphs in another order where rows are many: an answer would depend on the rows beside it.
+            other.alone = true;
             (other, "ONNX Runtime")
         }
     };
@@ -180,7 +182,8 @@ impl GraphModel {
         let block = match self.engine {
             _ if self.alone => 1,
             Engine::Classical(_) => BLOCK,
-            Engine::Network(_) | Engine::OnnxRuntime(_) => (NUMBERS / width.max(1)).clamp(BLOCK, MOST_ROWS),
+            Engine::OnnxRuntime(_) => 1,
+            Engine::Network(_) => (NUMBERS / width.max(1)).clamp(BLOCK, MOST_ROWS),
         };
         let mut values = Vec::with_capacity(block * width);
         let mut all = rows.rows().peekable();
