@@ -46,7 +46,9 @@ pub(crate) fn run(rest: &[&str]) -> Done {
             broker::start(&dir, &[])?;
             let address = fs::read_to_string(dir.join("address")).map_err(|error| error.to_string())?;
             cargo.env("GRISTMILL_BROKER", address.lines().next().unwrap_or_default());
-            if let Some(peer) = raw_rust()? {
+            if *name != "textbook"
+                && let Some(peer) = raw_rust()?
+            {
                 cargo.env("GRISTMILL_RAW_RUST", peer);
             }
             if *name == "textbook" {
