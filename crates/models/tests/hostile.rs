@@ -225,3 +225,14 @@ fn trees_without_end_are_refused() {
         "damaged LightGBM file: tree 0 has no entry 7 in `split_feature`, which has 1; save the model again"
     );
 }
+
+/// Found by a million changed files: three sums a row where one probability was promised.
+#[test]
+fn more_outputs_than_the_objective_has_are_refused() {
+    let text = "tree\nversion=v4\nnum_tree_per_iteration=3\nmax_feature_idx=0\nobjective=binary sigmoid:1\n\
+                feature_names=x\nfeature_infos=[0:1]\n\nTree=0\nnum_leaves=1\nleaf_value=1\n\nend of trees\n";
+    let error = gristmill_models::read(text.as_bytes()).unwrap_err().to_string();
+    let expected = "damaged LightGBM file: the head has 3 outputs, and `binary sigmoid:1` has 1; save the model again";
+    assert_eq!(error, expected);
+    assert!(gristmill_models::read(text.replace("iteration=3", "iteration=1").as_bytes()).is_ok());
+}

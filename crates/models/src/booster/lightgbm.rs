@@ -61,6 +61,9 @@ pub(crate) fn read(bytes: &[u8]) -> Result<ForeignModel, ReadError> {
     }
     let objective = head.0.get("objective").copied().unwrap_or("none");
     let (link, output) = link(objective, outputs)?;
+    if output.width() != outputs {
+        return Err(damaged(format!("the head has {outputs} outputs, and `{objective}` has {}", output.width())));
+    }
     let inputs = inputs(&head, rest, last + 1)?;
 
     let mut planter = Planter::new(inputs.len(), vec![0.0; outputs], Precision::Double);
