@@ -49,11 +49,6 @@ impl Chain {
         Err(LearnError::Chain("a model must end with a learner".into()))
     }
 
-    /// A learner alone, made by whoever calls.
-    pub fn around(learner: Box<dyn Learner>) -> Self {
-        Self { width: learner.width(), transformers: Vec::new(), learner, room: Predictions::default() }
-    }
-
     /// The steps in order, each with a state of its own.
     pub fn steps(&self) -> impl Iterator<Item = &dyn Stateful> {
         let transformers = self.transformers.iter().map(|transformer| transformer.as_ref() as &dyn Stateful);

@@ -1,5 +1,6 @@
 //! Isotonic calibration.
 
+use super::Seen;
 use crate::state::stateful;
 use crate::traits::ByRow;
 use crate::{Predictions, Signature, Task, Truth};
@@ -59,7 +60,7 @@ impl IsotonicCalibrationSettings {
             scores: (0..bins).map(|bin| self.prior * middle(bin)).collect(),
             positives: (0..bins).map(|bin| self.prior * middle(bin)).collect(),
             curve: (0..bins).map(middle).collect(),
-            seen: vec![0.0, 0.0].into(),
+            seen: Seen::nothing(),
         }
     }
 }
@@ -74,8 +75,7 @@ pub struct IsotonicCalibration {
     positives: Box<[f64]>,
     /// The height of the curve at the mean score of each bin.
     curve: Box<[f64]>,
-    /// The weight of all rows with a label, and of the positive ones.
-    seen: Box<[f64]>,
+    seen: Seen,
 }
 
 stateful!(IsotonicCalibration, "isotonic_calibration", 1: rows, scores, positives, curve, seen);
@@ -137,20 +137,12 @@ impl ByRow for IsotonicCalibration {
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         let score = row.last().copied().filter(|score| score.is_finite());
-        out.push(match (score, &*self.seen) {
-            (Some(score), _) => self.at(score.clamp(0.0, 1.0)).clamp(0.0, 1.0),
-            (None, [all, positive]) if *all > 0.0 => positive / all,
-            _ => 0.5,
-        });
+        let calibrated = |score: f64| self.at(score.clamp(0.0, 1.0)).clamp(0.0, 1.0);
+        out.push(score.map_or_else(|| self.seen.share(), calibrated));
     }
 
     fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64) {
-        let Some(Truth::Class(class)) = truth.filter(|_| weight > 0.0 && weight.is_finite()) else { return };
-        let label = f64::from(u8::from(class == 1));
-        if let [all, positive] = &mut *self.seen {
-            *all += weight;
-            *positive += weight * label;
-        }
+        let Some(label) = self.seen.count(truth, weight, 1.0) else { return };
         let Some(score) = row.last().copied().filter(|score| score.is_finite()) else { return };
         let score = score.clamp(0.0, 1.0);
         let bin = self.bin(score);

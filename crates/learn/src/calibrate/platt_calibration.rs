@@ -1,5 +1,6 @@
 //! Platt's calibration.
 
+use super::Seen;
 use crate::state::stateful;
 use crate::traits::ByRow;
 use crate::{Predictions, Signature, Task, Truth};
@@ -73,7 +74,7 @@ impl PlattCalibrationSettings {
             width: signature.width(),
             curve: vec![1.0, 0.0].into(),
             variance: vec![self.prior_variance, 0.0, self.prior_variance].into(),
-            seen: vec![0.0, 0.0].into(),
+            seen: Seen::nothing(),
         }
     }
 }
@@ -87,8 +88,7 @@ pub struct PlattCalibration {
     curve: Box<[f64]>,
     /// Of a, of a with b, of b.
     variance: Box<[f64]>,
-    /// The weight of all rows, and of the positive ones.
-    seen: Box<[f64]>,
+    seen: Seen,
 }
 
 stateful!(PlattCalibration, "platt_calibration", 1: curve, variance, seen);
@@ -135,20 +135,11 @@ impl ByRow for PlattCalibration {
     }
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
-        out.push(match (self.score(row), &*self.seen) {
-            (Some(score), _) => self.at(score),
-            (None, [all, positive]) if *all > 0.0 => positive / all,
-            _ => 0.5,
-        });
+        out.push(self.score(row).map_or_else(|| self.seen.share(), |score| self.at(score)));
     }
 
     fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64) {
-        let Some(Truth::Class(class)) = truth.filter(|_| weight > 0.0 && weight.is_finite()) else { return };
-        let label = f64::from(u8::from(class == 1));
-        if let [all, positive] = &mut *self.seen {
-            *all = *all * self.settings.forgetting + weight;
-            *positive = *positive * self.settings.forgetting + weight * label;
-        }
+        let Some(label) = self.seen.count(truth, weight, self.settings.forgetting) else { return };
         let Some(score) = self.score(row) else { return };
         let probability = self.at(score);
         let ([a, b], [of_a, of_both, of_b]) = (&mut *self.curve, &mut *self.variance) else { return };
