@@ -53,6 +53,11 @@ fn rate(batch: usize, rows: usize, mut score: impl FnMut(usize)) -> f64 {
 }
 
 fn main() {
+    // As members do.
+    gristmill_models::at_home(compare);
+}
+
+fn compare() {
     let folder = PathBuf::from(std::env::var_os("GRISTMILL_SCORING").expect("run it by `cargo xtask bench scoring`"));
     let library = std::env::var_os("ORT_DYLIB_PATH").expect("run it by `cargo xtask bench scoring`");
     let environment = ort::init_from(library).unwrap().build().unwrap();

@@ -9,9 +9,12 @@ import numpy as np
 import river
 import sklearn
 from river import anomaly, cluster, compose, drift, metrics, preprocessing, stats
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.linear_model import SGDClassifier, SGDRegressor
-from sklearn.metrics import average_precision_score, brier_score_loss, mean_pinball_loss, roc_auc_score
+from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, mean_pinball_loss, roc_auc_score
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import KBinsDiscretizer, TargetEncoder
 
@@ -244,6 +247,35 @@ def recorded():
     show(["gradient_boosting_classifier"], "elec2", "accuracy", "irithyll, SGBT(100, depth 6), recorded", "10.0.1", 0.8896, 0)
 
 
+class Score(ClassifierMixin, BaseEstimator):
+    """A model whose score is the only column."""
+
+    classes_ = np.array([False, True])
+
+    def fit(self, table, truth):
+        return self
+
+    def decision_function(self, table):
+        return table[:, 0]
+
+    def predict(self, table):
+        return table[:, 0] > 0.5
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+
+def calibration():
+    data = rows("elec2")
+    table, truth = np.array([[x["nswprice"]] for x, _ in data]), np.array([y for _, y in data])
+    platt, isotonic = {"score": "margin", "prior_variance": 10000}, {"bins": 1000, "prior": 0.01}
+    for step, method in (({"platt_calibration": platt}, "sigmoid"), ({"isotonic_calibration": isotonic}, "isotonic")):
+        fitted = CalibratedClassifierCV(FrozenEstimator(Score()), method=method).fit(table, truth)
+        said = fitted.predict_proba(table)[:, 1]
+        show([step], "elec2, nswprice", "brier of all rows, once seen", *SKLEARN, brier_score_loss(truth, said), 0.002)
+        show([step], "elec2, nswprice", "log_loss of all rows, once seen", *SKLEARN, log_loss(truth, said), 0.002)
+
+
 def hashed():
     """Another hash, so other collisions: as good, not equal."""
     data = [({**x, "day": str(int(x["day"]))}, y) for x, y in rows("elec2")]
@@ -338,6 +370,6 @@ def moa():
 
 
 if __name__ == "__main__":
-    for part in (measures, linear, networks, unsupervised, detectors, transformers, hashed, recorded, moa):
+    for part in (measures, linear, networks, unsupervised, detectors, transformers, calibration, hashed, recorded, moa):
         if len(sys.argv) < 3 or part.__name__ in sys.argv[2:]:
             part()

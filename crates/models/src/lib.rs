@@ -56,6 +56,6 @@ mod trees;
 pub use foreign::{Answer, ForeignModel};
 pub use format::{Runtime, read, read_on, read_with};
 pub use mistake::ReadError;
-pub use network::find_onnxruntime;
+pub use network::{at_home, find_onnxruntime};
 pub use signature::{Input, InputKind, Output, Signature};
 pub use supported::{Kind, Supported, supported};

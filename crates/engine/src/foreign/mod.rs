@@ -3,6 +3,7 @@
 mod taught;
 mod versions;
 
+pub use gristmill_models::at_home;
 pub use taught::{Learns, Lesson, Pupil, Taught};
 pub use versions::{Ask, Candidate, Version, Versions};
 

@@ -38,6 +38,10 @@ impl Builder {
         self.there.len()
     }
 
+    pub(super) fn is_float(&self) -> bool {
+        matches!(self.values, Values::Float64(_))
+    }
+
     pub(super) fn last_is_there(&self) -> bool {
         self.there.last() == Some(&true)
     }

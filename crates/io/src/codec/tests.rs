@@ -123,6 +123,10 @@ fn a_bad_record_is_refused_and_its_neighbours_are_not() {
         "column `count`: expected a whole number, found 3.5",
     );
     json(r#"{"id":"a","amount":1,"count":9223372036854775808,"ts":"2018-04-01"}"#, "wrong_type", "a whole number");
+    let large = r#"{"id":"a","amount":1e999,"count":3,"ts":"2018-04-01"}"#;
+    json(large, "wrong_type", "column `amount`: number out of range");
+    json(r#"{"id":"a","amount":-,"count":3}"#, "invalid_json", "invalid number");
+    json(r#"{"id":"a","amount":01,"count":3}"#, "invalid_json", "invalid number");
     json(r#"{"id":"a","amount":[1],"count":3,"ts":"2018-04-01"}"#, "wrong_type", "found a list");
     json(r#"{"id":{},"amount":1,"count":3,"ts":"2018-04-01"}"#, "wrong_type", "found an object");
     json(r#"{"id":"a","amount":1,"count":3,"ts":1522540831}"#, "wrong_type", "a time such as");

@@ -26,13 +26,23 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PATIENCE_AT_STOP: Duration = Duration::from_secs(10);
 
 /// A producer of transactions. Its id is its own: made anew at every start, kept when the producer is made anew.
+struct Turn {
+    id: String,
+    /// None until it has been made ready.
+    sink: Option<KafkaSink>,
+}
+
+/// Two producers take turns, one transaction after the other: a transaction whose end the broker has answered is
+/// committed, but its producer cannot begin another before the markers are written everywhere, and would ask again
+/// each 20 ms (`CONCURRENT_TRANSACTIONS`). Never are two transactions open at once.
 pub(super) struct Transactions {
     plan: Arc<Plan>,
     seat: Arc<GroupMember>,
-    id: String,
     stopped: Stopped,
-    /// None until it has been made ready.
-    sink: Option<KafkaSink>,
+    /// The producer whose turn it is.
+    now: Turn,
+    /// The one that has just committed.
+    next: Turn,
     /// The parts that are written in the open transaction; none: no transaction is open.
     written: Option<Vec<Arc<Part>>>,
     /// Why the open transaction cannot be committed.
@@ -74,16 +84,17 @@ impl Transactions {
         identity: &str,
         stopped: Stopped,
     ) -> Result<Self, LedgerError> {
-        let id = format!("{}-{identity}", plan.kafka.group);
-        Ok(Self { plan, seat, id, stopped, sink: None, written: None, spoiled: None })
+        let turn = |name: &str| Turn { id: format!("{}-{identity}-{name}", plan.kafka.group), sink: None };
+        let (now, next) = (turn("a"), turn("b"));
+        Ok(Self { plan, seat, stopped, now, next, written: None, spoiled: None })
     }
 
     /// The producer, ready for transactions.
     fn ready(&mut self) -> Result<KafkaSink, LedgerError> {
-        if let Some(sink) = self.sink.take() {
+        if let Some(sink) = self.now.sink.take() {
             return Ok(sink);
         }
-        let producer = kafka::transactional(&self.plan.kafka, &self.id)?;
+        let producer = kafka::transactional(&self.plan.kafka, &self.now.id)?;
         let mut stopping: Option<Instant> = None;
         while let Err(error) = producer.init_transactions(ANSWER) {
             let stop = (self.stopped)() && stopping.get_or_insert_with(Instant::now).elapsed() > PATIENCE_AT_STOP;
@@ -190,7 +201,7 @@ impl Committer for Transactions {
         } else if !parts.is_empty() && self.spoiled.is_none() {
             self.spoiled = self.write(&sink, parts).err();
         }
-        self.sink = Some(sink);
+        self.now.sink = Some(sink);
         match self.spoiled.take() {
             Some(Broken::Final(error)) => Err(error),
             other => {
@@ -206,7 +217,8 @@ impl Committer for Transactions {
         self.written = None;
         let (answer, why) = match outcome {
             Ok(places) => {
-                self.sink = Some(sink);
+                self.now.sink = Some(sink);
+                std::mem::swap(&mut self.now, &mut self.next);
                 return Ok((Answer::Done, places));
             }
             Err(Broken::Final(error)) => return Err(error),
@@ -225,7 +237,7 @@ impl Committer for Transactions {
         drop(sink.producer.context().take_undelivered());
         drop(sink.producer.context().take_entries());
         if answer == Answer::Abortable {
-            self.sink = Some(sink);
+            self.now.sink = Some(sink);
         } else {
             let how = if answer == Answer::Fatal { "this producer was fenced" } else { "no answer came" };
             tracing::warn!("a commit was cut off, {how} ({why})");
@@ -236,8 +248,8 @@ impl Committer for Transactions {
     fn renew(&mut self, commit: &Commit, finder: &Finder) -> Result<Vec<(Partition, Landed)>, LedgerError> {
         (self.written, self.spoiled) = (None, None);
         // The same id: making the new producer ready ends whatever the old one had begun.
-        self.sink = None;
-        self.sink = Some(self.ready()?);
+        self.now.sink = None;
+        self.now.sink = Some(self.ready()?);
         let landed = commit.last_parts().map(|part| Ok((part.partition.clone(), finder.landed(part)?)));
         landed.collect::<Result<_, KafkaFailure>>().map_err(LedgerError::from)
     }

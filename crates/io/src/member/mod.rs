@@ -14,6 +14,7 @@ pub use error::MemberError;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gristmill::foreign::at_home;
 use gristmill::plan::{InputPlan, Plan};
 use gristmill::protocol::{After, Answer, Landed, after};
 use gristmill::report::Tally;
@@ -103,8 +104,12 @@ impl Member {
 
     /// Runs until the input ends or the run is stopped, commits, and leaves the group.
     pub fn run(mut self) -> Result<Tally, MemberError> {
-        while !self.turn()? {}
-        Ok(self.into_tally())
+        let scores = self.plan.scoring.as_ref().is_some_and(|scoring| scoring.python.is_none());
+        let turns = move || {
+            while !self.turn()? {}
+            Ok(self.into_tally())
+        };
+        if scores { at_home(turns) } else { turns() }
     }
 
     /// What was counted of the shards that it has closed.

@@ -8,6 +8,7 @@ mod write;
 pub(crate) use session::Session;
 pub use session::find_onnxruntime;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -66,7 +67,25 @@ pub(crate) fn network(model: &Model) -> Result<Network, ReadError> {
 
 thread_local! {
     /// Networks run on one thread: members have a thread for each shard, and rows must not wait for another's.
-    static POOL: Arc<ThreadPool> = Arc::new(ThreadPool::with_num_threads(1));
+    static POOL: RefCell<Option<Arc<ThreadPool>>> = const { RefCell::new(None) };
+}
+
+fn pool() -> Arc<ThreadPool> {
+    let new = || Arc::new(ThreadPool::with_num_threads(1));
+    POOL.with_borrow_mut(|pool| Arc::clone(pool.get_or_insert_with(new)))
+}
+
+/// Does work, such as all that a member does, on a thread on which networks run in place. Anywhere else a thread beside the
+/// caller's runs them, and handing rows over takes longer than a small network needs for a few of them.
+pub fn at_home<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let home = Arc::new(ThreadPool::with_num_threads(1));
+    home.run(|| {
+        POOL.set(Some(Arc::clone(&home)));
+        let done = work();
+        // The thread ends with its pool, which it must not hold itself.
+        POOL.take();
+        done
+    })
 }
 
 impl Network {
@@ -75,7 +94,7 @@ impl Network {
         let values: Vec<Value> = inputs.iter().map(value).collect::<Result<_, _>>()?;
         let Loaded { model, inputs, outputs } = &*self.0;
         let given = inputs.iter().copied().zip(values.into_iter().map(ValueOrView::Value)).collect();
-        let options = RunOptions::default().with_thread_pool(Some(POOL.with(Arc::clone)));
+        let options = RunOptions::default().with_thread_pool(Some(pool()));
         let made = guarded("rten", || model.run(given, outputs, Some(options)).map_err(|error| error.to_string()))?;
         made.into_iter().map(|value| tensor(value).map(Arc::new)).collect()
     }

@@ -79,8 +79,11 @@ pub(crate) struct Ensemble {
     precision: Precision,
 }
 
-/// Rows that pass a tree together: its nodes stay in the cache, and rows do not wait for each other's memory.
+/// Rows that pass a tree one after the other, so that its nodes stay in the cache.
 const BLOCK: usize = 64;
+/// Walks that take their steps in turns, so that none waits for another's memory: of several rows through one tree, or of
+/// one row through several trees.
+const LANES: usize = 16;
 
 impl Ensemble {
     pub(crate) fn made_of(&self) -> String {
@@ -117,24 +120,39 @@ impl Ensemble {
     fn sum_block(&self, rows: &[&[f64]], sums: &mut [f64]) {
         let single = self.precision == Precision::Single;
         let outputs = self.start.len().max(1);
-        for tree in &self.trees {
-            for (row, sums) in rows.iter().zip(sums.chunks_exact_mut(outputs)) {
-                let leaf = self.leaf(tree.root, row);
-                for (sum, value) in sums.iter_mut().skip(tree.output as usize).zip(self.values(leaf, row)) {
-                    *sum = if single { f64::from(*sum as f32 + value as f32) } else { *sum + value };
+        let rows_at_once = rows.len().clamp(1, LANES);
+        for trees in self.trees.chunks(LANES / rows_at_once) {
+            for (rows, sums) in rows.chunks(rows_at_once).zip(sums.chunks_mut(rows_at_once * outputs)) {
+                let mut lanes = [(!0, [].as_slice()); LANES];
+                let walks = rows.iter().flat_map(|row| trees.iter().map(|tree| (tree.root, *row)));
+                let taken = lanes.iter_mut().zip(walks).map(|(lane, walk)| *lane = walk).count();
+                self.walk(lanes.get_mut(..taken).unwrap_or_default());
+                // Each row's trees in their order.
+                let mut lanes = lanes.iter();
+                for (row, sums) in rows.iter().zip(sums.chunks_exact_mut(outputs)) {
+                    for (tree, (leaf, _)) in trees.iter().zip(lanes.by_ref().take(trees.len())) {
+                        let values = self.values(!*leaf as usize, row);
+                        for (sum, value) in sums.iter_mut().skip(tree.output as usize).zip(values) {
+                            *sum = if single { f64::from(*sum as f32 + value as f32) } else { *sum + value };
+                        }
+                    }
                 }
             }
         }
     }
 
-    /// The leaf that a row falls into.
-    fn leaf(&self, root: i32, row: &[f64]) -> usize {
-        let mut at = root;
-        while let Some(node) = usize::try_from(at).ok().and_then(|at| self.nodes.get(at)) {
-            let x = row.get(node.feature as usize).copied().unwrap_or(f64::NAN);
-            at = if self.goes_left(node, x) { node.left } else { node.right };
+    /// Takes each walk from its node to the leaf that its row falls into.
+    fn walk(&self, lanes: &mut [(i32, &[f64])]) {
+        let mut on_the_way = true;
+        while on_the_way {
+            on_the_way = false;
+            for (at, row) in lanes.iter_mut() {
+                let Some(node) = usize::try_from(*at).ok().and_then(|at| self.nodes.get(at)) else { continue };
+                let x = row.get(node.feature as usize).copied().unwrap_or(f64::NAN);
+                *at = if self.goes_left(node, x) { node.left } else { node.right };
+                on_the_way |= *at >= 0;
+            }
         }
-        !at as usize
     }
 
     fn goes_left(&self, node: &Node, x: f64) -> bool {
