@@ -13,6 +13,10 @@ use gristmill_models::ForeignModel;
 use ort::session::Session;
 use ort::value::Tensor;
 
+/// The allocator of the program, for both.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const WIDTH: usize = 12;
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_millis(300);

@@ -68,6 +68,17 @@ impl<'a> Features<'a> {
         self.len() == 0
     }
 
+    /// All numbers, row after row.
+    pub fn values(&self) -> &'a [f64] {
+        self.values.get(..self.len() * self.width).unwrap_or_default()
+    }
+
+    /// The rows in blocks of so many, at least 1; the last one may be smaller.
+    pub fn blocks(&self, rows: usize) -> impl Iterator<Item = Features<'a>> + use<'a> {
+        let width = self.width;
+        self.values().chunks((rows * width).max(1)).map(move |values| Features { values, width })
+    }
+
     /// The rows, in order.
     pub fn rows(&self) -> impl Iterator<Item = &'a [f64]> + use<'a> {
         // A block of width 0 has no rows; chunks_exact refuses a width of 0.

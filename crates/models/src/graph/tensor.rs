@@ -110,6 +110,10 @@ impl Tensor {
         &self.data
     }
 
+    pub(crate) fn into_parts(self) -> (Vec<usize>, Data) {
+        (self.shape, self.data)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.data.len()
     }

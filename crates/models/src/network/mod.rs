@@ -91,7 +91,7 @@ pub fn at_home<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 impl Network {
     /// Runs the graph once; gives its outputs in order.
     pub(crate) fn run(&self, inputs: Vec<Tensor>) -> Result<Vec<Arc<Tensor>>, Fault> {
-        let values: Vec<Value> = inputs.iter().map(value).collect::<Result<_, _>>()?;
+        let values: Vec<Value> = inputs.into_iter().map(value).collect::<Result<_, _>>()?;
         let Loaded { model, inputs, outputs } = &*self.0;
         let given = inputs.iter().copied().zip(values.into_iter().map(ValueOrView::Value)).collect();
         let options = RunOptions::default().with_thread_pool(Some(pool()));
@@ -100,15 +100,14 @@ impl Network {
     }
 }
 
-fn value(tensor: &Tensor) -> Result<Value, Fault> {
-    match tensor.data() {
-        Data::Float(values) => {
-            Value::from_shape(tensor.shape(), values.clone()).map_err(|error| Fault(error.to_string()))
-        }
+fn value(tensor: Tensor) -> Result<Value, Fault> {
+    let (shape, data) = tensor.into_parts();
+    match data {
+        Data::Float(values) => Value::from_shape(&shape, values).map_err(|error| Fault(error.to_string())),
         Data::Int(values) => {
-            let narrow = |x: &i64| i32::try_from(*x).map_err(|_| Fault(format!("{x} is larger than 32 bits hold")));
-            let values: Vec<i32> = values.iter().map(narrow).collect::<Result<_, _>>()?;
-            Value::from_shape(tensor.shape(), values).map_err(|error| Fault(error.to_string()))
+            let narrow = |x: i64| i32::try_from(x).map_err(|_| Fault(format!("{x} is larger than 32 bits hold")));
+            let values: Vec<i32> = values.into_iter().map(narrow).collect::<Result<_, _>>()?;
+            Value::from_shape(&shape, values).map_err(|error| Fault(error.to_string()))
         }
         other => Err(Fault(format!("{} is not for networks", other.kind()))),
     }

@@ -160,7 +160,7 @@ impl GraphModel {
             Engine::Classical(program) => program.run(inputs(rows)?),
             // The library's batches of one differ from others in the last bits: none is given to it.
             Engine::Network(network) if rows.len() == 1 && !self.alone => {
-                let twice: Vec<f64> = rows.rows().chain(rows.rows()).flatten().copied().collect();
+                let twice = [rows.values(), rows.values()].concat();
                 let outputs = network.run(inputs(&Features::new(&twice, rows.width()))?)?;
                 outputs.iter().map(|output| first_half(output).map(Arc::new)).collect()
             }
@@ -185,12 +185,7 @@ impl GraphModel {
             Engine::OnnxRuntime(_) => 1,
             Engine::Network(_) => (NUMBERS / width.max(1)).clamp(BLOCK, MOST_ROWS),
         };
-        let mut values = Vec::with_capacity(block * width);
-        let mut all = rows.rows().peekable();
-        while all.peek().is_some() {
-            values.clear();
-            all.by_ref().take(block).for_each(|row| values.extend_from_slice(row));
-            let rows = Features::new(&values, width);
+        for rows in rows.blocks(block) {
             let outputs = self.run(&rows).and_then(|outputs| take(rows.len(), &outputs));
             outputs.map_err(|fault| LearnError::Model(fault.0))?;
         }

@@ -25,6 +25,14 @@ impl Pick {
             }
             parts.push((tensor.to_doubles()?, *width));
         }
+        if let ([(values, width)], Some(column)) = (parts.as_slice(), self.column) {
+            out.extend(values.iter().skip(column).step_by(*width));
+            return Ok(());
+        }
+        if let ([(values, _)], None) = (parts.as_slice(), self.column) {
+            out.extend(values);
+            return Ok(());
+        }
         for row in 0..rows {
             let columns = parts.iter().flat_map(|(values, width)| values.iter().skip(row * width).take(*width));
             match self.column {
