@@ -75,6 +75,11 @@ impl RawRows {
         Self { partition, bytes: Vec::new(), records: Vec::new() }
     }
 
+    /// No records yet, and room for so many, and for so many bytes.
+    pub fn with_room(partition: Partition, records: usize, bytes: usize) -> Self {
+        Self { partition, bytes: Vec::with_capacity(bytes), records: Vec::with_capacity(records) }
+    }
+
     /// The number of records.
     pub fn len(&self) -> usize {
         self.records.len()

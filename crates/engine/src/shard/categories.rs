@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use arrow_array::Array;
 use gristmill_learn::{Kind, StateError, StateReader, StateWriter, Stateful};
 
 use gristmill_models::InputKind;
 
 use crate::plan::Plan;
-use crate::rows::Cell;
+use crate::rows::{Cell, Column};
 
 /// More categories of one column than this are taken as missing.
 const MOST: usize = 10_000;
@@ -64,6 +65,27 @@ impl Categories {
             (Some(Some(_)), _) => f64::NAN,
             // Infinities are missing too: nothing downstream has to ask again.
             (_, cell) => Some(cell.number()).filter(|number| number.is_finite()).unwrap_or(f64::NAN),
+        }
+    }
+
+    /// The same for rows of a column, from one of them on, in the place of these.
+    pub(super) fn known_all<'a>(
+        &self,
+        feature: usize,
+        column: Option<&Column>,
+        first: usize,
+        numbers: impl Iterator<Item = &'a mut f64>,
+    ) {
+        match (self.columns.get(feature), column) {
+            (Some(None), Some(Column::Float64(column))) if column.null_count() == 0 => {
+                let values = column.values().iter().skip(first);
+                let finite = |value: &f64| if value.is_finite() { *value } else { f64::NAN };
+                numbers.zip(values).for_each(|(number, value)| *number = finite(value));
+            }
+            (_, column) => {
+                let cell = |row: usize| column.map_or(Cell::Missing, |column| column.cell(row));
+                numbers.zip(first..).for_each(|(number, row)| *number = self.known(feature, cell(row)));
+            }
         }
     }
 

@@ -238,16 +238,18 @@ impl Shard {
         let Some((scoring, scorer)) = self.plan.scoring.as_ref().zip(self.scorer.as_ref()) else { return Ok(None) };
         let last = rows.records.len().min(first.saturating_add(scorer.room().min(self.plan.batch.rows)));
         let (count, version) = (last - first, scorer.version());
-        let mut values = Vec::with_capacity(count * scoring.inputs.len());
-        for row in first..last {
-            values.extend(scoring.inputs.iter().map(|feature| self.feature(rows, row, *feature)));
+        let width = scoring.inputs.len();
+        let mut values = vec![f64::NAN; count * width];
+        for (place, feature) in scoring.inputs.iter().enumerate() {
+            let numbers = values.iter_mut().skip(place).step_by(width);
+            self.categories.known_all(*feature, self.column(rows, *feature), first, numbers);
         }
         let columns = if version.model.model().takes_columns() { self.columns(rows) } else { Vec::new() };
         let slices = |from: usize, count: usize| -> Vec<ArrayRef> {
             columns.iter().map(|column| column.slice(from, count)).collect()
         };
         let pupil = scorer.taught.as_ref().map(|taught| Pupil { name: &scorer.name, taught });
-        let rows = Features::new(&values, scoring.inputs.len());
+        let rows = Features::new(&values, width);
         let places = (0..count).map(Ok).collect();
         let mut scored = Scored { first, lessons: scorer.lessons, places, width: version.width(), numbers: Vec::new() };
         match version.score(&Asked { rows, columns: &slices(first, count), pupil }, &mut scored.numbers) {
@@ -274,7 +276,7 @@ impl Shard {
     /// The features that the model takes, as columns of their own types.
     fn columns(&self, rows: &Rows) -> Vec<ArrayRef> {
         let scoring = self.plan.scoring.iter().flat_map(|scoring| &scoring.inputs);
-        let column = |feature: &usize| rows.columns.get(*self.plan.features.get(*feature)?).map(Column::array);
+        let column = |feature: &usize| self.column(rows, *feature).map(Column::array);
         scoring.filter_map(column).collect()
     }
 
@@ -285,8 +287,12 @@ impl Shard {
 
     /// The number of a feature that is known without learning anything.
     fn feature(&self, rows: &Rows, row: usize, feature: usize) -> f64 {
-        let column = self.plan.features.get(feature).and_then(|column| rows.columns.get(*column));
+        let column = self.column(rows, feature);
         self.categories.known(feature, column.map_or(Cell::Missing, |column| column.cell(row)))
+    }
+
+    fn column<'a>(&self, rows: &'a Rows, feature: usize) -> Option<&'a Column> {
+        rows.columns.get(*self.plan.features.get(feature)?)
     }
 
     /// Scores one row, with what was learned from all before it. `answer`: what a model from outside says of it.

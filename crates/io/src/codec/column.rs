@@ -182,25 +182,30 @@ impl Builder {
         format!("expected {wanted}, found {found}")
     }
 
+    /// The column, and an empty one with as much room.
     pub(super) fn take(&mut self) -> Column {
-        let there = std::mem::take(&mut self.there);
+        fn taken<T>(values: &mut Vec<T>) -> Vec<T> {
+            let room = Vec::with_capacity(values.len());
+            std::mem::replace(values, room)
+        }
+        let there = taken(&mut self.there);
         let nulls = (!there.iter().all(|there| *there)).then(|| NullBuffer::from(there));
         match &mut self.values {
             Values::Boolean(values) => {
                 let values = BooleanBuffer::from(std::mem::take(values));
                 Column::Boolean(BooleanArray::new(values, nulls))
             }
-            Values::Int64(values) => Column::Int64(Int64Array::new(std::mem::take(values).into(), nulls)),
-            Values::Float64(values) => Column::Float64(Float64Array::new(std::mem::take(values).into(), nulls)),
+            Values::Int64(values) => Column::Int64(Int64Array::new(taken(values).into(), nulls)),
+            Values::Float64(values) => Column::Float64(Float64Array::new(taken(values).into(), nulls)),
             Values::Text { text, ends } => {
                 let offsets = OffsetBuffer::new(ScalarBuffer::from(std::mem::replace(ends, vec![0])));
                 let bytes = std::mem::take(text).into_bytes();
                 // Offsets and text were built together and are valid by construction; `new` checks it again.
                 Column::String(StringArray::new(offsets, bytes.into(), nulls))
             }
-            Values::Time { values, .. } => Column::Timestamp(
-                TimestampMicrosecondArray::new(std::mem::take(values).into(), nulls).with_timezone("+00:00"),
-            ),
+            Values::Time { values, .. } => {
+                Column::Timestamp(TimestampMicrosecondArray::new(taken(values).into(), nulls).with_timezone("+00:00"))
+            }
         }
     }
 }

@@ -37,6 +37,48 @@ pub(super) fn plain(text: &str) -> Option<f64> {
     Some(if negative { -number } else { number })
 }
 
+/// A number at the beginning of a text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Number {
+    /// Without a point.
+    Whole(i64),
+    /// With one.
+    Fraction(f64),
+}
+
+/// The number that a text begins with, where JSON would have it and it is plain, and what is behind it.
+pub(super) fn leading(text: &str) -> Option<(Number, &str)> {
+    let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
+    let (mut mantissa, mut point, mut end) = (0_u64, None, 0);
+    for byte in digits.bytes() {
+        match byte {
+            b'0'..=b'9' => mantissa = mantissa * 10 + u64::from(byte - b'0'),
+            b'.' if point.is_none() => point = Some(end),
+            b'.' | b'e' | b'E' => return None,
+            _ => break,
+        }
+        end += 1;
+        if end > DIGITS + 1 {
+            return None;
+        }
+    }
+    let whole = point.unwrap_or(end);
+    let behind = point.map_or(0, |point| end - point - 1);
+    // JSON has digits on both sides of a point, and no 0 before others.
+    let spelled = whole > 0 && (point.is_none() || behind > 0) && (whole == 1 || !digits.starts_with('0'));
+    if !spelled || whole + behind > DIGITS {
+        return None;
+    }
+    let rest = digits.get(end..)?;
+    if point.is_none() {
+        // JSON's -0 is a fraction.
+        let whole = if negative { -(mantissa as i64) } else { mantissa as i64 };
+        return (!negative || mantissa > 0).then_some((Number::Whole(whole), rest));
+    }
+    let number = mantissa as f64 / POWERS.get(behind)?;
+    Some((Number::Fraction(if negative { -number } else { number }), rest))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -53,7 +95,34 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_number_ends_where_json_ends_it() {
+        for text in ["", "-", "-0", "-0,", "01", "1.", ".5", "1.,", "1e5", "1.5E3", "1.2.3", "1234567890123456", "x"] {
+            assert_eq!(leading(text), None, "{text:?}");
+        }
+        assert_eq!(leading("0}"), Some((Number::Whole(0), "}")));
+        assert_eq!(leading("-17,"), Some((Number::Whole(-17), ",")));
+        assert_eq!(leading("-0.0 "), Some((Number::Fraction(-0.0), " ")));
+        assert_eq!(leading("0.25"), Some((Number::Fraction(0.25), "")));
+        assert_eq!(leading("123456789012345"), Some((Number::Whole(123_456_789_012_345), "")));
+    }
+
     proptest! {
+        #[test]
+        fn leading_numbers_are_those_of_a_parser(text in "-?[0-9.eE+-]{0,18}") {
+            if let Some((number, rest)) = leading(&text) {
+                let spelled = &text[..text.len() - rest.len()];
+                let value: serde_json::Value = serde_json::from_str(spelled).unwrap();
+                match number {
+                    Number::Whole(whole) => prop_assert_eq!(value.as_i64(), Some(whole)),
+                    Number::Fraction(number) => {
+                        prop_assert!(value.is_f64());
+                        prop_assert_eq!(value.as_f64().map(f64::to_bits), Some(number.to_bits()));
+                    }
+                }
+            }
+        }
+
         #[test]
         fn it_says_what_the_standard_library_says(text in "-?[0-9]{0,17}\\.?[0-9]{0,17}") {
             if let Some(number) = plain(&text) {

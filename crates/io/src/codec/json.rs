@@ -7,13 +7,19 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::column::{Builder, wrong_type};
+use super::layout::{Keys, Layout};
 use super::{Table, Unreadable, decimal};
 
 /// Reads the object; what the columns do not name is passed over.
-pub(super) fn read(text: &str, table: &mut Table) -> Result<(), Unreadable> {
-    let mut wrong = None;
+pub(super) fn read(text: &str, table: &mut Table, layout: &mut Layout) -> Result<(), Unreadable> {
+    if layout.read(text, table).is_some() {
+        return Ok(());
+    }
+    table.undo();
+    let (mut wrong, keys) = (None, layout.otherwise());
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let read = deserializer.deserialize_map(Object { table, wrong: &mut wrong }).and_then(|()| deserializer.end());
+    let read = deserializer.deserialize_map(Object { table, keys, wrong: &mut wrong });
+    let read = read.and_then(|()| deserializer.end());
     read.map_err(|error| match (wrong, error.classify()) {
         (Some(unreadable), _) => unreadable,
         (None, Category::Data) => Unreadable::new("not_an_object", "the value is JSON, but not an object"),
@@ -23,6 +29,8 @@ pub(super) fn read(text: &str, table: &mut Table) -> Result<(), Unreadable> {
 
 struct Object<'a> {
     table: &'a mut Table,
+    /// Where the object's keys are noted.
+    keys: Option<&'a mut Keys>,
     wrong: &'a mut Option<Unreadable>,
 }
 
@@ -33,9 +41,11 @@ impl<'de> Visitor<'de> for Object<'_> {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         let mut next = 0;
-        while let Some(column) = map.next_key_seed(Key { table: self.table, guess: next })? {
+        while let Some(column) =
+            map.next_key_seed(Key { table: self.table, keys: self.keys.as_deref_mut(), guess: next })?
+        {
             let Some(column) = column else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
@@ -78,6 +88,7 @@ fn float(text: &str, builder: &mut Builder) -> Result<(), String> {
 /// The column of a key; records mostly repeat their order, so the next column is tried first.
 struct Key<'a> {
     table: &'a mut Table,
+    keys: Option<&'a mut Keys>,
     guess: usize,
 }
 
@@ -97,12 +108,13 @@ impl Visitor<'_> for Key<'_> {
     }
 
     fn visit_str<E: de::Error>(self, key: &str) -> Result<Option<usize>, E> {
-        if self.table.name(self.guess) == key {
-            return Ok(Some(self.guess));
-        }
-        let found = self.table.columns.iter().position(|column| column.name == key);
+        let guessed = (self.table.name(self.guess) == key).then_some(self.guess);
+        let found = guessed.or_else(|| self.table.columns.iter().position(|column| column.name == key));
         if found.is_none() {
             self.table.drift.unknown(key, 1);
+        }
+        if let Some(keys) = self.keys {
+            keys.push((key.to_string(), found));
         }
         Ok(found)
     }

@@ -4,6 +4,7 @@ mod column;
 mod csv;
 mod decimal;
 mod json;
+mod layout;
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ pub struct Decoder {
 }
 
 enum Form {
-    Json,
+    Json(layout::Layout),
     Csv(Box<csv::Fields>),
 }
 
@@ -72,7 +73,7 @@ impl Decoder {
         largest: usize,
     ) -> Result<Self, String> {
         let form = match format {
-            Format::Json => Form::Json,
+            Format::Json => Form::Json(layout::Layout::default()),
             Format::Csv => Form::Csv(Box::new(csv::Fields::new(columns, header, delimiter)?)),
         };
         let builders = columns.iter().map(|column| Builder::new(&column.kind)).collect();
@@ -112,7 +113,7 @@ impl Decoder {
         }
         let text = std::str::from_utf8(value).map_err(|error| not_utf8(value, error.valid_up_to()))?;
         let read = match &mut self.form {
-            Form::Json => json::read(text, &mut self.table),
+            Form::Json(layout) => json::read(text, &mut self.table, layout),
             Form::Csv(fields) => fields.read(text, &mut self.table),
         };
         read.and_then(|()| self.table.complete()).inspect_err(|_| self.table.undo())

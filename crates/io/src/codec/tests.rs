@@ -181,6 +181,64 @@ proptest! {
     }
 }
 
+/// What a decoder makes of a record: its cells, or why it is refused, and how it differs from the document.
+fn made(decoder: &mut Decoder, text: &str) -> (Vec<String>, Vec<Refusal>, Drift) {
+    let mut refusals = Vec::new();
+    let rows = decoder.decode(&raw(&[Some(text.as_bytes())]), &mut refusals);
+    let cells = rows.columns.iter().filter(|_| rows.len() == 1).map(|column| format!("{:?}", column.cell(0)));
+    (cells.collect(), refusals, rows.drift)
+}
+
+/// Values of all kinds, most of them plain.
+fn a_value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => "-?[0-9]{1,4}(\\.[0-9]{1,5})?",
+        1 => "-?[0-9]{14,20}",
+        1 => "-?[0-9.]{0,4}e-?[0-9]{0,3}",
+        4 => "\"[a-z0-9 éß\\\\nu]{0,6}\"",
+        2 => Just("\"2018-04-01T00:00:31Z\"".to_string()),
+        2 => prop_oneof![Just("true"), Just("false"), Just("null"), Just("[1]"), Just("{}"), Just("nul")].prop_map(Into::into),
+    ]
+}
+
+const KEYS: [&str; 9] = ["id", "amount", "count", "flag", "ts", "at", "class", "other", "id"];
+
+/// A value for each key, most of them of the right type.
+fn values() -> impl Strategy<Value = Vec<String>> {
+    let text = || "\"[a-z0-9 éß]{0,6}\"".boxed();
+    let number = || "-?(0|[1-9][0-9]{0,3})(\\.[0-9]{1,5})?".boxed();
+    let truth = || prop_oneof![Just("true".to_string()), Just("null".to_string())].boxed();
+    let time = || Just("\"2018-04-01T00:00:31Z\"".to_string()).boxed();
+    let seconds = "15225408[0-9]{2}".boxed();
+    let fitting = [text(), number(), "-?[1-9][0-9]{0,4}".boxed(), truth(), time(), seconds, truth(), text(), text()];
+    fitting.map(|fitting| prop_oneof![20 => fitting, 1 => a_value().boxed()]).to_vec()
+}
+
+proptest! {
+    #[test]
+    fn an_object_is_the_same_however_those_before_it_were_laid_out(
+        order in Just((0..KEYS.len()).collect::<Vec<_>>()).prop_shuffle(),
+        width in 4..=KEYS.len(),
+        first in values(),
+        second in values(),
+        space in any::<bool>(),
+        cut in proptest::option::weighted(0.2, 0..120_usize),
+    ) {
+        let object = |values: &[String], space: &str| {
+            let pair = |place: &usize| format!("\"{}\":{space}{}", KEYS[*place], values[*place]);
+            let pairs: Vec<String> = order.iter().take(width).map(pair).collect();
+            format!("{{{}}}", pairs.join(&format!(",{space}")))
+        };
+        let (before, mut text) = (object(&first, ""), object(&second, if space { " " } else { "" }));
+        if let Some(cut) = cut.filter(|cut| text.is_char_boundary(*cut)) {
+            text.truncate(cut);
+        }
+        let mut warm = decoder("json", None);
+        made(&mut warm, &before);
+        prop_assert_eq!(made(&mut warm, &text), made(&mut decoder("json", None), &text), "{} after {}", text, before);
+    }
+}
+
 #[test]
 fn columns_that_are_new_or_gone_are_counted() {
     let mut refusals = Vec::new();

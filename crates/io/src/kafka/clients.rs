@@ -27,6 +27,9 @@ fn config(plan: &KafkaPlan, role: &str) -> ClientConfig {
     if role == "C" {
         // The default of 1000 leaves a fast consumer without records for up to a second whenever its queue was full.
         config.set("fetch.queue.backoff.ms", "10");
+        // The default of 100,000 records of each partition are long out of the caches when their turn comes: a tenth of
+        // them costs a tenth less of the CPU, and less memory. A request brings no more than that.
+        config.set("queued.min.messages", "10000");
     } else {
         config.set("partitioner", "murmur2_random");
         config.set("queue.buffering.max.messages", "1000000");

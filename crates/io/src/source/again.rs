@@ -66,7 +66,7 @@ impl Again {
                     count += 1;
                     bytes += message.payload_len();
                     ended = message.offset() + 1 >= to;
-                    push(&mut blocks, &partition.topic, &message);
+                    push(&mut blocks, (0, 0), &partition.topic, &message);
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => ended = true,
                 Some(Err(error)) if passes(&error) || leaderless(&error) => break,

@@ -38,6 +38,8 @@ pub struct KafkaSource {
     again: Again,
     events: VecDeque<Event>,
     topic: Arc<str>,
+    /// The records and bytes of the largest block that came last.
+    usual: (usize, usize),
     /// The partitions that are being read, and from where: what arrives of others, or before that, is not wanted.
     reading: BTreeMap<i32, i64>,
     /// The partitions that were set to their position a second time.
@@ -77,6 +79,7 @@ impl KafkaSource {
             outside,
             events: VecDeque::new(),
             topic,
+            usual: (0, 0),
             reading: BTreeMap::new(),
             sought: BTreeSet::new(),
             crowded: None,
@@ -172,7 +175,7 @@ impl KafkaSource {
                     bytes += message.payload_len() + 64;
                     count += 1;
                     match self.reading.get(&message.partition()) {
-                        Some(from) if message.offset() >= *from => push(&mut blocks, &self.topic, &message),
+                        Some(from) if message.offset() >= *from => push(&mut blocks, self.usual, &self.topic, &message),
                         Some(_) => astray = Some(message.partition()),
                         None => {}
                     }
@@ -195,6 +198,8 @@ impl KafkaSource {
         for block in &blocks {
             self.reading.entry(block.partition.number).and_modify(|from| *from = block.next().unwrap_or(*from));
         }
+        let sizes = blocks.iter().map(|block| (block.len(), block.size()));
+        self.usual = sizes.max().unwrap_or_default();
         self.events.extend(blocks.into_iter().map(Event::Rows));
         error.map_or(Ok(()), |error| self.trouble(error))
     }
@@ -216,11 +221,12 @@ fn subscribed(
     Ok(consumer)
 }
 
-pub(super) fn push(blocks: &mut Vec<RawRows>, topic: &Arc<str>, message: &BorrowedMessage<'_>) {
+/// Puts a record into the block of its partition; a new block has room for `usual` records and bytes.
+pub(super) fn push(blocks: &mut Vec<RawRows>, usual: (usize, usize), topic: &Arc<str>, message: &BorrowedMessage<'_>) {
     let number = message.partition();
     let known = blocks.iter().position(|block| block.partition.number == number);
     let index = known.unwrap_or_else(|| {
-        blocks.push(RawRows::new(Partition { topic: Arc::clone(topic), number }));
+        blocks.push(RawRows::with_room(Partition { topic: Arc::clone(topic), number }, usual.0, usual.1));
         blocks.len() - 1
     });
     let headers = headers_of(message);
