@@ -4,7 +4,7 @@
 //! with its batches of 500.
 //!
 //! `cargo xtask bench textbook` starts a broker, makes the peers' Python and the network, and runs this. `RECORDS` (default
-//! 1,000,000), `ROUNDS` (default 3) and `SECONDS` (default 20) set the size.
+//! 1,000,000), `ROUNDS` and `LATENCY_ROUNDS` (default 3) and `SECONDS` (default 20) set the size.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod payments;
@@ -107,6 +107,13 @@ fn main() {
         programs: path("GRISTMILL_PEERS_PROGRAMS"),
         models: path("GRISTMILL_PEERS_MODELS"),
     };
+    if rounds > 0 {
+        throughput(&peers, records, rounds);
+    }
+    latency(&peers, number("SECONDS", 20), number("LATENCY_ROUNDS", 3));
+}
+
+fn throughput(peers: &Peers, records: usize, rounds: usize) {
     let topic = topics("textbook");
     let load: Vec<Record> = payments::payments(records)
         .map(|payment| Record {
@@ -125,14 +132,14 @@ fn main() {
     };
     let (mut against_book, mut against_batches) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
-        let mut book = python(&peers, "seed_loop.py", "model.h5", &topic, BY_THE_BOOK, &[]);
+        let mut book = python(peers, "seed_loop.py", "model.h5", &topic, BY_THE_BOOK, &[]);
         let book = result(&mut book, BY_THE_BOOK);
         print(round, "seed_loop", &book);
         let batches = &["--guarantee", "eos", "--batch", "5000"];
-        let mut batched = python(&peers, "onnx_batch.py", "model.onnx", &topic, IN_BATCHES, batches);
+        let mut batched = python(peers, "onnx_batch.py", "model.onnx", &topic, IN_BATCHES, batches);
         let batched = result(&mut batched, IN_BATCHES);
         print(round, "onnx_batch eos 5k", &batched);
-        let ours = ours(&peers, &topic, records);
+        let ours = ours(peers, &topic, records);
         print(round, "gristmill eos", &ours);
         against_book.push(ours.rate() / book.rate());
         against_batches.push(ours.micros() / batched.micros());
@@ -145,7 +152,6 @@ fn main() {
     let (theirs, ours) = (scores(&format!("{topic}.python")), scores(&format!("{topic}.decisions")));
     let apart = theirs.iter().map(|(id, score)| (ours[id] - score).abs() / score.abs().max(1e-3));
     println!("{} scores of both, at most {:.1e} apart", theirs.len(), apart.fold(0.0_f64, f64::max));
-    latency(&peers, number("SECONDS", 20), 2);
 }
 
 /// The topics of a run, and the name they begin with.
