@@ -85,7 +85,14 @@ pub fn reader(plan: &KafkaPlan) -> Result<Reader, KafkaFailure> {
     asker(plan, &plan.group)
 }
 
-/// The same, which also sees what is pending: where logs end.
+/// The same for whoever waits until something comes, for as long as the run: the broker is not asked all the time.
+pub(crate) fn listener(plan: &KafkaPlan) -> Result<Reader, KafkaFailure> {
+    let mut config = outside(plan, "read_committed");
+    config.set("fetch.wait.max.ms", "500");
+    created("client", config.create_with_context(PlainContext::default()))
+}
+
+/// A client outside the group that also sees what is pending: where logs end.
 pub(crate) fn seer(plan: &KafkaPlan) -> Result<Reader, KafkaFailure> {
     created("client", outside(plan, "read_uncommitted").create_with_context(PlainContext::default()))
 }

@@ -7,6 +7,7 @@ mod headers;
 mod kept;
 mod topics;
 
+pub(crate) use clients::listener;
 pub use clients::{Consumer, Producer, Reader, asker, consumer, producer, reader, transactional};
 pub use context::{GroupMember, MemberContext, PlainContext, Rebalance};
 pub(crate) use context::{Place, Undelivered};

@@ -12,7 +12,7 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::change::{Record, record};
 use super::shelf::Shelf;
-use crate::kafka::{KafkaFailure, Reader, passes, reader};
+use crate::kafka::{KafkaFailure, Reader, listener, passes};
 
 /// How often it looks whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(100);
@@ -29,7 +29,7 @@ impl Watch {
         let (Some(_), InputPlan::Kafka { .. }) = (&plan.scoring, &plan.input) else { return Ok(None) };
         let (ended, ours) = (Arc::new(AtomicBool::new(false)), Arc::clone(plan));
         let topic = plan.models_topic();
-        let (reader, shelf) = (reader(&plan.kafka)?, Shelf::open(plan)?);
+        let (reader, shelf) = (listener(&plan.kafka)?, Shelf::open(plan)?);
         let mut list = TopicPartitionList::new();
         let added = list.add_partition_offset(&topic, 0, Offset::Beginning);
         let failed = |error| KafkaFailure::of(&format!("reading {topic}"), &error, plan.kafka.brokers(), None);
