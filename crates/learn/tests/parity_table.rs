@@ -201,7 +201,8 @@ fn ours_is_what_the_references_have_or_better() {
         }
         let written: Vec<serde_json::Value> = serde_json::from_str(steps).unwrap();
         // Where the reference is random, so are we: the mean of as many seeds.
-        let seeds = if reference.contains("seeds") { 10 } else { 1 };
+        let seeds = reference.split_once("mean of ").and_then(|(_, seeds)| seeds.split_once(" seeds"));
+        let seeds = seeds.map_or(1, |(seeds, _)| seeds.parse().unwrap());
         let values = (0..seeds).map(|seed| {
             let mut written = written.clone();
             if seeds > 1 {
