@@ -183,7 +183,7 @@ def show(steps, data, metric, reference, version, found, tolerance):
 
 def main():
     for case in CASES:
-        seeded = case[0] in (FEW, MANY)
+        seeded = isinstance(case[0], int)
         make, sets, steps, metric, tolerance = case[1:] if seeded else case
         for data in sets:
             if seeded:

@@ -46,17 +46,16 @@ pub(crate) fn run(rest: &[&str]) -> Done {
             broker::start(&dir, &[])?;
             let address = fs::read_to_string(dir.join("address")).map_err(|error| error.to_string())?;
             cargo.env("GRISTMILL_BROKER", address.lines().next().unwrap_or_default());
-            if *name != "textbook"
-                && let Some(peer) = raw_rust()?
-            {
-                cargo.env("GRISTMILL_RAW_RUST", peer);
-            }
             if *name == "textbook" {
                 let (python, programs, models) = python_peers()?;
                 cargo.env("GRISTMILL_PEERS_PYTHON", python).env("GRISTMILL_PEERS_PROGRAMS", programs);
                 cargo.env("GRISTMILL_PEERS_MODELS", models);
+            } else if let Some(peer) = raw_rust()? {
+                cargo.env("GRISTMILL_RAW_RUST", peer);
             }
-            if let (true, Some(peer)) = (*name == "member", kafka_streams()?) {
+            if *name == "member"
+                && let Some(peer) = kafka_streams()?
+            {
                 cargo.env("GRISTMILL_KAFKA_STREAMS", peer);
             }
         }

@@ -6,35 +6,58 @@ const DIGITS: usize = 15;
 const POWERS: [f64; DIGITS + 1] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
-/// The number that a text spells, where that is plain: then one division of two exact numbers rounds right (W. D.
-/// Clinger, How to read floating point numbers accurately, 1990). Everything else is for the standard library.
-pub(super) fn plain(text: &str) -> Option<f64> {
-    let bytes = text.as_bytes();
-    let (negative, digits) = match bytes {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    // A point beside the digits, at least one of which must be there.
-    if digits.is_empty() || digits.len() > DIGITS + 1 {
-        return None;
-    }
-    let (mut mantissa, mut point) = (0_u64, None);
-    for (place, byte) in digits.iter().enumerate() {
-        let digit = byte.wrapping_sub(b'0');
-        if digit < 10 {
-            mantissa = mantissa * 10 + u64::from(digit);
-        } else if *byte == b'.' && point.is_none() {
-            point = Some(place);
-        } else {
-            return None;
+/// Digits at the beginning of a text, and a point among them.
+struct Digits {
+    mantissa: u64,
+    point: Option<usize>,
+    /// The bytes of all.
+    end: usize,
+}
+
+impl Digits {
+    /// None where there are more than a float holds.
+    fn of(text: &str) -> Option<Self> {
+        let mut found = Self { mantissa: 0, point: None, end: 0 };
+        for byte in text.bytes() {
+            match byte {
+                b'0'..=b'9' => found.mantissa = found.mantissa * 10 + u64::from(byte - b'0'),
+                b'.' if found.point.is_none() => found.point = Some(found.end),
+                _ => break,
+            }
+            found.end += 1;
+            // A point beside the digits.
+            if found.end > DIGITS + 1 {
+                return None;
+            }
         }
+        (found.mantissa < 1 << 53).then_some(found)
     }
-    let behind = point.map_or(0, |point| digits.len() - point - 1);
-    if digits.len() - usize::from(point.is_some()) == 0 || mantissa >= 1 << 53 {
+
+    /// How many digits stand before the point, and how many behind it.
+    fn sides(&self) -> (usize, usize) {
+        let whole = self.point.unwrap_or(self.end);
+        (whole, self.end - whole - usize::from(self.point.is_some()))
+    }
+
+    /// One division of two exact numbers rounds right (W. D. Clinger, How to read floating point numbers accurately, 1990).
+    fn number(&self, negative: bool) -> Option<f64> {
+        let number = self.mantissa as f64 / POWERS.get(self.sides().1)?;
+        Some(if negative { -number } else { number })
+    }
+}
+
+fn signed(text: &str) -> (bool, &str) {
+    text.strip_prefix('-').map_or((false, text), |digits| (true, digits))
+}
+
+/// The number that a text spells, where that is plain. Everything else is for the standard library.
+pub(super) fn plain(text: &str) -> Option<f64> {
+    let (negative, text) = signed(text);
+    let digits = Digits::of(text)?;
+    if digits.end < text.len() || digits.sides() == (0, 0) {
         return None;
     }
-    let number = mantissa as f64 / POWERS.get(behind)?;
-    Some(if negative { -number } else { number })
+    digits.number(negative)
 }
 
 /// A number at the beginning of a text.
@@ -48,35 +71,21 @@ pub(super) enum Number {
 
 /// The number that a text begins with, where JSON would have it and it is plain, and what is behind it.
 pub(super) fn leading(text: &str) -> Option<(Number, &str)> {
-    let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
-    let (mut mantissa, mut point, mut end) = (0_u64, None, 0);
-    for byte in digits.bytes() {
-        match byte {
-            b'0'..=b'9' => mantissa = mantissa * 10 + u64::from(byte - b'0'),
-            b'.' if point.is_none() => point = Some(end),
-            b'.' | b'e' | b'E' => return None,
-            _ => break,
-        }
-        end += 1;
-        if end > DIGITS + 1 {
-            return None;
-        }
-    }
-    let whole = point.unwrap_or(end);
-    let behind = point.map_or(0, |point| end - point - 1);
+    let (negative, text) = signed(text);
+    let digits = Digits::of(text)?;
+    let (whole, behind) = digits.sides();
     // JSON has digits on both sides of a point, and no 0 before others.
-    let spelled = whole > 0 && (point.is_none() || behind > 0) && (whole == 1 || !digits.starts_with('0'));
-    if !spelled || whole + behind > DIGITS {
+    let spelled = whole > 0 && digits.point.is_some() == (behind > 0) && (whole == 1 || !text.starts_with('0'));
+    let rest = text.get(digits.end..)?;
+    if !spelled || whole + behind > DIGITS || rest.starts_with(['.', 'e', 'E']) {
         return None;
     }
-    let rest = digits.get(end..)?;
-    if point.is_none() {
-        // JSON's -0 is a fraction.
-        let whole = if negative { -(mantissa as i64) } else { mantissa as i64 };
-        return (!negative || mantissa > 0).then_some((Number::Whole(whole), rest));
+    if digits.point.is_some() {
+        return Some((Number::Fraction(digits.number(negative)?), rest));
     }
-    let number = mantissa as f64 / POWERS.get(behind)?;
-    Some((Number::Fraction(if negative { -number } else { number }), rest))
+    // JSON's -0 is a fraction.
+    let whole = digits.mantissa as i64;
+    (!negative || whole > 0).then_some((Number::Whole(if negative { -whole } else { whole }), rest))
 }
 
 #[cfg(test)]

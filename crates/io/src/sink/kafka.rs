@@ -105,13 +105,10 @@ impl Sink for KafkaSink {
 
 impl KafkaSink {
     fn decision(&self, topic: &str, decision: &Decision<'_>, source: &mut String) -> Result<(), Refusal> {
-        let (partition, mut digits) = (decision.partition, itoa::Buffer::new());
+        use std::fmt::Write;
         source.clear();
-        source.push_str(&partition.topic);
-        for number in [i64::from(partition.number), decision.offset] {
-            source.push('-');
-            source.push_str(digits.format(number));
-        }
+        // Writing to memory cannot fail.
+        let _ = write!(source, "{}-{}", decision.partition, decision.offset);
         // One header: each costs a producer more than the JSON of a number, and the value names the model.
         let source = Header { key: "source", value: Some(source.as_str()) };
         let headers = OwnedHeaders::new_with_capacity(1).insert(source);

@@ -106,6 +106,7 @@ impl Feed {
         let width = self.width();
         let values = rows.rows().flat_map(|row| row.iter().skip(from).take(width).copied());
         let data = match self.element {
+            // As they lie there: most networks take all columns at once.
             Element::Float if width == rows.width() => Data::Float(rows.values().iter().map(|x| *x as f32).collect()),
             Element::Float => Data::Float(values.map(|x| x as f32).collect()),
             Element::Double => Data::Double(values.collect()),

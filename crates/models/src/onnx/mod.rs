@@ -74,8 +74,6 @@ pub(crate) fn model(model: &Model, runtime: Runtime) -> Result<ForeignModel, Rea
         Runtime::OnnxRuntime => {
             let mut other = GraphModel { engine: Engine::OnnxRuntime(network::Session::new(model)?), ..ready };
             other.probe()?;
-            // It sums some graphs in another order where rows are many: an answer would depend on the rows beside it.
-            other.alone = true;
             (other, "ONNX Runtime")
         }
     };
@@ -182,6 +180,7 @@ impl GraphModel {
         let block = match self.engine {
             _ if self.alone => 1,
             Engine::Classical(_) => BLOCK,
+            // It sums some graphs in another order where rows are many: an answer would depend on the rows beside it.
             Engine::OnnxRuntime(_) => 1,
             Engine::Network(_) => (NUMBERS / width.max(1)).clamp(BLOCK, MOST_ROWS),
         };

@@ -25,12 +25,12 @@ impl Pick {
             }
             parts.push((tensor.to_doubles()?, *width));
         }
-        if let ([(values, width)], Some(column)) = (parts.as_slice(), self.column) {
-            out.extend(values.iter().skip(column).step_by(*width));
-            return Ok(());
-        }
-        if let ([(values, _)], None) = (parts.as_slice(), self.column) {
-            out.extend(values);
+        if let [(values, width)] = parts.as_slice() {
+            // As it lies there: most models have one output.
+            match self.column {
+                Some(column) => out.extend(values.chunks_exact((*width).max(1)).filter_map(|row| row.get(column))),
+                None => out.extend(values),
+            }
             return Ok(());
         }
         for row in 0..rows {
