@@ -84,6 +84,9 @@ impl Model for Chain {
 
     fn predict(&self, rows: &Features<'_>, out: &mut Predictions) -> Result<(), LearnError> {
         check_width(self.width, rows)?;
+        if self.transformers.is_empty() {
+            return self.learner.predict(rows, out);
+        }
         let mut front = std::mem::take(&mut out.front);
         let mut back = std::mem::take(&mut out.back);
         let result = rows.rows().try_for_each(|row| {
@@ -99,6 +102,9 @@ impl Model for Chain {
 impl Learner for Chain {
     fn learn_weighted(&mut self, rows: &Features<'_>, labels: Labels<'_>, weight: f64) -> Result<(), LearnError> {
         check_width(self.width, rows)?;
+        if self.transformers.is_empty() {
+            return self.learner.learn_weighted(rows, labels, weight);
+        }
         let mut room = std::mem::take(&mut self.room);
         let mut result = Ok(());
         for (index, row) in rows.rows().enumerate() {

@@ -35,6 +35,7 @@ pub mod calibrate;
 mod catalog;
 mod chain;
 pub mod cluster;
+mod density;
 pub mod drift;
 pub mod ensemble;
 mod exponential;

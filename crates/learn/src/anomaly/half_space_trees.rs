@@ -88,10 +88,10 @@ impl HalfSpaceTreesSettings {
             });
             let mut ranges: Vec<(f64, f64)> = ranges.collect();
             self.cut(nodes.split_at_mut(inner).0, 0, &mut ranges, &mut random);
-            Tree { nodes }
+            nodes
         });
-        let trees = trees.collect();
-        HalfSpaceTrees { settings: self.clone(), width, height, rows: 0, full: false, window: FIRST, trees }
+        let nodes = trees.flatten().collect();
+        HalfSpaceTrees { settings: self.clone(), width, height, rows: 0, full: false, window: FIRST, nodes }
     }
 
     /// Cuts the space of a node and of all below it; `nodes` are those that have children.
@@ -141,7 +141,8 @@ pub struct HalfSpaceTrees {
     full: bool,
     /// The number of that window.
     window: u32,
-    trees: Vec<Tree>,
+    /// Of all trees, one after the other.
+    nodes: Vec<Node>,
 }
 
 /// A node of a perfect binary tree: the children of node n are 2n + 1 and 2n + 2. Where the rows of all nodes on a way
@@ -164,12 +165,11 @@ impl Node {
     }
 
     /// The rows of the last full window.
+    #[inline]
     fn reference(&self, window: u32) -> u32 {
-        match window.wrapping_sub(self.window) {
-            0 => self.before,
-            1 => self.latest,
-            _ => 0,
-        }
+        let age = window.wrapping_sub(self.window);
+        let rows = if age == 0 { self.before } else { self.latest };
+        if age > 1 { 0 } else { rows }
     }
 
     fn count(&mut self, window: u32) {
@@ -180,62 +180,74 @@ impl Node {
     }
 }
 
-/// How far a row has come in a tree.
-#[derive(Debug, Clone, Copy)]
-struct Way {
-    at: usize,
-    /// The masses on the way, each times two to its depth (River), or that of the last node alone (the paper).
-    score: f64,
-    ended: bool,
-}
-
 /// Rows go down so many trees at once: the steps in one do not wait for those in another.
 const ABREAST: usize = 16;
 
-#[derive(Debug, Clone)]
-struct Tree {
-    nodes: Vec<Node>,
+/// The child that a row goes to.
+#[inline]
+fn child<const COMPLETE: bool>(tree: &[Node], at: usize, node: &Node, row: &[f64], window: u32) -> usize {
+    let x = row.get(node.column as usize).copied().unwrap_or(f64::NAN);
+    if COMPLETE || x.is_finite() {
+        return 2 * at + 1 + usize::from(x >= node.threshold);
+    }
+    let mass = |node: usize| tree.get(node).map_or(0, |node| node.latest(window));
+    2 * at + 1 + usize::from(mass(2 * at + 1) < mass(2 * at + 2))
 }
 
-impl Tree {
-    /// The child that a row goes to.
-    fn next(&self, at: usize, node: &Node, row: &[f64], window: u32) -> usize {
-        let x = row.get(node.column as usize).copied().unwrap_or(f64::NAN);
-        if x.is_finite() {
-            return 2 * at + 1 + usize::from(x >= node.threshold);
-        }
-        let mass = |node: usize| self.nodes.get(node).map_or(0, |node| node.latest(window));
-        2 * at + 1 + usize::from(mass(2 * at + 1) < mass(2 * at + 2))
-    }
-
-    fn masses(&self, of: impl Fn(&Node) -> u32) -> impl Iterator<Item = (usize, u32)> {
-        self.nodes.iter().map(of).enumerate().filter(|(_, mass)| *mass > 0)
-    }
+fn masses(tree: &[Node], of: impl Fn(&Node) -> u32) -> impl Iterator<Item = (usize, u32)> {
+    tree.iter().map(of).enumerate().filter(|(_, mass)| *mass > 0)
 }
 
 impl HalfSpaceTrees {
-    /// The sum of the scores of trees; a way ends where a node has fewer rows than `least`.
-    fn score(&self, trees: &[Tree], row: &[f64], least: f64, last_only: bool) -> f64 {
-        let mut ways = [Way { at: 0, score: 0.0, ended: false }; ABREAST];
-        let mut power = 1.0;
-        for _ in 0..=self.height {
+    /// The nodes of a tree.
+    fn size_of_tree(&self) -> usize {
+        (2 << self.height) - 1
+    }
+
+    /// The sum of the scores of so many trees: the masses on the way, each times two to its depth (River), or that of
+    /// the last node alone (the paper). A way ends where a node has fewer rows than `least`.
+    fn score<const COMPLETE: bool>(&self, trees: &[Node], row: &[f64], least: u32, last_only: bool) -> u64 {
+        let (mut places, mut scores, mut ended) = ([0_u32; ABREAST], [0_u64; ABREAST], [false; ABREAST]);
+        for depth in 0..=self.height {
             let mut going = false;
-            for (tree, way) in trees.iter().zip(&mut ways) {
-                let Some(node) = tree.nodes.get(way.at) else { continue };
-                let mass = f64::from(node.reference(self.window));
-                let score = mass * power + if last_only { 0.0 } else { way.score };
-                way.score = if way.ended { way.score } else { score };
-                way.ended |= mass < least;
-                going |= !way.ended;
-                way.at = tree.next(way.at, node, row, self.window);
+            let ways = places.iter_mut().zip(&mut scores).zip(&mut ended);
+            for (tree, ((place, score), ended)) in trees.chunks_exact(self.size_of_tree()).zip(ways) {
+                let at = *place as usize;
+                let Some(node) = tree.get(at) else { continue };
+                let mass = node.reference(self.window);
+                let reached = (u64::from(mass) << depth) + if last_only { 0 } else { *score };
+                *score = if *ended { *score } else { reached };
+                *ended |= mass < least;
+                going |= !*ended;
+                *place = child::<COMPLETE>(tree, at, node, row, self.window) as u32;
             }
             if !going {
                 break;
             }
-            power *= 2.0;
         }
-        ways.iter().map(|way| way.score).sum()
+        scores.iter().sum()
     }
+
+    fn count<const COMPLETE: bool>(&mut self, row: &[f64]) {
+        let (size, window) = (self.size_of_tree(), self.window);
+        for trees in self.nodes.chunks_mut(ABREAST * size) {
+            let mut places = [0_u32; ABREAST];
+            for _ in 0..=self.height {
+                for (tree, place) in trees.chunks_exact_mut(size).zip(&mut places) {
+                    let at = *place as usize;
+                    let Some(node) = tree.get(at) else { continue };
+                    *place = child::<COMPLETE>(tree, at, node, row, window) as u32;
+                    if let Some(node) = tree.get_mut(at) {
+                        node.count(window);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn is_complete(row: &[f64]) -> bool {
+    row.iter().all(|x| x.is_finite())
 }
 
 impl ByRow for HalfSpaceTrees {
@@ -252,28 +264,25 @@ impl ByRow for HalfSpaceTrees {
             return out.push(0.0);
         }
         let window = self.settings.window_size as f64;
-        let least = self.settings.size_limit * window;
+        // A whole number of rows is below the limit just where it is below the next whole number.
+        let least = (self.settings.size_limit * window).ceil() as u32;
         let last_only = self.settings.limits == Limits::Workspace;
-        let score: f64 = self.trees.chunks(ABREAST).map(|trees| self.score(trees, row, least, last_only)).sum();
+        let complete = is_complete(row);
+        let score = |trees| match complete {
+            true => self.score::<true>(trees, row, least, last_only),
+            false => self.score::<false>(trees, row, least, last_only),
+        };
+        let score: u64 = self.nodes.chunks(ABREAST * self.size_of_tree()).map(score).sum();
         let deepest = libm::exp2(self.height as f64);
         let most = window * if last_only { deepest } else { 2.0 * deepest - 1.0 };
-        out.push(1.0 - score / (most * self.trees.len() as f64));
+        out.push(1.0 - score as f64 / (most * self.settings.n_trees.max(1) as f64));
     }
 
     fn learn_row(&mut self, row: &[f64], _: Option<Truth>, _: f64) {
-        let window = self.window;
-        for trees in self.trees.chunks_mut(ABREAST) {
-            let mut ways = [0; ABREAST];
-            for _ in 0..=self.height {
-                for (tree, at) in trees.iter_mut().zip(&mut ways) {
-                    let Some(node) = tree.nodes.get(*at) else { continue };
-                    let next = tree.next(*at, node, row, window);
-                    if let Some(node) = tree.nodes.get_mut(*at) {
-                        node.count(window);
-                    }
-                    *at = next;
-                }
-            }
+        if is_complete(row) {
+            self.count::<true>(row);
+        } else {
+            self.count::<false>(row);
         }
         self.rows += 1;
         if self.rows >= self.settings.window_size {
@@ -288,14 +297,14 @@ impl Stateful for HalfSpaceTrees {
         to.begin("half_space_trees", 1);
         self.rows.save(to);
         self.full.save(to);
-        let mut masses = |tree: &Tree, of: fn(&Node, u32) -> u32| {
+        let mut write = |tree: &[Node], of: fn(&Node, u32) -> u32| {
             let of = |node: &Node| of(node, self.window);
-            to.u64(tree.masses(of).count() as u64);
-            tree.masses(of).for_each(|(node, mass)| to.u64((node as u64) << 32 | u64::from(mass)));
+            to.u64(masses(tree, of).count() as u64);
+            masses(tree, of).for_each(|(node, mass)| to.u64((node as u64) << 32 | u64::from(mass)));
         };
-        for tree in &self.trees {
-            masses(tree, Node::latest);
-            masses(tree, Node::reference);
+        for tree in self.nodes.chunks(self.size_of_tree()) {
+            write(tree, Node::latest);
+            write(tree, Node::reference);
         }
     }
 
@@ -305,12 +314,13 @@ impl Stateful for HalfSpaceTrees {
         self.full.load(from)?;
         self.window = FIRST;
         let masses: [fn(&mut Node) -> &mut u32; 2] = [|node| &mut node.latest, |node| &mut node.before];
-        for tree in &mut self.trees {
+        let size = self.size_of_tree();
+        for tree in self.nodes.chunks_mut(size) {
             for mass in masses {
-                tree.nodes.iter_mut().for_each(|node| (*mass(node), node.window) = (0, FIRST));
+                tree.iter_mut().for_each(|node| (*mass(node), node.window) = (0, FIRST));
                 for _ in 0..from.length(8)? {
                     let packed = from.u64()?;
-                    if let Some(node) = tree.nodes.get_mut((packed >> 32) as usize) {
+                    if let Some(node) = tree.get_mut((packed >> 32) as usize) {
                         *mass(node) = packed as u32;
                     }
                 }
@@ -320,6 +330,6 @@ impl Stateful for HalfSpaceTrees {
     }
 
     fn size(&self) -> usize {
-        size_of::<Self>() + self.trees.iter().map(|tree| tree.nodes.len() * size_of::<Node>()).sum::<usize>()
+        size_of::<Self>() + size_of_val(self.nodes.as_slice())
     }
 }

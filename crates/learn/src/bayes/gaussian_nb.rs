@@ -3,6 +3,7 @@
 use std::f64::consts::FRAC_1_PI;
 
 use super::normalise;
+use crate::density::{Scale, distance, in_proportion, sum_to_one};
 use crate::state::stateful;
 use crate::traits::{ByRow, mergeable};
 use crate::{Merge, Predictions, Signature, Stateful, Task, Truth};
@@ -69,8 +70,10 @@ struct Class {
     squares: Vec<f64>,
     /// 1/(2 variance), or 0 where there is none; follows from the others.
     inverse: Vec<f64>,
-    /// ln of what the densities have in common, times the rows; follows from the others.
-    log_scale: f64,
+    /// Whether no value was missing so far, so that every count is the rows; follows from the others.
+    whole: bool,
+    /// What the densities have in common; follows from the others.
+    scale: Scale,
 }
 
 impl Stateful for Class {
@@ -85,6 +88,7 @@ impl Stateful for Class {
             list.load(from)?;
         }
         self.inverse = vec![0.0; self.count.len()];
+        self.whole = self.is_whole();
         self.scale();
         Ok(())
     }
@@ -103,11 +107,37 @@ const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_8;
 impl Class {
     fn new(width: usize) -> Self {
         let zeros = || vec![0.0; width];
-        Self { rows: 0.0, count: zeros(), mean: zeros(), squares: zeros(), inverse: zeros(), log_scale: 0.0 }
+        let (count, mean, squares, inverse) = (zeros(), zeros(), zeros(), zeros());
+        Self { rows: 0.0, count, mean, squares, inverse, whole: true, scale: Scale::default() }
     }
 
     fn learn(&mut self, row: &[f64], weight: f64) {
         self.rows += weight;
+        self.whole &= row.iter().all(|x| x.is_finite());
+        if self.whole {
+            self.learn_whole(row, weight);
+        } else {
+            self.learn_present(row, weight);
+        }
+        self.scale();
+    }
+
+    fn is_whole(&self) -> bool {
+        self.count.iter().all(|count| *count == self.rows)
+    }
+
+    /// All columns have one count, and so one share.
+    fn learn_whole(&mut self, row: &[f64], weight: f64) {
+        let share = if self.rows > 0.0 { weight / self.rows } else { 0.0 };
+        for ((mean, squares), x) in self.mean.iter_mut().zip(&mut self.squares).zip(row) {
+            let apart = x - *mean;
+            *mean += share * apart;
+            *squares += weight * apart * (x - *mean);
+        }
+        self.count.fill(self.rows);
+    }
+
+    fn learn_present(&mut self, row: &[f64], weight: f64) {
         let moments = self.count.iter_mut().zip(&mut self.mean).zip(&mut self.squares);
         // Columns without missing values have one count, and so one share.
         let (mut counted, mut share) = (0.0, 0.0);
@@ -120,36 +150,23 @@ impl Class {
             *mean += share * apart;
             *squares += weight * apart * (x - *mean);
         }
-        self.scale();
     }
 
-    /// One division a column and one logarithm for all of them: both are asked for at every row.
+    /// One division a column and one root for all of them: both are asked for at every row.
     fn scale(&mut self) {
-        let (mut product, mut known) = (1.0, 0.0);
         for ((count, squares), inverse) in self.count.iter().zip(&self.squares).zip(&mut self.inverse) {
             let half = 0.5 * count / squares;
-            let valid = *squares > 0.0 && half > 0.0 && half.is_finite();
-            *inverse = if valid { half } else { 0.0 };
-            product *= if valid { 2.0 * half } else { 1.0 };
-            known += f64::from(u8::from(valid));
+            *inverse = if half > 0.0 && half < f64::INFINITY { half } else { 0.0 };
         }
-        let prior = self.rows * self.rows;
-        let logarithm = if product > 1e-250 && product < 1e250 {
-            libm::log(product * prior)
-        } else {
-            let logarithms =
-                self.inverse.iter().filter(|inverse| **inverse > 0.0).map(|inverse| libm::log(2.0 * inverse));
-            logarithms.sum::<f64>() + libm::log(prior)
-        };
-        self.log_scale = 0.5 * logarithm - known * HALF_LOG_TAU;
+        self.scale = Scale::of(&self.inverse);
     }
 
     /// The logarithm of the density times the rows of the class.
     fn log_joint(&self, row: &[f64], complete: bool) -> f64 {
-        let columns = row.iter().zip(&self.mean).zip(&self.inverse);
         if complete {
-            return self.log_scale - columns.map(|((x, mean), inverse)| (x - mean) * (x - mean) * inverse).sum::<f64>();
+            return libm::log(self.rows) + self.scale.logarithm() - distance(row, &self.mean, &self.inverse);
         }
+        let columns = row.iter().zip(&self.mean).zip(&self.inverse);
         let known = columns.filter(|((x, _), inverse)| x.is_finite() && **inverse > 0.0);
         let density = |((x, mean), inverse): ((&f64, &f64), &f64)| {
             0.5 * libm::log(2.0 * inverse) - HALF_LOG_TAU - (x - mean) * (x - mean) * inverse
@@ -185,11 +202,24 @@ impl Class {
                 *count = both;
             }
         }
+        self.whole = self.is_whole();
         self.scale();
     }
 }
 
 impl GaussianNb {
+    /// The densities for a complete row without a logarithm, in proportion; false where the numbers there are do not
+    /// suffice.
+    fn joint(&self, row: &[f64], votes: &mut Vec<f64>) -> bool {
+        votes.clear();
+        votes.extend(self.classes.iter().map(|class| match class.rows > 0.0 {
+            true => distance(row, &class.mean, &class.inverse),
+            false => f64::INFINITY,
+        }));
+        let factor = |class: &Class| class.scale.number().map(|scale| scale * class.rows);
+        in_proportion(votes, |class| self.classes.get(class).and_then(factor))
+    }
+
     /// The union of both (Chan, Golub, LeVeque, 1979). Exact but for rounding.
     fn absorb(&mut self, other: &Self) {
         self.rows += other.rows;
@@ -212,6 +242,9 @@ impl ByRow for GaussianNb {
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         let complete = row.iter().all(|x| x.is_finite());
         out.push_with(|votes| {
+            if self.floor == 0.0 && complete && self.joint(row, votes) {
+                return sum_to_one(votes);
+            }
             votes.clear();
             votes.extend(self.classes.iter().map(|class| {
                 if class.rows > 0.0 {

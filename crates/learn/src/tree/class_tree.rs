@@ -2,9 +2,9 @@
 
 use super::SplitCriterion;
 use super::criterion::{Distribution, hoeffding_bound};
-use super::node::{Found, Node, Nodes, Suggestion, Test, Weighed};
+use super::node::{Budgeted, Found, Node, Nodes, Suggestion, Test};
 use super::sprout::Sprout;
-use super::watch::Watch;
+use super::watch::{Watch, at_least};
 use crate::random::Random;
 use crate::state::stateful;
 use crate::traits::most_probable;
@@ -97,9 +97,21 @@ pub(super) struct Leaf {
 
 stateful!(Leaf: depth, classes, total, last_attempt, majority_right, bayes_right, watch);
 
-impl Weighed for Leaf {
+impl Budgeted for Leaf {
     fn weight(&self) -> f64 {
         self.total
+    }
+
+    fn promise(&self) -> f64 {
+        self.total - self.majority()
+    }
+
+    fn is_awake(&self) -> bool {
+        self.watch.is_some()
+    }
+
+    fn sleep(&mut self) -> usize {
+        self.watch.take().map_or(0, |watch| watch.size())
     }
 }
 
@@ -113,7 +125,7 @@ impl Leaf {
     fn bayes(&self, row: &[f64], votes: &mut Vec<f64>) -> bool {
         match &self.watch {
             Some(watch) if self.total > 0.0 => {
-                watch.log_votes(row, &self.classes, self.total, votes);
+                watch.votes(row, &self.classes, self.total, votes);
                 true
             }
             _ => false,
@@ -128,18 +140,15 @@ impl Leaf {
             LeafPrediction::Nba => self.bayes_right >= self.majority_right,
         };
         if bayes && self.bayes(row, out) {
-            let most = out.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            out.iter_mut().for_each(|vote| *vote = crate::exponential::exp(*vote - most));
-            let sum: f64 = out.iter().sum();
-            out.iter_mut().for_each(|vote| *vote /= sum);
-            return;
+            return crate::density::sum_to_one(out);
         }
         out.clear();
         let total = self.total;
         out.extend(self.classes.iter().map(|weight| if total > 0.0 { weight / total } else { 0.0 }));
     }
 
-    fn learn(&mut self, row: &[f64], class: usize, weight: f64, growth: &ClassGrowth, votes: &mut Vec<f64>) {
+    /// Learns a row; by how many bytes it grows with that.
+    fn learn(&mut self, row: &[f64], class: usize, weight: f64, growth: &ClassGrowth, votes: &mut Vec<f64>) -> usize {
         if self.watch.is_some() && growth.leaf_prediction == LeafPrediction::Nba {
             if self.total == 0.0 || most_probable(&self.classes) == Some(class as u32) {
                 self.majority_right += weight;
@@ -148,14 +157,10 @@ impl Leaf {
                 self.bayes_right += weight;
             }
         }
-        if class >= self.classes.len() {
-            self.classes.resize(class + 1, 0.0);
-        }
+        let grown = at_least(&mut self.classes, class + 1);
         self.classes.iter_mut().skip(class).take(1).for_each(|held| *held += weight);
         self.total += weight;
-        if let Some(watch) = &mut self.watch {
-            watch.learn(row, class, weight);
-        }
+        grown + self.watch.as_mut().map_or(0, |watch| watch.learn(row, class, weight))
     }
 
     /// Whether it is time to look at the columns, and what they say.
@@ -219,11 +224,6 @@ impl Leaf {
     fn is_dominated(&self, growth: &ClassGrowth) -> bool {
         self.majority() / self.total > growth.max_share_to_split
     }
-
-    /// What could still be gained by splitting it.
-    fn promise(&self) -> f64 {
-        self.total - self.majority()
-    }
 }
 
 /// The best of some splits, the last of equal ones, and the merit of the second best.
@@ -241,12 +241,9 @@ pub(super) fn best_two(suggestions: Vec<Suggestion>) -> (Suggestion, f64) {
 }
 
 impl ClassTree {
-    pub(crate) fn new(growth: ClassGrowth, kinds: &[Kind], random: Random) -> Self {
-        let nodes = Nodes { list: Vec::new() };
-        let mut tree = Self { growth, kinds: kinds.to_vec(), random, classes: 0, nodes };
-        let root = Leaf::new(0, Vec::new(), tree.watch());
-        tree.nodes = Nodes::new(root);
-        tree
+    pub(crate) fn new(growth: ClassGrowth, kinds: &[Kind], mut random: Random) -> Self {
+        let nodes = Nodes::new(Leaf::new(0, Vec::new(), growth.watch(kinds, &mut random)));
+        Self { growth, kinds: kinds.to_vec(), random, classes: 0, nodes }
     }
 
     fn watch(&mut self) -> Watch {
@@ -274,13 +271,13 @@ impl ClassTree {
         };
         let (grace, depth) = (self.growth.grace_period, self.growth.max_depth);
         let growth = &self.growth;
-        let Some(leaf) = self.nodes.leaf_mut(at) else { return };
-        leaf.learn(row, class, weight, growth, votes);
+        let Some((leaf, bytes)) = self.nodes.leaf_mut(at) else { return };
+        *bytes += leaf.learn(row, class, weight, growth, votes);
         if leaf.watch.is_none() {
             return;
         }
         if leaf.depth >= depth {
-            leaf.watch = None;
+            *bytes -= leaf.sleep();
         } else if leaf.total - leaf.last_attempt >= grace {
             leaf.last_attempt = leaf.total;
             self.attempt(at);
@@ -298,7 +295,7 @@ impl ClassTree {
 
     /// Splits a leaf if its best column is surely better than the second.
     fn attempt(&mut self, at: usize) {
-        let Some(leaf) = self.nodes.leaf_mut(at) else { return };
+        let Some((leaf, _)) = self.nodes.leaf_mut(at) else { return };
         let depth = leaf.depth + 1;
         match leaf.decide(&self.growth) {
             Decision::Wait => {}
@@ -306,7 +303,7 @@ impl ClassTree {
             Decision::Split(column, test, branches) => {
                 let leaves = branches.into_iter().map(|classes| Leaf::new(depth, classes, self.watch())).collect();
                 self.nodes.split(at, column, test, leaves);
-                self.keep_budget();
+                self.nodes.keep_budget(self.growth.max_size);
             }
         }
     }
@@ -315,32 +312,10 @@ impl ClassTree {
     /// River (whose memory management wakes the leaf it has just put to sleep).
     fn begin_again(&mut self, at: usize) {
         let watch = self.watch();
-        if let Some(leaf) = self.nodes.leaf_mut(at) {
+        if let Some((leaf, bytes)) = self.nodes.leaf_mut(at) {
+            *bytes -= leaf.sleep();
+            *bytes += watch.size();
             leaf.watch = Some(watch);
-        }
-    }
-
-    /// Where the tree is larger than its budget only the most promising leaves may go on to split.
-    fn keep_budget(&mut self) {
-        let size = self.nodes.size();
-        if size <= self.growth.max_size {
-            return;
-        }
-        let mut leaves: Vec<(f64, usize, usize)> = self
-            .nodes
-            .leaves()
-            .filter_map(|(at, leaf)| Some((leaf.promise(), at, leaf.watch.as_ref()?.size())))
-            .collect();
-        leaves.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let mut over = size - self.growth.max_size;
-        for (_, at, freed) in leaves {
-            if over == 0 {
-                break;
-            }
-            over = over.saturating_sub(freed);
-            if let Some(leaf) = self.nodes.leaf_mut(at) {
-                leaf.watch = None;
-            }
         }
     }
 
@@ -394,19 +369,11 @@ impl Sprout for Leaf {
         }
     }
 
-    fn seen(&self) -> f64 {
-        self.total
-    }
-
     fn depth(&self) -> usize {
         self.depth
     }
 
     fn most(growth: &ClassGrowth) -> usize {
         growth.max_size
-    }
-
-    fn sleep(&mut self) {
-        self.watch = None;
     }
 }

@@ -3,7 +3,7 @@
 use super::HoeffdingTreeClassifierSettings;
 use super::LOOK;
 use super::class_tree::{ClassGrowth, Leaf};
-use super::node::{Suggestion, Test};
+use super::node::{Budgeted, Suggestion, Test};
 use super::sprout::Sprout;
 use crate::random::Random;
 use crate::state::stateful;
@@ -98,7 +98,7 @@ impl Node {
         known.or_else(|| {
             let mut best: Option<(usize, f64)> = None;
             for (index, child) in children.iter().enumerate() {
-                let seen = child.statistics.seen();
+                let seen = child.statistics.weight();
                 if best.is_none_or(|(_, most)| seen > most) {
                     best = Some((index, seen));
                 }
@@ -181,7 +181,7 @@ impl Node {
 
     fn sleep(&mut self) {
         match &mut self.branch {
-            None => self.statistics.sleep(),
+            None => _ = self.statistics.sleep(),
             Some((_, _, children)) => children.iter_mut().for_each(Self::sleep),
         }
     }

@@ -87,13 +87,54 @@ impl Suggestion {
 #[derive(Debug, Clone)]
 pub(super) enum Node<L> {
     Leaf(Box<L>),
-    Branch { column: u32, test: Test, children: Vec<u32> },
+    Branch { column: u32, test: Test, children: Children },
+}
+
+/// The places of the nodes behind a test.
+#[derive(Debug, Clone)]
+pub(super) enum Children {
+    /// So many beside each other, from here: on the way down a tree no list has to be fetched.
+    Beside { first: u32, count: u32 },
+    /// Anywhere.
+    Listed(Box<[u32]>),
+}
+
+impl Children {
+    fn of(list: Vec<u32>) -> Self {
+        match list.as_slice() {
+            [first, ..] if list.iter().zip(*first..).all(|(place, next)| *place == next) => {
+                Self::Beside { first: *first, count: list.len() as u32 }
+            }
+            _ => Self::Listed(list.into()),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Beside { count, .. } => *count as usize,
+            Self::Listed(list) => list.len(),
+        }
+    }
+
+    #[inline]
+    fn get(&self, branch: usize) -> Option<u32> {
+        match self {
+            Self::Beside { first, count } => (branch < *count as usize).then(|| first + branch as u32),
+            Self::Listed(list) => list.get(branch).copied(),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u32> {
+        (0..self.len()).filter_map(|branch| self.get(branch))
+    }
 }
 
 /// The nodes, the first of them the root.
 #[derive(Debug, Clone)]
 pub(super) struct Nodes<L> {
     pub(super) list: Vec<Node<L>>,
+    /// What all nodes take, kept up to date: walking a large tree at every split would take longer than learning.
+    bytes: usize,
 }
 
 /// Where a row ends up.
@@ -104,9 +145,26 @@ pub(super) enum Found {
     Unknown(usize),
 }
 
-impl<L: Weighed> Nodes<L> {
+impl<L: Budgeted> Nodes<L> {
     pub(super) fn new(root: L) -> Self {
-        Self { list: vec![Node::Leaf(Box::new(root))] }
+        let mut nodes = Self { list: Vec::new(), bytes: 0 };
+        nodes.push(root);
+        nodes
+    }
+
+    fn push(&mut self, leaf: L) {
+        let node = Node::Leaf(Box::new(leaf));
+        self.bytes += bytes(&node);
+        self.list.push(node);
+    }
+
+    /// Changes a node in a way that is neither learning nor falling asleep.
+    fn change(&mut self, at: usize, change: impl FnOnce(&mut Node<L>)) {
+        if let Some(node) = self.list.get_mut(at) {
+            self.bytes -= bytes(node);
+            change(node);
+            self.bytes += bytes(node);
+        }
     }
 
     /// Follows a row from the root. Where the value is missing the heavier branch is taken.
@@ -116,7 +174,7 @@ impl<L: Weighed> Nodes<L> {
         while let Some(Node::Branch { column, test, children }) = self.list.get(at) {
             let value = row.get(*column as usize).copied().unwrap_or(f64::NAN);
             let next = match test.branch(value) {
-                Some(branch) => children.get(branch).copied(),
+                Some(branch) => children.get(branch),
                 None if stop_at_unknown && value.is_finite() && matches!(test, Test::Ways(_)) => {
                     return Found::Unknown(at);
                 }
@@ -137,12 +195,12 @@ impl<L: Weighed> Nodes<L> {
         }
     }
 
-    fn heaviest(&self, children: &[u32]) -> Option<u32> {
+    fn heaviest(&self, children: &Children) -> Option<u32> {
         let mut best: Option<(u32, f64)> = None;
-        for child in children {
-            let weight = self.weight(*child as usize);
+        for child in children.iter() {
+            let weight = self.weight(child as usize);
             if best.is_none_or(|(_, most)| weight > most) {
-                best = Some((*child, weight));
+                best = Some((child, weight));
             }
         }
         best.map(|(child, _)| child)
@@ -152,15 +210,36 @@ impl<L: Weighed> Nodes<L> {
     pub(super) fn weight(&self, at: usize) -> f64 {
         match self.list.get(at) {
             Some(Node::Leaf(leaf)) => leaf.weight(),
-            Some(Node::Branch { children, .. }) => children.iter().map(|child| self.weight(*child as usize)).sum(),
+            Some(Node::Branch { children, .. }) => children.iter().map(|child| self.weight(child as usize)).sum(),
             None => 0.0,
         }
     }
 
-    pub(super) fn leaf_mut(&mut self, at: usize) -> Option<&mut L> {
+    /// A leaf, and the size of the whole tree, to which what the leaf grows by is added.
+    #[inline]
+    pub(super) fn leaf_mut(&mut self, at: usize) -> Option<(&mut L, &mut usize)> {
         match self.list.get_mut(at) {
-            Some(Node::Leaf(leaf)) => Some(leaf),
+            Some(Node::Leaf(leaf)) => Some((leaf, &mut self.bytes)),
             _ => None,
+        }
+    }
+
+    /// Where the tree is larger than its budget only the most promising leaves may go on to split; of equal ones the
+    /// later falls asleep first.
+    pub(super) fn keep_budget(&mut self, budget: usize) {
+        if self.size() <= budget {
+            return;
+        }
+        let awake = self.leaves().filter(|(_, leaf)| leaf.is_awake());
+        let mut awake: Vec<(f64, usize)> = awake.map(|(at, leaf)| (leaf.promise(), at)).collect();
+        awake.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
+        for (_, at) in awake {
+            if self.size() <= budget {
+                return;
+            }
+            if let Some((leaf, bytes)) = self.leaf_mut(at) {
+                *bytes -= leaf.sleep();
+            }
         }
     }
 
@@ -173,22 +252,21 @@ impl<L: Weighed> Nodes<L> {
 
     /// Turns a leaf into a test with these leaves behind it.
     pub(super) fn split(&mut self, at: usize, column: usize, test: Test, leaves: Vec<L>) {
-        let first = self.list.len() as u32;
-        let children = (first..first + leaves.len() as u32).collect();
-        self.list.extend(leaves.into_iter().map(|leaf| Node::Leaf(Box::new(leaf))));
-        if let Some(node) = self.list.get_mut(at) {
-            *node = Node::Branch { column: column as u32, test, children };
-        }
+        let children = Children::Beside { first: self.list.len() as u32, count: leaves.len() as u32 };
+        leaves.into_iter().for_each(|leaf| self.push(leaf));
+        self.change(at, |node| *node = Node::Branch { column: column as u32, test, children });
     }
 
     /// Adds a branch for a category that had none; the place of its leaf.
     pub(super) fn add_way(&mut self, at: usize, code: u64, leaf: L) -> usize {
         let place = self.list.len();
-        self.list.push(Node::Leaf(Box::new(leaf)));
-        if let Some(Node::Branch { test: Test::Ways(codes), children, .. }) = self.list.get_mut(at) {
-            codes.push(code);
-            children.push(place as u32);
-        }
+        self.push(leaf);
+        self.change(at, |node| {
+            if let Node::Branch { test: Test::Ways(codes), children, .. } = node {
+                codes.push(code);
+                *children = Children::of(children.iter().chain([place as u32]).collect());
+            }
+        });
         place
     }
 
@@ -199,19 +277,35 @@ impl<L: Weighed> Nodes<L> {
         while let Some((at, depth)) = open.pop() {
             deepest = deepest.max(depth);
             if let Some(Node::Branch { children, .. }) = self.list.get(at) {
-                open.extend(children.iter().map(|child| (*child as usize, depth + 1)));
+                open.extend(children.iter().map(|child| (child as usize, depth + 1)));
             }
         }
         deepest
     }
 }
 
-/// A leaf that knows the weight it has seen.
-pub(super) trait Weighed {
+/// A leaf of a tree with a budget.
+pub(super) trait Budgeted: Stateful + Default {
+    /// The weight it has seen.
     fn weight(&self) -> f64;
+    /// What could still be gained by splitting it.
+    fn promise(&self) -> f64;
+    /// Whether it may still split.
+    fn is_awake(&self) -> bool;
+    /// Forgets what it would need to split; how many bytes that were.
+    fn sleep(&mut self) -> usize;
 }
 
-impl<L: Stateful + Default> Stateful for Nodes<L> {
+/// What a node takes.
+fn bytes<L: Stateful>(node: &Node<L>) -> usize {
+    size_of::<Node<L>>()
+        + match node {
+            Node::Leaf(leaf) => leaf.size(),
+            Node::Branch { test, children, .. } => children.len() * 4 + test.size(),
+        }
+}
+
+impl<L: Budgeted> Stateful for Nodes<L> {
     fn save(&self, to: &mut StateWriter) {
         to.u64(self.list.len() as u64);
         for node in &self.list {
@@ -224,7 +318,7 @@ impl<L: Stateful + Default> Stateful for Nodes<L> {
                     to.u64(1);
                     test.save(to);
                     column.save(to);
-                    children.save(to);
+                    children.iter().collect::<Vec<u32>>().save(to);
                 }
             }
         }
@@ -251,16 +345,13 @@ impl<L: Stateful + Default> Stateful for Nodes<L> {
             {
                 return Err(StateError::Unfit { component: "tree".into(), why: "a branch leads nowhere".into() });
             }
-            self.list.push(Node::Branch { column, test, children });
+            self.list.push(Node::Branch { column, test, children: Children::of(children) });
         }
+        self.bytes = self.list.iter().map(bytes).sum();
         Ok(())
     }
 
     fn size(&self) -> usize {
-        let node = |node: &Node<L>| match node {
-            Node::Leaf(leaf) => leaf.size(),
-            Node::Branch { test, children, .. } => children.len() * 4 + test.size(),
-        };
-        size_of::<Self>() + self.list.iter().map(|one| size_of::<Node<L>>() + node(one)).sum::<usize>()
+        size_of::<Self>() + self.bytes
     }
 }

@@ -1,13 +1,13 @@
 //! A tree whose branches are watched, and replaced by alternates that grow beside them when they drift.
 
 use super::LOOK;
-use super::node::Test;
+use super::node::{Budgeted, Test};
 use crate::drift::{Detector, Signal};
 use crate::random::{Poisson, Random};
 use crate::{DetectorKind, Kind, StateError, StateReader, StateWriter, Stateful, Truth};
 
 /// A leaf that can become a branch.
-pub(super) trait Sprout: Stateful + Clone + Default {
+pub(super) trait Sprout: Budgeted + Clone {
     /// How it grows.
     type Growth;
     /// A new leaf that begins with these statistics.
@@ -23,14 +23,10 @@ pub(super) trait Sprout: Stateful + Clone + Default {
         kinds: &[Kind],
         random: &mut Random,
     ) -> Option<(usize, Test, Vec<Self>)>;
-    /// The weight seen.
-    fn seen(&self) -> f64;
     /// How deep it is.
     fn depth(&self) -> usize;
     /// The most bytes of a tree.
     fn most(growth: &Self::Growth) -> usize;
-    /// Gives up what it would need to split.
-    fn sleep(&mut self);
 }
 
 /// How alternates are begun and judged.
@@ -87,7 +83,7 @@ impl<L: Sprout> Node<L> {
 
     fn seen(&self) -> f64 {
         match &self.part {
-            Part::Leaf(leaf) => leaf.seen(),
+            Part::Leaf(leaf) => leaf.weight(),
             Part::Branch { children, .. } => children.iter().map(Self::seen).sum(),
         }
     }
@@ -297,7 +293,7 @@ impl<L: Sprout> AdaptiveTree<L> {
     pub(super) fn keep_budget(&mut self, rows: &mut u64) {
         *rows += 1;
         if rows.is_multiple_of(LOOK) && self.root.size() > L::most(&self.growth) {
-            self.root.each_leaf(&mut |leaf| leaf.sleep());
+            self.root.each_leaf(&mut |leaf| _ = leaf.sleep());
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::class_tree::{best_two, watched};
 use super::criterion::{Distribution, hoeffding_bound};
-use super::node::{Found, Node, Nodes, Test, Weighed};
+use super::node::{Budgeted, Found, Node, Nodes, Test};
 use super::sprout::Sprout;
 use super::value_watch::{Moments, ValueWatch};
 use crate::random::Random;
@@ -76,9 +76,22 @@ pub(super) struct Leaf {
 
 stateful!(Leaf: depth, label, last_attempt, weights, intercept, mean_error, model_error, watch);
 
-impl Weighed for Leaf {
+impl Budgeted for Leaf {
     fn weight(&self) -> f64 {
         self.label.weight
+    }
+
+    /// The nearer to the root, the more.
+    fn promise(&self) -> f64 {
+        -(self.depth as f64)
+    }
+
+    fn is_awake(&self) -> bool {
+        self.watch.is_some()
+    }
+
+    fn sleep(&mut self) -> usize {
+        self.watch.take().map_or(0, |watch| watch.size())
     }
 }
 
@@ -120,7 +133,8 @@ impl Leaf {
         }
     }
 
-    fn learn(&mut self, row: &[f64], y: f64, weight: f64, growth: &ValueGrowth, kinds: &[Kind]) {
+    /// Learns a row; by how many bytes it grows with that.
+    fn learn(&mut self, row: &[f64], y: f64, weight: f64, growth: &ValueGrowth, kinds: &[Kind]) -> usize {
         let model = self.model(row, kinds);
         let decay = growth.model_selector_decay;
         let keep = |held: &mut f64, error: f64| {
@@ -133,11 +147,9 @@ impl Leaf {
         if growth.forget > 0.0 {
             self.intercept += growth.forget * weight.min(1.0) * (y - self.intercept);
         }
-        if let Some(watch) = &mut self.watch {
-            watch.learn(row, y, weight, growth, kinds);
-        }
+        let grown = self.watch.as_mut().map_or(0, |watch| watch.learn(row, y, weight, growth, kinds));
         if growth.leaf_prediction == ValueLeafPrediction::Mean || model.is_nan() {
-            return;
+            return grown;
         }
         let gradient = (2.0 * (model - y) * weight).clamp(-CLIP, CLIP);
         self.intercept -= growth.leaf_lr * gradient;
@@ -147,6 +159,7 @@ impl Leaf {
                 *held = stepped;
             }
         }
+        grown
     }
 }
 
@@ -156,11 +169,10 @@ fn taken(x: f64, kind: Kind) -> bool {
 }
 
 impl ValueTree {
-    pub(crate) fn new(growth: ValueGrowth, kinds: &[Kind], random: Random) -> Self {
-        let mut tree = Self { growth, kinds: kinds.to_vec(), random, nodes: Nodes { list: Vec::new() } };
-        let root = Leaf { weights: vec![0.0; kinds.len()], watch: Some(tree.watch()), ..Leaf::default() };
-        tree.nodes = Nodes::new(root);
-        tree
+    pub(crate) fn new(growth: ValueGrowth, kinds: &[Kind], mut random: Random) -> Self {
+        let watch = Some(growth.watch(kinds, &mut random));
+        let nodes = Nodes::new(Leaf { weights: vec![0.0; kinds.len()], watch, ..Leaf::default() });
+        Self { growth, kinds: kinds.to_vec(), random, nodes }
     }
 
     fn watch(&mut self) -> ValueWatch {
@@ -180,13 +192,13 @@ impl ValueTree {
             Found::Leaf(at) => at,
             Found::Unknown(at) => self.add_way(at, row),
         };
-        let Some(leaf) = self.nodes.leaf_mut(at) else { return };
-        leaf.learn(row, y, weight, &self.growth, &self.kinds);
+        let Some((leaf, bytes)) = self.nodes.leaf_mut(at) else { return };
+        *bytes += leaf.learn(row, y, weight, &self.growth, &self.kinds);
         if leaf.watch.is_none() {
             return;
         }
         if leaf.depth >= self.growth.max_depth {
-            leaf.watch = None;
+            *bytes -= leaf.sleep();
         } else if leaf.label.weight - leaf.last_attempt >= self.growth.grace_period {
             leaf.last_attempt = leaf.label.weight;
             self.attempt(at);
@@ -204,7 +216,7 @@ impl ValueTree {
 
     /// Splits a leaf if its best column is surely better than the second.
     fn attempt(&mut self, at: usize) {
-        let Some(leaf) = self.nodes.leaf_mut(at) else { return };
+        let Some((leaf, _)) = self.nodes.leaf_mut(at) else { return };
         let Some((column, test, branches)) = leaf.decide(&self.growth, &self.kinds) else { return };
         let parent = leaf.clone();
         let leaves = branches
@@ -212,28 +224,7 @@ impl ValueTree {
             .map(|branch| parent.child(branch, &self.growth, self.growth.watch(&self.kinds, &mut self.random)));
         let leaves = leaves.collect();
         self.nodes.split(at, column, test, leaves);
-        self.keep_budget();
-    }
-
-    /// Where the tree is larger than its budget only the leaves nearest to the root may go on to split.
-    fn keep_budget(&mut self) {
-        let size = self.nodes.size();
-        if size <= self.growth.max_size {
-            return;
-        }
-        let mut leaves: Vec<(usize, usize, usize)> =
-            self.nodes.leaves().filter_map(|(at, leaf)| Some((leaf.depth, at, leaf.watch.as_ref()?.size()))).collect();
-        leaves.sort_unstable_by(|a, b| b.cmp(a));
-        let mut over = size - self.growth.max_size;
-        for (_, at, freed) in leaves {
-            if over == 0 {
-                break;
-            }
-            over = over.saturating_sub(freed);
-            if let Some(leaf) = self.nodes.leaf_mut(at) {
-                leaf.watch = None;
-            }
-        }
+        self.nodes.keep_budget(self.growth.max_size);
     }
 }
 
@@ -271,19 +262,11 @@ impl Sprout for Leaf {
         Some((column, test, leaves))
     }
 
-    fn seen(&self) -> f64 {
-        self.label.weight
-    }
-
     fn depth(&self) -> usize {
         self.depth
     }
 
     fn most(growth: &ValueGrowth) -> usize {
         growth.max_size
-    }
-
-    fn sleep(&mut self) {
-        self.watch = None;
     }
 }

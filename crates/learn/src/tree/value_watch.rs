@@ -1,11 +1,12 @@
 //! What a leaf of values has seen of each column.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::node::{Suggestion, Test};
 use super::value_tree::ValueGrowth;
-use crate::Kind;
 use crate::state::stateful;
+use crate::{Kind, StateError, StateReader, StateWriter, Stateful};
 
 /// More distinct values of one column than this share the nearest one below.
 const MOST: usize = 10_000;
@@ -66,7 +67,25 @@ pub(super) struct ValueWatch {
     values: Vec<BTreeMap<u64, Moments>>,
 }
 
-stateful!(ValueWatch: columns, values);
+impl Stateful for ValueWatch {
+    fn save(&self, to: &mut StateWriter) {
+        self.columns.save(to);
+        self.values.save(to);
+    }
+
+    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        self.columns.load(from)?;
+        self.values.load(from)
+    }
+
+    fn size(&self) -> usize {
+        let values = self.values.iter().map(|values| size_of_val(values) + ENTRY * values.len());
+        size_of::<Self>() + size_of_val(self.columns.as_slice()) + values.sum::<usize>()
+    }
+}
+
+/// The bytes of a value and its moments.
+const ENTRY: usize = size_of::<u64>() + size_of::<Moments>();
 
 /// The bits of a number such that they are ordered as numbers are.
 fn ordered(value: f64) -> u64 {
@@ -84,7 +103,9 @@ impl ValueWatch {
         Self { values: vec![BTreeMap::new(); columns.len()], columns }
     }
 
-    pub(super) fn learn(&mut self, row: &[f64], y: f64, weight: f64, growth: &ValueGrowth, kinds: &[Kind]) {
+    /// Learns a row; by how many bytes it grows with that.
+    pub(super) fn learn(&mut self, row: &[f64], y: f64, weight: f64, growth: &ValueGrowth, kinds: &[Kind]) -> usize {
+        let mut grown = 0;
         for (column, values) in self.columns.iter().zip(&mut self.values) {
             let column = *column as usize;
             let Some(x) = row.get(column).copied().filter(|x| x.is_finite()) else { continue };
@@ -95,8 +116,11 @@ impl ValueWatch {
             if values.len() >= MOST && !values.contains_key(&key) {
                 key = values.range(..key).next_back().or_else(|| values.iter().next()).map_or(key, |(key, _)| *key);
             }
-            values.entry(key).or_default().add(y, weight);
+            let entry = values.entry(key);
+            grown += if matches!(entry, Entry::Vacant(_)) { ENTRY } else { 0 };
+            entry.or_default().add(y, weight);
         }
+        grown
     }
 
     /// The best split of each column.

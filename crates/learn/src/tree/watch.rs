@@ -5,8 +5,18 @@ use std::f64::consts::SQRT_2;
 use super::criterion::Distribution;
 use super::node::Test;
 use super::{ClassGrowth, node::Suggestion};
+use crate::density::{Scale, distance, from_logarithms, in_proportion};
 use crate::state::stateful;
 use crate::{Kind, Stateful};
+
+/// Makes a list at least so long; by how many bytes it grows with that.
+pub(super) fn at_least(list: &mut Vec<f64>, length: usize) -> usize {
+    let more = length.saturating_sub(list.len());
+    if more > 0 {
+        list.resize(length, 0.0);
+    }
+    8 * more
+}
 
 /// ½ ln 2π.
 const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_7;
@@ -36,8 +46,8 @@ struct Normals {
     most: Vec<f64>,
     /// 1/(2 variance), or 0 where there is none; follows from the others.
     inverse: Vec<f64>,
-    /// The logarithm of what the densities have in common; follows from the others.
-    log_scale: f64,
+    /// What the densities have in common; follows from the others.
+    scale: Scale,
 }
 
 impl Stateful for Normals {
@@ -64,7 +74,7 @@ impl Normals {
         let list = |value: f64| vec![value; columns];
         let (weight, mean, squares, inverse) = (list(0.0), list(0.0), list(0.0), list(0.0));
         let (least, most) = (list(f64::INFINITY), list(f64::NEG_INFINITY));
-        Self { weight, mean, squares, least, most, inverse, log_scale: 0.0 }
+        Self { weight, mean, squares, least, most, inverse, scale: Scale::default() }
     }
 
     fn learn(&mut self, values: &[f64], weight: f64) {
@@ -88,29 +98,20 @@ impl Normals {
 
     /// Brings what follows from the moments up to date.
     fn scale(&mut self) {
-        let (mut product, mut valid) = (1.0, 0.0);
         for ((weight, squares), inverse) in self.weight.iter().zip(&self.squares).zip(&mut self.inverse) {
             let variance = squares / (weight - 1.0);
             let known = *weight > 1.0 && variance > 0.0 && variance.is_finite();
             *inverse = if known { 0.5 / variance } else { 0.0 };
-            product *= if known { variance } else { 1.0 };
-            valid += f64::from(u8::from(known));
         }
-        // One logarithm for all columns, unless their product leaves the numbers there are.
-        let logarithm = if product > 1e-280 && product < 1e280 {
-            libm::log(product)
-        } else {
-            self.inverse.iter().filter(|inverse| **inverse > 0.0).map(|inverse| -libm::log(2.0 * inverse)).sum()
-        };
-        self.log_scale = -valid * HALF_LOG_TAU - 0.5 * logarithm;
+        self.scale = Scale::of(&self.inverse);
     }
 
     /// The logarithm of the density of the values; a column without a distribution or a value takes no part.
     fn log_density(&self, values: &[f64], complete: bool) -> f64 {
-        let columns = values.iter().zip(&self.mean).zip(&self.inverse);
         if complete {
-            return self.log_scale - columns.map(|((x, mean), inverse)| (x - mean) * (x - mean) * inverse).sum::<f64>();
+            return self.scale.logarithm() - distance(values, &self.mean, &self.inverse);
         }
+        let columns = values.iter().zip(&self.mean).zip(&self.inverse);
         let known = columns.filter(|((x, _), inverse)| x.is_finite() && **inverse > 0.0);
         let density = |((x, mean), inverse): ((&f64, &f64), &f64)| {
             0.5 * libm::log(2.0 * inverse) - HALF_LOG_TAU - (x - mean) * (x - mean) * inverse
@@ -138,34 +139,39 @@ impl Normals {
     }
 }
 
-/// Values of the columns watched, without an allocation where they are few.
-pub(super) struct Values {
+/// Values of the columns watched: the row itself where these are its columns, in an array where they are few.
+struct Values {
     few: [f64; 16],
     many: Vec<f64>,
-    length: usize,
-    complete: bool,
 }
 
 impl Values {
-    fn of(columns: &[u32], row: &[f64]) -> Self {
-        let mut values = Self { few: [0.0; 16], many: Vec::new(), length: columns.len(), complete: true };
-        if columns.len() > values.few.len() {
-            values.many.resize(columns.len(), 0.0);
-        }
-        let room = if values.many.is_empty() { &mut values.few[..] } else { &mut values.many[..] };
-        let mut complete = true;
-        for (value, column) in room.iter_mut().zip(columns) {
-            *value = row.get(*column as usize).copied().unwrap_or(f64::NAN);
-            complete &= value.is_finite();
-        }
-        values.complete = complete;
-        values
+    fn new() -> Self {
+        Self { few: [0.0; 16], many: Vec::new() }
     }
 
-    fn list(&self) -> &[f64] {
-        let all = if self.many.is_empty() { &self.few[..] } else { &self.many[..] };
-        all.get(..self.length).unwrap_or_default()
+    /// The values, and whether none is missing.
+    fn of<'a>(&'a mut self, columns: &[u32], row: &'a [f64]) -> (&'a [f64], bool) {
+        // Columns are in order: so many of so many are all of them.
+        if columns.len() == row.len() {
+            return (row, is_complete(row));
+        }
+        let room = match self.few.get_mut(..columns.len()) {
+            Some(few) => few,
+            None => {
+                self.many.resize(columns.len(), 0.0);
+                self.many.as_mut_slice()
+            }
+        };
+        for (value, column) in room.iter_mut().zip(columns) {
+            *value = row.get(*column as usize).copied().unwrap_or(f64::NAN);
+        }
+        (room, is_complete(room))
     }
+}
+
+fn is_complete(values: &[f64]) -> bool {
+    values.iter().all(|value| value.is_finite())
 }
 
 impl Watch {
@@ -181,49 +187,68 @@ impl Watch {
         watch
     }
 
-    pub(super) fn learn(&mut self, row: &[f64], class: usize, weight: f64) {
+    /// Learns a row; by how many bytes it grows with that.
+    pub(super) fn learn(&mut self, row: &[f64], class: usize, weight: f64) -> usize {
+        let mut grown = 0;
         while self.classes.len() <= class {
-            self.classes.push(Normals::new(self.numeric.len()));
-            self.counts.push(vec![Vec::new(); self.nominal.len()]);
+            let (normals, counts) = (Normals::new(self.numeric.len()), vec![Vec::new(); self.nominal.len()]);
+            grown += normals.size() + counts.size();
+            self.classes.push(normals);
+            self.counts.push(counts);
         }
-        let values = Values::of(&self.numeric, row);
+        let mut values = Values::new();
+        let (values, _) = values.of(&self.numeric, row);
         if let Some(normals) = self.classes.get_mut(class) {
-            normals.learn(values.list(), weight);
+            normals.learn(values, weight);
         }
         let counts = self.counts.get_mut(class).map(|columns| columns.iter_mut()).into_iter().flatten();
         for (codes, column) in counts.zip(&self.nominal) {
             let Some(code) = code(row, *column) else { continue };
-            if code >= codes.len() {
-                codes.resize(code + 1, 0.0);
-            }
+            grown += at_least(codes, code + 1);
             codes.iter_mut().skip(code).take(1).for_each(|held| *held += weight);
         }
+        grown
     }
 
-    /// The logarithm of each class's prior and density, as naive Bayes has it; minus infinity for a class without
-    /// weight.
-    pub(super) fn log_votes(&self, row: &[f64], classes: &[f64], total: f64, out: &mut Vec<f64>) {
+    /// Each class's prior times its density, in proportion, as naive Bayes has it; 0 for a class without weight.
+    pub(super) fn votes(&self, row: &[f64], classes: &[f64], total: f64, out: &mut Vec<f64>) {
         out.clear();
-        let values = Values::of(&self.numeric, row);
-        for (class, weight) in classes.iter().enumerate() {
-            if *weight <= 0.0 {
-                out.push(f64::NEG_INFINITY);
-                continue;
+        let mut values = Values::new();
+        let (values, complete) = values.of(&self.numeric, row);
+        if complete {
+            out.extend(classes.iter().enumerate().map(|(class, weight)| match self.classes.get(class) {
+                _ if *weight <= 0.0 => f64::INFINITY,
+                Some(normals) => distance(values, &normals.mean, &normals.inverse),
+                None => 0.0,
+            }));
+            let factor = |class: usize| {
+                let scale = self.classes.get(class).map_or(Some(1.0), |normals| normals.scale.number());
+                let prior = classes.get(class).copied().unwrap_or(0.0).max(0.0) / total;
+                scale.map(|scale| scale * prior * self.shares(row, class).product::<f64>())
+            };
+            if in_proportion(out, factor) {
+                return;
             }
-            let mut vote = libm::log(weight / total);
-            if let Some(normals) = self.classes.get(class) {
-                vote += normals.log_density(values.list(), values.complete);
-            }
-            let counts = self.counts.get(class).map(|columns| columns.iter()).into_iter().flatten();
-            for (codes, column) in counts.zip(&self.nominal) {
-                let Some(code) = code(row, *column) else { continue };
-                let held = codes.get(code).copied().unwrap_or(0.0);
-                if held > 0.0 {
-                    vote += libm::log(held / codes.iter().sum::<f64>());
-                }
-            }
-            out.push(vote);
+            out.clear();
         }
+        let logarithm = |(class, weight): (usize, &f64)| {
+            if *weight <= 0.0 {
+                return f64::NEG_INFINITY;
+            }
+            let density = self.classes.get(class).map_or(0.0, |normals| normals.log_density(values, complete));
+            libm::log(weight / total) + density + self.shares(row, class).map(libm::log).sum::<f64>()
+        };
+        out.extend(classes.iter().enumerate().map(logarithm));
+        from_logarithms(out);
+    }
+
+    /// The share of a class's rows that have the row's category, for each nominal column where there are some.
+    fn shares(&self, row: &[f64], class: usize) -> impl Iterator<Item = f64> {
+        let counts = self.counts.get(class).map(|columns| columns.iter()).into_iter().flatten();
+        counts.zip(&self.nominal).filter_map(|(codes, column)| {
+            let held = codes.get(code(row, *column)?).copied().filter(|held| *held > 0.0)?;
+            Some(held / codes.iter().sum::<f64>())
+        })
     }
 
     /// The best split of each column, in the order of columns; none for a column that cannot be split.
