@@ -342,6 +342,11 @@ impl Own {
         let pid = std::fs::read_to_string(self.dir.join("pid")).unwrap();
         assert!(Command::new("kill").args([name, pid.trim()]).status().unwrap().success());
     }
+
+    /// What the broker has said.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.join("broker.log")).unwrap_or_default()
+    }
 }
 
 impl Drop for Own {

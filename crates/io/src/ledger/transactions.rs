@@ -20,8 +20,13 @@ use crate::sink::{KafkaSink, Refusal, Stopped};
 
 /// For each request of a transaction.
 const ANSWER: Duration = Duration::from_secs(5);
-/// How long a request is tried again before its outcome is taken as unknown.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a request is tried again before its outcome is taken as unknown: twice as long as the broker leaves a
+/// transaction open. By then it has ended, and the journal knows how; what a new producer cannot do, the old one could
+/// not either.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How often a producer is asked to make itself ready before another one takes its place: whatever it may have lost its
+/// way with, a new one asks for everything anew.
+const INITIAL_ATTEMPTS: u32 = 4;
 /// How long a member that is to stop waits for brokers that do not answer.
 const PATIENCE_AT_STOP: Duration = Duration::from_secs(10);
 
@@ -94,8 +99,9 @@ impl Transactions {
         if let Some(sink) = self.now.sink.take() {
             return Ok(sink);
         }
-        let producer = kafka::transactional(&self.plan.kafka, &self.now.id)?;
+        let mut producer = kafka::transactional(&self.plan.kafka, &self.now.id)?;
         let mut stopping: Option<Instant> = None;
+        let mut attempts = 0;
         while let Err(error) = producer.init_transactions(ANSWER) {
             let stop = (self.stopped)() && stopping.get_or_insert_with(Instant::now).elapsed() > PATIENCE_AT_STOP;
             let retriable = passes(&error) || matches!(&error, KafkaError::Transaction(error) if error.is_retriable());
@@ -106,6 +112,10 @@ impl Transactions {
                 return Err(failure.into());
             }
             tracing::warn!("no broker answers to begin with transactions ({error}); trying again");
+            attempts += 1;
+            if attempts % INITIAL_ATTEMPTS == 0 {
+                producer = kafka::transactional(&self.plan.kafka, &self.now.id)?;
+            }
         }
         Ok(KafkaSink::new(Arc::clone(&self.plan), producer, Arc::clone(&self.stopped)))
     }
@@ -137,11 +147,18 @@ impl Transactions {
         if let Some(spoiled) = self.spoiled.take() {
             return Err(spoiled);
         }
+        let began = Instant::now();
         self.write(sink, &commit.parts)?;
-        // Offsets last: whoever waits until they are stable then finds the journal's entry, too.
         sink.delivered()?;
+        let delivered = began.elapsed();
+        // Offsets last: whoever waits until they are stable then finds the journal's entry, too.
         self.offsets(sink, commit)?;
+        let with_offsets = began.elapsed();
         self.insist(sink, || sink.producer.commit_transaction(ANSWER))?;
+        tracing::debug!(
+            "a transaction took {:?}: delivered after {delivered:?}, offsets after {with_offsets:?}",
+            began.elapsed()
+        );
         let entries = sink.producer.context().take_entries();
         Ok(commit.places(&entries))
     }
