@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use support::*;
 
@@ -295,24 +295,15 @@ outputs: {{all: {output}}}
     let mut command = gristmill(&folder, &["run", "pass.yaml", "--members", "2", "--until-end", "--json"]);
     let log = folder.join("log");
     command.env("GRISTMILL_LOG", "debug").stdout(Stdio::piped());
-    let mut child = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+    let child = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
     let said = || std::fs::read_to_string(&log).unwrap();
     until("the first partition is assigned", Duration::from_secs(30), || said().contains(" starts"));
     own.signal("-STOP");
     std::thread::sleep(Duration::from_secs(14));
     own.signal("-CONT");
-    // It takes seconds, unless a client has lost its way and must find out by its time-outs.
-    let began = Instant::now();
-    while child.try_wait().unwrap().is_none() && began.elapsed() < Duration::from_secs(180) {
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let last =
-        |text: &str| text.lines().rev().take(150).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
-    if child.try_wait().unwrap().is_none() {
-        child.kill().unwrap();
-        panic!("not finished:\n{}\nthe broker:\n{}", last(&said()), last(&own.log()));
-    }
-    assert_eq!(finish(child, Duration::ZERO).code, 0, "{}", said());
+    let logs = || format!("{}\nthe broker:\n{}", last_lines(&said()), last_lines(&own.log()));
+    let ended = finish_or(child, Duration::from_secs(90), logs);
+    assert_eq!(ended.code, 0, "{}", said());
     let read = run(&folder, &["run", "read.yaml", "--until-end", "--quiet"]);
     let id = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].as_str().unwrap().to_string();
     let ids: BTreeSet<String> = read.out.lines().map(id).collect();

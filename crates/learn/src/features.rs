@@ -173,3 +173,8 @@ impl Predictions {
         self.ends.push(self.values.len());
     }
 }
+
+/// Whether no value is missing: all are finite.
+pub(crate) fn is_complete(values: &[f64]) -> bool {
+    values.iter().all(|value| value.is_finite())
+}

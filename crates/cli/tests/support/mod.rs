@@ -290,17 +290,28 @@ pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Said {
 }
 
 /// Waits for a process, at most so long.
-pub(crate) fn finish(mut child: Child, longest: Duration) -> Said {
+pub(crate) fn finish(child: Child, longest: Duration) -> Said {
+    finish_or(child, longest, String::new)
+}
+
+/// The same; where it takes longer `more` tells what the process itself has not said.
+pub(crate) fn finish_or(mut child: Child, longest: Duration, more: impl Fn() -> String) -> Said {
     let began = Instant::now();
     while child.try_wait().unwrap().is_none() {
         if began.elapsed() > longest {
             child.kill().unwrap();
             let said = Said::from(&child.wait_with_output().unwrap());
-            panic!("not finished after {longest:?}: {}", said.err);
+            panic!("not finished after {longest:?}: {}{}", said.err, more());
         }
         std::thread::sleep(Duration::from_millis(20));
     }
     Said::from(&child.wait_with_output().unwrap())
+}
+
+/// The last lines of a log.
+pub(crate) fn last_lines(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(150)..].join("\n")
 }
 
 /// Waits until something holds.

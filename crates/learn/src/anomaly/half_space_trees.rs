@@ -1,5 +1,6 @@
 //! Half-space trees.
 
+use crate::features::is_complete;
 use crate::random::Random;
 use crate::traits::ByRow;
 use crate::{Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Task, Truth};
@@ -244,10 +245,6 @@ impl HalfSpaceTrees {
             }
         }
     }
-}
-
-fn is_complete(row: &[f64]) -> bool {
-    row.iter().all(|x| x.is_finite())
 }
 
 impl ByRow for HalfSpaceTrees {

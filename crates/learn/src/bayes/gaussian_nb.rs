@@ -4,6 +4,7 @@ use std::f64::consts::FRAC_1_PI;
 
 use super::normalise;
 use crate::density::{Scale, distance, in_proportion, sum_to_one};
+use crate::features::is_complete;
 use crate::state::stateful;
 use crate::traits::{ByRow, mergeable};
 use crate::{Merge, Predictions, Signature, Stateful, Task, Truth};
@@ -113,7 +114,7 @@ impl Class {
 
     fn learn(&mut self, row: &[f64], weight: f64) {
         self.rows += weight;
-        self.whole &= row.iter().all(|x| x.is_finite());
+        self.whole &= is_complete(row);
         if self.whole {
             self.learn_whole(row, weight);
         } else {
@@ -240,7 +241,7 @@ impl ByRow for GaussianNb {
     }
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
-        let complete = row.iter().all(|x| x.is_finite());
+        let complete = is_complete(row);
         out.push_with(|votes| {
             if self.floor == 0.0 && complete && self.joint(row, votes) {
                 return sum_to_one(votes);

@@ -40,7 +40,7 @@ impl Window {
     /// The `count` nearest rows by Euclidean distance, the nearest first; of equally near ones the older.
     /// A column that is missing in one of two rows counts as equal.
     pub(super) fn nearest(&self, row: &[f64], count: usize) -> Vec<Neighbour> {
-        let complete = row.iter().all(|x| x.is_finite());
+        let complete = crate::features::is_complete(row);
         let mut nearest: Vec<(f64, usize)> = Vec::with_capacity(count + 1);
         let rows = self.labels.len();
         for age in 0..rows {

@@ -1,12 +1,11 @@
 //! What a leaf of values has seen of each column.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use super::node::{Suggestion, Test};
 use super::value_tree::ValueGrowth;
+use crate::Kind;
 use crate::state::stateful;
-use crate::{Kind, StateError, StateReader, StateWriter, Stateful};
 
 /// More distinct values of one column than this share the nearest one below.
 const MOST: usize = 10_000;
@@ -67,22 +66,7 @@ pub(super) struct ValueWatch {
     values: Vec<BTreeMap<u64, Moments>>,
 }
 
-impl Stateful for ValueWatch {
-    fn save(&self, to: &mut StateWriter) {
-        self.columns.save(to);
-        self.values.save(to);
-    }
-
-    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
-        self.columns.load(from)?;
-        self.values.load(from)
-    }
-
-    fn size(&self) -> usize {
-        let values = self.values.iter().map(|values| size_of_val(values) + ENTRY * values.len());
-        size_of::<Self>() + size_of_val(self.columns.as_slice()) + values.sum::<usize>()
-    }
-}
+stateful!(ValueWatch: columns, values);
 
 /// The bytes of a value and its moments.
 const ENTRY: usize = size_of::<u64>() + size_of::<Moments>();
@@ -116,9 +100,9 @@ impl ValueWatch {
             if values.len() >= MOST && !values.contains_key(&key) {
                 key = values.range(..key).next_back().or_else(|| values.iter().next()).map_or(key, |(key, _)| *key);
             }
-            let entry = values.entry(key);
-            grown += if matches!(entry, Entry::Vacant(_)) { ENTRY } else { 0 };
-            entry.or_default().add(y, weight);
+            let known = values.len();
+            values.entry(key).or_default().add(y, weight);
+            grown += ENTRY * (values.len() - known);
         }
         grown
     }

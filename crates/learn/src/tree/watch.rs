@@ -6,6 +6,7 @@ use super::criterion::Distribution;
 use super::node::Test;
 use super::{ClassGrowth, node::Suggestion};
 use crate::density::{Scale, distance, from_logarithms, in_proportion};
+use crate::features::is_complete;
 use crate::state::stateful;
 use crate::{Kind, Stateful};
 
@@ -168,10 +169,6 @@ impl Values {
         }
         (room, is_complete(room))
     }
-}
-
-fn is_complete(values: &[f64]) -> bool {
-    values.iter().all(|value| value.is_finite())
 }
 
 impl Watch {
