@@ -34,11 +34,17 @@ pub(crate) fn start(dir: &Path, settings: &[&str]) -> Result<bool, String> {
     if data.exists() {
         fs::remove_dir_all(&data).map_err(|error| format!("cannot clear {}: {error}", data.display()))?;
     }
-    let [plain, sasl, controller] = ports()?;
-    write(&dir.join("server.properties"), &(properties(dir, plain, sasl, controller) + &settings.join("\n")))?;
+    let [plain, sasl, controller, tls] = ports()?;
+    let mut written = properties(dir, plain, sasl, controller) + &settings.join("\n");
+    let mut addresses = format!("127.0.0.1:{plain}\n127.0.0.1:{sasl}\n");
+    if settings.iter().any(|setting| setting.starts_with("ssl.keystore.location=")) {
+        written += &tls_listener(&written, tls);
+        addresses += &format!("127.0.0.1:{tls}\n");
+    }
+    write(&dir.join("server.properties"), &written)?;
     format_storage(dir)?;
     launch(dir)?;
-    write(&dir.join("address"), &format!("127.0.0.1:{plain}\n127.0.0.1:{sasl}\n"))?;
+    write(&dir.join("address"), &addresses)?;
     println!("broker: Apache Kafka {VERSION} at 127.0.0.1:{plain} (SASL at 127.0.0.1:{sasl}, user {USER})");
     Ok(true)
 }
@@ -75,6 +81,14 @@ pub(crate) fn stop(dir: &Path) -> Done {
     }
     println!("broker: stopped");
     Ok(())
+}
+
+/// Gives users rights, or takes them: Kafka's own command, against a broker that was started with an authorizer.
+pub(crate) fn acls(dir: &Path, arguments: &[&str]) -> Done {
+    let address = read(&dir.join("address"))?;
+    let address = address.lines().next().unwrap_or_default();
+    let mut command = java(dir, "org.apache.kafka.tools.AclCommand");
+    succeed(command.args(["--bootstrap-server", address]).args(arguments))
 }
 
 /// Ends the process, if it runs.
@@ -162,13 +176,26 @@ fn fetch() -> Done {
     write(&marker, "")
 }
 
-fn ports() -> Result<[u16; 3], String> {
+/// Properties once more, with a listener for TLS added: of two lines with one name the last one counts.
+fn tls_listener(properties: &str, port: u16) -> String {
+    let line = |name: &str, more: &str| {
+        let begin = format!("{name}=");
+        let before = properties.lines().find(|line| line.starts_with(&begin)).unwrap_or(&begin);
+        format!("\n{before},{more}")
+    };
+    line("listeners", &format!("TLS://127.0.0.1:{port}"))
+        + &line("advertised.listeners", &format!("TLS://127.0.0.1:{port}"))
+        + &line("listener.security.protocol.map", "TLS:SSL")
+        + "\n"
+}
+
+fn ports() -> Result<[u16; 4], String> {
     // All are held at once, so that they differ.
     let bind = || TcpListener::bind("127.0.0.1:0").map_err(|error| format!("no free port: {error}"));
-    let held = [bind()?, bind()?, bind()?];
+    let held = [bind()?, bind()?, bind()?, bind()?];
     let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port()).map_err(|e| e.to_string());
-    let [a, b, c] = &held;
-    Ok([port(a)?, port(b)?, port(c)?])
+    let [a, b, c, d] = &held;
+    Ok([port(a)?, port(b)?, port(c)?, port(d)?])
 }
 
 fn java(dir: &Path, class: &str) -> Command {

@@ -23,6 +23,7 @@ cargo xtask test                         every test, the real broker included
 cargo xtask python                       the Python with numpy, pyarrow and scikit-learn that the tests use
 cargo xtask broker start [--dir D [NAME=VALUE ...]]
 cargo xtask broker restart --dir D
+cargo xtask broker acls --dir D ...      kafka-acls.sh with these arguments
 cargo xtask broker stop [--dir D]        a real Apache Kafka on a loopback port, with broker properties
 cargo xtask simulate [--seeds N]         play N random schedules against the member loop (default 1000000)
 cargo xtask torture [--minutes M]        kill, stop and move real members of real groups (default 20)
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
             directory(rest).and_then(|(dir, settings)| broker::start(&dir, settings).map(|_| ()))
         }
         ["broker", "restart", "--dir", dir] => broker::restart(Path::new(dir)),
+        ["broker", "acls", "--dir", dir, arguments @ ..] => broker::acls(Path::new(dir), arguments),
         ["broker", "stop", rest @ ..] => directory(rest).and_then(|(dir, _)| broker::stop(&dir)),
         ["python"] => python::for_models().map(|path| println!("{}", path.display())),
         ["simulate"] => soak::simulate("1000000"),

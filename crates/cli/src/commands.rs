@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use gristmill::document::Problems;
 use gristmill::plan::Plan;
+use gristmill::report::Report;
 use gristmill::{describe, schema};
 use gristmill_io::dead_letters::{self, Listed};
 use gristmill_io::history::{self, HistoryError};
@@ -13,6 +14,7 @@ use gristmill_io::kafka::{self, KafkaFailure};
 use gristmill_io::ledger::LedgerError;
 use gristmill_io::member::MemberError;
 use gristmill_io::models;
+use gristmill_io::rehearse;
 use gristmill_io::run::{self, Control, Options, RunError};
 use gristmill_io::sink::SinkError;
 use gristmill_io::state;
@@ -152,9 +154,20 @@ fn run(arguments: &Run) -> Result<(), Failure> {
         let report = run::run(&plan, options, &control);
         done.store(true, Ordering::SeqCst);
         report
-    })?;
-    if arguments.json {
-        let line = serde_json::to_string(&report).map_err(|error| Failure::Run(error.to_string()))?;
+    });
+    let (report, ended) = match report {
+        Ok(report) => (report, Ok(())),
+        // What was done is told before why it ended.
+        Err(RunError::Ended { report, error }) => (*report, Err(Failure::from(error))),
+        Err(error) => return Err(error.into()),
+    };
+    print_report(&report, arguments.json)?;
+    ended
+}
+
+fn print_report(report: &Report, json: bool) -> Result<(), Failure> {
+    if json {
+        let line = serde_json::to_string(report).map_err(|error| Failure::Run(error.to_string()))?;
         screen::print(&format!("{line}\n"))
     } else {
         use std::io::Write;
@@ -194,8 +207,8 @@ pub(crate) fn stop_on_signals(control: &Arc<Control>) -> Result<(), Failure> {
 
 fn check(file: &Path, connect: bool) -> Result<(), Failure> {
     let plan = read(file)?;
-    if connect && plan.uses_kafka() {
-        kafka::prepare(&plan, &|| false, true)?;
+    if connect {
+        rehearse::rehearse(&plan)?;
     }
     let warnings: String = plan.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
     screen::print(&format!("{warnings}{}: fine\n", file.display()))

@@ -15,6 +15,7 @@ pub mod lookup;
 pub mod member;
 pub mod models;
 pub mod python;
+pub mod rehearse;
 pub mod run;
 pub mod sink;
 pub mod source;

@@ -56,6 +56,14 @@ pub enum RunError {
     /// A model outside of the program.
     #[error(transparent)]
     Outside(#[from] gristmill_learn::LearnError),
+    /// A member, after it had counted what was done.
+    #[error("{error}")]
+    Ended {
+        /// What was done.
+        report: Box<Report>,
+        /// Why it ended.
+        error: MemberError,
+    },
     /// Metrics could not be merged.
     #[error("metrics cannot be merged: {0}")]
     Metrics(#[from] StateError),
@@ -64,8 +72,35 @@ pub enum RunError {
     Thread(String),
 }
 
+impl RunError {
+    /// What Kafka had to do with it.
+    fn kafka(&self) -> Option<&KafkaFailure> {
+        match self {
+            Self::Kafka(failure)
+            | Self::Sink(SinkError::Kafka(failure))
+            | Self::Lookup(LookupError::Topic { source: failure, .. })
+            | Self::Ledger(LedgerError::Sink(SinkError::Kafka(failure)))
+            | Self::Source(SourceError::Kafka(failure))
+            | Self::Member(
+                MemberError::Source(SourceError::Kafka(failure))
+                | MemberError::Ledger(LedgerError::Sink(SinkError::Kafka(failure)))
+                | MemberError::Lookup(LookupError::Topic { source: failure, .. }),
+            ) => Some(failure),
+            _ => None,
+        }
+    }
+}
+
 /// Runs a pipeline until its input ends or `control` stops it.
 pub fn run(plan: &Arc<Plan>, options: Options, control: &Arc<Control>) -> Result<Report, RunError> {
+    run_unnamed(plan, options, control).map_err(|error| {
+        // Which right is missing is found out by trying each.
+        let named = error.kafka().and_then(|failure| kafka::rights::named(plan, failure));
+        named.map_or(error, RunError::Kafka)
+    })
+}
+
+fn run_unnamed(plan: &Arc<Plan>, options: Options, control: &Arc<Control>) -> Result<Report, RunError> {
     let file = matches!(plan.input, InputPlan::File { .. });
     if options.members == 0 || (file && options.members > 1) {
         let message = "a file is read by one member: leave `--members` out";
@@ -86,14 +121,23 @@ pub fn run(plan: &Arc<Plan>, options: Options, control: &Arc<Control>) -> Result
     let mut failed = None;
     for thread in start(members, control)? {
         match thread.join() {
-            Ok(Ok(part)) => tally.absorb(part),
-            Ok(Err(error)) => failed = failed.or(Some(RunError::Member(error))),
+            Ok((part, outcome)) => {
+                tally.absorb(part);
+                failed = failed.or(outcome.err().map(RunError::Member));
+            }
             Err(_) => failed = failed.or(Some(RunError::Thread("a member broke: this is a bug in gristmill".into()))),
         }
     }
-    if let Some(error) = failed {
-        return Err(error);
+    match failed {
+        None => report(tally, plan, control),
+        Some(RunError::Member(error @ MemberError::Gone { .. })) => {
+            Err(RunError::Ended { report: Box::new(report(tally, plan, control)?), error })
+        }
+        Some(error) => Err(error),
     }
+}
+
+fn report(tally: Tally, plan: &Plan, control: &Control) -> Result<Report, RunError> {
     let mut report = tally.report(plan)?;
     (report.seconds, report.cpu_seconds) = control.took();
     report.peak_memory_mb = usage::peak_memory_mb();
@@ -157,7 +201,7 @@ fn identity() -> String {
     format!("{:016x}{:016x}", number(), number())
 }
 
-type Running = std::thread::JoinHandle<Result<Tally, MemberError>>;
+type Running = std::thread::JoinHandle<(Tally, Result<(), MemberError>)>;
 
 fn start(members: Vec<Member>, control: &Arc<Control>) -> Result<Vec<Running>, RunError> {
     let mut threads = Vec::new();
@@ -167,7 +211,7 @@ fn start(members: Vec<Member>, control: &Arc<Control>) -> Result<Vec<Running>, R
             // One member that fails takes the run down: half a pipeline that nobody looks at helps nobody.
             let guard = StopOnFailure(&control);
             let result = member.run();
-            if result.is_ok() {
+            if result.1.is_ok() {
                 std::mem::forget(guard);
             }
             result

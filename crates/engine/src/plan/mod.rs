@@ -412,6 +412,15 @@ impl Plan {
         })
     }
 
+    /// Where a group's answers go, exactly once in topics, besides: what cannot be in a transaction is told before it.
+    pub fn outside(&self) -> impl Iterator<Item = String> {
+        let mixed = matches!(self.input, InputPlan::Kafka { .. }) && self.guarantee == Guarantee::ExactlyOnce;
+        let outside = move |target: &TargetPlan| mixed && !matches!(target, TargetPlan::Kafka { .. });
+        let outputs = self.outputs.iter().filter(move |output| outside(&output.target));
+        let letters = self.dead_letters.iter().filter(move |target| outside(target));
+        outputs.map(|output| format!("`{}`", output.name)).chain(letters.map(|_| "`dead_letters`".to_string()))
+    }
+
     /// Whether any client of Kafka is needed.
     pub fn uses_kafka(&self) -> bool {
         let table = |table: &TablePlan| matches!(table.source, TableSource::Topic(_));

@@ -72,7 +72,9 @@ pub struct Pipeline {
     /// Where records go that cannot be read, byte for byte, with the reason. Without it the run stops at the first.
     #[serde(default)]
     pub dead_letters: Option<Target>,
-    /// What holds after a crash. Default `exactly_once` where every output can keep it, else `at_least_once`.
+    /// What holds after a crash. Default `exactly_once` where every output can keep it, else `at_least_once`. A group that
+    /// writes to topics keeps them exactly once by default, whatever its other outputs are: those are told before each
+    /// commit, so at least once. Where `exactly_once` is written, every output must keep it.
     #[serde(default)]
     pub guarantee: Option<Guarantee>,
     /// How often outputs are flushed and positions committed.

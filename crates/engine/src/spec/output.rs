@@ -31,7 +31,8 @@ pub struct Output {
 /// Each request carries an `Idempotency-Key` made of the record's place, the same whenever it is sent again: a server that
 /// knows it already answers without acting twice. What is not answered with 2xx is tried again, after waits that double
 /// from 100 ms to 30 s: no connection, no answer in time, 408, 425, 429 and 5xx. Any other answer stops the run, as does the
-/// last try. Delivery is at least once: nothing is committed before the server has answered.
+/// last try. Delivery is at least once: nothing is committed before the server has answered. Outputs in topics are exactly
+/// once all the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Http {

@@ -6,6 +6,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::producer::ThreadedProducer;
 
+use super::connection::unreadable;
 use super::{KafkaFailure, Kind, MemberContext, PlainContext};
 
 /// A consumer that is a member of the group.
@@ -41,9 +42,13 @@ fn config(plan: &KafkaPlan, role: &str) -> ClientConfig {
     config
 }
 
-fn created<T>(what: &str, result: rdkafka::error::KafkaResult<T>) -> Result<T, KafkaFailure> {
+fn created<T>(plan: &KafkaPlan, what: &str, result: rdkafka::error::KafkaResult<T>) -> Result<T, KafkaFailure> {
     result.map_err(|error| {
-        KafkaFailure::new(Kind::Other, format!("the {what} cannot be made: {error}; check the values under `kafka:`"))
+        let message = match unreadable(plan) {
+            Some(why) => format!("the {what} cannot be made: {why}"),
+            None => format!("the {what} cannot be made: {error}; check the values under `kafka:`"),
+        };
+        KafkaFailure::new(Kind::Other, message)
     })
 }
 
@@ -69,7 +74,7 @@ pub fn consumer(plan: &Plan, member: usize, next_generation: bool) -> Result<Con
     if let Some(instance) = config.get("group.instance.id").map(str::to_string) {
         config.set("group.instance.id", format!("{instance}-{member}"));
     }
-    created("consumer", config.create_with_context(MemberContext::default()))
+    created(&plan.kafka, "consumer", config.create_with_context(MemberContext::default()))
 }
 
 /// A client outside the group that asks for the offsets kept under a group's name. Nobody joins with it, so its
@@ -77,7 +82,7 @@ pub fn consumer(plan: &Plan, member: usize, next_generation: bool) -> Result<Con
 pub fn asker(plan: &KafkaPlan, group: &str) -> Result<Reader, KafkaFailure> {
     let mut config = outside(plan, "read_committed");
     config.set("group.id", group);
-    created("client", config.create_with_context(PlainContext::default()))
+    created(plan, "client", config.create_with_context(PlainContext::default()))
 }
 
 /// A client outside the group, for metadata, offsets and reading what was committed.
@@ -89,18 +94,24 @@ pub fn reader(plan: &KafkaPlan) -> Result<Reader, KafkaFailure> {
 pub(crate) fn listener(plan: &KafkaPlan) -> Result<Reader, KafkaFailure> {
     let mut config = outside(plan, "read_committed");
     config.set("fetch.wait.max.ms", "500");
-    created("client", config.create_with_context(PlainContext::default()))
+    created(plan, "client", config.create_with_context(PlainContext::default()))
 }
 
 /// A client outside the group that also sees what is pending: where logs end.
 pub(crate) fn seer(plan: &KafkaPlan) -> Result<Reader, KafkaFailure> {
-    created("client", outside(plan, "read_uncommitted").create_with_context(PlainContext::default()))
+    created(plan, "client", outside(plan, "read_uncommitted").create_with_context(PlainContext::default()))
 }
 
 fn outside(plan: &KafkaPlan, isolation: &str) -> ClientConfig {
     let mut config = config(plan, "C");
     // Nobody joins with it, whatever the group's members are told.
-    for name in ["group.instance.id", "group.protocol", "group.remote.assignor", "partition.assignment.strategy"] {
+    for name in [
+        "group.instance.id",
+        "group.protocol",
+        "group.remote.assignor",
+        "partition.assignment.strategy",
+        "max.poll.interval.ms",
+    ] {
         config.remove(name);
     }
     config
@@ -119,7 +130,15 @@ fn outside(plan: &KafkaPlan, isolation: &str) -> ClientConfig {
 pub fn producer(plan: &KafkaPlan) -> Result<Producer, KafkaFailure> {
     let mut config = config(plan, "P");
     config.set("enable.idempotence", "true");
-    created("producer", config.create_with_context(PlainContext::default()))
+    created(plan, "producer", config.create_with_context(PlainContext::default()))
+}
+
+/// A producer whose records no broker takes, for asking whether it may write: there is no such number of
+/// acknowledgements.
+pub(super) fn prober(plan: &KafkaPlan) -> Result<Producer, KafkaFailure> {
+    let mut config = config(plan, "P");
+    config.set("enable.idempotence", "false").set("acks", "2").set("message.timeout.ms", "5000");
+    created(plan, "producer", config.create_with_context(PlainContext::default()))
 }
 
 /// A producer of transactions. An open one of a member that was killed holds up readers until the time-out, so it is
@@ -134,10 +153,10 @@ pub fn transactional(plan: &KafkaPlan, id: &str) -> Result<Producer, KafkaFailur
         // Everything of a commit is handed over at once, so there is nothing to wait for.
         config.set("linger.ms", "1");
     }
-    created("producer", config.create_with_context(PlainContext::default()))
+    created(plan, "producer", config.create_with_context(PlainContext::default()))
 }
 
 /// The same settings for an administrator.
 pub(super) fn administrator(plan: &KafkaPlan) -> Result<rdkafka::admin::AdminClient<PlainContext>, KafkaFailure> {
-    created("client", config(plan, "P").create_with_context(PlainContext::default()))
+    created(plan, "client", config(plan, "P").create_with_context(PlainContext::default()))
 }

@@ -30,6 +30,8 @@ fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 struct Trouble {
     reason: Mutex<Option<String>>,
     refused: AtomicBool,
+    /// How a broker hung up last: librdkafka says that nowhere but in its log.
+    hung_up: Mutex<Option<String>>,
 }
 
 impl Trouble {
@@ -106,6 +108,11 @@ impl PlainContext {
         self.trouble.refused.load(Ordering::Relaxed)
     }
 
+    /// How a broker hung up last, in librdkafka's words.
+    pub(super) fn hung_up(&self) -> Option<String> {
+        lock(&self.trouble.hung_up).clone()
+    }
+
     pub(crate) fn take_undelivered(&self) -> Option<Undelivered> {
         lock(&self.failed).take()
     }
@@ -139,6 +146,9 @@ impl PlainContext {
 
 impl ClientContext for PlainContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if facility == "FAIL" && message.contains("Disconnected") {
+            *lock(&self.trouble.hung_up) = Some(message.to_string());
+        }
         log(level, facility, message);
     }
 

@@ -2,13 +2,19 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::connection::meaning;
+
 /// What kind of failure it is, for those who must act on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// No broker answers; trying again may help.
     Unreachable,
+    /// A broker is there, but hangs up at once: what the two sides have set does not fit, or it is just going down.
+    Handshake,
     /// The broker does not let us in; trying again will not help.
     Refused,
+    /// The broker lets us in, and does not let us do this; trying again will not help.
+    Forbidden,
     /// A topic is missing or unfit.
     Topic,
     /// The broker does not know the group protocol of KIP-848.
@@ -48,16 +54,27 @@ impl KafkaFailure {
                 | RDKafkaErrorCode::BrokerNotAvailable
                 | RDKafkaErrorCode::NetworkException
                 | RDKafkaErrorCode::Resolve,
-            ) => Self::new(Kind::Unreachable, format!("{doing}: no broker answers at {brokers}: {detail}")),
+            ) => match meaning(&detail) {
+                Some((Kind::Handshake, advice)) => {
+                    Self::new(Kind::Handshake, format!("{doing}: no connection to {brokers}: {advice} ({detail})"))
+                }
+                Some(_) => Self::refused(brokers, &detail),
+                None => Self::new(Kind::Unreachable, format!("{doing}: no broker answers at {brokers}: {detail}")),
+            },
             Some(RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::UnsupportedVersion) => {
                 Self::new(Kind::Protocol, format!("{doing}: {detail}"))
             }
-            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
-                Self::new(Kind::Refused, format!("{doing}: this user may not use the topic; ask for an ACL on it"))
-            }
-            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
-                Self::new(Kind::Refused, format!("{doing}: this user may not use the group; ask for an ACL on it"))
-            }
+            Some(code) if is_forbidden(code) => Self::new(
+                Kind::Forbidden,
+                format!("{doing}: {detail}; `gristmill check FILE --connect` names the right that is missing"),
+            ),
+            Some(RDKafkaErrorCode::FencedInstanceId) => Self::new(
+                Kind::Other,
+                format!(
+                    "{doing}: another member has taken this one's place, since it has the same `group.instance.id` \
+                     ({detail}); give each process an id of its own"
+                ),
+            ),
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => Self::new(
                 Kind::Other,
                 format!(
@@ -72,10 +89,15 @@ impl KafkaFailure {
 
     /// The broker does not let us in.
     pub fn refused(brokers: &str, detail: &str) -> Self {
-        let message = format!(
-            "the broker at {brokers} refuses the connection: {detail}; check security.protocol, sasl.mechanism, \
-             sasl.username and sasl.password under `kafka:`"
-        );
+        let advice = match meaning(detail) {
+            Some((_, advice)) => advice,
+            None if detail.contains("SSL") => {
+                "check security.protocol and the ssl.* settings under `kafka:`: the certificate of the authority \
+                 (ssl.ca.location), and this client's own, if the broker asks for one"
+            }
+            None => "check security.protocol, sasl.mechanism, sasl.username and sasl.password under `kafka:`",
+        };
+        let message = format!("the broker at {brokers} refuses the connection: {detail}; {advice}");
         Self::new(Kind::Refused, message)
     }
 }
@@ -84,9 +106,17 @@ impl KafkaFailure {
 pub(super) fn is_refusal(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
-        RDKafkaErrorCode::Authentication
-            | RDKafkaErrorCode::SaslAuthenticationFailed
-            | RDKafkaErrorCode::SSL
+        RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed | RDKafkaErrorCode::SSL
+    )
+}
+
+/// Whether the broker knows this user, who may not do this.
+pub(super) fn is_forbidden(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
             | RDKafkaErrorCode::ClusterAuthorizationFailed
     )
 }

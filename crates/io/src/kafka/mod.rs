@@ -1,10 +1,13 @@
 //! What all Kafka clients of a pipeline share: configuration, errors in words, topics.
 
 mod clients;
+mod connection;
 mod context;
 mod failure;
 mod headers;
 mod kept;
+mod outage;
+pub mod rights;
 mod topics;
 
 pub(crate) use clients::listener;
@@ -15,5 +18,6 @@ pub(crate) use failure::passes;
 pub use failure::{KafkaFailure, Kind};
 pub(crate) use headers::{headers_of, to_headers};
 pub(crate) use kept::{Kept, KeptTopics};
+pub(crate) use outage::Outage;
 pub use topics::{Ends, Topics, prepare};
 pub(crate) use topics::{forget_group, leaderless};

@@ -14,12 +14,17 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::clients::{administrator, reader};
+use super::connection::hung_up;
+use super::failure::is_forbidden;
+use super::rights::{self, Operation, Resource, Right};
 use super::{KafkaFailure, Kind, PlainContext};
 
 /// How long one attempt to reach the brokers takes; then there is a message.
 const ATTEMPT: Duration = Duration::from_secs(5);
 /// How long a broker has to tell what is good to know and not needed.
 const GLANCE: Duration = Duration::from_secs(2);
+/// How often in a row a broker may hang up.
+const HANDSHAKES: u32 = 3;
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 /// Headers that a dead letter gains must fit beside a record of the largest size.
 const HEADROOM: i64 = 64 << 10;
@@ -39,17 +44,28 @@ pub struct Topics {
 /// Waits for a broker, telling about each failure, then checks or creates every topic. `stopped` ends the waiting.
 pub fn prepare(plan: &Plan, stopped: &dyn Fn() -> bool, once: bool) -> Result<Topics, KafkaFailure> {
     let client = reader(&plan.kafka)?;
-    let mut backoff = Duration::from_secs(1);
+    let (mut backoff, mut hung_up, mut waited) = (Duration::from_secs(1), 0, false);
     loop {
         let preparation = Preparation { plan, client: &client, mute: Cell::default() };
-        match preparation.run() {
-            Err(failure) if failure.kind == Kind::Unreachable && !once && !stopped() => {
-                tracing::warn!("{failure}; trying again in {} s", backoff.as_secs());
-                sleep(backoff, stopped);
-                backoff = (backoff * 2).min(LONGEST_BACKOFF);
+        let failure = match preparation.run() {
+            Ok(topics) => {
+                if waited {
+                    tracing::info!("the brokers at {} answer", plan.kafka.brokers());
+                }
+                return Ok(topics);
             }
-            other => return other,
+            Err(failure) => failure,
+        };
+        // A broker that hangs up again and again is not going down: what is set does not fit.
+        hung_up = if failure.kind == Kind::Handshake { hung_up + 1 } else { 0 };
+        let passes = failure.kind == Kind::Unreachable || (1..HANDSHAKES).contains(&hung_up);
+        if !passes || once || stopped() {
+            return Err(rights::named(plan, &failure).unwrap_or(failure));
         }
+        waited = true;
+        tracing::warn!("{failure}; trying again in {} s", backoff.as_secs());
+        sleep(backoff, stopped);
+        backoff = (backoff * 2).min(LONGEST_BACKOFF);
     }
 }
 
@@ -185,17 +201,24 @@ impl Preparation<'_> {
         match answers.map_err(|error| self.failure(&doing, &error))?.into_iter().next() {
             // Another member was faster.
             Some(Err((_, RDKafkaErrorCode::InvalidPartitions))) | Some(Ok(_)) | None => Ok(()),
-            Some(Err((_, code))) => {
-                let error = rdkafka::error::KafkaError::AdminOp(code);
-                Err(KafkaFailure::of(&doing, &error, self.plan.kafka.brokers(), None))
-            }
+            Some(Err((_, code))) => Err(self.refused(&doing, Operation::Alter, topic, code)),
         }
+    }
+
+    /// A change of a topic that the broker refuses.
+    fn refused(&self, doing: &str, operation: Operation, topic: &str, code: RDKafkaErrorCode) -> KafkaFailure {
+        if is_forbidden(code) {
+            let right = Right::new(operation, Resource::Topic(topic.to_string()));
+            return rights::refused(self.plan, Some(doing), &[right]);
+        }
+        KafkaFailure::of(doing, &rdkafka::error::KafkaError::AdminOp(code), self.plan.kafka.brokers(), None)
     }
 
     /// A compacted topic forgets records that a replay would need.
     fn not_compacted(&self, topic: &str) -> Result<(), KafkaFailure> {
         let policy = self.setting(topic, "cleanup.policy").filter(|policy| policy.contains("compact"));
-        match policy.filter(|_| self.plan.journals() && self.plan.guarantee == Guarantee::ExactlyOnce) {
+        let once = self.plan.guarantee == Guarantee::ExactlyOnce && self.plan.outside().next().is_none();
+        match policy.filter(|_| self.plan.journals() && once) {
             None => Ok(()),
             Some(policy) => {
                 let message = format!(
@@ -232,12 +255,15 @@ impl Preparation<'_> {
     fn reach(&self) -> Result<(), KafkaFailure> {
         let began = std::time::Instant::now();
         loop {
-            let answer = self.client.fetch_metadata(Some("__gristmill_probe"), Duration::from_millis(500));
+            let answer = self.client.fetch_metadata(Some(rights::NOWHERE), Duration::from_millis(500));
             while self.client.poll(Duration::ZERO).is_some() {}
             match answer {
                 Ok(_) => return Ok(()),
                 Err(error) if self.client.client().context().refused() || began.elapsed() > ATTEMPT => {
-                    return Err(self.failure("connecting to Kafka", &error));
+                    let doing = "connecting to Kafka";
+                    let how = self.client.client().context().hung_up();
+                    let how = how.and_then(|how| hung_up(doing, &self.plan.kafka, &how));
+                    return Err(how.unwrap_or_else(|| self.failure(doing, &error)));
                 }
                 Err(_) => {}
             }
@@ -311,8 +337,7 @@ impl Preparation<'_> {
         let answers = pollster::block_on(client.create_topics([&new], &options));
         match answers.map_err(|error| self.failure(&doing, &error))?.into_iter().next() {
             Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => {
-                let error = rdkafka::error::KafkaError::AdminOp(code);
-                Err(KafkaFailure::of(&doing, &error, self.plan.kafka.brokers(), None))
+                Err(self.refused(&doing, Operation::Create, topic, code))
             }
             _ => Ok(()),
         }

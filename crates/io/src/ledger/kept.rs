@@ -62,7 +62,8 @@ pub fn reopen(
         return Ok(Some(Found::Open(Box::new(Recovery::without_state(kept)), Box::new(shard))));
     }
     let same = |saved: &Saved| saved.manifest.program == program() && saved.manifest.plan == plan.fingerprint();
-    let journal_wins = plan.guarantee == Guarantee::AtLeastOnce;
+    // A group that writes outside of topics, too, may have committed at least once before.
+    let journal_wins = plan.guarantee == Guarantee::AtLeastOnce || plan.outside().next().is_some();
     match recall(kept, same, journal_wins, plan.snapshot().keep) {
         Recalled::Wait => Ok(None),
         Recalled::Stop(stop) => Err(StateFailure::Stop { partition: partition.clone(), stop }.into()),

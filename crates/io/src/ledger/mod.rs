@@ -148,7 +148,7 @@ pub fn kafka(
     let finder = finder::Finder::start(Arc::clone(plan))?;
     let committer: Box<dyn beside::Committer> = match plan.guarantee {
         Guarantee::ExactlyOnce => {
-            Box::new(transactions::Transactions::new(Arc::clone(plan), Arc::clone(seat), identity, stopped)?)
+            Box::new(transactions::Transactions::new(Arc::clone(plan), Arc::clone(seat), sinks, identity, stopped)?)
         }
         Guarantee::AtLeastOnce => Box::new(flushed::Flushed::new(Arc::clone(plan), Arc::clone(seat), sinks, stopped)?),
     };

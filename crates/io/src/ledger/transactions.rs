@@ -15,8 +15,8 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::beside::Committer;
 use super::finder::Finder;
 use super::{Commit, LedgerError, Part};
-use crate::kafka::{self, GroupMember, KafkaFailure, passes};
-use crate::sink::{KafkaSink, Refusal, Stopped};
+use crate::kafka::{self, GroupMember, KafkaFailure, Kind, Outage, passes};
+use crate::sink::{KafkaSink, Refusal, Sink, Stopped};
 
 /// For each request of a transaction.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -52,6 +52,10 @@ pub(super) struct Transactions {
     written: Option<Vec<Arc<Part>>>,
     /// Why the open transaction cannot be committed.
     spoiled: Option<Broken>,
+    /// Outputs that no transaction can hold: they are told before it.
+    outside: Vec<Box<dyn Sink>>,
+    /// The parts of a commit that they were told of, so that sending it again does not tell them again.
+    told: Vec<Arc<Part>>,
 }
 
 /// Why a transaction did not come to its end.
@@ -60,17 +64,19 @@ enum Broken {
     Final(LedgerError),
 }
 
-impl From<Refusal> for Broken {
-    fn from(refusal: Refusal) -> Self {
+impl Broken {
+    fn because(plan: &Plan, refusal: Refusal) -> Self {
         match refusal {
             Refusal::Final(error) => Self::Final(error.into()),
-            Refusal::Passing(error) => Self::of(&error),
+            Refusal::Passing(error) => Self::of(plan, &error),
         }
     }
-}
 
-impl Broken {
-    fn of(error: &KafkaError) -> Self {
+    fn of(plan: &Plan, error: &KafkaError) -> Self {
+        let failure = KafkaFailure::of("committing", error, plan.kafka.brokers(), None);
+        if failure.kind == Kind::Forbidden {
+            return Self::Final(failure.into());
+        }
         let fatal = match error {
             KafkaError::Transaction(error) => error.is_fatal(),
             other => matches!(
@@ -86,12 +92,13 @@ impl Transactions {
     pub(super) fn new(
         plan: Arc<Plan>,
         seat: Arc<GroupMember>,
+        outside: Vec<Box<dyn Sink>>,
         identity: &str,
         stopped: Stopped,
     ) -> Result<Self, LedgerError> {
         let turn = |name: &str| Turn { id: format!("{}-{identity}-{name}", plan.kafka.group), sink: None };
         let (now, next) = (turn("a"), turn("b"));
-        Ok(Self { plan, seat, stopped, now, next, written: None, spoiled: None })
+        Ok(Self { plan, seat, stopped, now, next, written: None, spoiled: None, outside, told: Vec::new() })
     }
 
     /// The producer, ready for transactions.
@@ -101,7 +108,7 @@ impl Transactions {
         }
         let mut producer = kafka::transactional(&self.plan.kafka, &self.now.id)?;
         let mut stopping: Option<Instant> = None;
-        let mut attempts = 0;
+        let (mut attempts, mut outage) = (0, Outage::default());
         while let Err(error) = producer.init_transactions(ANSWER) {
             let stop = (self.stopped)() && stopping.get_or_insert_with(Instant::now).elapsed() > PATIENCE_AT_STOP;
             let retriable = passes(&error) || matches!(&error, KafkaError::Transaction(error) if error.is_retriable());
@@ -111,12 +118,13 @@ impl Transactions {
                 let failure = KafkaFailure::of("beginning with transactions", &error, brokers, reason.as_deref());
                 return Err(failure.into());
             }
-            tracing::warn!("no broker answers to begin with transactions ({error}); trying again");
+            outage.lasts(&format_args!("no broker answers to begin with transactions ({error})"));
             attempts += 1;
             if attempts % INITIAL_ATTEMPTS == 0 {
                 producer = kafka::transactional(&self.plan.kafka, &self.now.id)?;
             }
         }
+        outage.is_over(self.plan.kafka.brokers());
         Ok(KafkaSink::new(Arc::clone(&self.plan), producer, Arc::clone(&self.stopped)))
     }
 
@@ -131,16 +139,30 @@ impl Transactions {
         if self.written.is_none() {
             drop(sink.producer.context().take_undelivered());
             drop(sink.producer.context().take_entries());
-            sink.producer.begin_transaction().map_err(|error| Broken::of(&error))?;
+            sink.producer.begin_transaction().map_err(|error| Broken::of(&self.plan, &error))?;
             self.written = Some(Vec::new());
         }
         let known = self.written.as_ref().map_or(0, Vec::len);
         for part in parts.iter().skip(known) {
-            sink.answers(part)?;
-            sink.state(part)?;
+            let written = sink.answers(part).and_then(|()| sink.state(part));
+            written.map_err(|refusal| Broken::because(&self.plan, refusal))?;
         }
         self.written = Some(parts.to_vec());
         Ok(())
+    }
+
+    /// Tells what cannot be in the transaction, before it begins: a server that takes its time would outlast it.
+    fn tell(&mut self, commit: &Commit) -> Result<(), LedgerError> {
+        if self.outside.is_empty() {
+            return Ok(());
+        }
+        for part in &commit.parts {
+            if !self.told.iter().any(|told| Arc::ptr_eq(told, part)) {
+                self.outside.iter_mut().try_for_each(|sink| sink.write(part))?;
+                self.told.push(Arc::clone(part));
+            }
+        }
+        Ok(self.outside.iter_mut().try_for_each(|sink| sink.flush())?)
     }
 
     fn attempt(&mut self, sink: &KafkaSink, commit: &Commit) -> Result<Vec<(Partition, i64)>, Broken> {
@@ -149,7 +171,13 @@ impl Transactions {
         }
         let began = Instant::now();
         self.write(sink, &commit.parts)?;
-        sink.delivered()?;
+        if let Err(refusal) = sink.delivered() {
+            if let Refusal::Passing(_) = refusal {
+                // What was not delivered only knows that it was thrown away; a transaction that has failed tells why.
+                self.offsets(sink, commit)?;
+            }
+            return Err(Broken::because(&self.plan, refusal));
+        }
         let delivered = began.elapsed();
         // Offsets last: whoever waits until they are stable then finds the journal's entry, too.
         self.offsets(sink, commit)?;
@@ -172,7 +200,7 @@ impl Transactions {
                 Some(mut known) => known.set_offset(Offset::Offset(part.position)),
                 None => list.add_partition_offset(topic, *number, Offset::Offset(part.position)),
             };
-            set.map_err(|error| Broken::of(&error))?;
+            set.map_err(|error| Broken::of(&self.plan, &error))?;
         }
         let not_ours = |why: &str| Broken::Answer(Answer::Abortable, why.to_string());
         let consumer = self.seat.consumer().ok_or_else(|| not_ours("the member has left its group"))?;
@@ -196,14 +224,14 @@ impl Transactions {
                 KafkaError::Transaction(inner) if inner.is_retriable() && !inner.txn_requires_abort() => {
                     let longest = if (self.stopped)() { PATIENCE_AT_STOP } else { PATIENCE };
                     if sink.producer.context().refused() {
-                        return Err(Broken::of(&error));
+                        return Err(Broken::of(&self.plan, &error));
                     }
                     if began.elapsed() > longest {
                         return Err(Broken::Answer(Answer::Unknown, error.to_string()));
                     }
                     std::thread::sleep(Duration::from_millis(20));
                 }
-                _ => return Err(Broken::of(&error)),
+                _ => return Err(Broken::of(&self.plan, &error)),
             }
         }
     }
@@ -211,6 +239,10 @@ impl Transactions {
 
 impl Committer for Transactions {
     fn ahead(&mut self, parts: &[Arc<Part>]) -> Result<(), LedgerError> {
+        if !self.outside.is_empty() {
+            // No transaction is open while they are told.
+            return Ok(());
+        }
         let sink = self.ready()?;
         if parts.is_empty() && self.written.take().is_some() {
             // Readers need not wait for what will never be committed.
@@ -229,12 +261,14 @@ impl Committer for Transactions {
     }
 
     fn commit(&mut self, commit: &Commit) -> Result<(Answer, Vec<(Partition, i64)>), LedgerError> {
+        self.tell(commit)?;
         let sink = self.ready()?;
         let outcome = self.attempt(&sink, commit);
         self.written = None;
         let (answer, why) = match outcome {
             Ok(places) => {
                 self.now.sink = Some(sink);
+                self.told.clear();
                 std::mem::swap(&mut self.now, &mut self.next);
                 return Ok((Answer::Done, places));
             }
@@ -256,7 +290,11 @@ impl Committer for Transactions {
         if answer == Answer::Abortable {
             self.now.sink = Some(sink);
         } else {
-            let how = if answer == Answer::Fatal { "this producer was fenced" } else { "no answer came" };
+            let how = match answer {
+                Answer::Fatal if why.contains("ence") => "this producer was fenced",
+                Answer::Fatal => "its producer cannot go on",
+                _ => "no answer came",
+            };
             tracing::warn!("a commit was cut off, {how} ({why})");
         }
         Ok((answer, Vec::new()))

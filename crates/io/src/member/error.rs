@@ -41,6 +41,17 @@ pub enum MemberError {
         /// The number of the member.
         member: usize,
     },
+    /// The input is not there any more.
+    #[error(
+        "the input topic `{topic}` is gone: it was deleted while the group was reading it. What was committed before is \
+         reported and stands; what was read of it since then has no decisions. To go on with a new topic of this name, \
+         create it, then start over with `gristmill state reset FILE`, since what was learned and the group's offsets \
+         belong to the topic before"
+    )]
+    Gone {
+        /// The topic.
+        topic: String,
+    },
     /// A record cannot be read and there is no place for dead letters.
     #[error(
         "{place}: {reason}: {message}\nthe run stops here, since the pipeline has no `dead_letters`; everything before \

@@ -34,12 +34,15 @@ impl Member {
                 if !committed || sent.map(|part| &part.partition).any(|one| *one == closed.partition) {
                     // What could not be committed is read again by its next owner.
                     self.control.lost(closed.partition.number, now);
+                    self.left.push(closed);
                     continue;
                 }
                 // What its next owner goes on with is reported by that one. The run may end before anybody opens again
                 // what has been read to its end.
                 if self.control.finished(closed.partition.number) || !self.plan.journals() {
                     self.tally.close(closed);
+                } else {
+                    self.left.push(closed);
                 }
             }
             self.source.release(&partitions)?;
@@ -72,6 +75,19 @@ impl Member {
             }
         }
         Ok(())
+    }
+
+    /// Nobody reads on, and nothing can be committed: what was counted of partitions that were let go is reported here.
+    pub(super) fn input_is_gone(&mut self) {
+        self.failed.get_or_insert(MemberError::Gone { topic: self.plan.input_name().to_string() });
+        self.on_the_way = None;
+        self.seats.forget_leaving();
+        std::mem::take(&mut self.left).into_iter().for_each(|closed| self.tally.close(closed));
+        for closed in self.seats.close() {
+            self.control.opened(-1);
+            self.tally.close(closed);
+        }
+        self.begin_end();
     }
 
     pub(super) fn begin_end(&mut self) {

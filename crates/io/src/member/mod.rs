@@ -17,7 +17,7 @@ use std::time::Duration;
 use gristmill::foreign::at_home;
 use gristmill::plan::{InputPlan, Plan};
 use gristmill::protocol::{After, Answer, Landed, after};
-use gristmill::report::Tally;
+use gristmill::report::{Closed, Tally};
 use gristmill::rows::{Partition, RawRows, Refusal};
 
 use crate::clock::Clock;
@@ -71,6 +71,8 @@ pub struct Member {
     /// Why the run ends, where that is no good reason.
     failed: Option<MemberError>,
     tally: Tally,
+    /// What was counted of partitions that were let go and may never be opened again.
+    left: Vec<Closed>,
 }
 
 impl Member {
@@ -99,15 +101,20 @@ impl Member {
             ending: None,
             failed: None,
             tally: Tally::default(),
+            left: Vec::new(),
         }
     }
 
-    /// Runs until the input ends or the run is stopped, commits, and leaves the group.
-    pub fn run(mut self) -> Result<Tally, MemberError> {
+    /// Runs until the input ends or the run is stopped, commits, and leaves the group. What was counted of the shards
+    /// that it has closed, and why it ended, where that is no good reason.
+    pub fn run(mut self) -> (Tally, Result<(), MemberError>) {
         let scores = self.plan.scoring.as_ref().is_some_and(|scoring| scoring.python.is_none());
-        let turns = move || {
-            while !self.turn()? {}
-            Ok(self.into_tally())
+        let turns = move || loop {
+            match self.turn() {
+                Ok(false) => {}
+                Ok(true) => return (self.into_tally(), Ok(())),
+                Err(error) => return (self.into_tally(), Err(error)),
+            }
         };
         if scores { at_home(turns) } else { turns() }
     }
@@ -152,6 +159,7 @@ impl Member {
             Event::Assigned(assignments) => {
                 let partitions: Vec<Partition> = assignments.iter().map(|one| one.partition.clone()).collect();
                 self.source.accept(&partitions)?;
+                self.left.retain(|closed| !partitions.contains(&closed.partition));
                 assignments.into_iter().for_each(|one| self.seats.take(one.partition, one.header));
                 Ok(())
             }
@@ -177,6 +185,10 @@ impl Member {
                 if self.seats.caught_up(&partition, self.clock.now()) || file {
                     self.finish(&partition)?;
                 }
+                Ok(())
+            }
+            Event::Gone => {
+                self.input_is_gone();
                 Ok(())
             }
         }

@@ -241,7 +241,7 @@ impl Seats {
             let mut closed = Vec::new();
             for partition in &partitions {
                 let Some(stage) = self.remove(partition) else { continue };
-                tracing::info!("member {}: {partition} moved to another member", self.number);
+                tracing::info!("member {}: {partition} goes back to the group", self.number);
                 let Stage::Open(mut live) = stage else { continue };
                 closed.push(Gone { closed: counted(&live), committed: !live.uncommitted() });
                 if live.let_go() {

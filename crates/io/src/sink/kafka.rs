@@ -16,6 +16,10 @@ use crate::ledger::Part;
 
 /// How often a wait for delivery looks whether the run is to end.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long a partition that a topic has gained is looked for: brokers hear of it one after the other.
+const GROWTH: Duration = Duration::from_secs(30);
+/// How often.
+const GROWTH_PAUSE: Duration = Duration::from_millis(100);
 /// How long a stop waits for brokers that do not answer.
 const PATIENCE_AT_STOP: Duration = Duration::from_secs(10);
 
@@ -135,6 +139,7 @@ impl KafkaSink {
 
     fn send(&self, record: BaseRecord<'_, [u8], [u8], usize>, place: Place) -> Result<(), Refusal> {
         let mut record = record;
+        let mut unknown: Option<Instant> = None;
         self.producer.context().announced();
         loop {
             match self.producer.send(record) {
@@ -143,12 +148,26 @@ impl KafkaSink {
                     record = same;
                     std::thread::sleep(Duration::from_millis(1));
                 }
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::UnknownPartition), same))
+                    if unknown.get_or_insert_with(Instant::now).elapsed() < GROWTH && !(self.stopped)() =>
+                {
+                    record = same;
+                    self.look_again(record.topic);
+                    std::thread::sleep(GROWTH_PAUSE);
+                }
                 Err((error, same)) => {
                     self.producer.context().reported();
                     let undelivered = Undelivered { topic: same.topic.to_string(), error, place };
                     return Err(self.refusal(&undelivered));
                 }
             }
+        }
+    }
+
+    /// What the producer knows of a topic may be minutes old, and the topic may have grown since.
+    fn look_again(&self, topic: &str) {
+        if let Err(error) = self.producer.client().fetch_metadata(Some(topic), GROWTH_PAUSE * 20) {
+            tracing::debug!("asking for topic {topic}: {error}");
         }
     }
 
@@ -181,7 +200,6 @@ impl KafkaSink {
             Some(
                 RDKafkaErrorCode::MessageSizeTooLarge
                     | RDKafkaErrorCode::UnknownTopic
-                    | RDKafkaErrorCode::UnknownPartition
                     | RDKafkaErrorCode::UnknownTopicOrPartition
                     | RDKafkaErrorCode::TopicAuthorizationFailed
                     | RDKafkaErrorCode::ClusterAuthorizationFailed
@@ -191,6 +209,10 @@ impl KafkaSink {
                     | RDKafkaErrorCode::InvalidTopic
             )
         );
+        if code == Some(RDKafkaErrorCode::UnknownPartition) {
+            // Sent before the producer knew the topic at all, and then it knew it as it was before it grew.
+            self.look_again(&undelivered.topic);
+        }
         if hopeless || self.producer.context().refused() {
             return Refusal::Final(self.failure(undelivered).into());
         }

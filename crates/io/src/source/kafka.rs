@@ -1,5 +1,8 @@
 //! Records from Kafka, as a member of a consumer group.
 
+mod comeback;
+mod lookout;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,6 +14,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
+use self::comeback::{COMEBACKS, Comeback, WARNING_PAUSE};
+use self::lookout::{Lookout, Sight};
 use super::again::Again;
 use super::{Assignment, Event, Reread, Source, SourceError};
 use crate::kafka::{Consumer, GroupMember, KafkaFailure, Kind, Reader, Rebalance, asker, consumer, headers_of, passes};
@@ -44,6 +49,15 @@ pub struct KafkaSource {
     reading: BTreeMap<i32, i64>,
     /// The partitions that were set to their position a second time.
     sought: BTreeSet<i32>,
+    /// The partitions that were accepted.
+    held: BTreeSet<i32>,
+    /// How many records are taken together at most, and how many were taken last.
+    batch: usize,
+    taken: usize,
+    lookout: Lookout,
+    comeback: Option<Comeback>,
+    /// How often the client was made anew since partitions came last.
+    comebacks: u32,
     /// Since when there is no room for records, and whether the brokers were told.
     crowded: Option<(Instant, bool)>,
     /// Whether the protocol may still turn out to be unknown to the broker.
@@ -82,6 +96,12 @@ impl KafkaSource {
             usual: (0, 0),
             reading: BTreeMap::new(),
             sought: BTreeSet::new(),
+            held: BTreeSet::new(),
+            batch: BATCH,
+            taken: 0,
+            lookout: Lookout::new(),
+            comeback: None,
+            comebacks: 0,
             crowded: None,
             may_fall_back,
             fell_back: false,
@@ -146,22 +166,48 @@ impl KafkaSource {
             return Ok(());
         }
         match error.rdkafka_error_code() {
-            _ if fatal || failure.kind == Kind::Refused => Err(failure.into()),
+            Some(RDKafkaErrorCode::UnreleasedInstanceId) if fatal => {
+                self.place_is_taken();
+                Ok(())
+            }
+            // So librdkafka 2.12 ends where the group has given a member up for its silence.
+            Some(RDKafkaErrorCode::InvalidRequest) if fatal && self.comebacks < COMEBACKS => {
+                tracing::warn!("member {}: the group has given it up: joining it anew", self.member);
+                self.come_back(Duration::ZERO);
+                Ok(())
+            }
+            _ if fatal || matches!(failure.kind, Kind::Refused | Kind::Forbidden) => Err(failure.into()),
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => Err(failure.into()),
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
-                let message = format!("the topic `{}` is gone: was it deleted?", self.topic);
-                Err(KafkaFailure::new(Kind::Topic, message).into())
+            Some(RDKafkaErrorCode::PollExceeded) => {
+                self.was_too_slow();
+                Ok(())
+            }
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+                self.lookout.suspect();
+                Ok(())
+            }
+            _ if failure.kind == Kind::Unreachable => {
+                self.lookout.outage.lasts(&failure);
+                Ok(())
             }
             _ => {
-                // librdkafka reconnects by itself; once a while is enough to know.
-                if self.last_warning.is_none_or(|last| last.elapsed() > Duration::from_secs(10)) {
-                    let reason = self.consumer.context().reason().unwrap_or_default();
-                    tracing::warn!("{failure} {reason}; trying again");
-                    self.last_warning = Some(Instant::now());
-                }
+                self.warn(&failure);
                 Ok(())
             }
         }
+    }
+
+    /// librdkafka helps itself; once in a while is enough to know.
+    fn warn(&mut self, what: &dyn std::fmt::Display) {
+        if self.last_warning.is_none_or(|last| last.elapsed() > WARNING_PAUSE) {
+            let reason = self.consumer.context().reason().unwrap_or_default();
+            tracing::warn!("{what} {reason}; trying again");
+            self.last_warning = Some(Instant::now());
+        }
+    }
+
+    fn next_generation(&self) -> bool {
+        self.plan.kafka.next_generation.unwrap_or(!self.fell_back)
     }
 
     /// Takes what has arrived, up to a batch, and turns it into events in order.
@@ -169,7 +215,7 @@ impl KafkaSource {
         let mut blocks: Vec<RawRows> = Vec::new();
         let (mut count, mut bytes, mut wait) = (0, 0, wait);
         let (mut error, mut astray) = (None, None);
-        while count < BATCH && bytes < BATCH_BYTES && !self.consumer.context().waiting() {
+        while count < self.batch && bytes < BATCH_BYTES && !self.consumer.context().waiting() {
             match self.consumer.poll(wait) {
                 Some(Ok(message)) => {
                     bytes += message.payload_len() + 64;
@@ -187,6 +233,11 @@ impl KafkaSource {
                 None => break,
             }
             wait = Duration::ZERO;
+        }
+        // What the member did meanwhile was done with these: an error that comes alone tells of them.
+        let before = std::mem::replace(&mut self.taken, count);
+        if error.is_some() {
+            self.taken = self.taken.max(before);
         }
         let astray = astray.filter(|number| self.sought.insert(*number));
         if let Some((number, from)) = astray.and_then(|number| Some((number, *self.reading.get(&number)?))) {
@@ -243,6 +294,13 @@ pub(super) fn push(blocks: &mut Vec<RawRows>, usual: (usize, usize), topic: &Arc
 
 impl Source for KafkaSource {
     fn poll(&mut self, wait: Duration, room: bool) -> Result<Option<Event>, SourceError> {
+        if !self.comes_back(wait)? {
+            return Ok(self.events.pop_front());
+        }
+        let generation = self.next_generation();
+        if let Sight::Gone = self.lookout.look(&self.plan, self.member, generation, &self.outside)? {
+            return Ok(Some(Event::Gone));
+        }
         if room {
             self.make_room()?;
         } else {
@@ -269,7 +327,11 @@ impl Source for KafkaSource {
         let answer =
             if self.cooperative() { self.consumer.incremental_assign(&list) } else { self.consumer.assign(&list) };
         let answer = answer.and_then(|()| self.consumer.pause(&list));
-        answer.map_err(|error| self.failure("taking partitions", &error).into())
+        answer.map_err(|error| self.failure("taking partitions", &error))?;
+        self.held.extend(partitions.iter().map(|partition| partition.number));
+        self.lookout.holds(!self.held.is_empty());
+        self.comebacks = 0;
+        Ok(())
     }
 
     fn resume(&mut self, partition: &Partition, position: i64) -> Result<(), SourceError> {
@@ -297,6 +359,13 @@ impl Source for KafkaSource {
     }
 
     fn release(&mut self, partitions: &[Partition]) -> Result<(), SourceError> {
+        self.held.retain(|number| !partitions.iter().any(|partition| partition.number == *number));
+        self.lookout.holds(!self.held.is_empty());
+        if let Some(comeback) = &mut self.comeback {
+            // Its group has forgotten the client that would acknowledge it.
+            comeback.released = true;
+            return Ok(());
+        }
         let answer = if self.cooperative() {
             self.consumer.incremental_unassign(&self.list(partitions))
         } else {
@@ -314,8 +383,10 @@ impl Source for KafkaSource {
 
     fn rejoin(&mut self) -> Result<(), SourceError> {
         self.seat.leave();
-        let next_generation = self.plan.kafka.next_generation.unwrap_or(!self.fell_back);
-        self.consumer = subscribed(&self.plan, &self.seat, self.member, next_generation, &self.topic)?;
+        self.consumer = subscribed(&self.plan, &self.seat, self.member, self.next_generation(), &self.topic)?;
+        self.comeback = None;
+        self.held.clear();
+        self.lookout.holds(false);
         self.events.clear();
         self.reading.clear();
         self.sought.clear();
@@ -324,7 +395,7 @@ impl Source for KafkaSource {
     }
 
     fn lost(&self) -> bool {
-        self.consumer.assignment_lost()
+        self.comeback.is_some() || self.consumer.assignment_lost()
     }
 
     fn reread(&mut self, partition: &Partition, from: i64, to: i64) -> Result<Reread, SourceError> {

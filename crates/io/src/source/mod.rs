@@ -27,6 +27,8 @@ pub enum Event {
     Rows(RawRows),
     /// A partition has been read to its end, for now.
     CaughtUp(Partition),
+    /// The input is not there any more: nothing will come, and nothing can be committed.
+    Gone,
 }
 
 /// What reading again has brought.

@@ -8,12 +8,14 @@
 mod folder;
 mod frames;
 mod keeper;
+mod openable;
 mod rebuild;
 mod show;
 
 pub(crate) use folder::Lengths;
 pub use folder::StateFolder;
 use keeper::at_rest;
+pub use openable::openable;
 pub use show::{adopt, as_of, reset, reset_changed, reset_to, resting, show, write};
 
 /// Why state cannot be kept or used, with what to do.

@@ -177,8 +177,8 @@ impl Checker<'_> {
         }
     }
 
-    /// Exactly once where everything that is written can be committed together: topics of the input's cluster, or
-    /// files whose lengths a folder remembers.
+    /// Exactly once where what is written can be committed together: topics of the input's cluster, or files whose
+    /// lengths a folder remembers. Of a group's outputs those in topics are committed together whatever the others are.
     pub(super) fn guarantee(&mut self, outputs: &[OutputPlan], dead_letters: Option<&TargetPlan>) -> Guarantee {
         let wanted = self.pipeline.guarantee;
         let group = self.pipeline.input.kafka.is_some();
@@ -190,6 +190,8 @@ impl Checker<'_> {
         let other =
             outputs.iter().find(|output| !kept(&output.target)).map(|output| format!("output `{}`", output.name));
         let other = other.or_else(|| dead_letters.filter(|target| !kept(target)).map(|_| "`dead_letters`".to_string()));
+        let topics = outputs.iter().map(|output| &output.target).chain(dead_letters);
+        let some = group && topics.into_iter().any(kept);
         let remembered = group || self.pipeline.state.as_ref().is_some_and(|state| state.directory.is_some());
         match other {
             _ if wanted == Some(Guarantee::AtLeastOnce) => Guarantee::AtLeastOnce,
@@ -203,6 +205,7 @@ impl Checker<'_> {
                 self.wrong_with_help(path(["guarantee"]), message, "leave `guarantee` out, or write it there");
                 Guarantee::AtLeastOnce
             }
+            Some(_) if some => Guarantee::ExactlyOnce,
             None if wanted.is_some() => {
                 let message = "`exactly_once` over a file needs a place for the state";
                 self.wrong_with_help(path(["guarantee"]), message, "add `state: {directory: …}`");
@@ -239,6 +242,18 @@ impl Checker<'_> {
 }
 
 pub(super) fn reason(plan: &Plan) -> String {
+    let outside: Vec<String> = plan.outside().collect();
+    if !outside.is_empty() {
+        let journal = if plan.journals() { ", offsets and the journal of what was learned" } else { " and offsets" };
+        return format!(
+            "answers in topics{journal} are committed in one transaction; {} told before it and after a crash again, so at \
+             least once",
+            match outside.as_slice() {
+                [one] => format!("{one} is"),
+                all => format!("{} are", all.join(", ")),
+            }
+        );
+    }
     match (&plan.input, plan.journals(), plan.guarantee) {
         (InputPlan::Kafka { .. }, true, Guarantee::ExactlyOnce) => {
             "answers, offsets and the journal of what was learned are committed in one transaction"
