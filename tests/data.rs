@@ -1,27 +1,28 @@
 //! Real data sets for tests: where they are, and what happens where they are not.
 //!
-//! `GRISTMILL_DATA` names the folder; default is `../shared/data` beside the checkout. A test whose data is absent
-//! is listed as not run, on standard error and in the file that `GRISTMILL_NOT_RUN` names; with
-//! `GRISTMILL_REQUIRE_DATA=1` it fails instead.
+//! `GRISTMILL_DATA` names the folder; without it they are looked for in `../shared/data` beside the checkout, then in
+//! `target/data`, where `cargo xtask data` puts what public packages ship. A test whose data is absent is listed as not
+//! run, on standard error and in the file that `GRISTMILL_NOT_RUN` names; with `GRISTMILL_REQUIRE_DATA=1` it fails instead.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The folder with the data sets, if it holds this file.
+/// The folder with the data sets that holds this file.
 pub(crate) fn find(file: &str) -> Option<PathBuf> {
-    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = std::env::var_os("GRISTMILL_DATA").map_or_else(default, PathBuf::from);
-    let found = folder.join(file);
-    if found.exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folders = match std::env::var_os("GRISTMILL_DATA") {
+        Some(folder) => vec![PathBuf::from(folder)],
+        None => vec![root.join("../shared/data"), root.join("target/data")],
+    };
+    if let Some(folder) = folders.into_iter().find(|folder| folder.join(file).exists()) {
         return Some(folder);
     }
-    let test = std::thread::current().name().unwrap_or("a test").to_string();
     assert!(
         std::env::var_os("GRISTMILL_REQUIRE_DATA").is_none(),
-        "{test} needs {}; set GRISTMILL_DATA to the folder with the data sets",
-        found.display()
+        "{} needs {file}; set GRISTMILL_DATA to the folder with the data sets",
+        std::thread::current().name().unwrap_or("a test")
     );
-    not_run(&format!("needs {file} in the folder that GRISTMILL_DATA names"));
+    not_run(&format!("needs {file} in the folder that GRISTMILL_DATA names; `cargo xtask data` fetches what it can"));
     None
 }
 

