@@ -106,6 +106,10 @@ impl Budgeted for Leaf {
         self.total - self.majority()
     }
 
+    fn depth(&self) -> usize {
+        self.depth
+    }
+
     fn is_awake(&self) -> bool {
         self.watch.is_some()
     }
@@ -288,9 +292,10 @@ impl ClassTree {
         let watch = self.watch();
         let Some(Node::Branch { column, .. }) = self.nodes.list.get(at) else { return at };
         let code = row.get(*column as usize).copied().unwrap_or(0.0) as u64;
-        // Its depth is that of any leaf beside it.
-        let depth = self.nodes.leaves().map(|(_, leaf)| leaf.depth).max().unwrap_or(0);
-        self.nodes.add_way(at, code, Leaf::new(depth, Vec::new(), watch))
+        let leaf = Leaf::new(self.nodes.depth_below(at), Vec::new(), watch);
+        let place = self.nodes.add_way(at, code, leaf);
+        self.nodes.keep_budget(self.growth.max_size);
+        place
     }
 
     /// Splits a leaf if its best column is surely better than the second.
@@ -367,10 +372,6 @@ impl Sprout for Leaf {
                 Some((column, test, branches.into_iter().map(leaf).collect()))
             }
         }
-    }
-
-    fn depth(&self) -> usize {
-        self.depth
     }
 
     fn most(growth: &ClassGrowth) -> usize {

@@ -37,6 +37,7 @@ pub use hoeffding_adaptive_tree_classifier::{
 pub use hoeffding_adaptive_tree_regressor::{HoeffdingAdaptiveTreeRegressor, HoeffdingAdaptiveTreeRegressorSettings};
 pub use hoeffding_tree_classifier::{HoeffdingTreeClassifier, HoeffdingTreeClassifierSettings};
 pub use hoeffding_tree_regressor::{HoeffdingTreeRegressor, HoeffdingTreeRegressorSettings};
+pub use node::CATEGORIES;
 pub use value_tree::ValueLeafPrediction;
 
 use class_tree::ClassGrowth;

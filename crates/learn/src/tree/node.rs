@@ -3,6 +3,16 @@
 use super::criterion::Distribution;
 use crate::{StateError, StateReader, StateWriter, Stateful};
 
+/// So many categories of a column are told apart, the first ones; further ones count as missing. Each leaf keeps something
+/// for each of them, and each may become a branch.
+pub const CATEGORIES: usize = 1_000;
+
+/// Whether a category is one of those.
+#[inline]
+pub(super) fn is_told_apart(category: f64) -> bool {
+    (0.0..CATEGORIES as f64).contains(&category)
+}
+
 /// Which branch a row takes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Test {
@@ -66,6 +76,11 @@ impl Test {
             Self::Ways(codes) => codes.iter().position(|code| value == *code as f64),
             _ => None,
         }
+    }
+
+    /// Whether it may get a branch for a category that has none.
+    fn can_grow(&self, value: f64) -> bool {
+        matches!(self, Self::Ways(codes) if codes.len() < CATEGORIES && is_told_apart(value))
     }
 }
 
@@ -167,7 +182,8 @@ impl<L: Budgeted> Nodes<L> {
         }
     }
 
-    /// Follows a row from the root. Where the value is missing the heavier branch is taken.
+    /// Follows a row from the root. Where the value is missing the heavier branch is taken. Branches point forward and each
+    /// test has some, so that no walk goes round in circles.
     #[inline]
     pub(super) fn find(&self, row: &[f64], stop_at_unknown: bool) -> Found {
         let mut at = 0;
@@ -175,12 +191,13 @@ impl<L: Budgeted> Nodes<L> {
             let value = row.get(*column as usize).copied().unwrap_or(f64::NAN);
             let next = match test.branch(value) {
                 Some(branch) => children.get(branch),
-                None if stop_at_unknown && value.is_finite() && matches!(test, Test::Ways(_)) => {
-                    return Found::Unknown(at);
-                }
+                None if stop_at_unknown && test.can_grow(value) => return Found::Unknown(at),
                 None => self.heaviest(children),
             };
-            at = next.unwrap_or(0) as usize;
+            match next {
+                Some(next) if next as usize > at => at = next as usize,
+                _ => break,
+            }
         }
         Found::Leaf(at)
     }
@@ -270,6 +287,19 @@ impl<L: Budgeted> Nodes<L> {
         place
     }
 
+    /// How deep the leaves beside a node's branches are.
+    pub(super) fn depth_below(&self, at: usize) -> usize {
+        let (mut node, mut steps) = (at, 0);
+        while let Some(Node::Branch { children, .. }) = self.list.get(node) {
+            node = children.get(0).map_or(self.list.len(), |child| child as usize);
+            steps += 1;
+        }
+        match self.list.get(node) {
+            Some(Node::Leaf(leaf)) => (leaf.depth() + 1).saturating_sub(steps),
+            _ => 0,
+        }
+    }
+
     /// The depth of a node below the root.
     pub(super) fn depth(&self) -> usize {
         let mut deepest = 0;
@@ -290,6 +320,8 @@ pub(super) trait Budgeted: Stateful + Default {
     fn weight(&self) -> f64;
     /// What could still be gained by splitting it.
     fn promise(&self) -> f64;
+    /// How deep it is.
+    fn depth(&self) -> usize;
     /// Whether it may still split.
     fn is_awake(&self) -> bool;
     /// Forgets what it would need to split; how many bytes that were.

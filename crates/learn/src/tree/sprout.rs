@@ -23,8 +23,6 @@ pub(super) trait Sprout: Budgeted + Clone {
         kinds: &[Kind],
         random: &mut Random,
     ) -> Option<(usize, Test, Vec<Self>)>;
-    /// How deep it is.
-    fn depth(&self) -> usize;
     /// The most bytes of a tree.
     fn most(growth: &Self::Growth) -> usize;
 }

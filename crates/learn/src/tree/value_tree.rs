@@ -86,6 +86,10 @@ impl Budgeted for Leaf {
         -(self.depth as f64)
     }
 
+    fn depth(&self) -> usize {
+        self.depth
+    }
+
     fn is_awake(&self) -> bool {
         self.watch.is_some()
     }
@@ -106,7 +110,7 @@ impl Leaf {
 
     /// The split of the best column, where it is surely better than the second.
     fn decide(&self, growth: &ValueGrowth, kinds: &[Kind]) -> Option<(usize, Test, Vec<Distribution>)> {
-        let (best, second) = best_two(self.watch.as_ref()?.suggestions(self.label, growth, kinds));
+        let (best, second) = best_two(self.watch.as_ref()?.suggestions(growth, kinds));
         let bound = hoeffding_bound(1.0, growth.delta, self.label.weight);
         let sure = best.merit > 0.0 && (second / best.merit < 1.0 - bound || bound < growth.tau);
         best.split.filter(|_| sure)
@@ -209,9 +213,11 @@ impl ValueTree {
         let watch = self.watch();
         let Some(Node::Branch { column, .. }) = self.nodes.list.get(at) else { return at };
         let code = row.get(*column as usize).copied().unwrap_or(0.0) as u64;
-        let depth = self.nodes.leaves().map(|(_, leaf)| leaf.depth).max().unwrap_or(0);
+        let depth = self.nodes.depth_below(at);
         let leaf = Leaf { depth, weights: vec![0.0; self.kinds.len()], watch: Some(watch), ..Leaf::default() };
-        self.nodes.add_way(at, code, leaf)
+        let place = self.nodes.add_way(at, code, leaf);
+        self.nodes.keep_budget(self.growth.max_size);
+        place
     }
 
     /// Splits a leaf if its best column is surely better than the second.
@@ -260,10 +266,6 @@ impl Sprout for Leaf {
         let (column, test, branches) = self.decide(growth, kinds)?;
         let leaves = branches.iter().map(|branch| self.child(branch, growth, growth.watch(kinds, random))).collect();
         Some((column, test, leaves))
-    }
-
-    fn depth(&self) -> usize {
-        self.depth
     }
 
     fn most(growth: &ValueGrowth) -> usize {

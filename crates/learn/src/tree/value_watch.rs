@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::node::{Suggestion, Test};
+use super::node::{Suggestion, Test, is_told_apart};
 use super::value_tree::ValueGrowth;
 use crate::Kind;
 use crate::state::stateful;
@@ -94,6 +94,9 @@ impl ValueWatch {
             let column = *column as usize;
             let Some(x) = row.get(column).copied().filter(|x| x.is_finite()) else { continue };
             let nominal = kinds.get(column) == Some(&Kind::Nominal);
+            if nominal && !is_told_apart(x) {
+                continue;
+            }
             let x = if nominal { x } else { (x * growth.grid).round_ties_even() / growth.grid };
             // One zero, not two.
             let mut key = ordered(if x.is_finite() { x + 0.0 } else { f64::MAX.copysign(x) });
@@ -107,41 +110,61 @@ impl ValueWatch {
         grown
     }
 
-    /// The best split of each column.
-    pub(super) fn suggestions(&self, before: Moments, growth: &ValueGrowth, kinds: &[Kind]) -> Vec<Suggestion> {
-        let suggestion = |(column, values): (&u32, &BTreeMap<u64, Moments>)| {
+    /// The best split of each column. A merit is what is gained on average over the rows watched: rows in which the column
+    /// is missing gain nothing (J. R. Quinlan, "C4.5", 1993).
+    pub(super) fn suggestions(&self, growth: &ValueGrowth, kinds: &[Kind]) -> Vec<Suggestion> {
+        let known: Vec<Moments> = self.values.iter().map(|values| sum(values.values())).collect();
+        let watched = known.iter().map(|known| known.weight).fold(0.0, f64::max);
+        let suggestion = |((column, values), known): ((&u32, &BTreeMap<u64, Moments>), &Moments)| {
             let column = *column as usize;
-            match kinds.get(column) {
-                Some(Kind::Nominal) => nominal_split(column, values, before, growth),
-                _ => numeric_split(column, values, before, growth),
+            let mut suggestion = match kinds.get(column) {
+                Some(Kind::Nominal) => nominal_split(column, values, *known, growth),
+                _ => numeric_split(column, values, *known, growth),
+            };
+            if watched > 0.0 && suggestion.split.is_some() {
+                suggestion.merit *= known.weight / watched;
             }
+            suggestion
         };
-        self.columns.iter().zip(&self.values).map(suggestion).collect()
+        self.columns.iter().zip(&self.values).zip(&known).map(suggestion).collect()
     }
 }
 
-/// How much variance a split takes away; 0 where a branch has too few rows.
-fn merit(before: Moments, branches: &[Moments], growth: &ValueGrowth) -> f64 {
-    if branches.iter().any(|branch| branch.weight < growth.min_samples_split) {
+fn sum<'a>(moments: impl Iterator<Item = &'a Moments>) -> Moments {
+    moments.fold(Moments::default(), |sum, moments| sum.with(*moments))
+}
+
+/// How much variance a split takes away from what was seen of its column; 0 where a branch has too few rows, or where
+/// there are no two branches.
+fn merit(known: Moments, branches: &[Moments], growth: &ValueGrowth) -> f64 {
+    if branches.len() < 2 || branches.iter().any(|branch| branch.weight < growth.min_samples_split) {
         return 0.0;
     }
-    let after: f64 = branches.iter().map(|branch| branch.weight / before.weight * branch.variance()).sum();
-    before.variance() - after
+    let after: f64 = branches.iter().map(|branch| branch.weight / known.weight * branch.variance()).sum();
+    known.variance() - after
 }
 
-fn numeric_split(column: usize, values: &BTreeMap<u64, Moments>, before: Moments, growth: &ValueGrowth) -> Suggestion {
-    // What is right of each value, from the right: sums that never shrink need no subtraction.
+/// For each of some values what is left of it and what is right of it: sums that never shrink need no subtraction.
+fn around(values: &BTreeMap<u64, Moments>) -> impl Iterator<Item = (Moments, Moments)> {
     let mut right: Vec<Moments> = Vec::with_capacity(values.len());
     let mut sum = Moments::default();
     for moments in values.values().rev() {
         right.push(sum);
         sum = moments.with(sum);
     }
+    let left = values.values().scan(Moments::default(), |sum, moments| {
+        let left = *sum;
+        *sum = sum.with(*moments);
+        Some(left)
+    });
+    left.zip(right.into_iter().rev())
+}
+
+fn numeric_split(column: usize, values: &BTreeMap<u64, Moments>, known: Moments, growth: &ValueGrowth) -> Suggestion {
     let mut best = Suggestion::none();
-    let mut left = Moments::default();
-    for ((key, moments), right) in values.iter().zip(right.into_iter().rev()) {
-        left = left.with(*moments);
-        let merit = merit(before, &[left, right], growth);
+    for ((key, moments), (left, right)) in values.iter().zip(around(values)) {
+        let left = left.with(*moments);
+        let merit = merit(known, &[left, right], growth);
         if merit > best.merit {
             let branches = vec![left.list(), right.list()];
             best = Suggestion { merit, split: Some((column, Test::AtMost(number(*key)), branches)) };
@@ -150,23 +173,22 @@ fn numeric_split(column: usize, values: &BTreeMap<u64, Moments>, before: Moments
     best
 }
 
-fn nominal_split(column: usize, values: &BTreeMap<u64, Moments>, before: Moments, growth: &ValueGrowth) -> Suggestion {
+fn nominal_split(column: usize, values: &BTreeMap<u64, Moments>, known: Moments, growth: &ValueGrowth) -> Suggestion {
     let mut best = Suggestion::none();
-    let mut consider = |test: Test, branches: Vec<Moments>| {
-        let merit = merit(before, &branches, growth);
+    let mut consider = |test: &dyn Fn() -> Test, branches: &[Moments]| {
+        let merit = merit(known, branches, growth);
         if merit > best.merit {
-            let branches = branches.into_iter().map(Moments::list).collect();
-            best = Suggestion { merit, split: Some((column, test, branches)) };
+            let branches = branches.iter().map(|branch| branch.list()).collect();
+            best = Suggestion { merit, split: Some((column, test(), branches)) };
         }
     };
-    let codes: Vec<u64> = values.keys().map(|key| number(*key).max(0.0) as u64).collect();
+    let code = |key: &u64| number(*key).max(0.0) as u64;
     if !growth.binary_split {
-        consider(Test::Ways(codes.clone()), values.values().copied().collect());
+        let all: Vec<Moments> = values.values().copied().collect();
+        consider(&|| Test::Ways(values.keys().map(code).collect()), &all);
     }
-    for (place, (code, equal)) in codes.iter().zip(values.values()).enumerate() {
-        let others = values.values().enumerate().filter(|(other, _)| *other != place);
-        let other = others.fold(Moments::default(), |sum, (_, moments)| sum.with(*moments));
-        consider(Test::Equal(*code), vec![*equal, other]);
+    for ((key, equal), (left, right)) in values.iter().zip(around(values)) {
+        consider(&|| Test::Equal(code(key)), &[*equal, left.with(right)]);
     }
     best
 }

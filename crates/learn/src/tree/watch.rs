@@ -2,9 +2,9 @@
 
 use std::f64::consts::SQRT_2;
 
+use super::ClassGrowth;
 use super::criterion::Distribution;
-use super::node::Test;
-use super::{ClassGrowth, node::Suggestion};
+use super::node::{Suggestion, Test, is_told_apart};
 use crate::density::{Scale, distance, from_logarithms, in_proportion};
 use crate::features::is_complete;
 use crate::state::stateful;
@@ -292,25 +292,25 @@ impl Watch {
         };
         let classes = before.len();
         let codes = self.counts.iter().filter_map(|columns| columns.get(index)).map(Vec::len).max().unwrap_or(0);
-        let branch = |code: usize| (0..classes).map(|class| of(class, code)).collect::<Distribution>();
-        let present: Vec<usize> = (0..codes).filter(|code| branch(*code).iter().sum::<f64>() > 0.0).collect();
+        let branches = (0..codes).map(|code| (code as u64, (0..classes).map(|class| of(class, code)).collect()));
+        let present = branches.filter(|(_, branch): &(u64, Distribution)| branch.iter().sum::<f64>() > 0.0);
+        let (present, branches): (Vec<u64>, Vec<Distribution>) = present.unzip();
+        let all = (0..classes).map(|class| branches.iter().filter_map(|branch| branch.get(class)).sum::<f64>());
+        let all: Distribution = all.collect();
         let mixed = growth.split_criterion.mixed(before);
         let mut best = Suggestion::none();
-        let mut consider = |test: Test, branches: Vec<Distribution>| {
-            let merit = growth.split_criterion.merit(mixed, &branches, growth.min_branch_fraction);
+        let mut consider = |test: &dyn Fn() -> Test, branches: &[Distribution]| {
+            let merit = growth.split_criterion.merit(mixed, branches, growth.min_branch_fraction);
             if merit > best.merit {
-                best = Suggestion { merit, split: Some((column as usize, test, branches)) };
+                best = Suggestion { merit, split: Some((column as usize, test(), branches.to_vec())) };
             }
         };
         if !growth.binary_split {
-            let ways = present.iter().map(|code| *code as u64).collect();
-            consider(Test::Ways(ways), present.iter().map(|code| branch(*code)).collect());
+            consider(&|| Test::Ways(present.clone()), &branches);
         }
-        for code in &present {
-            let equal = branch(*code);
-            let all = (0..classes).map(|class| present.iter().map(|code| of(class, *code)).sum::<f64>());
-            let other = all.zip(&equal).map(|(all, equal)| all - equal).collect();
-            consider(Test::Equal(*code as u64), vec![equal, other]);
+        for (code, equal) in present.iter().zip(branches) {
+            let other = all.iter().zip(&equal).map(|(all, equal)| all - equal).collect();
+            consider(&|| Test::Equal(*code), &[equal, other]);
         }
         best
     }
@@ -318,5 +318,5 @@ impl Watch {
 
 fn code(row: &[f64], column: u32) -> Option<usize> {
     let value = row.get(column as usize).copied()?;
-    (value.is_finite() && (0.0..1e6).contains(&value)).then_some(value as usize)
+    is_told_apart(value).then_some(value as usize)
 }
