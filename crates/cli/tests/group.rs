@@ -181,11 +181,24 @@ fn its_input_grows_with_the_classic_protocol() {
     its_input_grows("grows-classic", CLASSIC);
 }
 
+#[test]
+fn its_input_grows_at_least_once() {
+    let mut group = Group::new("grows-alo", CONSUMER, 1);
+    group.model += "\nguarantee: at_least_once";
+    group.send(0, 30, 1);
+    let mut running = group.start();
+    group.reads_all(&mut running, 1);
+    grow(&group.input(), 3);
+    group.send(30, 20, 3);
+    group.reads_all(&mut running, 3);
+    assert_eq!(running.stop().report()["rows"], 90);
+}
+
 /// The run says so and stops, its report has what was read, and what it advises helps.
 fn its_input_is_deleted(protocol: &str, settings: &str) {
     let group = Group::new(protocol, settings, 2);
     group.send(0, 100, 2);
-    let mut running = group.start();
+    let mut running = group.start_with(&["--json", "--members", "2"]);
     group.reads_all(&mut running, 2);
     delete(&[&group.input()]);
     let said = running.ends();

@@ -12,7 +12,7 @@ pub use crate::control::Control;
 use crate::kafka::{self, GroupMember, KafkaFailure, Topics};
 use crate::ledger::{self, FileLedger, Ledger, LedgerError};
 use crate::lookup::{self, LookupError};
-use crate::member::{Member, MemberError};
+use crate::member::{Ended, Member, MemberError};
 use crate::models;
 use crate::python;
 use crate::sink::{HttpSink, KafkaSink, Keep, LineSink, Lines, Sink, SinkError};
@@ -118,12 +118,17 @@ fn run_unnamed(plan: &Arc<Plan>, options: Options, control: &Arc<Control>) -> Re
     let _watch = models::Watch::start(plan)?;
     let members = prepare(plan, options, control, &topics)?;
     let mut tally = Tally::default();
-    let mut failed = None;
+    let (mut failed, mut left) = (None, Vec::new());
     for thread in start(members, control)? {
         match thread.join() {
-            Ok((part, outcome)) => {
-                tally.absorb(part);
-                failed = failed.or(outcome.err().map(RunError::Member));
+            Ok(ended) => {
+                tally.absorb(ended.tally);
+                left.extend(ended.left);
+                failed = match ended.result.err().map(RunError::Member) {
+                    // The others were stopped by this one, and may have ended for what follows from it.
+                    Some(gone @ RunError::Member(MemberError::Gone { .. })) => Some(gone),
+                    error => failed.or(error),
+                };
             }
             Err(_) => failed = failed.or(Some(RunError::Thread("a member broke: this is a bug in gristmill".into()))),
         }
@@ -131,6 +136,8 @@ fn run_unnamed(plan: &Arc<Plan>, options: Options, control: &Arc<Control>) -> Re
     match failed {
         None => report(tally, plan, control),
         Some(RunError::Member(error @ MemberError::Gone { .. })) => {
+            // No other member goes on with what was let go.
+            left.into_iter().for_each(|closed| tally.close(closed));
             Err(RunError::Ended { report: Box::new(report(tally, plan, control)?), error })
         }
         Some(error) => Err(error),
@@ -201,7 +208,7 @@ fn identity() -> String {
     format!("{:016x}{:016x}", number(), number())
 }
 
-type Running = std::thread::JoinHandle<(Tally, Result<(), MemberError>)>;
+type Running = std::thread::JoinHandle<Ended>;
 
 fn start(members: Vec<Member>, control: &Arc<Control>) -> Result<Vec<Running>, RunError> {
     let mut threads = Vec::new();
@@ -210,11 +217,11 @@ fn start(members: Vec<Member>, control: &Arc<Control>) -> Result<Vec<Running>, R
         let body = move || {
             // One member that fails takes the run down: half a pipeline that nobody looks at helps nobody.
             let guard = StopOnFailure(&control);
-            let result = member.run();
-            if result.1.is_ok() {
+            let ended = member.run();
+            if ended.result.is_ok() {
                 std::mem::forget(guard);
             }
-            result
+            ended
         };
         let thread = std::thread::Builder::new().name(format!("member-{number}")).spawn(body);
         threads.push(thread.map_err(|error| RunError::Thread(format!("a thread cannot be started: {error}")))?);

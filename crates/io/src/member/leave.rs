@@ -77,12 +77,11 @@ impl Member {
         Ok(())
     }
 
-    /// Nobody reads on, and nothing can be committed: what was counted of partitions that were let go is reported here.
+    /// Nothing comes any more, and nothing can be committed.
     pub(super) fn input_is_gone(&mut self) {
         self.failed.get_or_insert(MemberError::Gone { topic: self.plan.input_name().to_string() });
         self.on_the_way = None;
         self.seats.forget_leaving();
-        std::mem::take(&mut self.left).into_iter().for_each(|closed| self.tally.close(closed));
         for closed in self.seats.close() {
             self.control.opened(-1);
             self.tally.close(closed);

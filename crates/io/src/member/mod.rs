@@ -51,6 +51,16 @@ struct OnTheWay {
     again: Option<Duration>,
 }
 
+/// What a member has done, when it has ended.
+pub struct Ended {
+    /// What was counted of the shards that it has closed.
+    pub tally: Tally,
+    /// The same of those that it has let go of, and that others report if they go on with them.
+    pub left: Vec<Closed>,
+    /// Why it ended, where that is no good reason.
+    pub result: Result<(), MemberError>,
+}
+
 /// One member of the group.
 pub struct Member {
     plan: Arc<Plan>,
@@ -105,16 +115,17 @@ impl Member {
         }
     }
 
-    /// Runs until the input ends or the run is stopped, commits, and leaves the group. What was counted of the shards
-    /// that it has closed, and why it ended, where that is no good reason.
-    pub fn run(mut self) -> (Tally, Result<(), MemberError>) {
+    /// Runs until the input ends or the run is stopped, commits, and leaves the group.
+    pub fn run(mut self) -> Ended {
         let scores = self.plan.scoring.as_ref().is_some_and(|scoring| scoring.python.is_none());
         let turns = move || loop {
-            match self.turn() {
-                Ok(false) => {}
-                Ok(true) => return (self.into_tally(), Ok(())),
-                Err(error) => return (self.into_tally(), Err(error)),
-            }
+            let result = match self.turn() {
+                Ok(false) => continue,
+                Ok(true) => Ok(()),
+                Err(error) => Err(error),
+            };
+            let left = std::mem::take(&mut self.left);
+            return Ended { tally: self.into_tally(), left, result };
         };
         if scores { at_home(turns) } else { turns() }
     }
