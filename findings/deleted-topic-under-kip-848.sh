@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A consumer in a group of KIP-848 is never told that its only topic was deleted.
 #
-# Versions: Apache Kafka 4.1.0 (Maven Central), confluent-kafka 2.12.2 (librdkafka 2.12.x), Python 3, Java 17 or newer.
+# Versions: Apache Kafka 4.1.0 (Maven Central), confluent-kafka 2.16.1 with librdkafka 2.16 (2.12.2 is the same), Python 3, Java 17 or newer.
 #
 # Behaviour: a consumer has read a topic to its end, and the topic is deleted. With `group.protocol=classic` the next
 # polls give the error UNKNOWN_TOPIC_OR_PART. With `group.protocol=consumer` the partitions are revoked as in any
@@ -12,6 +12,8 @@
 #   classic: read 10, revoked 1, errors UNKNOWN_TOPIC_OR_PART
 #   consumer: read 10, revoked 1, errors none
 #
+# librdkafka's log alone has a line, at the level of notices: "Topic … partition count changed from 1 to 0".
+#
 # It exits with 0 while that is so, and with 1 when it has changed.
 set -euo pipefail
 work=$(mktemp -d)
@@ -19,7 +21,7 @@ broker=
 trap '[ -z "$broker" ] || kill "$broker" 2>/dev/null; wait 2>/dev/null; rm -rf "$work"' EXIT
 cd "$work"
 python3 -m venv venv
-venv/bin/pip install --quiet confluent-kafka==2.12.2
+venv/bin/pip install --quiet confluent-kafka==2.16.1
 cat > pom.xml <<'POM'
 <project><modelVersion>4.0.0</modelVersion><groupId>finding</groupId><artifactId>broker</artifactId><version>1</version>
 <dependencies>
