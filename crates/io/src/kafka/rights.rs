@@ -149,9 +149,15 @@ pub fn rights(plan: &Plan) -> Vec<Right> {
     rights
 }
 
-/// Tries every right that a run needs, and changes nothing by that: those that are missing.
+/// Tries every right that a run needs, and changes nothing by that: those that are missing. All are tried at once, since
+/// each takes a client of its own.
 pub fn missing(plan: &Plan) -> Vec<Right> {
-    rights(plan).into_iter().filter(|right| forbidden(plan, right)).collect()
+    let rights = rights(plan);
+    let found: Vec<bool> = std::thread::scope(|scope| {
+        let tried: Vec<_> = rights.iter().map(|right| scope.spawn(|| forbidden(plan, right))).collect();
+        tried.into_iter().map(|one| one.join().unwrap_or(false)).collect()
+    });
+    rights.into_iter().zip(found).filter(|(_, missing)| *missing).map(|(right, _)| right).collect()
 }
 
 /// All that is missing, and the commands that grant it.
