@@ -156,7 +156,8 @@ pub(crate) enum State {
         #[command(flatten)]
         out: Out,
     },
-    /// Write the state as it was when this offset was the next to read; it must not lie before the oldest snapshot kept.
+    /// Write the state as it was when this offset was the next to read. There must be a snapshot at or before it, or the
+    /// whole journal.
     AsOf {
         /// The pipeline document.
         file: PathBuf,
@@ -166,7 +167,8 @@ pub(crate) enum State {
         #[command(flatten)]
         out: Out,
     },
-    /// Go on where the group stands with the newest snapshot there is, or untrained, when the rest is lost. Asks first.
+    /// Go on where the group stands, or the input begins now, with the newest snapshot there is, or untrained, when the
+    /// rest is lost. Asks first.
     Adopt {
         /// The pipeline document.
         file: PathBuf,
@@ -187,9 +189,14 @@ pub(crate) enum State {
         /// The partition to take back.
         #[arg(long, requires = "to")]
         partition: Option<i32>,
-        /// Only let components whose definition has changed begin untrained, and keep the rest.
+        /// Only let components whose definition has changed begin untrained, and keep the rest; says first what that
+        /// costs.
         #[arg(long, conflicts_with = "to")]
         changed: bool,
+        /// A step of the model that keeps its state although its learning rate, penalties or conditions to split have
+        /// changed; may be given several times.
+        #[arg(long, value_name = "STEP", requires = "changed")]
+        keep: Vec<String>,
         /// Do not ask.
         #[arg(long)]
         yes: bool,

@@ -279,9 +279,15 @@ fn state_command(action: State) -> Result<(), Failure> {
             let plan = asked(&file, yes, &format!("Go back to {offset}?"))?;
             screen::print(&state::reset_to(&plan, partition, offset)?)
         }
-        State::Reset { file, changed: true, yes, .. } => {
-            let plan = asked(&file, yes, "Let what has changed begin untrained?")?;
-            screen::print(&state::reset_changed(&plan)?)
+        State::Reset { file, changed: true, keep, yes, .. } => {
+            let plan = read(&file)?;
+            let changes = state::changes(&plan, &keep)?;
+            screen::print(&changes.iter().map(ToString::to_string).collect::<String>())?;
+            if !changes.is_empty() && !yes {
+                confirmed("Go on like this?")?;
+            }
+            state::resting(&plan)?;
+            screen::print(&state::reset_changed(&plan, &keep)?)
         }
         State::Reset { file, yes, .. } => {
             let plan = asked(&file, yes, "Forget all of this?")?;
@@ -301,14 +307,21 @@ fn write_state(file: &Path, offset: Option<i64>, out: &Out) -> Result<(), Failur
 fn asked(file: &Path, yes: bool, question: &str) -> Result<Arc<Plan>, Failure> {
     let plan = read(file)?;
     if !yes {
-        screen::print(&state::show(&plan)?)?;
-        screen::print(&format!("\n{question} Type `yes`: "))?;
-        let mut answer = String::new();
-        let read = std::io::stdin().read_line(&mut answer);
-        if read.is_err() || answer.trim() != "yes" {
-            return Err(Failure::Usage("nothing was changed".into()));
+        if plan.journals() {
+            screen::print(&state::show(&plan)?)?;
         }
+        confirmed(question)?;
     }
     state::resting(&plan)?;
     Ok(plan)
+}
+
+fn confirmed(question: &str) -> Result<(), Failure> {
+    screen::print(&format!("\n{question} Type `yes`: "))?;
+    let mut answer = String::new();
+    let read = std::io::stdin().read_line(&mut answer);
+    if read.is_err() || answer.trim() != "yes" {
+        return Err(Failure::Usage("nothing was changed".into()));
+    }
+    Ok(())
 }

@@ -1,5 +1,5 @@
 //! What a group on a real broker keeps: shown, exported, taken back, adopted, changed in parts, and started over; and a
-//! partition that is added while it runs.
+//! partition that is added while it runs. Whatever a stop advises is done, and the group goes on.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod support;
@@ -43,6 +43,20 @@ state: {{snapshot: {{keep: 4}}}}
             broker(),
             name = self.name
         )
+    }
+
+    /// Another document: one component is defined otherwise.
+    fn slower(&self) -> String {
+        let document = std::fs::read_to_string(self.folder.join("t.yaml")).unwrap();
+        document.replace("logistic_regression]", "logistic_regression: {intercept_lr: 0.5}]")
+    }
+
+    fn input(&self) -> String {
+        format!("{}-in", self.name)
+    }
+
+    fn topic(&self, kind: &str) -> String {
+        format!("{}.{kind}", self.name)
     }
 
     fn write(&self, document: &str) {
@@ -120,6 +134,186 @@ fn the_model_as_of_any_offset() {
     assert_eq!((decisions["0-129"], decisions["0-130"], decisions["1-130"]), (1, 2, 1));
 }
 
+/// Right is what a group has that was fed no more than that.
+#[test]
+fn the_model_as_of_an_offset_before_the_oldest_snapshot() {
+    let (whole, part) = (Group::new("as-of-whole"), Group::new("as-of-part"));
+    part.send(0, 30, PARTITIONS);
+    assert_eq!(part.run().code, 0);
+    for from in [0, 100, 200] {
+        whole.send(from, 100, PARTITIONS);
+        assert_eq!(whole.run().code, 0);
+    }
+    // The whole journal is there, so any state can be put together again.
+    assert!(whole.exported(&["as-of", "--offset", "30"]) == part.exported(&["export"]));
+    let late = whole.exported(&["export"]);
+    // Not any more: nothing else is written in its place, and nothing is taken back there.
+    delete_records(&whole.topic("journal"), 0, 2);
+    let words = "-in-0: the state as of 30 is not kept any more: the oldest offset that is there is 100";
+    refused(&whole.state(&["as-of", "--offset", "30", "--partition", "0", "--out", "none"]), &[words]);
+    refused(&whole.state(&["reset", "--to", "30", "--partition", "0", "--yes"]), &[words]);
+    assert!(!whole.folder.join("none").exists() && whole.exported(&["export"]) == late);
+    whole.exported(&["as-of", "--offset", "170"]);
+    // Under another document neither of these states has ever been.
+    for (document, other) in [
+        (whole.document().replace("logistic_regression]", "{logistic_regression: {intercept_lr: 0.5}}]"), "logistic_"),
+        (whole.document().replace("evaluate: [accuracy]", "evaluate: [accuracy, log_loss]"), "log_loss"),
+        (whole.document().replace("evaluate: [accuracy]", "evaluate: [f1]"), "accuracy"),
+    ] {
+        whole.write(&document);
+        for offset in ["100", "170", "300"] {
+            let said = whole.state(&["as-of", "--offset", offset, "--partition", "0", "--out", "none"]);
+            refused(&said, &["was saved under another document", other]);
+        }
+        assert!(!whole.folder.join("none").exists());
+    }
+}
+
+/// What happens to a group that has read sixty records of each partition.
+type Meddle = fn(&Group);
+
+/// Ends a run before it has saved anything. The group waits for who was killed until its session ends.
+fn killed(group: &Group) {
+    let classic = "kafka: {group.protocol: classic, session.timeout.ms: 6000, ";
+    group.write(
+        &std::fs::read_to_string(group.folder.join("t.yaml"))
+            .unwrap()
+            .replace("kafka: {bootstrap", &format!("{classic}bootstrap")),
+    );
+    let mut child = start(&group.folder);
+    let input = format!("{}-in", group.name);
+    until("it has read", Duration::from_secs(60), || lag(&group.name, &input, PARTITIONS) == 0);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+fn clean(group: &Group) {
+    assert_eq!(group.run().code, 0);
+}
+
+/// Every stop there is: what happened, what is said, and how many commands are advised.
+const STOPS: [(&str, Meddle, Meddle, &str, usize); 9] = [
+    ("lost", clean, |group| delete(&[&group.topic("journal"), &group.topic("state")]), "but there is no state", 2),
+    ("behind", clean, |group| commit(&group.name, &group.input(), 0, 70), "the journal ends at 60", 2),
+    ("set-back", clean, |group| commit(&group.name, &group.input(), 0, 20), "the group was set back to 20", 2),
+    ("expired", clean, |group| delete_records(&group.input(), 0, 70), "the log begins at 70: up to 10 records", 1),
+    (
+        "expired-twice",
+        killed,
+        |group| delete_records(&group.input(), 0, 70),
+        "the log begins at 70: up to 10 records",
+        1,
+    ),
+    (
+        "rows-gone",
+        killed,
+        |group| delete_records(&group.input(), 0, 30),
+        "must be rebuilt from 0 on, but the log begins at 30",
+        1,
+    ),
+    ("cut", killed, |group| delete_records(&group.topic("journal"), 0, 1), "entries are gone", 2),
+    ("other-plan", killed, |group| group.write(&group.slower()), "was learned under another document", 2),
+    ("changed", clean, |group| group.write(&group.slower()), "saved with other `logistic_regression`", 1),
+];
+
+#[test]
+fn every_stop_is_repaired_by_each_command_that_it_names() {
+    for (name, before, meddle, words, advice) in STOPS {
+        let mut number = 0;
+        loop {
+            let group = Group::new(name);
+            group.send(0, 60, PARTITIONS);
+            before(&group);
+            group.send(60, 40, PARTITIONS);
+            meddle(&group);
+            let said = group.run();
+            refused(&said, &[words]);
+            let commands = advised(&said.err);
+            assert_eq!(commands.len(), advice, "{name}: {}", said.err);
+            let done = run(&group.folder, &commands[number].iter().map(String::as_str).collect::<Vec<_>>());
+            assert_eq!(done.code, 0, "{name}, {:?}: {done:?}", commands[number]);
+            group.send(100, 10, PARTITIONS);
+            let said = group.run();
+            assert_eq!(said.code, 0, "{name}, {:?}: {}", commands[number], said.err);
+            assert_eq!(lag(&group.name, &group.input(), PARTITIONS), 0, "{name}, {:?}", commands[number]);
+            let decisions = group.decisions();
+            (100..110).for_each(|one| assert_eq!(decisions[&format!("0-{one}")], 1, "{name}: {decisions:?}"));
+            number += 1;
+            if number == commands.len() {
+                break;
+            }
+        }
+    }
+}
+
+/// The commands that a stop names, ready to be run.
+fn advised(words: &str) -> Vec<Vec<String>> {
+    let quoted = words.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.strip_prefix("gristmill "));
+    let commands = quoted.map(|command| {
+        let mut command: Vec<String> = command.split(' ').map(String::from).collect();
+        match command.iter_mut().find(|word| *word == "FILE") {
+            Some(file) => *file = "t.yaml".into(),
+            None => command.insert(2, "t.yaml".into()),
+        }
+        command.iter_mut().filter(|word| *word == "P").for_each(|partition| *partition = "0".into());
+        command.push("--yes".into());
+        command
+    });
+    commands.collect()
+}
+
+/// What a run of another version of the program has not saved is not learned again by this one; that one can.
+#[test]
+fn another_program_goes_on_from_a_clean_stop_alone() {
+    use std::io::Write;
+    let group = Group::new("other-program");
+    group.send(0, 60, PARTITIONS);
+    killed(&group);
+    let other = group.folder.join("gristmill");
+    std::fs::copy(env!("CARGO_BIN_EXE_gristmill"), &other).unwrap();
+    std::fs::OpenOptions::new().append(true).open(&other).unwrap().write_all(b"another version").unwrap();
+    let by_other = |arguments: &[&str]| {
+        Said::from(&std::process::Command::new(&other).args(arguments).current_dir(&group.folder).output().unwrap())
+    };
+    let bounded = ["run", "t.yaml", "--until-end", "--json"];
+    group.send(60, 1, PARTITIONS);
+    refused(&by_other(&bounded), &["from 0 to 60 was learned by another version of this program", "state adopt"]);
+    clean(&group);
+    group.send(61, 39, PARTITIONS);
+    assert_eq!(by_other(&bounded).code, 0);
+    // It has gone on from a snapshot of the other one; killed before its own first one, it can read again what is its own.
+    let document = group.document().replace("keep: 4", "keep: 4, rows: 1000000000, every: 1 hour");
+    group.write(&document);
+    group.send(100, 40, PARTITIONS);
+    killed(&group);
+    group.send(140, 1, PARTITIONS);
+    let said = group.run();
+    assert_eq!((said.code, &said.report()["rows"]), (0, &282.into()), "{}", said.err);
+    assert!(said.err.contains("40 records learned again"), "{}", said.err);
+}
+
+/// What keeps no state has nothing to be lost but its place.
+#[test]
+fn without_a_state_records_that_are_gone_are_passed_over_on_demand() {
+    let group = Group::new("stateless");
+    let all = group.document();
+    let (head, rest) = all.split_once("features:").unwrap();
+    let outputs = rest.split_once("outputs:").unwrap().1.split("state:").next().unwrap();
+    group.write(&format!("{head}features: [x]\nmodel: [logistic_regression]\noutputs:{outputs}"));
+    group.send(0, 60, PARTITIONS);
+    clean(&group);
+    group.send(60, 40, PARTITIONS);
+    delete_records(&group.input(), 0, 70);
+    let said = group.run();
+    refused(&said, &["the log begins at 70: up to 10 records"]);
+    let commands = advised(&said.err);
+    assert_eq!(commands.len(), 1, "{}", said.err);
+    ok(&run(&group.folder, &commands[0].iter().map(String::as_str).collect::<Vec<_>>()), &["-in-0 goes on at 70"]);
+    clean(&group);
+    assert_eq!(lag(&group.name, &group.input(), PARTITIONS), 0);
+    assert_eq!(group.decisions().len(), 190, "ten are gone");
+}
+
 #[test]
 fn what_does_not_fit_together_is_refused_and_repaired() {
     let group = Group::new("repaired");
@@ -149,7 +343,7 @@ fn a_changed_component_begins_anew_and_the_rest_is_kept() {
     let group = Group::new("changed");
     group.send(0, 50, PARTITIONS);
     assert_eq!(group.run().code, 0);
-    let slower = group.document().replace("logistic_regression]", "logistic_regression: {intercept_lr: 0.5}]");
+    let slower = group.slower();
     group.write(&slower);
     let words = ["saved with other `logistic_regression`", "state reset FILE --changed"];
     refused(&group.run(), &words);

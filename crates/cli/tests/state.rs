@@ -276,6 +276,146 @@ fn a_run_with_nothing_new_saves_what_it_learned_again() {
     same(&result(&folder), &expected);
 }
 
+/// Rows a second apart; labels are known after a while.
+fn late_rows(count: usize) -> String {
+    let row = |number: usize| {
+        let class = if number % 17 > 8 { "a" } else { "b" };
+        format!("{number},{},{},{},{class}\n", 1_700_000_000 + number, number % 17, number % 5)
+    };
+    "id,ts,x,y,class\n".to_string() + &(0..count).map(row).collect::<String>()
+}
+
+const LATE: &str = "name: t
+input:
+  file: {path: ../rows.csv}
+  columns: {id: int64, ts: {timestamp: {unit: s}}, x: float64, y: float64, class: string}
+  id: id
+  time: ts
+features: [x, y]
+label: {column: class, positive: a, negative: b, delay: 40 s}
+model: [standard_scaler, {logistic_regression: {optimizer: {sgd: {lr: 0.1}}}}]
+evaluate: [accuracy]
+outputs: {all: {file: {path: all.ndjson}}}
+state: {directory: state, snapshot: {rows: 200, every: 1 hour, keep: 3}}
+commit: {rows: 100, every: 1 hour}
+";
+
+fn exported(folder: &Path, arguments: &[&str]) -> Vec<u8> {
+    let said = run(folder, &[&["state", arguments[0], "t.yaml"], &arguments[1..], &["--out", "exported"]].concat());
+    assert_eq!(said.code, 0, "{said:?}");
+    std::fs::read(folder.join("exported")).unwrap()
+}
+
+#[test]
+fn what_a_change_costs_is_said_before_it_is_done() {
+    let base = folder("costs");
+    write(&base, "rows.csv", late_rows(1_000));
+    let folder = beside(&base, "run", LATE);
+    assert_eq!(run(&folder, &["run", "t.yaml", "--quiet"]).code, 0);
+    let before = exported(&folder, &["export"]);
+    let more = LATE.replace("features: [x, y]", "features: [x, y, both: x * y]");
+    write(&folder, "t.yaml", &more);
+    let costs = [
+        "begins untrained   categories, windows, pending, standard_scaler, logistic_regression\n",
+        "is kept            label, accuracy, baselines\n",
+        "is lost            40 rows wait for their labels and will never be learned\n",
+    ];
+    let said = run(&folder, &["state", "reset", "t.yaml", "--changed"]);
+    assert_eq!(said.code, 2, "nobody said yes: {said:?}");
+    costs.iter().for_each(|cost| assert!(said.out.contains(cost), "`{cost}` is not in\n{}", said.out));
+    write(&folder, "t.yaml", LATE);
+    assert!(exported(&folder, &["export"]) == before, "nothing was changed");
+    write(&folder, "t.yaml", &more);
+    let said = run(&folder, &["state", "reset", "t.yaml", "--changed", "--yes"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    costs.iter().for_each(|cost| assert!(said.out.contains(cost), "`{cost}` is not in\n{}", said.out));
+    // They are those that it names: with forty more rows everything else is learned.
+    write(&base, "rows.csv", late_rows(1_100));
+    let said = run(&folder, &["run", "t.yaml", "--json", "--quiet"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let report = said.report();
+    assert_eq!((&report["rows"], &report["learned"]), (&1_100.into(), &(1_100 - 40 - 40).into()), "{report}");
+}
+
+#[test]
+fn a_step_keeps_what_it_has_learned_under_another_learning_rate() {
+    let base = folder("keep");
+    write(&base, "rows.csv", late_rows(1_000));
+    let folder = beside(&base, "run", LATE);
+    assert_eq!(run(&folder, &["run", "t.yaml", "--quiet"]).code, 0);
+    let before = exported(&folder, &["export"]);
+    let reset = |document: &str, more: &[&str]| {
+        write(&folder, "t.yaml", document);
+        run(&folder, &[&["state", "reset", "t.yaml", "--changed", "--yes"], more].concat())
+    };
+    let keep = ["--keep", "logistic_regression"];
+    let faster = LATE.replace("lr: 0.1", "lr: 0.2");
+    for (document, more, words) in [
+        (faster.replace("features: [x, y]", "features: [y, x]"), &keep[..], "where the features are what they were"),
+        (LATE.replace("sgd: {lr: 0.1}", "adam: {lr: 0.1}"), &keep, "have changed in more than `lr`"),
+        (faster.replace("0.2}}}}]", "0.2}}, l1: 0.01}}]"), &keep, "does not fit"),
+        (
+            faster.clone(),
+            &["--keep", "logistic"],
+            "this pipeline has no such part: it has label, categories, pending, ",
+        ),
+        (faster.replace("standard_scaler, ", "min_max_scaler, "), &keep, "have changed in more than `lr`"),
+    ] {
+        let said = reset(&document, more);
+        assert_eq!(said.code, 1, "{document}: {said:?}");
+        assert!(said.err.contains(words), "`{words}` is not in {}", said.err);
+        write(&folder, "t.yaml", LATE);
+        assert!(exported(&folder, &["export"]) == before, "{words}: something was changed");
+    }
+    let said = reset(&faster, &keep);
+    assert!(said.code == 0 && !said.out.contains("untrained") && said.out.contains("logistic_regression"), "{said:?}");
+    // Byte for byte what it was, but for the rate, which comes to bear.
+    let text = |bytes: &[u8]| bytes.iter().map(|byte| char::from(*byte)).collect::<String>();
+    let kept = exported(&folder, &["export"]);
+    assert!(text(&kept) == text(&before).replace("lr: 0.1", "lr: 0.2"), "something else has changed");
+    write(&base, "rows.csv", late_rows(1_200));
+    assert_eq!(run(&folder, &["run", "t.yaml", "--quiet"]).code, 0);
+    let faster = exported(&folder, &["export"]);
+    let slower = beside(&base, "slower", LATE);
+    assert_eq!(run(&slower, &["run", "t.yaml", "--quiet"]).code, 0);
+    assert!(text(&faster) != text(&exported(&slower, &["export"])).replace("lr: 0.1", "lr: 0.2"));
+}
+
+/// Right is what a run has that was given no more rows than that.
+#[test]
+fn the_state_as_of_any_row_is_the_state_of_a_run_that_ended_there() {
+    let base = folder("as-of");
+    let whole = beside(&base, "whole", LATE);
+    for rows in [500, 900, 1_300, 1_700] {
+        write(&base, "rows.csv", late_rows(rows));
+        assert_eq!(run(&whole, &["run", "t.yaml", "--quiet"]).code, 0);
+    }
+    let expected = |rows: usize| {
+        write(&base, "rows.csv", late_rows(rows));
+        let part = beside(&base, &format!("part-{rows}"), LATE);
+        assert_eq!(run(&part, &["run", "t.yaml", "--quiet"]).code, 0);
+        exported(&part, &["export"])
+    };
+    let shown = run(&whole, &["state", "show", "t.yaml"]).out;
+    let line = shown.lines().find_map(|line| line.strip_prefix("snapshot   at ")).unwrap();
+    let positions = line.split(", ").map_while(|position| position.parse::<usize>().ok());
+    let oldest = positions.min().unwrap();
+    assert!((600..1_700).contains(&oldest), "{shown}");
+    for rows in [oldest, oldest + 1, oldest + 37, 1_400, 1_555, 1_700] {
+        let right = expected(rows);
+        write(&base, "rows.csv", late_rows(1_700));
+        assert!(exported(&whole, &["as-of", "--offset", &rows.to_string()]) == right, "as of {rows}");
+    }
+    for command in
+        [&["as-of", "t.yaml", "--offset", "500", "--out", "none"][..], &["reset", "t.yaml", "--to", "500", "--yes"]]
+    {
+        let said = run(&whole, &[&["state"], command].concat());
+        let words = format!("the state as of 500 is not kept any more: the oldest offset that is there is {oldest}");
+        assert!(said.code == 1 && said.err.contains(&words), "`{words}` is not in {said:?}");
+    }
+    assert!(!whole.join("none").exists());
+}
+
 #[test]
 fn two_runs_do_not_share_a_state() {
     let base = folder("shared");

@@ -15,6 +15,10 @@ const GRACE: i64 = 3_600;
 
 /// The plan with these windows, rows waiting for an hour.
 fn plan(windows: &[&str]) -> Arc<Plan> {
+    waiting(windows, GRACE)
+}
+
+fn waiting(windows: &[&str], grace: i64) -> Arc<Plan> {
     let features: String = windows.iter().enumerate().map(|(at, sql)| format!("  - c{at}: {:?}\n", sql)).collect();
     let document = format!(
         "
@@ -24,7 +28,7 @@ input:
   format: json
   columns: {{ts: timestamp, k: string, k2: int64, x: float64, y: float64, n: int64, s: string, b: boolean, row: int64}}
   time: ts
-  grace: {GRACE} s
+  grace: {grace} s
 clean:
   - late
 features:
@@ -128,4 +132,25 @@ fn rows_out_of_order_have_the_windows_of_rows_in_order() {
     }
     println!("{windows} windows over {moved} rows out of order, {values} values");
     assert!(windows >= 2_000 && moved > 500, "{windows} windows, {moved} rows");
+}
+
+/// A change of the document that gives up rows which wait for their turn says how many they are.
+#[test]
+fn rows_that_are_given_up_are_counted() {
+    let text = String::from_utf8(zstd::decode_all(GOLDEN).unwrap()).unwrap();
+    let golden: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    let table = golden["rows"].as_array().unwrap();
+    let plan = waiting(&["x + 1"], GRACE);
+    let mut shard = Shard::open(Arc::clone(&plan), Partition::new("t", 0), None).unwrap();
+    let (raw, rows) = block(table, &jumbled(table));
+    shard.prepare(&raw, &rows, &mut Vec::new()).unwrap();
+    let waits = shard.waiting();
+    assert!(waits > 0);
+    let adapt = |plan| Shard::adapt(plan, Partition::new("t", 0), &shard.snapshot(), &[]).unwrap();
+    let longer = adapt(waiting(&["x + 1"], 2 * GRACE));
+    assert_eq!((longer.lost[0].rows, longer.shard.waiting()), (waits, 0));
+    assert!(longer.changed.contains(&"grace".to_string()));
+    let same = adapt(waiting(&["x + 2"], GRACE));
+    assert!(same.lost.is_empty() && same.kept.contains(&"grace".to_string()));
+    assert_eq!(same.shard.waiting(), waits);
 }

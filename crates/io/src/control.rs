@@ -95,7 +95,8 @@ impl Control {
         finished || self.stopped() || lock(&self.left).contains(&member)
     }
 
-    pub(crate) fn end(&self, partition: i32) -> Option<i64> {
+    /// The end at which a bounded run leaves a partition.
+    pub fn end(&self, partition: i32) -> Option<i64> {
         lock(&self.ends).get(&partition).copied()
     }
 

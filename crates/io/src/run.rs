@@ -246,7 +246,7 @@ struct Outputs {
 
 impl Outputs {
     /// Opens what the plan names. `kept`: the committed lengths of files by path; a file that is not among them begins
-    /// anew, and goes on where the input is a group.
+    /// anew, and goes on behind its last whole line where the input is a group.
     fn open(plan: &Plan, kept: Option<Lengths>) -> Result<Self, SinkError> {
         let stdout = Lines::stdout();
         let group = matches!(plan.input, InputPlan::Kafka { .. });
@@ -254,7 +254,7 @@ impl Outputs {
         let length = |path: &str| lengths.iter().find(|(known, _)| known == path).map(|(_, length)| *length);
         let one = |target: &TargetPlan| match target {
             TargetPlan::File { path } => {
-                let keep = if group { Keep::All } else { length(path).map_or(Keep::Nothing, Keep::Bytes) };
+                let keep = if group { Keep::Lines } else { length(path).map_or(Keep::Nothing, Keep::Bytes) };
                 Lines::open(path, keep).map(Some)
             }
             TargetPlan::Stdout => Ok(Some(stdout.clone())),

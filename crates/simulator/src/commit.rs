@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gristmill::plan::Plan;
-use gristmill::protocol::{Answer, Manifest, Piece};
+use gristmill::protocol::{Answer, Entry, Manifest, Piece};
 use gristmill::rows::Partition;
 use gristmill::spec::Guarantee;
 use gristmill_io::ledger::{Commit, Part, program};
@@ -61,7 +61,8 @@ fn records(plan: &Plan, part: &Part, mutant: Option<Mutant>) -> Vec<(String, Opt
         records.push((DEAD.into(), None, letter.to_json().to_string().into_bytes()));
     }
     if let Some(entry) = &part.entry {
-        records.push((JOURNAL.into(), None, entry.encode()));
+        let code = entry.code.filter(|_| mutant != Some(Mutant::JournalWithoutCode));
+        records.push((JOURNAL.into(), None, Entry { code, ..entry.clone() }.encode()));
     }
     for piece in &part.pieces {
         if let (Piece::Chunk { slot, sequence, index: 0, bytes }, Some(Mutant::EarlySnapshot)) = (piece, mutant) {

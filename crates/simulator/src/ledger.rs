@@ -8,9 +8,7 @@ use gristmill::plan::Plan;
 use gristmill::protocol::{Answer, Kept, Landed};
 use gristmill::rows::Partition;
 use gristmill::spec::Guarantee;
-use gristmill_io::ledger::{
-    Answered, Commit, Found, Known, Ledger, LedgerError, Part, fate, program, reopen, unchanged,
-};
+use gristmill_io::ledger::{Answered, Commit, Found, Known, Ledger, LedgerError, Part, fate, reopen, unchanged};
 
 use crate::cluster::{INPUT, JOURNAL};
 use crate::commit::UnderWay;
@@ -90,7 +88,7 @@ impl Ledger for SimulatedLedger {
             self.seen.remove(&partition.number);
             return Ok(Some(Found::Unchanged));
         }
-        let found = reopen(&self.plan, partition, &kept, program)?;
+        let found = reopen(&self.plan, partition, &kept)?;
         if let Some(Found::Open(recovery, _)) = &found {
             self.seen.remove(&partition.number);
             world.facts.replays += u64::from(recovery.replay.iter().any(|run| run.consumed.count > 0));

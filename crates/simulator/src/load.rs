@@ -117,6 +117,11 @@ pub fn usual() -> Result<Plan, String> {
     read("usual.yaml", &document("[standard_scaler, logistic_regression]", Some(Task::BinaryClassification)))
 }
 
+/// Another pipeline over the same records.
+pub fn another() -> Result<Plan, String> {
+    read("another.yaml", &document("[hoeffding_tree_classifier]", Some(Task::BinaryClassification)))
+}
+
 /// A pipeline that cleans, computes windows by key, and learns from labels that are known later.
 pub fn prepared() -> Result<Plan, String> {
     read("prepared.yaml", PREPARED).map(furnished)

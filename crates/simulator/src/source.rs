@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gristmill::rows::{Partition, RawRecord, RawRows};
-use gristmill_io::source::{Assignment, Event, Reread, Source, SourceError};
+use gristmill_io::source::{Ahead, Assignment, Event, Reread, Source, SourceError};
 
 use crate::cluster::INPUT;
 use crate::group::{Change, Id};
@@ -186,12 +186,19 @@ impl Source for SimulatedSource {
         Ok(partitions.iter().map(|partition| world.cluster.offset(partition.number).0).collect())
     }
 
-    fn over_markers(&mut self, partition: &Partition, position: i64) -> Result<Option<i64>, SourceError> {
-        let world = lock(&self.world);
-        let Some(log) = world.cluster.log(INPUT, partition.number) else { return Ok(None) };
+    fn over_markers(&mut self, partition: &Partition, position: i64, to: Option<i64>) -> Result<Ahead, SourceError> {
+        let mut world = lock(&self.world);
+        if world.mutant == Some(Mutant::StaysBeforeMarkers) {
+            return Ok(Ahead::Records);
+        }
+        if world.random.percent(20) {
+            return Ok(Ahead::Unknown);
+        }
+        let Some(log) = world.cluster.log(INPUT, partition.number) else { return Ok(Ahead::Unknown) };
         let transactions = world.cluster.transactions();
-        let end = log.stable_end(transactions);
-        let only_markers = log.committed(transactions, position, end).next().is_none();
-        Ok((only_markers && end > position).then_some(end))
+        let end = to.unwrap_or(i64::MAX).min(log.stable_end(transactions));
+        let only_markers = end > position && log.committed(transactions, position, end).next().is_none();
+        world.facts.over_markers += u64::from(only_markers);
+        Ok(if only_markers { Ahead::Markers(end) } else { Ahead::Records })
     }
 }

@@ -24,6 +24,10 @@ pub enum Mutant {
     StepsAgain,
     /// A snapshot is valid before its last chunk.
     EarlySnapshot,
+    /// Positions stay before the markers at the end.
+    StaysBeforeMarkers,
+    /// The journal does not say what has learned its records.
+    JournalWithoutCode,
 }
 
 /// What happened in a simulation, so that nobody believes in faults that never came.
@@ -51,6 +55,8 @@ pub struct Facts {
     pub trusted: u64,
     /// Changes of a model.
     pub changes: u64,
+    /// Positions that were moved over markers.
+    pub over_markers: u64,
 }
 
 impl Facts {
@@ -67,6 +73,7 @@ impl Facts {
         self.waited += other.waited;
         self.trusted += other.trusted;
         self.changes += other.changes;
+        self.over_markers += other.over_markers;
     }
 }
 

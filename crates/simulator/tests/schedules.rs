@@ -7,7 +7,7 @@ use std::sync::Arc;
 use gristmill::plan::Plan;
 use gristmill::spec::Guarantee;
 use gristmill_simulator::load;
-use gristmill_simulator::run::{Simulation, run, run_bounded, run_bounded_again};
+use gristmill_simulator::run::{Simulation, run, run_bounded, run_bounded_again, run_into};
 use gristmill_simulator::schedule::Schedule;
 use gristmill_simulator::world::{Facts, Mutant, lock};
 
@@ -94,7 +94,8 @@ fn rows_that_wait_are_taken_in_their_order() {
     play("patient", &plan, 50_000..51_500);
     for seed in 0..600 {
         let schedule = Schedule::new(seed);
-        for run in [run_bounded, run_bounded_again] {
+        let bounded = |plan: &Arc<Plan>, schedule: &Schedule| run_bounded(plan, schedule, None);
+        for run in [&bounded as &dyn Fn(&Arc<Plan>, &Schedule) -> Result<(), String>, &run_bounded_again] {
             if let Err(error) = run(&plan, &schedule) {
                 let shortest = schedule.shorten(&|shorter| run(&plan, shorter).is_err());
                 panic!("seed {seed}: {error}\nthe shortest schedule found: {shortest:#?}");
@@ -109,8 +110,8 @@ fn a_bounded_run_reports_every_record() {
     let plan = load::simulated(&load::usual().unwrap(), Guarantee::ExactlyOnce);
     for seed in 0..5_000 {
         let schedule = Schedule::new(seed);
-        if let Err(error) = run_bounded(&plan, &schedule) {
-            let shortest = schedule.shorten(&|shorter| run_bounded(&plan, shorter).is_err());
+        if let Err(error) = run_bounded(&plan, &schedule, None) {
+            let shortest = schedule.shorten(&|shorter| run_bounded(&plan, shorter, None).is_err());
             panic!("seed {seed}: {error}\nthe shortest schedule found: {shortest:#?}");
         }
     }
@@ -128,6 +129,42 @@ fn mutants_die() {
         println!("{mutant:?} dies of seed {seed}, in {} steps", shortest.actions.len());
         assert!(run(&plan, &shortest, None).is_ok(), "{mutant:?}: the schedule fails without the mutant, too");
     }
+}
+
+/// Neither would one that cannot see that the group's lag stays, or that one pipeline learns again what another has.
+#[test]
+fn mutants_of_positions_and_of_the_journal_die() {
+    let plan = load::simulated(&load::usual().unwrap(), Guarantee::ExactlyOnce);
+    let dies = |seed: &u64| run_bounded(&plan, &Schedule::new(*seed), Some(Mutant::StaysBeforeMarkers)).is_err();
+    let seed = (0..3_000).find(dies).expect("positions may stay before markers");
+    assert!(run_bounded(&plan, &Schedule::new(seed), None).is_ok());
+
+    let other = load::simulated(&load::another().unwrap(), Guarantee::ExactlyOnce);
+    let goes_on = |mutant, seed| run_into(&plan, &other, &Schedule::new(seed), mutant).unwrap().is_ok();
+    let fooled = |seed: &u64| goes_on(Some(Mutant::JournalWithoutCode), *seed) && !goes_on(None, *seed);
+    let seed = (0..3_000).find(fooled).expect("the journal need not say what has learned its records");
+    println!("seed {seed}");
+}
+
+/// Another pipeline in the same group stops, names what to do, and writes nothing, wherever something was learned.
+#[test]
+fn two_pipelines_do_not_share_a_group() {
+    let plan = load::simulated(&load::usual().unwrap(), Guarantee::ExactlyOnce);
+    let other = load::simulated(&load::another().unwrap(), Guarantee::ExactlyOnce);
+    let (mut journal, mut snapshot) = (0, 0);
+    for seed in 0..400 {
+        let schedule = Schedule::new(seed);
+        match run_into(&plan, &other, &schedule, None).unwrap() {
+            Ok(()) => assert!(run_into(&plan, &plan, &schedule, None).unwrap().is_ok(), "seed {seed}"),
+            Err(words) => {
+                assert!(words.contains("`group.id` of its own"), "seed {seed}: {words}");
+                journal += u64::from(words.contains("was learned under another document"));
+                snapshot += u64::from(words.contains("was saved with other"));
+            }
+        }
+    }
+    println!("{journal} by the journal, {snapshot} by a snapshot");
+    assert!(journal > 50 && snapshot > 5, "{journal} by the journal, {snapshot} by a snapshot");
 }
 
 #[test]

@@ -389,6 +389,14 @@ pub(crate) fn delete(topics: &[&str]) {
     std::thread::sleep(Duration::from_secs(1));
 }
 
+/// Deletes the records of a partition before an offset, as retention does.
+pub(crate) fn delete_records(topic: &str, partition: i32, before: i64) {
+    let (admin, options) = admin();
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(before)).unwrap();
+    pollster::block_on(admin.delete_records(&list, &options)).unwrap();
+}
+
 /// Commits a group's offset from outside, while nobody is a member.
 pub(crate) fn commit(group: &str, topic: &str, partition: i32, offset: i64) {
     let consumer: BaseConsumer =

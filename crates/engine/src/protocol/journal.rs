@@ -63,6 +63,15 @@ fn digest(bytes: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(bytes)
 }
 
+/// What makes state of records: state is only rebuilt by what has built it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    /// The plan's fingerprint.
+    pub plan: u64,
+    /// The program's.
+    pub program: u64,
+}
+
 /// One commit of one shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -70,6 +79,10 @@ pub struct Entry {
     pub sequence: u64,
     /// What was consumed since the commit before, in order.
     pub runs: Vec<Run>,
+    /// What has learned the records; none in entries of before version 4, which do not say.
+    pub code: Option<Code>,
+    /// Whether a command has put a state there, with a snapshot behind the entry: no records lead over it.
+    pub installed: bool,
 }
 
 /// Why records do not match the journal.
@@ -126,6 +139,9 @@ pub enum JournalError {
 }
 
 const NAME: &str = "journal";
+/// What an entry says besides its runs, one bit each.
+const WITH_CODE: u64 = 1;
+const INSTALLED: u64 = 2;
 
 impl Entry {
     /// The position before everything consumed.
@@ -141,7 +157,7 @@ impl Entry {
     /// The entry's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut to = StateWriter::default();
-        to.begin(NAME, 3);
+        to.begin(NAME, 4);
         to.u64(self.sequence);
         to.u64(self.runs.len() as u64);
         for Run { topic, consumed, flushed, tables, version } in &self.runs {
@@ -154,13 +170,19 @@ impl Entry {
             to.u64(*tables);
             to.u64(*version);
         }
+        let code = if self.code.is_some() { WITH_CODE } else { 0 };
+        to.u64(code | if self.installed { INSTALLED } else { 0 });
+        if let Some(Code { plan, program }) = self.code {
+            to.u64(plan);
+            to.u64(program);
+        }
         to.into_bytes()
     }
 
     /// Back from its bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
         let mut from = StateReader::new(bytes);
-        let format = from.begin(NAME, 3)?;
+        let format = from.begin(NAME, 4)?;
         let sequence = from.u64()?;
         let mut runs = Vec::new();
         for _ in 0..from.length(40)? {
@@ -172,8 +194,10 @@ impl Entry {
             let consumed = Consumed { from: first, next, count, checksum };
             runs.push(Run { topic, consumed, flushed, tables, version });
         }
+        let also = if format > 3 { from.u64()? } else { 0 };
+        let code = if also & WITH_CODE > 0 { Some(Code { plan: from.u64()?, program: from.u64()? }) } else { None };
         from.end()?;
-        Ok(Self { sequence, runs })
+        Ok(Self { sequence, runs, code, installed: also & INSTALLED > 0 })
     }
 }
 
@@ -230,12 +254,41 @@ mod tests {
             tables: 7,
             version: 4,
         };
-        let entry = Entry { sequence: 9, runs: vec![run] };
-        let bytes = entry.encode();
-        assert_eq!(Entry::decode(&bytes), Ok(entry.clone()));
-        assert_eq!(entry.next(), Some(6));
-        for cut in 0..bytes.len() {
-            assert!(Entry::decode(&bytes[..cut]).is_err(), "cut at {cut}");
+        let code = Some(Code { plan: 11, program: 12 });
+        for (code, installed) in [(code, false), (code, true), (None, false), (None, true)] {
+            let entry = Entry { sequence: 9, runs: vec![run.clone()], code, installed };
+            let bytes = entry.encode();
+            assert_eq!(Entry::decode(&bytes), Ok(entry.clone()));
+            assert_eq!(entry.next(), Some(6));
+            for cut in 0..bytes.len() {
+                assert!(Entry::decode(&bytes[..cut]).is_err(), "cut at {cut}");
+            }
+        }
+    }
+
+    /// Bytes as programs of before have written them: format by format, the first entry of a topic `t`.
+    #[test]
+    fn entries_of_every_format_are_read() {
+        let run = Run {
+            topic: "t".into(),
+            consumed: Consumed { from: 3, next: 6, count: 2, checksum: 0x0102_0304 },
+            flushed: true,
+            tables: 7,
+            version: 4,
+        };
+        let head = |format: u8| [&b"\x07\0\0\0\0\0\0\0journal"[..], &[format, 0]].concat();
+        let number = |value: u64| value.to_le_bytes().to_vec();
+        let first = [number(9), number(1), b"\x01\0\0\0\0\0\0\0t".to_vec()].concat();
+        let second = [number(3), number(6), number(2), b"\x04\x03\x02\x01\0\0\0\0".to_vec()].concat();
+        let old = Run { flushed: false, tables: 0, version: 0, ..run.clone() };
+        for (format, rest, run) in [
+            (1, vec![], old),
+            (2, [number(1), number(7)].concat(), Run { version: 0, ..run.clone() }),
+            (3, [number(1), number(7), number(4)].concat(), run),
+        ] {
+            let bytes = [head(format), first.clone(), second.clone(), rest].concat();
+            let entry = Entry { sequence: 9, runs: vec![run], code: None, installed: false };
+            assert_eq!(Entry::decode(&bytes), Ok(entry), "format {format}");
         }
     }
 

@@ -10,8 +10,17 @@ pub struct Snapshot {
     pub sequence: u64,
     /// The next position to read.
     pub position: i64,
-    /// Whether this plan and this binary wrote it.
-    pub same_code: bool,
+}
+
+/// What has learned the records since the snapshot, as far as that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Learned {
+    /// This plan and this program.
+    Here,
+    /// This plan, another program.
+    ByOtherProgram,
+    /// Another plan.
+    UnderOtherPlan,
 }
 
 /// The journal's last entry.
@@ -25,6 +34,8 @@ pub struct Tail {
     pub begins: i64,
     /// Whether every entry from the snapshot's place up to it is there.
     pub complete: bool,
+    /// What has learned the records of these entries: reading again under other code would give another model.
+    pub learned: Learned,
 }
 
 /// What was found when a partition was assigned.
@@ -92,6 +103,13 @@ pub enum Stop {
         /// The group's offset.
         offsets: i64,
     },
+    /// Records that were never read are gone.
+    RecordsGone {
+        /// The next position to read.
+        position: i64,
+        /// The first position there is.
+        first: i64,
+    },
     /// Rows that would have to be read again are gone.
     RowsGone {
         /// The first position needed.
@@ -106,13 +124,19 @@ pub enum Stop {
         /// The tail's sequence.
         tail: u64,
     },
-    /// The snapshot is not at the tail and was written by another plan or binary: reading again under other code
-    /// would give another model.
-    OtherCode {
-        /// The snapshot's position.
-        snapshot: i64,
+    /// The records after the snapshot were learned under another document.
+    OtherPlan {
+        /// The snapshot's position, or the first of all.
+        from: i64,
         /// The journal's position.
-        journal: i64,
+        to: i64,
+    },
+    /// The records after the snapshot were learned by another program.
+    OtherProgram {
+        /// The snapshot's position, or the first of all.
+        from: i64,
+        /// The journal's position.
+        to: i64,
     },
 }
 
@@ -144,10 +168,16 @@ fn without_journal(seen: &Observed) -> Opening {
     match (seen.offsets, seen.snapshot) {
         _ if !seen.settled => Opening::Wait,
         (None, None) => Opening::Fresh,
+        (Some(position), Some(snapshot)) if snapshot.position == position && position < seen.first => {
+            Opening::Stop(Stop::RecordsGone { position, first: seen.first })
+        }
         // A snapshot is valid only with the journal it belongs to, unless the group stands exactly where it does:
         // then everything the journal said is in it.
         (Some(offsets), Some(snapshot)) if snapshot.position == offsets => Opening::Load,
         (Some(offsets), _) => Opening::Stop(Stop::StateLost { offsets }),
+        (None, Some(Snapshot { position, .. })) if position < seen.first => {
+            Opening::Stop(Stop::RecordsGone { position, first: seen.first })
+        }
         (None, Some(snapshot)) => Opening::TrustJournal { from: snapshot.position, to: snapshot.position },
     }
 }
@@ -155,6 +185,10 @@ fn without_journal(seen: &Observed) -> Opening {
 /// What must be read again to get from the snapshot to the tail.
 fn replay(seen: &Observed, tail: Tail) -> Result<(i64, i64), Stop> {
     let (sequence, from) = seen.snapshot.map_or((0, tail.begins), |snapshot| (snapshot.sequence, snapshot.position));
+    if tail.position < seen.first {
+        // Of no use to learn again what leads there.
+        return Err(Stop::RecordsGone { position: tail.position, first: seen.first });
+    }
     if seen.snapshot.is_some_and(|snapshot| snapshot.sequence == tail.sequence + 1) {
         // At the tail: the input before it is not needed, and other code may go on from here.
         return Ok((tail.position, tail.position));
@@ -162,8 +196,10 @@ fn replay(seen: &Observed, tail: Tail) -> Result<(i64, i64), Stop> {
     if !tail.complete || sequence > tail.sequence + 1 {
         return Err(Stop::JournalCut { snapshot: sequence, tail: tail.sequence });
     }
-    if seen.snapshot.is_some_and(|snapshot| !snapshot.same_code) {
-        return Err(Stop::OtherCode { snapshot: from, journal: tail.position });
+    match tail.learned {
+        Learned::Here => {}
+        Learned::ByOtherProgram => return Err(Stop::OtherProgram { from, to: tail.position }),
+        Learned::UnderOtherPlan => return Err(Stop::OtherPlan { from, to: tail.position }),
     }
     if from < seen.first && from < tail.position {
         return Err(Stop::RowsGone { from, first: seen.first });
@@ -188,7 +224,15 @@ impl fmt::Display for Stop {
             Self::GroupReset { journal, offsets } => write!(
                 f,
                 "the group was set back to {offsets} although {journal} was learned already: reading on would learn \
-                 twice. `gristmill state reset FILE --to {offsets} --partition P` takes the model back as well"
+                 twice. `gristmill state reset FILE --to {offsets} --partition P` takes the model back as well, \
+                 `gristmill state adopt` leaves it as it is and learns the records from there once more"
+            ),
+            Self::RecordsGone { position, first } => write!(
+                f,
+                "the next record to read is {position}, but the log begins at {first}: up to {} records were deleted \
+                 before they were read, as by a retention shorter than the pipeline stood still. `gristmill state adopt` \
+                 goes on without them",
+                first - position
             ),
             Self::RowsGone { from, first } => write!(
                 f,
@@ -199,13 +243,22 @@ impl fmt::Display for Stop {
             Self::JournalCut { snapshot, tail } => write!(
                 f,
                 "the journal does not go on from commit {snapshot}, where the snapshot was saved, to {tail}: entries are \
-                 gone. `gristmill state reset` starts over"
+                 gone. `gristmill state adopt` goes on with what the snapshot holds, `gristmill state reset` starts over"
             ),
-            Self::OtherCode { snapshot, journal } => write!(
+            Self::OtherPlan { from, to } => write!(
                 f,
-                "the snapshot at {snapshot} was written by another plan or program, and what came after it, up to \
-                 {journal}, would be learned differently now. Run the old program until it stops cleanly, which saves \
-                 a snapshot at the end, or `gristmill state reset`"
+                "what came from {from} to {to} was learned under another document, and this one would learn it \
+                 differently. Where two pipelines use one group, give this one a `group.id` of its own under `kafka:`. \
+                 Where the document was changed, put it back and let it run until it stops cleanly, which saves a \
+                 snapshot at the end; or go on without what came since the last snapshot: `gristmill state adopt`; or \
+                 start over: `gristmill state reset`"
+            ),
+            Self::OtherProgram { from, to } => write!(
+                f,
+                "what came from {from} to {to} was learned by another version of this program, which may have learned it \
+                 differently. Let that one run until it stops cleanly, which saves a snapshot at the end; or go on \
+                 without what came since the last snapshot: `gristmill state adopt`; or start over: `gristmill state \
+                 reset`"
             ),
         }
     }
@@ -215,8 +268,8 @@ impl fmt::Display for Stop {
 mod tests {
     use super::*;
 
-    const SNAPSHOT: Snapshot = Snapshot { sequence: 5, position: 100, same_code: true };
-    const TAIL: Tail = Tail { sequence: 8, position: 160, begins: 0, complete: true };
+    const SNAPSHOT: Snapshot = Snapshot { sequence: 5, position: 100 };
+    const TAIL: Tail = Tail { sequence: 8, position: 160, begins: 0, complete: true, learned: Learned::Here };
     const SEEN: Observed =
         Observed { snapshot: Some(SNAPSHOT), journal: Some(TAIL), offsets: Some(160), first: 40, settled: true };
 
@@ -229,11 +282,11 @@ mod tests {
         check(SEEN, Opening::Replay { from: 100, to: 160 });
         check(Observed { first: 100, ..SEEN }, Opening::Replay { from: 100, to: 160 });
         check(Observed { snapshot: None, first: 0, ..SEEN }, Opening::Replay { from: 0, to: 160 });
-        let at_tail = Some(Snapshot { sequence: 9, position: 160, same_code: true });
+        let at_tail = Some(Snapshot { sequence: 9, position: 160 });
         check(Observed { snapshot: at_tail, ..SEEN }, Opening::Load);
         // The input before the tail is not needed any more, and other code may go on from there.
-        let other = Some(Snapshot { sequence: 9, position: 160, same_code: false });
-        check(Observed { snapshot: other, first: 5_000, ..SEEN }, Opening::Load);
+        let journal = Some(Tail { learned: Learned::UnderOtherPlan, ..TAIL });
+        check(Observed { snapshot: at_tail, journal, first: 160, ..SEEN }, Opening::Load);
     }
 
     #[test]
@@ -264,8 +317,24 @@ mod tests {
         check(Observed { first: 130, ..SEEN }, Opening::Stop(Stop::RowsGone { from: 100, first: 130 }));
         let cut = Some(Tail { complete: false, ..TAIL });
         check(Observed { journal: cut, ..SEEN }, Opening::Stop(Stop::JournalCut { snapshot: 5, tail: 8 }));
-        let other = Some(Snapshot { same_code: false, ..SNAPSHOT });
-        check(Observed { snapshot: other, ..SEEN }, Opening::Stop(Stop::OtherCode { snapshot: 100, journal: 160 }));
+        for snapshot in [Some(SNAPSHOT), None] {
+            let from = snapshot.map_or(0, |snapshot| snapshot.position);
+            let seen = |learned| Observed { snapshot, journal: Some(Tail { learned, ..TAIL }), first: 0, ..SEEN };
+            check(seen(Learned::UnderOtherPlan), Opening::Stop(Stop::OtherPlan { from, to: 160 }));
+            check(seen(Learned::ByOtherProgram), Opening::Stop(Stop::OtherProgram { from, to: 160 }));
+        }
+    }
+
+    #[test]
+    fn records_that_were_never_read_are_gone() {
+        let gone = Opening::Stop(Stop::RecordsGone { position: 160, first: 170 });
+        check(Observed { first: 170, ..SEEN }, gone);
+        check(Observed { first: 170, offsets: None, ..SEEN }, gone);
+        let at_tail = Some(Snapshot { sequence: 9, position: 160 });
+        check(Observed { first: 170, snapshot: at_tail, ..SEEN }, gone);
+        check(Observed { first: 170, snapshot: at_tail, journal: None, ..SEEN }, gone);
+        check(Observed { first: 170, snapshot: at_tail, journal: None, offsets: None, ..SEEN }, gone);
+        check(Observed { first: 160, snapshot: at_tail, ..SEEN }, Opening::Load);
     }
 
     #[test]
@@ -276,7 +345,9 @@ mod tests {
             Stop::GroupReset { journal: 2, offsets: 1 },
             Stop::RowsGone { from: 1, first: 2 },
             Stop::JournalCut { snapshot: 1, tail: 2 },
-            Stop::OtherCode { snapshot: 1, journal: 2 },
+            Stop::OtherPlan { from: 1, to: 2 },
+            Stop::OtherProgram { from: 1, to: 2 },
+            Stop::RecordsGone { position: 1, first: 2 },
         ] {
             assert!(stop.to_string().contains("gristmill state "), "{stop}");
         }

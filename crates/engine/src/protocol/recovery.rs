@@ -1,6 +1,6 @@
 //! From what was kept of a partition to how its shard goes on.
 
-use super::{Entry, Observed, Opening, Run, Saved, Slots, Snapshot, Stop, Tail, open};
+use super::{Code, Entry, Learned, Observed, Opening, Run, Saved, Slots, Snapshot, Stop, Tail, open};
 
 /// What was kept of a partition, as far as it can be read.
 #[derive(Debug, Clone, Default)]
@@ -95,10 +95,35 @@ fn walk_back(entries: &[Entry], at: usize, after: u64) -> Option<Vec<&Entry>> {
     Some(chain)
 }
 
-/// The second table, with what it is about. `same_code`: whether this plan and this program wrote a snapshot;
-/// `journal_wins`: whether the journal counts where the group's offsets say something else (at_least_once); `slots`:
+/// What has learned the records of these entries since a snapshot. Entries of before version 4 do not say; then it is
+/// what has written the snapshot.
+pub fn learned<'a>(
+    entries: impl IntoIterator<Item = &'a Entry>,
+    saved: Option<&Saved>,
+    code: &dyn Fn() -> Code,
+) -> Learned {
+    let saved = saved.map(|saved| Code { plan: saved.manifest.plan, program: saved.manifest.program });
+    let by = |entry: &Entry| match entry.code.or(saved) {
+        Some(found) if found.plan != code().plan => Learned::UnderOtherPlan,
+        Some(found) if found.program != code().program => Learned::ByOtherProgram,
+        _ => Learned::Here,
+    };
+    let records = |entry: &&Entry| entry.runs.iter().any(|run| run.consumed.count > 0 || run.flushed);
+    entries.into_iter().filter(records).map(by).max().unwrap_or(Learned::Here)
+}
+
+/// The entries that lead from a snapshot, or from nothing, to the journal's tail; none where some are gone.
+pub fn lineage<'a>(kept: &'a Kept, saved: Option<&Saved>, journal_wins: bool) -> Option<Vec<&'a Entry>> {
+    let after = saved.map_or(0, |saved| saved.manifest.sequence);
+    let mut chain = chain(&kept.entries, after, saved.map(|saved| saved.manifest.position), journal_wins);
+    let complete = chain.first().is_none_or(|first| first.sequence <= after);
+    chain.retain(|entry| entry.sequence >= after);
+    complete.then_some(chain)
+}
+
+/// The second table, with what it is about. `code`: asks for this plan and this program; `journal_wins`: whether the journal counts where the group's offsets say something else (at_least_once); `slots`:
 /// how many snapshots are kept.
-pub fn recall(kept: &Kept, same_code: impl Fn(&Saved) -> bool, journal_wins: bool, slots: u32) -> Recalled {
+pub fn recall(kept: &Kept, code: &dyn Fn() -> Code, journal_wins: bool, slots: u32) -> Recalled {
     let saved = kept.slots.newest(None);
     let after = saved.as_ref().map_or(0, |saved| saved.manifest.sequence);
     let position = saved.as_ref().map(|saved| saved.manifest.position);
@@ -107,16 +132,17 @@ pub fn recall(kept: &Kept, same_code: impl Fn(&Saved) -> bool, journal_wins: boo
         sequence: last.sequence,
         position: last.next().unwrap_or(0),
         begins: chain.first().and_then(|first| first.from()).unwrap_or(0),
-        complete: chain.first().is_some_and(|first| first.sequence <= after),
+        // No records lead over a state that a command has put there.
+        complete: chain.first().is_some_and(|first| first.sequence <= after)
+            && !chain.iter().any(|entry| entry.installed && entry.sequence >= after),
+        learned: learned(chain.iter().copied().filter(|entry| entry.sequence >= after), saved.as_ref(), code),
     });
     // Whatever the group's offsets say then: reading on from where the journal ends writes some answers again at worst.
     let decides = journal_wins && tail.is_some_and(|tail| Some(tail.position) != kept.offsets);
     let seen = Observed {
-        snapshot: saved.as_ref().map(|saved| Snapshot {
-            sequence: saved.manifest.sequence,
-            position: saved.manifest.position,
-            same_code: same_code(saved),
-        }),
+        snapshot: saved
+            .as_ref()
+            .map(|saved| Snapshot { sequence: saved.manifest.sequence, position: saved.manifest.position }),
         journal: tail,
         offsets: kept.offsets.filter(|_| !decides),
         first: kept.first,
@@ -147,9 +173,12 @@ mod tests {
     use super::*;
     use crate::protocol::{Consumed, Manifest, Piece};
 
+    const OURS: Code = Code { plan: 1, program: 2 };
+
     fn entry(sequence: u64, from: i64, next: i64) -> Entry {
         let consumed = Consumed { from, next, count: 1, checksum: sequence };
-        Entry { sequence, runs: vec![Run { topic: "t".into(), consumed, flushed: false, tables: 0, version: 0 }] }
+        let runs = vec![Run { topic: "t".into(), consumed, flushed: false, tables: 0, version: 0 }];
+        Entry { sequence, runs, code: Some(OURS), installed: false }
     }
 
     fn kept(entries: &[Entry], snapshots: &[(u64, i64)], offsets: Option<i64>) -> Kept {
@@ -166,7 +195,7 @@ mod tests {
 
     /// Position, next sequence, runs to read again, whether to announce.
     fn opened(kept: &Kept, journal_wins: bool) -> (i64, u64, Vec<(i64, i64)>, bool) {
-        match recall(kept, |_| true, journal_wins, 2) {
+        match recall(kept, &|| OURS, journal_wins, 2) {
             Recalled::Open(one) => {
                 let runs = one.replay.iter().map(|run| (run.consumed.from, run.consumed.next)).collect();
                 (one.position, one.sequence, runs, one.announce)
@@ -191,9 +220,49 @@ mod tests {
     #[test]
     fn a_gap_in_the_journal_stops() {
         let gap = kept(&[entry(0, 0, 4), entry(2, 7, 9)], &[], Some(9));
-        assert!(matches!(recall(&gap, |_| true, false, 2), Recalled::Stop(Stop::JournalCut { .. })));
+        assert!(matches!(recall(&gap, &|| OURS, false, 2), Recalled::Stop(Stop::JournalCut { .. })));
         let cut = kept(&[entry(1, 4, 7), entry(2, 7, 9)], &[], Some(9));
-        assert!(matches!(recall(&cut, |_| true, false, 2), Recalled::Stop(Stop::JournalCut { .. })));
+        assert!(matches!(recall(&cut, &|| OURS, false, 2), Recalled::Stop(Stop::JournalCut { .. })));
+    }
+
+    /// What was learned since the snapshot counts, not who has saved the snapshot: another document or program may have
+    /// gone on from there.
+    #[test]
+    fn what_was_learned_elsewhere_is_not_read_again() {
+        let by = |plan: u64, program: u64, entry: Entry| Entry { code: Some(Code { plan, program }), ..entry };
+        let stop = |entries: &[Entry], snapshots: &[(u64, i64)]| match recall(
+            &kept(entries, snapshots, Some(9)),
+            &|| OURS,
+            false,
+            2,
+        ) {
+            Recalled::Stop(stop) => Some(stop),
+            _ => None,
+        };
+        let (first, second) = (entry(0, 0, 4), entry(1, 4, 9));
+        let other = by(7, 2, second.clone());
+        assert_eq!(stop(&[first.clone(), other.clone()], &[]), Some(Stop::OtherPlan { from: 0, to: 9 }));
+        assert_eq!(stop(&[first.clone(), by(1, 7, second.clone())], &[]), Some(Stop::OtherProgram { from: 0, to: 9 }));
+        assert_eq!(stop(&[first.clone(), other.clone()], &[(1, 4)]), Some(Stop::OtherPlan { from: 4, to: 9 }));
+        // The snapshots of this test are by plan 0 and program 0.
+        assert_eq!(stop(&[first.clone(), second.clone()], &[(1, 4)]), None);
+        assert_eq!(stop(&[first.clone(), other.clone()], &[(2, 9)]), None, "all of it is in the snapshot");
+        // Those of before do not say: then the snapshot does.
+        let old = Entry { code: None, ..second };
+        assert_eq!(stop(&[first.clone(), old.clone()], &[(1, 4)]), Some(Stop::OtherPlan { from: 4, to: 9 }));
+        assert_eq!(stop(&[first, old], &[]), None);
+    }
+
+    #[test]
+    fn a_lineage_has_no_gaps() {
+        let entries = [entry(2, 4, 7), entry(3, 7, 9)];
+        let kept = kept(&entries, &[(2, 4), (4, 9)], Some(9));
+        let from = |saved: Option<&Saved>| {
+            lineage(&kept, saved, false).map(|chain| chain.iter().map(|entry| entry.sequence).collect::<Vec<_>>())
+        };
+        assert_eq!(from(kept.slots.newest(Some(5)).as_ref()), Some(vec![2, 3]));
+        assert_eq!(from(kept.slots.newest(None).as_ref()), Some(vec![]));
+        assert_eq!(from(None), None, "the first two are gone");
     }
 
     #[test]
@@ -201,7 +270,7 @@ mod tests {
         // The member that had lost the partition wrote its own entry 1 after its successor's 1 and 2.
         let entries = [entry(0, 0, 4), entry(1, 4, 7), entry(2, 7, 9), entry(1, 4, 5)];
         let lagging = kept(&entries, &[], Some(4));
-        assert!(matches!(recall(&lagging, |_| true, false, 2), Recalled::Stop(Stop::GroupReset { .. })));
+        assert!(matches!(recall(&lagging, &|| OURS, false, 2), Recalled::Stop(Stop::GroupReset { .. })));
         assert_eq!(opened(&lagging, true), (9, 3, vec![(0, 4), (4, 7), (7, 9)], true));
         let entries = [entry(0, 0, 4), entry(1, 4, 7), entry(1, 4, 5), entry(2, 5, 9)];
         assert_eq!(opened(&kept(&entries, &[], Some(9)), true), (9, 3, vec![(0, 4), (4, 5), (5, 9)], false));

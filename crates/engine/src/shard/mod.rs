@@ -3,6 +3,7 @@
 //! A shard is a deterministic function of the records it has consumed: no clock, no randomness, no I/O, and no
 //! dependence on how the records were cut into batches.
 
+mod adapt;
 mod categories;
 mod classes;
 mod computed;
@@ -16,9 +17,10 @@ mod scoring;
 mod state;
 mod step;
 
+pub use adapt::{Adapted, Lost};
 pub use evaluation::{Evaluation, Scores};
 pub use outbox::{Decision, Outbox};
-pub use state::{Adapted, SavedPart, saved_parts};
+pub use state::{SavedPart, saved_parts};
 pub use step::Waited;
 
 use std::collections::BTreeMap;

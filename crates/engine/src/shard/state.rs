@@ -1,12 +1,9 @@
 //! The saved state of a shard: counters, then one part for each component, with the definition it depends on.
 
-use std::sync::Arc;
-
 use gristmill_learn::{Chain, StateError, StateReader, StateWriter, Stateful};
 
-use super::{Counts, Shard, ShardError};
-use crate::plan::Plan;
-use crate::rows::{Drift, Partition};
+use super::{Counts, Shard};
+use crate::rows::Drift;
 
 const NAME: &str = "shard";
 
@@ -19,14 +16,6 @@ pub struct SavedPart {
     pub definition: String,
     /// Its bytes.
     pub size: usize,
-}
-
-/// A shard whose plan is not the one that its state was saved under.
-pub struct Adapted {
-    /// The shard: parts whose definition is unchanged have kept their state.
-    pub shard: Shard,
-    /// The parts that have not: they begin untrained.
-    pub changed: Vec<String>,
 }
 
 /// The parts of a saved state, without loading it.
@@ -79,7 +68,7 @@ impl Shard {
         classes.chain(self.model.iter().flat_map(Chain::steps)).chain(self.evaluation.parts())
     }
 
-    fn parts_mut(&mut self) -> impl Iterator<Item = &mut dyn Stateful> {
+    pub(super) fn parts_mut(&mut self) -> impl Iterator<Item = &mut dyn Stateful> {
         let label = std::iter::once(&mut self.classes as &mut dyn Stateful);
         let classes = label.chain(self.clean.iter_mut().map(|rule| rule as &mut dyn Stateful));
         let classes = classes.chain(self.hold.iter_mut().map(|hold| hold as &mut dyn Stateful));
@@ -92,43 +81,7 @@ impl Shard {
         classes.chain(self.model.iter_mut().flat_map(Chain::steps_mut)).chain(self.evaluation.parts_mut())
     }
 
-    /// A shard with the state that was saved under another plan. `untrained`: parts that begin untrained although
-    /// their definition is unchanged.
-    pub fn adapt(
-        plan: Arc<Plan>,
-        partition: Partition,
-        saved: &[u8],
-        untrained: &[String],
-    ) -> Result<Adapted, ShardError> {
-        let mut shard = Self::open(plan, partition, None)?;
-        let changed = shard.load_unchanged(saved, untrained);
-        let failed = |source| ShardError::State { partition: shard.partition.clone(), source };
-        let changed = changed.map_err(failed)?;
-        Ok(Adapted { shard, changed })
-    }
-
-    /// Loads what is unchanged; the names of the parts that are not.
-    fn load_unchanged(&mut self, saved: &[u8], untrained: &[String]) -> Result<Vec<String>, StateError> {
-        let mut from = StateReader::new(saved);
-        self.load_header(&mut from)?;
-        let mut then = Vec::new();
-        for _ in 0..from.length(24)? {
-            then.push((from.text()?, from.text()?, from.bytes()?));
-        }
-        from.end()?;
-        let mut changed = Vec::new();
-        let definition = self.plan.definition();
-        for ((name, text), part) in definition.iter().zip(self.parts_mut()) {
-            let found = then.iter().position(|(old, definition, _)| old == name && definition == text);
-            match found.map(|index| then.swap_remove(index)) {
-                Some((_, _, bytes)) if !untrained.contains(name) => StateReader::into(bytes, part)?,
-                _ => changed.push(name.clone()),
-            }
-        }
-        Ok(changed)
-    }
-
-    fn load_header(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+    pub(super) fn load_header(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
         let header = Header::read(from)?;
         self.position = header.position;
         self.counts = header.counts;

@@ -45,9 +45,19 @@ fn nowhere() -> KafkaFailure {
 fn from_file(path: &str, visit: Visit<'_>) -> Result<u64, KafkaFailure> {
     let wrong = |why: String| KafkaFailure::new(Kind::Other, format!("cannot read {path}: {why}"));
     let file = std::fs::File::open(path).map_err(|error| wrong(error.to_string()))?;
-    let mut count = 0;
-    for (number, line) in BufReader::new(file).lines().enumerate() {
-        let line = line.map_err(|error| wrong(error.to_string()))?;
+    let (mut count, mut file) = (0, BufReader::new(file));
+    for number in 0.. {
+        let mut line = String::new();
+        if file.read_line(&mut line).map_err(|error| wrong(error.to_string()))? == 0 {
+            break;
+        }
+        if !line.ends_with('\n') {
+            tracing::warn!(
+                "{path}: line {} has no end: it is being written, or was torn, and is passed over",
+                number + 1
+            );
+            break;
+        }
         let parsed: serde_json::Value = serde_json::from_str(&line)
             .map_err(|error| wrong(format!("line {} is not a dead letter: {error}", number + 1)))?;
         let letter = DeadLetter::from_json(&parsed)

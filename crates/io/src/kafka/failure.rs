@@ -78,9 +78,8 @@ impl KafkaFailure {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => Self::new(
                 Kind::Other,
                 format!(
-                    "{doing}: the group's committed offset is no longer in the topic ({detail}): records were deleted \
-                     before they were read. To go on from where the topic begins now, reset the group: \
-                     kafka-consumer-groups.sh --reset-offsets --to-earliest"
+                    "{doing}: the group's next record is no longer in the topic ({detail}): records were deleted before \
+                     they were read. `gristmill state adopt` goes on without them, from where the topic begins now"
                 ),
             ),
             _ => Self::new(Kind::Other, format!("{doing}: {detail}")),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gristmill::plan::{Plan, Start};
-use gristmill::protocol::{Entry, Slots};
+use gristmill::protocol::{Entry, Manifest, Slots};
 use gristmill::rows::{Partition, RawRecord};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
@@ -149,6 +149,16 @@ impl KeptTopics {
 
     /// Everything that is kept of a partition, settled before.
     pub(crate) fn read(&self, partition: &Partition, wanted: &dyn Fn() -> bool) -> Result<Kept, KafkaFailure> {
+        self.read_since(partition, None, wanted)
+    }
+
+    /// The same, with the journal since the newest snapshot at or before a position; all of it where there is none.
+    pub(crate) fn read_since(
+        &self,
+        partition: &Partition,
+        position: Option<i64>,
+        wanted: &dyn Fn() -> bool,
+    ) -> Result<Kept, KafkaFailure> {
         let offsets = self.offsets(partition)?;
         let (first, end) = self.bounds(&self.reader, &partition.topic, partition.number)?;
         let mut slots = Slots::default();
@@ -157,7 +167,8 @@ impl KeptTopics {
             slots = self.slots(partition.number, wanted)?;
             let topic = self.plan.journal_topic();
             let (begin, _) = self.bounds(&self.reader, &topic, partition.number)?;
-            let from = slots.valid().first().map_or(begin, |manifest| manifest.journal.max(begin));
+            let usable = |manifest: &&&Manifest| position.is_none_or(|position| manifest.position <= position);
+            let from = slots.valid().iter().find(usable).map_or(begin, |manifest| manifest.journal.max(begin));
             self.visit(&topic, partition.number, from, wanted, &mut |record| {
                 entries.push(entry(&topic, record)?);
                 Ok(())

@@ -7,7 +7,7 @@ use gristmill::plan::Plan;
 use gristmill::protocol::{Answer, Kept, Landed};
 use gristmill::rows::Partition;
 
-use super::{Answered, Commit, Found, Known, Ledger, LedgerError, Part, program, reopen};
+use super::{Answered, Commit, Found, Known, Ledger, LedgerError, Part, reopen};
 use crate::sink::Sink;
 use crate::state::StateFolder;
 
@@ -32,7 +32,7 @@ impl Ledger for FileLedger {
             Some(folder) => folder.kept(partition)?,
             None => Kept { settled: true, ..Kept::default() },
         };
-        reopen(&self.plan, partition, &kept, program)
+        reopen(&self.plan, partition, &kept)
     }
 
     fn forget(&mut self, _: &Partition) {}

@@ -8,7 +8,7 @@ use gristmill::plan::Plan;
 use gristmill::protocol::Landed;
 use gristmill::rows::Partition;
 
-use super::{Found, Known, LedgerError, Part, fate, program, reopen, unchanged};
+use super::{Found, Known, LedgerError, Part, fate, reopen, unchanged};
 use crate::kafka::{KafkaFailure, Kept, KeptTopics, Kind};
 
 /// How long to wait before brokers that do not answer are asked again.
@@ -133,5 +133,5 @@ fn attempt(
         }
     }
     let kept: Kept = topics.read(partition, wanted)?;
-    reopen(plan, partition, &kept, program)
+    reopen(plan, partition, &kept)
 }

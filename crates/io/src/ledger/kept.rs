@@ -1,12 +1,13 @@
 //! From a recovery on paper to a shard.
 
+use std::cell::OnceCell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use gristmill::plan::Plan;
-use gristmill::protocol::{Kept, Landed, Recalled, Recovery, Saved, landed, recall};
+use gristmill::protocol::{Code, Kept, Landed, Recalled, Recovery, Stop, landed, recall};
 use gristmill::rows::Partition;
 use gristmill::shard::Shard;
 use gristmill::spec::Guarantee;
@@ -32,6 +33,17 @@ fn digest(path: PathBuf) -> io::Result<u64> {
     }
 }
 
+/// What learns here: this plan, and the program that runs.
+pub fn code(plan: &Plan) -> Code {
+    Code { plan: plan.fingerprint(), program: program() }
+}
+
+/// Whether the journal counts where the group's offsets say something else.
+pub fn journal_wins(plan: &Plan) -> bool {
+    // A group that writes outside of topics, too, may have committed at least once before.
+    plan.guarantee == Guarantee::AtLeastOnce || plan.outside().next().is_some()
+}
+
 /// Whether nobody has added anything to a shard that a member still has: `sequence` of the journal's last entry, and the
 /// group's committed offset.
 pub fn unchanged(plan: &Plan, known: Known, sequence: Option<u64>, offsets: Option<i64>) -> bool {
@@ -50,23 +62,20 @@ pub fn fate(part: &Part, sequence: Option<u64>, offsets: Option<i64>) -> Landed 
     }
 }
 
-/// Opens the shard of what was kept; nothing while something is pending. `program`: asks for the one that runs.
-pub fn reopen(
-    plan: &Arc<Plan>,
-    partition: &Partition,
-    kept: &Kept,
-    program: impl Fn() -> u64,
-) -> Result<Option<Found>, LedgerError> {
+/// Opens the shard of what was kept; nothing while something is pending.
+pub fn reopen(plan: &Arc<Plan>, partition: &Partition, kept: &Kept) -> Result<Option<Found>, LedgerError> {
+    let stop = |stop| Err(StateFailure::Stop { partition: partition.clone(), stop }.into());
     if !plan.journals() {
+        if let Some(position) = kept.offsets.filter(|position| *position < kept.first) {
+            return stop(Stop::RecordsGone { position, first: kept.first });
+        }
         let shard = Shard::open(Arc::clone(plan), partition.clone(), None)?;
         return Ok(Some(Found::Open(Box::new(Recovery::without_state(kept)), Box::new(shard))));
     }
-    let same = |saved: &Saved| saved.manifest.program == program() && saved.manifest.plan == plan.fingerprint();
-    // A group that writes outside of topics, too, may have committed at least once before.
-    let journal_wins = plan.guarantee == Guarantee::AtLeastOnce || plan.outside().next().is_some();
-    match recall(kept, same, journal_wins, plan.snapshot().keep) {
+    let own = OnceCell::new();
+    match recall(kept, &|| *own.get_or_init(|| code(plan)), journal_wins(plan), plan.snapshot().keep) {
         Recalled::Wait => Ok(None),
-        Recalled::Stop(stop) => Err(StateFailure::Stop { partition: partition.clone(), stop }.into()),
+        Recalled::Stop(why) => stop(why),
         Recalled::Open(recovery) => {
             let shard = open(plan, partition, &recovery)?;
             Ok(Some(Found::Open(recovery, Box::new(shard))))

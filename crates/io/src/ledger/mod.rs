@@ -9,7 +9,7 @@ mod kept;
 mod transactions;
 
 pub use files::FileLedger;
-pub use kept::{fate, program, reopen, unchanged};
+pub use kept::{code, fate, journal_wins, program, reopen, unchanged};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -6,6 +6,7 @@ use gristmill::rows::Partition;
 
 use super::seats::Gone;
 use super::{Member, MemberError};
+use crate::source::Ahead;
 
 /// How often a member that has read everything asks whether members elsewhere have, too.
 const ASK_ELSEWHERE: Duration = Duration::from_secs(1);
@@ -66,12 +67,8 @@ impl Member {
             }
         }
         for partition in self.seats.idle(now) {
-            let Some(position) = self.seats.position(&partition) else { continue };
-            if let Some(next) = self.source.over_markers(&partition, position)?
-                && let Some(live) = self.seats.open(&partition)
-            {
-                live.skip(next);
-                self.since.get_or_insert(now);
+            if !self.skip_markers(&partition, None)? {
+                self.seats.caught_up(&partition, now);
             }
         }
         Ok(())
@@ -87,6 +84,23 @@ impl Member {
             self.tally.close(closed);
         }
         self.begin_end();
+    }
+
+    /// Moves a partition that was read to its end over what follows and is no record, so that the group's lag is what is
+    /// still to be read. Whether that could be found out.
+    pub(super) fn skip_markers(&mut self, partition: &Partition, to: Option<i64>) -> Result<bool, MemberError> {
+        let Some(position) = self.seats.position(partition) else { return Ok(true) };
+        match self.source.over_markers(partition, position, to)? {
+            Ahead::Unknown => return Ok(false),
+            Ahead::Records => {}
+            Ahead::Markers(next) => {
+                if let Some(live) = self.seats.open_or_leaving(partition) {
+                    live.skip(next);
+                    self.since.get_or_insert(self.clock.now());
+                }
+            }
+        }
+        Ok(true)
     }
 
     pub(super) fn begin_end(&mut self) {

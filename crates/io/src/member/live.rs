@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use gristmill::lookup::{TablePlan, TableSource};
 use gristmill::plan::Plan;
-use gristmill::protocol::{Consumed, Entry, Manifest, Piece, Recovery, Replay, Run};
+use gristmill::protocol::{Code, Consumed, Entry, Manifest, Piece, Recovery, Replay, Run};
 use gristmill::rows::{Partition, RawRows, Refusal};
 use gristmill::shard::{Outbox, Shard};
 
 use super::MemberError;
 use crate::codec::Decoder;
 use crate::dead_letters::DeadLetter;
-use crate::ledger::{Known, Part, program};
+use crate::ledger::{Known, Part, code};
 
 /// A shard at work.
 pub(super) struct Live {
     plan: Arc<Plan>,
+    /// What learns here, for the journal; none where there is no journal.
+    code: Option<Code>,
     pub(super) shard: Shard,
     decoder: Decoder,
     /// What is read again before anything new.
@@ -51,6 +53,7 @@ impl Live {
         let topic = |table: &TablePlan| matches!(table.source, TableSource::Topic(_));
         let renewed = manifest.is_none() && plan.tables.iter().any(topic);
         Self {
+            code: plan.journals().then(|| code(&plan)),
             plan,
             shard,
             decoder,
@@ -223,13 +226,14 @@ impl Live {
 
     /// Saves the state as of everything that was sent: it goes out with the next commits, in pieces.
     fn save(&mut self, limit: usize, now: Duration) {
+        let Some(Code { plan, program }) = self.code else { return };
         let about = Manifest {
             slot: self.slot,
             sequence: self.sequence,
             position: self.consumed.from,
             journal: self.journal,
-            program: program(),
-            plan: self.plan.fingerprint(),
+            program,
+            plan,
             ..Manifest::default()
         };
         self.pieces = Piece::cut(about, &self.shard.snapshot(), limit);
@@ -269,7 +273,7 @@ impl Live {
         let entry = (self.plan.journals() && (moved || begins || flushed)).then(|| {
             let topic = Arc::clone(&self.shard.partition().topic);
             let run = Run { topic, consumed: self.consumed, flushed, tables, version };
-            let entry = Entry { sequence: self.sequence, runs: vec![run] };
+            let entry = Entry { sequence: self.sequence, runs: vec![run], code: self.code, installed: false };
             self.sequence += 1;
             entry
         });

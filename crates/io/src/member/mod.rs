@@ -37,6 +37,8 @@ const LOOK_AROUND: Duration = Duration::from_millis(100);
 const LOOK_FOR_ANSWER: Duration = Duration::from_millis(1);
 /// How often a commit is sent, about 5 s long, before the member takes itself for expelled.
 const ATTEMPTS: u32 = 30;
+/// How often it is asked what lies between the last record and the end of a bounded run.
+const ASK_FOR_MARKERS: u32 = 5;
 /// The longest pause before a commit that failed is sent again.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
@@ -229,11 +231,13 @@ impl Member {
         }
         // What arrives for a partition that is leaving or not yet open is read again from where it stands.
         let Some(live) = self.seats.open(&partition) else { return Ok(()) };
-        let mut reached = false;
+        let (mut reached, mut over) = (false, None);
         if let Some(end) = self.control.end(partition.number) {
             // Records that came after the start of a bounded run are left for the next one.
             let wanted = raw.before(end);
             reached = wanted < raw.len() || raw.next() == Some(end);
+            // The next record lies behind the end: what lies before it are markers.
+            over = Some(end).filter(|_| wanted < raw.len());
             raw.truncate(wanted);
         }
         if !raw.is_empty() {
@@ -246,6 +250,12 @@ impl Member {
                 self.begin_end();
             }
         }
+        if let Some(end) = over.filter(|_| self.failed.is_none())
+            && let Some(live) = self.seats.open(&partition)
+        {
+            live.skip(end);
+            self.since.get_or_insert(self.clock.now());
+        }
         if reached {
             self.source.pause(&partition)?;
             self.finish(&partition)?;
@@ -256,7 +266,14 @@ impl Member {
     /// A partition was read to its end: in a bounded run nothing of it waits any longer.
     fn finish(&mut self, partition: &Partition) -> Result<(), MemberError> {
         let file = matches!(self.plan.input, InputPlan::File { .. });
-        if (file || self.control.end(partition.number).is_some())
+        let end = self.control.end(partition.number);
+        if end.is_some() && self.seats.position(partition) < end {
+            let mut asked = 0;
+            while asked < ASK_FOR_MARKERS && !self.skip_markers(partition, end)? {
+                asked += 1;
+            }
+        }
+        if (file || end.is_some())
             && let Some(live) = self.seats.open_or_leaving(partition)
             && live.flush()?
         {

@@ -10,8 +10,8 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
-use super::Reread;
 use super::kafka::{BATCH, BATCH_BYTES, push};
+use super::{Ahead, Reread};
 use crate::kafka::{KafkaFailure, Reader, leaderless, passes, reader};
 
 /// For questions to a broker.
@@ -90,29 +90,34 @@ impl Again {
         }
     }
 
-    /// The stable end of a partition, where no record lies between a position and it.
-    pub(super) fn over_markers(&mut self, partition: &Partition, position: i64) -> Result<Option<i64>, KafkaFailure> {
+    /// What lies between a position and the stable end of its partition, or the place `to`.
+    pub(super) fn over_markers(
+        &mut self,
+        partition: &Partition,
+        position: i64,
+        to: Option<i64>,
+    ) -> Result<Ahead, KafkaFailure> {
         let client = self.client()?;
         let bounds = client.fetch_watermarks(&partition.topic, partition.number, ANSWER);
         // Nobody waits for this: another time will do.
-        let Ok((_, end)) = bounds else { return Ok(None) };
-        let mut only_markers = false;
-        if end > position {
-            self.begin(&client, partition, position)?;
-            let began = Instant::now();
-            while !only_markers && began.elapsed() < LOOK {
-                match client.poll(Duration::from_millis(20)) {
-                    Some(Err(KafkaError::PartitionEOF(_))) => only_markers = true,
-                    Some(Ok(message)) => {
-                        only_markers = message.offset() >= end;
-                        break;
-                    }
-                    _ => {}
-                }
-            }
+        let Ok((_, end)) = bounds else { return Ok(Ahead::Unknown) };
+        let end = to.map_or(end, |to| to.min(end));
+        if end <= position {
+            self.client = Some(client);
+            return Ok(Ahead::Records);
+        }
+        self.begin(&client, partition, position)?;
+        let (began, mut ahead) = (Instant::now(), Ahead::Unknown);
+        while ahead == Ahead::Unknown && began.elapsed() < LOOK {
+            ahead = match client.poll(Duration::from_millis(20)) {
+                Some(Err(KafkaError::PartitionEOF(_))) => Ahead::Markers(end),
+                Some(Ok(message)) if message.offset() >= end => Ahead::Markers(end),
+                Some(Ok(_)) => Ahead::Records,
+                _ => Ahead::Unknown,
+            };
         }
         self.at = None;
         self.client = Some(client);
-        Ok(only_markers.then_some(end))
+        Ok(ahead)
     }
 }

@@ -17,7 +17,7 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 use self::comeback::{COMEBACKS, Comeback, WARNING_PAUSE};
 use self::lookout::{Lookout, Sight};
 use super::again::Again;
-use super::{Assignment, Event, Reread, Source, SourceError};
+use super::{Ahead, Assignment, Event, Reread, Source, SourceError};
 use crate::kafka::{Consumer, GroupMember, KafkaFailure, Kind, Reader, Rebalance, asker, consumer, headers_of, passes};
 
 /// Records handed on together: enough to fill vectors, few enough to answer soon.
@@ -415,8 +415,8 @@ impl Source for KafkaSource {
         Ok(partitions.iter().map(offset).collect())
     }
 
-    fn over_markers(&mut self, partition: &Partition, position: i64) -> Result<Option<i64>, SourceError> {
-        Ok(self.again.over_markers(partition, position)?)
+    fn over_markers(&mut self, partition: &Partition, position: i64, to: Option<i64>) -> Result<Ahead, SourceError> {
+        Ok(self.again.over_markers(partition, position, to)?)
     }
 }
 

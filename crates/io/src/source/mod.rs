@@ -42,6 +42,17 @@ pub enum Reread {
     End,
 }
 
+/// What lies ahead of a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ahead {
+    /// Records, or nothing at all.
+    Records,
+    /// Markers of transactions and records of aborted ones alone, up to this position: nobody will ever read them.
+    Markers(i64),
+    /// That could not be found out now.
+    Unknown,
+}
+
 /// A partition given to this member.
 #[derive(Debug, Clone)]
 pub struct Assignment {
@@ -90,6 +101,6 @@ pub trait Source: Send {
     fn reread(&mut self, partition: &Partition, from: i64, to: i64) -> Result<Reread, SourceError>;
     /// The committed position of each of these partitions, whoever reads them.
     fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<i64>>, SourceError>;
-    /// Where only markers of transactions lie between a position and the end: the end.
-    fn over_markers(&mut self, partition: &Partition, position: i64) -> Result<Option<i64>, SourceError>;
+    /// What lies between a position and the end of what can be read, or the place `to`, whichever comes first.
+    fn over_markers(&mut self, partition: &Partition, position: i64, to: Option<i64>) -> Result<Ahead, SourceError>;
 }

@@ -148,15 +148,15 @@ impl StateFolder {
         replace(&self.path.join(format!("snapshot-{shard}-{}", manifest.slot)), &framed.collect::<Vec<_>>().concat())
     }
 
-    /// What is in a snapshot is not needed in the journal any more. The last entry of each shard stays, and the last
-    /// commit, since it knows the lengths of the outputs.
+    /// What is in all snapshots is not needed in the journal any more: what comes after the oldest leads from one to the
+    /// next. The last entry of each shard stays, and the last commit, since it knows the lengths of the outputs.
     fn shorten(&mut self) -> Result<(), StateFailure> {
         let mut needed: BTreeMap<i32, u64> = BTreeMap::new();
         for (shard, entry) in self.commits.iter().flat_map(|commit| &commit.entries) {
             needed.insert(*shard, entry.sequence);
         }
         for (shard, last) in &mut needed {
-            let saved = slots(&self.path, *shard)?.newest(None).map_or(0, |saved| saved.manifest.sequence);
+            let saved = slots(&self.path, *shard)?.valid().last().map_or(0, |manifest| manifest.sequence);
             *last = saved.min(*last);
         }
         let last = self.commits.pop();

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use gristmill::plan::{InputPlan, Plan};
-use gristmill::protocol::{Consumed, Entry, Kept, Manifest, Piece, Run};
+use gristmill::protocol::{Code, Consumed, Entry, Kept, Manifest, Piece, Run};
 use gristmill::rows::Partition;
 use gristmill::shard::Outbox;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
@@ -14,7 +14,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::{StateFailure, StateFolder};
 use crate::kafka::{self, KafkaFailure, KeptTopics, Kind, PlainContext};
-use crate::ledger::{LedgerError, PIECE, Part, program};
+use crate::ledger::{LedgerError, PIECE, Part, code};
 use crate::sink::KafkaSink;
 use crate::source::{Again, FileSource, Reread, Source as _, SourceError};
 
@@ -57,6 +57,14 @@ impl Keeper {
         }
     }
 
+    /// The same, with the journal since the newest snapshot at or before a position.
+    pub(super) fn kept_since(&self, partition: &Partition, position: i64) -> Result<Kept, LedgerError> {
+        match self {
+            Self::Folder(folder) => Ok(folder.kept(partition)?),
+            Self::Topics(topics) => Ok(topics.read_since(partition, Some(position), &|| true)?),
+        }
+    }
+
     /// Where the records of the input can be read once more.
     pub(super) fn past(&self, plan: &Arc<Plan>) -> Result<Past, LedgerError> {
         Ok(match self {
@@ -82,20 +90,21 @@ impl Keeper {
         let Place { sequence, from, position, slot } = place;
         let consumed = Consumed { next: position, ..Consumed::nothing(from) };
         let topic = Arc::clone(&partition.topic);
-        let about = Manifest {
-            slot,
-            sequence: sequence + 1,
-            position,
-            program: program(),
-            plan: plan.fingerprint(),
-            ..Manifest::default()
-        };
+        let code = code(plan);
+        let Code { plan: fingerprint, program } = code;
+        let about =
+            Manifest { slot, sequence: sequence + 1, position, program, plan: fingerprint, ..Manifest::default() };
         let limit = if let Self::Folder(_) = self { usize::MAX } else { PIECE };
         let part = Part {
             partition: partition.clone(),
             outbox: Outbox::default(),
             letters: Vec::new(),
-            entry: Some(Entry { sequence, runs: vec![Run { topic, consumed, flushed: false, tables: 0, version: 0 }] }),
+            entry: Some(Entry {
+                sequence,
+                runs: vec![Run { topic, consumed, flushed: false, tables: 0, version: 0 }],
+                code: Some(code),
+                installed: true,
+            }),
             position,
             pieces: Piece::cut(about, state, limit).into(),
         };
@@ -171,6 +180,15 @@ pub(super) fn at_rest(plan: &Plan) -> Result<BaseConsumer<PlainContext>, KafkaFa
         return Err(KafkaFailure::new(Kind::Other, message));
     }
     Ok(asker)
+}
+
+/// Commits where the group stands in a partition. The group must be at rest.
+pub(super) fn commit_position(plan: &Plan, partition: &Partition, position: i64) -> Result<(), KafkaFailure> {
+    let asker = at_rest(plan)?;
+    let mut list = TopicPartitionList::new();
+    let added = list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(position));
+    let committed = added.and_then(|()| asker.commit(&list, CommitMode::Sync));
+    committed.map_err(|error| failed(plan, "committing the group's position", &error))
 }
 
 fn install_in_topics(plan: &Arc<Plan>, part: &Part) -> Result<(), KafkaFailure> {

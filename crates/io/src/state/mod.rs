@@ -5,6 +5,7 @@
 //! crash outputs are cut to those lengths, the newest valid snapshot is loaded, and the records since are read again
 //! with answers muted. A group on Kafka keeps the same in two topics (`kafka::KeptTopics`).
 
+mod change;
 mod folder;
 mod frames;
 mod keeper;
@@ -12,11 +13,12 @@ mod openable;
 mod rebuild;
 mod show;
 
+pub use change::{Change, changes, reset_changed};
 pub(crate) use folder::Lengths;
 pub use folder::StateFolder;
 use keeper::at_rest;
 pub use openable::openable;
-pub use show::{adopt, as_of, reset, reset_changed, reset_to, resting, show, write};
+pub use show::{adopt, as_of, reset, reset_to, resting, show, write};
 
 /// Why state cannot be kept or used, with what to do.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +42,8 @@ pub enum StateFailure {
     /// Components are defined otherwise than when their state was saved.
     #[error(
         "{partition}: the state was saved with other {}; put the document back as it was, or let what has changed begin \
-         untrained and keep the rest: `gristmill state reset FILE --changed`",
+         untrained and keep the rest: `gristmill state reset FILE --changed`, which says first what that costs. Where \
+         two pipelines use one group, give this one a `group.id` of its own under `kafka:`",
         names(.changed)
     )]
     Changed {
@@ -49,9 +52,47 @@ pub enum StateFailure {
         /// The components.
         changed: Vec<String>,
     },
+    /// The state as of a position was saved under another document: under this one it never was.
+    #[error(
+        "{partition}: the state as of {position} was saved under another document{}; put it back as it was to see or use \
+         that state",
+        if .changed.is_empty() { String::new() } else { format!(", with other {}", names(.changed)) }
+    )]
+    OtherDocument {
+        /// The partition.
+        partition: gristmill::rows::Partition,
+        /// The position.
+        position: i64,
+        /// What is defined otherwise, where that is known.
+        changed: Vec<String>,
+    },
+    /// The state as of a position cannot be put together any more.
+    #[error("{partition}: the state as of {position} is not kept any more: {}", reach(.snapshots, *.position))]
+    NotKept {
+        /// The partition.
+        partition: gristmill::rows::Partition,
+        /// The position.
+        position: i64,
+        /// The positions of the snapshots that are there.
+        snapshots: Vec<i64>,
+    },
     /// The input is not what was learned from.
     #[error("{0}; was the input changed? `gristmill state reset` starts over")]
     Differs(#[from] gristmill::protocol::JournalError),
+}
+
+/// What there is instead of a state that is not kept.
+fn reach(snapshots: &[i64], position: i64) -> String {
+    match snapshots.iter().min() {
+        None => "there is no snapshot, and the journal does not lead there".into(),
+        Some(oldest) if *oldest > position => format!("the oldest offset that is there is {oldest}"),
+        Some(_) => {
+            let mut all = snapshots.to_vec();
+            all.sort_unstable();
+            let all: Vec<String> = all.iter().map(i64::to_string).collect();
+            format!("the journal does not lead there from a snapshot; there are snapshots as of {}", all.join(", "))
+        }
+    }
 }
 
 fn names(changed: &[String]) -> String {

@@ -6,7 +6,7 @@ use gristmill::plan::{InputPlan, Plan};
 
 use super::at_rest;
 use super::keeper::Keeper;
-use crate::ledger::{LedgerError, program, reopen};
+use crate::ledger::{LedgerError, reopen};
 
 /// Opens every shard as a run would, where nobody is at work; the error is the run's.
 pub fn openable(plan: &Arc<Plan>) -> Result<(), LedgerError> {
@@ -19,7 +19,7 @@ pub fn openable(plan: &Arc<Plan>) -> Result<(), LedgerError> {
     }
     let keeper = Keeper::open(plan)?;
     for partition in keeper.partitions(plan)? {
-        reopen(plan, &partition, &keeper.kept(&partition)?, program)?;
+        reopen(plan, &partition, &keeper.kept(&partition)?)?;
     }
     Ok(())
 }

@@ -3,21 +3,22 @@
 use std::sync::Arc;
 
 use gristmill::plan::Plan;
-use gristmill::protocol::{Kept, Saved, Stop};
+use gristmill::protocol::{Consumed, Entry, Kept, Learned, Run, Saved, Stop, learned, lineage};
 use gristmill::rows::Partition;
-use gristmill::shard::{Outbox, Shard};
+use gristmill::shard::{Adapted, Outbox, Shard};
 
 use super::StateFailure;
 use super::keeper::Past;
 use crate::codec::Decoder;
-use crate::ledger::{LedgerError, program};
+use crate::ledger::{LedgerError, code, journal_wins};
+use crate::member::MemberError;
 use crate::source::Reread;
 
 /// Where the group stands: after everything that was learned.
 pub(super) fn tail(kept: &Kept) -> Option<i64> {
     let entry = kept.entries.iter().max_by_key(|entry| entry.sequence);
     let saved = kept.slots.newest(None).map(|saved| saved.manifest.position);
-    entry.and_then(|entry| entry.next()).max(saved)
+    entry.and_then(Entry::next).max(saved)
 }
 
 /// The sequence of the next commit.
@@ -26,77 +27,125 @@ pub(super) fn next_sequence(kept: &Kept) -> u64 {
     entry.max(kept.slots.newest(None).map_or(0, |saved| saved.manifest.sequence))
 }
 
-/// The state as a snapshot has it; parts that the plan defines otherwise, and those named, begin untrained.
+/// The state as a snapshot has it; parts that the plan defines otherwise begin untrained, but for those to `keep`.
 pub(super) fn adapted(
     plan: &Arc<Plan>,
     partition: &Partition,
     saved: Option<&Saved>,
-) -> Result<(Shard, Vec<String>), LedgerError> {
-    match saved {
-        Some(saved) => {
-            let adapted = Shard::adapt(Arc::clone(plan), partition.clone(), &saved.state, &[])?;
-            Ok((adapted.shard, adapted.changed))
-        }
-        None => Ok((Shard::open(Arc::clone(plan), partition.clone(), None)?, Vec::new())),
-    }
+    keep: &[String],
+) -> Result<Adapted, LedgerError> {
+    let shard = || Shard::open(Arc::clone(plan), partition.clone(), None);
+    Ok(match saved {
+        Some(saved) => Shard::adapt(Arc::clone(plan), partition.clone(), &saved.state, keep)?,
+        None => Adapted { shard: shard()?, kept: vec![], changed: vec![], dropped: vec![], lost: vec![] },
+    })
 }
 
-/// The shard as of a position. `past` reads the records since the snapshot.
+/// The shard as of a position. `past` reads the records since the snapshot; `kept` has the journal since then.
 pub(super) fn rebuild(
     plan: &Arc<Plan>,
     partition: &Partition,
     kept: &Kept,
     position: i64,
     past: &mut Past,
-) -> Result<Shard, crate::member::MemberError> {
+) -> Result<Shard, MemberError> {
     let saved = kept.slots.newest(Some(position));
-    let begins = kept.entries.first().and_then(|entry| entry.from());
-    let from = saved.as_ref().map(|saved| saved.manifest.position).or(begins).unwrap_or(kept.first);
-    let stop = |stop| LedgerError::from(StateFailure::Stop { partition: partition.clone(), stop });
-    if from < kept.first && from < position {
-        return Err(stop(Stop::RowsGone { from, first: kept.first }).into());
-    }
-    let other = saved.as_ref().is_some_and(|saved| saved.manifest.program != program());
-    if other && from < position {
-        return Err(stop(Stop::OtherCode { snapshot: from, journal: position }).into());
-    }
-    let (mut shard, changed) = adapted(plan, partition, saved.as_ref())?;
+    let Adapted { mut shard, mut changed, dropped, .. } = adapted(plan, partition, saved.as_ref(), &[])?;
+    changed.extend(dropped);
     if !changed.is_empty() {
-        return Err(LedgerError::from(StateFailure::Changed { partition: partition.clone(), changed }).into());
+        let (partition, changed) = (partition.clone(), changed);
+        return Err(LedgerError::from(StateFailure::OtherDocument { partition, position, changed }).into());
     }
-    let mut decoder = Decoder::new(plan, past.header())
-        .map_err(|why| crate::member::MemberError::Header { partition: partition.clone(), why })?;
-    let after = saved.as_ref().map_or(0, |saved| saved.manifest.sequence);
-    let runs = kept.entries.iter().filter(|entry| entry.sequence >= after).flat_map(|entry| &entry.runs);
-    let mut runs = runs.filter(|run| run.flushed || run.consumed.count > 0).peekable();
+    let (from, runs) = way(plan, partition, kept, saved.as_ref(), position).map_err(LedgerError::from)?;
+    let mut decoder =
+        Decoder::new(plan, past.header()).map_err(|why| MemberError::Header { partition: partition.clone(), why })?;
     let mut next = from;
-    loop {
-        // Rows were looked up in the tables of their run, and rows that waited were taken at its end.
-        while let Some(run) = runs.next_if(|run| run.consumed.next <= next) {
-            if run.flushed {
-                run.with_what_it_had(&mut shard)?;
-                shard.flush(&mut Outbox::default())?;
-            }
-        }
-        if next >= position {
-            break;
-        }
-        let until = runs.peek().map_or(position, |run| position.min(run.consumed.next));
-        if let Some(run) = runs.peek() {
+    for run in runs {
+        let until = run.consumed.next.min(position);
+        if run.consumed.count > 0 || run.flushed {
             run.with_what_it_had(&mut shard)?;
         }
-        match past.read(partition, next, until)? {
-            // What is left before it are markers.
-            Reread::End => next = until,
-            Reread::Nothing => std::thread::sleep(std::time::Duration::from_millis(1)),
-            Reread::Rows(mut raw) => {
-                raw.truncate(raw.before(until));
-                next = raw.next().unwrap_or(until);
-                let (mut refusals, mut muted) = (Vec::new(), Outbox::default());
-                let rows = decoder.decode(&raw, &mut refusals);
-                shard.step(&raw, &rows, &mut refusals, &mut muted)?;
+        let mut found = Consumed::nothing(run.consumed.from);
+        while run.consumed.count > 0 && next < until {
+            match past.read(partition, next, until)? {
+                // What is left before it are markers.
+                Reread::End => next = until,
+                Reread::Nothing => std::thread::sleep(std::time::Duration::from_millis(1)),
+                Reread::Rows(mut raw) => {
+                    raw.truncate(raw.before(until));
+                    next = raw.next().unwrap_or(until);
+                    raw.iter().for_each(|record| found.add(&record));
+                    let (mut refusals, mut muted) = (Vec::new(), Outbox::default());
+                    let rows = decoder.decode(&raw, &mut refusals);
+                    shard.step(&raw, &rows, &mut refusals, &mut muted)?;
+                }
+            }
+        }
+        next = until;
+        if until == run.consumed.next {
+            run.check(partition, &found)?;
+            // Rows that waited were taken at its end.
+            if run.flushed {
+                shard.flush(&mut Outbox::default())?;
             }
         }
     }
     Ok(shard)
+}
+
+/// Where reading again begins, and the runs that lead from there to a position; refused where they are not all there, or
+/// would be learned differently.
+fn way<'a>(
+    plan: &Plan,
+    partition: &Partition,
+    kept: &'a Kept,
+    saved: Option<&Saved>,
+    position: i64,
+) -> Result<(i64, Vec<&'a Run>), StateFailure> {
+    let from = saved.map(|saved| saved.manifest.position);
+    let gone = || StateFailure::NotKept {
+        partition: partition.clone(),
+        position,
+        snapshots: kept.slots.valid().iter().map(|manifest| manifest.position).collect(),
+    };
+    let entries = match lineage(kept, saved, journal_wins(plan)) {
+        Some(entries) => entries,
+        // What comes after is not needed.
+        None if from == Some(position) => Vec::new(),
+        None => return Err(gone()),
+    };
+    let begins = from.or(entries.first().and_then(|entry| entry.from())).filter(|begins| *begins <= position);
+    let begins = begins.ok_or_else(gone)?;
+    let (mut at, mut runs, mut used) = (begins, Vec::new(), Vec::new());
+    for entry in entries {
+        let (Some(first), Some(next)) = (entry.from(), entry.next()) else { continue };
+        // Records lead neither over a state that a command has put there, nor back.
+        if entry.installed || next < first || (at >= position && next > position) {
+            break;
+        }
+        at = next;
+        used.push(entry);
+        runs.extend(&entry.runs);
+    }
+    if at < position {
+        return Err(gone());
+    }
+    let read = runs.iter().find(|run| run.consumed.count > 0).map(|run| run.consumed.from);
+    match learned(used.into_iter().filter(|_| read.is_some()), saved, &|| code(plan)) {
+        Learned::Here => {}
+        Learned::ByOtherProgram => {
+            let stop = Stop::OtherProgram { from: begins, to: position };
+            return Err(StateFailure::Stop { partition: partition.clone(), stop });
+        }
+        Learned::UnderOtherPlan => {
+            return Err(StateFailure::OtherDocument { partition: partition.clone(), position, changed: Vec::new() });
+        }
+    }
+    match read.filter(|from| *from < kept.first) {
+        Some(from) => {
+            let stop = Stop::RowsGone { from, first: kept.first };
+            Err(StateFailure::Stop { partition: partition.clone(), stop })
+        }
+        None => Ok((begins, runs)),
+    }
 }

@@ -7,22 +7,23 @@ use std::time::SystemTime;
 use gristmill::plan::{InputPlan, Plan};
 use gristmill::protocol::Kept;
 use gristmill::rows::Partition;
-use gristmill::shard::{Shard, saved_parts};
+use gristmill::shard::{Adapted, Shard, saved_parts};
 use gristmill_learn::StateWriter;
 
-use super::keeper::{Keeper, Place};
+use super::keeper::{Keeper, Place, commit_position};
 use super::rebuild::{adapted, next_sequence, rebuild, tail};
 use super::{StateFailure, at_rest};
+use crate::kafka::KeptTopics;
 use crate::ledger::LedgerError;
 use crate::lookup;
 use crate::member::MemberError;
 use crate::models;
 use crate::python;
 
-type Done<T> = Result<T, MemberError>;
+pub(super) type Done<T> = Result<T, MemberError>;
 
 /// The plan with what records were looked up in and scored by.
-fn loaded(plan: &Arc<Plan>) -> Done<Arc<Plan>> {
+pub(super) fn loaded(plan: &Arc<Plan>) -> Done<Arc<Plan>> {
     let plan = lookup::load(plan)?;
     models::load(&plan).map_err(LedgerError::from)?;
     python::started(&plan, 0).map_err(|source| {
@@ -37,7 +38,10 @@ fn refused(plan: &Plan, why: String) -> MemberError {
 
 /// The partitions that are meant: one, or all.
 fn chosen(plan: &Plan, keeper: &Keeper, number: Option<i32>) -> Done<Vec<Partition>> {
-    let all = keeper.partitions(plan)?;
+    only(plan, keeper.partitions(plan)?, number)
+}
+
+fn only(plan: &Plan, all: Vec<Partition>, number: Option<i32>) -> Done<Vec<Partition>> {
     match number {
         None => Ok(all),
         Some(number) => match all.iter().find(|one| one.number == number) {
@@ -102,7 +106,7 @@ pub fn as_of(plan: &Arc<Plan>, partition: Option<i32>, position: Option<i64>) ->
         if at > end {
             return Err(refused(plan, format!("{partition} has come to {end}: {at} is still to be read")));
         }
-        let shard = rebuild(plan, &partition, &kept, at, &mut past)?;
+        let shard = rebuild(plan, &partition, &keeper.kept_since(&partition, at)?, at, &mut past)?;
         Ok((partition.number, StateWriter::of(&shard)))
     });
     states.collect()
@@ -111,29 +115,44 @@ pub fn as_of(plan: &Arc<Plan>, partition: Option<i32>, position: Option<i64>) ->
 /// Writes states to a file, or, where there are several, to a folder with a file for each partition.
 pub fn write(out: &Path, states: &[(i32, Vec<u8>)]) -> std::io::Result<()> {
     if let [(_, state)] = states {
-        return std::fs::write(out, state);
+        return write_whole(out, state);
     }
     std::fs::create_dir_all(out)?;
-    states.iter().try_for_each(|(number, state)| std::fs::write(out.join(number.to_string()), state))
+    states.iter().try_for_each(|(number, state)| write_whole(&out.join(number.to_string()), state))
 }
 
-fn put(keeper: &mut Keeper, plan: &Arc<Plan>, kept: &Kept, shard: &Shard, position: i64) -> Done<()> {
+/// Until it is whole a file has another name, so that nobody takes a part of a state for the whole.
+fn write_whole(path: &Path, state: &[u8]) -> std::io::Result<()> {
+    if std::fs::metadata(path).is_ok_and(|data| !data.is_file()) {
+        return std::fs::write(path, state);
+    }
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    std::fs::write(&part, state)?;
+    std::fs::rename(&part, path)
+}
+
+pub(super) fn put(keeper: &mut Keeper, plan: &Arc<Plan>, kept: &Kept, shard: &Shard, position: i64) -> Done<()> {
     let from = tail(kept).unwrap_or(position);
     let place = Place { sequence: next_sequence(kept), from, position, slot: kept.slots.next(plan.snapshot().keep) };
     Ok(keeper.install(plan, shard.partition(), &shard.snapshot(), place)?)
 }
 
-/// Goes on from where the group stands with what there is: the newest snapshot, or untrained. What lies between is not
-/// learned.
+/// Goes on from where the group stands, or from where the input begins now, with what there is: the newest snapshot, or
+/// untrained. What lies between is not learned.
 pub fn adopt(plan: &Arc<Plan>, partition: Option<i32>) -> Done<String> {
+    if !plan.journals() && matches!(plan.input, InputPlan::Kafka { .. }) {
+        return adopt_positions(plan, partition);
+    }
     let plan = &loaded(plan)?;
     let mut keeper = Keeper::open(plan)?;
     let mut text = String::new();
     for partition in chosen(plan, &keeper, partition)? {
         let kept = keeper.kept(&partition)?;
         let Some(position) = kept.offsets.or(tail(&kept)) else { continue };
+        let position = position.max(kept.first);
         let saved = kept.slots.newest(None);
-        let (shard, changed) = adapted(plan, &partition, saved.as_ref())?;
+        let Adapted { shard, changed, .. } = adapted(plan, &partition, saved.as_ref(), &[])?;
         put(&mut keeper, plan, &kept, &shard, position)?;
         let with = saved.map_or("untrained".into(), |saved| format!("as of {}", saved.manifest.position));
         text += &format!("{partition} goes on at {position}, {with}{}\n", untrained(&changed));
@@ -141,7 +160,23 @@ pub fn adopt(plan: &Arc<Plan>, partition: Option<i32>) -> Done<String> {
     Ok(text)
 }
 
-fn untrained(changed: &[String]) -> String {
+/// The same where no state is kept: what was deleted before it was read is passed over.
+fn adopt_positions(plan: &Arc<Plan>, partition: Option<i32>) -> Done<String> {
+    let topics = KeptTopics::open(plan).map_err(LedgerError::from)?;
+    let count = topics.count(plan.input_name()).map_err(LedgerError::from)?;
+    let all = (0..count).map(|number| Partition::new(plan.input_name(), number)).collect();
+    let mut text = String::new();
+    for partition in only(plan, all, partition)? {
+        let kept = topics.read(&partition, &|| true).map_err(LedgerError::from)?;
+        if kept.offsets.is_some_and(|position| position < kept.first) {
+            commit_position(plan, &partition, kept.first).map_err(LedgerError::from)?;
+            text += &format!("{partition} goes on at {}\n", kept.first);
+        }
+    }
+    Ok(if text.is_empty() { "nothing is to be repaired: this pipeline keeps no state\n".into() } else { text })
+}
+
+pub(super) fn untrained(changed: &[String]) -> String {
     if changed.is_empty() { String::new() } else { format!("; untrained: {}", changed.join(", ")) }
 }
 
@@ -158,33 +193,9 @@ pub fn reset_to(plan: &Arc<Plan>, partition: Option<i32>, position: i64) -> Done
         return Err(refused(plan, format!("{partition} has come to {end}: {position} is still to be read")));
     }
     let mut past = keeper.past(plan)?;
-    let shard = rebuild(plan, partition, &kept, position, &mut past)?;
+    let shard = rebuild(plan, partition, &keeper.kept_since(partition, position)?, position, &mut past)?;
     put(&mut keeper, plan, &kept, &shard, position)?;
     Ok(format!("{partition} is back at {position}: what was written after it will be written again\n"))
-}
-
-/// Lets components whose definition has changed begin untrained, and keeps the rest.
-pub fn reset_changed(plan: &Arc<Plan>) -> Done<String> {
-    let plan = &loaded(plan)?;
-    let mut keeper = Keeper::open(plan)?;
-    let mut text = String::new();
-    for partition in keeper.partitions(plan)? {
-        let kept = keeper.kept(&partition)?;
-        let Some(saved) = kept.slots.newest(None) else { continue };
-        let end = tail(&kept).unwrap_or(saved.manifest.position);
-        if saved.manifest.position != end || saved.manifest.sequence != next_sequence(&kept) {
-            let (snapshot, journal) = (saved.manifest.position, end);
-            let stop = gristmill::protocol::Stop::OtherCode { snapshot, journal };
-            return Err(LedgerError::from(StateFailure::Stop { partition, stop }).into());
-        }
-        let (shard, changed) = adapted(plan, &partition, Some(&saved))?;
-        if changed.is_empty() {
-            continue;
-        }
-        put(&mut keeper, plan, &kept, &shard, end)?;
-        text += &format!("{partition} goes on at {end}{}\n", untrained(&changed));
-    }
-    Ok(if text.is_empty() { "nothing has changed\n".into() } else { text })
 }
 
 /// Forgets the state: the next run starts over.

@@ -59,9 +59,9 @@ pub fn run(plan: &Arc<Plan>, schedule: &Schedule, mutant: Option<Mutant>) -> Res
 }
 
 /// Plays the members of one process that ends when the partitions have been read to the ends they have now; what is
-/// wrong with its report.
-pub fn run_bounded(plan: &Arc<Plan>, schedule: &Schedule) -> Result<(), String> {
-    let mut simulation = Simulation::new(plan, schedule, None);
+/// wrong with its report, or where the group stands.
+pub fn run_bounded(plan: &Arc<Plan>, schedule: &Schedule, mutant: Option<Mutant>) -> Result<(), String> {
+    let mut simulation = Simulation::new(plan, schedule, mutant);
     let (writes, happens): (Vec<Action>, Vec<Action>) = schedule
         .actions
         .iter()
@@ -77,11 +77,14 @@ pub fn run_bounded(plan: &Arc<Plan>, schedule: &Schedule) -> Result<(), String> 
         simulation.round(&mut rounds)?;
     }
     simulation.compare_answers()?;
-    let report = simulation.tally.report(plan).map_err(|error| error.to_string())?;
+    let report = std::mem::take(&mut simulation.tally).report(plan).map_err(|error| error.to_string())?;
     let reported: Vec<u64> =
         held.keys().map(|name| report.partitions.get(name).and_then(|n| n.as_u64()).unwrap_or(0)).collect();
     let expected: Vec<u64> = held.into_values().collect();
-    if reported == expected { Ok(()) } else { Err(format!("it reports {reported:?} of {expected:?}")) }
+    if reported != expected {
+        return Err(format!("it reports {reported:?} of {expected:?}"));
+    }
+    simulation.without_lag()
 }
 
 /// The same, but all members are killed on the way, and more is written before they are started again: what they
@@ -108,6 +111,33 @@ pub fn run_bounded_again(plan: &Arc<Plan>, schedule: &Schedule) -> Result<(), St
     simulation.compare_answers()
 }
 
+/// Plays a schedule, kills all members, and starts one of another pipeline in the same group: what it says.
+pub fn run_into(
+    plan: &Arc<Plan>,
+    other: &Arc<Plan>,
+    schedule: &Schedule,
+    mutant: Option<Mutant>,
+) -> Result<Result<(), String>, String> {
+    let mut simulation = Simulation::new(plan, schedule, mutant);
+    schedule.actions.iter().try_for_each(|action| simulation.act(*action))?;
+    simulation.crash_all();
+    simulation.pass(2 * TRANSACTION.as_millis() as u64);
+    simulation.plan = Arc::clone(other);
+    let answers = |simulation: &Simulation| {
+        let world = lock(&simulation.world);
+        let topics = simulation.plan.outputs.iter().map(|output| format!("out-{}", output.name));
+        let partitions = world.cluster.partitions();
+        let all = topics.flat_map(|topic| (0..partitions).map(move |one| (topic.clone(), one)));
+        all.map(|(topic, one)| world.cluster.values(&topic, one)).collect::<Vec<_>>()
+    };
+    let before = answers(&simulation);
+    let said = simulation.one_process();
+    match said.is_err() && before != answers(&simulation) {
+        true => Err("it has written before it stopped".into()),
+        false => Ok(said),
+    }
+}
+
 impl Simulation {
     /// Members are of one process from now on, which ends at the ends of now; the records of each partition.
     fn bound(&mut self) -> BTreeMap<String, u64> {
@@ -126,6 +156,19 @@ impl Simulation {
         drop(world);
         self.together = Some(control);
         held
+    }
+
+    /// Where the group stands nothing is left to read that was there when the run was bounded.
+    fn without_lag(&self) -> Result<(), String> {
+        let world = lock(&self.world);
+        let control = self.together.as_ref().ok_or("the run is not bounded")?;
+        for number in 0..world.cluster.partitions() {
+            let (offset, end) = (world.cluster.offset(number).0, control.end(number).unwrap_or(0));
+            if end > 0 && offset.is_none_or(|offset| offset < end) {
+                return Err(format!("partition {number}: the group stands at {offset:?}, the end was {end}"));
+            }
+        }
+        Ok(())
     }
 
     /// Nothing has happened yet.

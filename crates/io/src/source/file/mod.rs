@@ -11,7 +11,7 @@ use std::time::Duration;
 use gristmill::plan::Plan;
 use gristmill::rows::{Partition, RawRows};
 
-use super::{Assignment, Event, Reread, Source, SourceError};
+use super::{Ahead, Assignment, Event, Reread, Source, SourceError};
 use deal::Dealer;
 pub(crate) use reader::Reader;
 
@@ -165,8 +165,8 @@ impl Source for FileSource {
         Ok(vec![None; partitions.len()])
     }
 
-    fn over_markers(&mut self, _: &Partition, _: i64) -> Result<Option<i64>, SourceError> {
-        Ok(None)
+    fn over_markers(&mut self, _: &Partition, _: i64, _: Option<i64>) -> Result<Ahead, SourceError> {
+        Ok(Ahead::Records)
     }
 }
 
