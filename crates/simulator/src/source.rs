@@ -194,7 +194,7 @@ impl Source for SimulatedSource {
         if world.random.percent(20) {
             return Ok(Ahead::Unknown);
         }
-        let Some(log) = world.cluster.log(INPUT, partition.number) else { return Ok(Ahead::Unknown) };
+        let Some(log) = world.cluster.log(INPUT, partition.number) else { return Ok(Ahead::Records) };
         let transactions = world.cluster.transactions();
         let end = to.unwrap_or(i64::MAX).min(log.stable_end(transactions));
         let only_markers = end > position && log.committed(transactions, position, end).next().is_none();

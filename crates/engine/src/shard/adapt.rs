@@ -146,7 +146,7 @@ fn may_keep(plan: &Plan, old: &str, new: &str) -> Result<(), String> {
 /// The text of settings without the values of those that steer.
 fn masked(text: &str) -> String {
     let mut masked = String::new();
-    let words = text.split_inclusive(|letter: char| letter == '{' || letter == ',');
+    let words = text.split_inclusive(['{', ',']);
     words.for_each(|word| {
         let name = word.split_once(':').map(|(name, _)| name.trim());
         match name.filter(|name| STEERING.contains(name)) {

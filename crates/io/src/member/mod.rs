@@ -37,8 +37,8 @@ const LOOK_AROUND: Duration = Duration::from_millis(100);
 const LOOK_FOR_ANSWER: Duration = Duration::from_millis(1);
 /// How often a commit is sent, about 5 s long, before the member takes itself for expelled.
 const ATTEMPTS: u32 = 30;
-/// How often it is asked what lies between the last record and the end of a bounded run.
-const ASK_FOR_MARKERS: u32 = 5;
+/// How long it is asked what lies between the last record and the end of a bounded run.
+const ASK_FOR_MARKERS: Duration = Duration::from_secs(3);
 /// The longest pause before a commit that failed is sent again.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
@@ -268,10 +268,8 @@ impl Member {
         let file = matches!(self.plan.input, InputPlan::File { .. });
         let end = self.control.end(partition.number);
         if end.is_some() && self.seats.position(partition) < end {
-            let mut asked = 0;
-            while asked < ASK_FOR_MARKERS && !self.skip_markers(partition, end)? {
-                asked += 1;
-            }
+            let began = self.clock.now();
+            while !self.skip_markers(partition, end)? && self.clock.now().saturating_sub(began) < ASK_FOR_MARKERS {}
         }
         if (file || end.is_some())
             && let Some(live) = self.seats.open_or_leaving(partition)
