@@ -1,6 +1,6 @@
 //! What each command does.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -111,13 +111,33 @@ fn description(name: &str) -> Result<String, Failure> {
 
 fn model_description(name: &str) -> Result<String, Failure> {
     let refused = |why: String| Failure::Usage(format!("cannot read the model {name}: {why}"));
-    let bytes = std::fs::read(name).map_err(|error| refused(why_unread(&error, "name a model file in it")))?;
-    let beside = |other: &str| {
-        let path = Path::new(name).with_file_name(other);
-        std::fs::read(path).map_err(|error| why_unread(&error, "name a model file in it"))
-    };
+    let bytes = model_bytes(Path::new(name)).map_err(refused)?;
+    let beside = |other: &str| model_bytes(&Path::new(name).with_file_name(other));
     let model = gristmill_models::read_with(&bytes, &beside).map_err(|error| refused(error.to_string()))?;
     Ok(format!("{}size       {} bytes\n", model.signature(), bytes.len()))
+}
+
+/// The bytes of a model's file, or why there are none.
+fn model_bytes(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|error| why_unread(&error, &file_within(path)))
+}
+
+/// What to name instead of a folder that a framework has written a model into.
+fn file_within(folder: &Path) -> String {
+    const ENDINGS: [&str; 7] = ["cbm", "h5", "json", "keras", "onnx", "txt", "ubj"];
+    if folder.join("saved_model.pb").exists() {
+        let command =
+            format!("python -m tf2onnx.convert --saved-model {} --output model.onnx --opset 17", folder.display());
+        return format!("it is TensorFlow's SavedModel: export it to ONNX with `{command}`");
+    }
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let known = |file: &PathBuf| file.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known));
+    // A list of packages lies beside what MLflow has written, and is no model.
+    let mut models: Vec<PathBuf> = entries.filter(|file| known(file) && !file.ends_with("requirements.txt")).collect();
+    models.sort();
+    models
+        .first()
+        .map_or("name a model file in it".into(), |file| format!("name a model file in it: {}", file.display()))
 }
 
 /// Why a file could not be read, and for a folder what to do.
@@ -139,7 +159,7 @@ fn read(file: &Path) -> Result<Arc<Plan>, Failure> {
         Failure::Usage(format!("cannot read the document {shown}: {why}"))
     })?;
     let environment = |name: &str| std::env::var(name).ok();
-    let files = |path: &str| std::fs::read(path).map_err(|error| why_unread(&error, "name a model file in it"));
+    let files = |path: &str| model_bytes(Path::new(path));
     Plan::read_with(&shown, &text, &environment, &files).map(Arc::new).map_err(Failure::Document)
 }
 
@@ -258,10 +278,8 @@ type WithModel = fn(&Arc<Plan>, &str, &[u8]) -> Result<String, KafkaFailure>;
 fn with_model(candidate: &Candidate, act: WithModel) -> Result<String, Failure> {
     let plan = read(&candidate.pipeline)?;
     let file = &candidate.file;
-    let bytes = std::fs::read(file).map_err(|error| {
-        let why = why_unread(&error, "name a model file in it");
-        Failure::Usage(format!("cannot read the model {}: {why}", file.display()))
-    })?;
+    let bytes =
+        model_bytes(file).map_err(|why| Failure::Usage(format!("cannot read the model {}: {why}", file.display())))?;
     let stem = file.file_stem().map_or_else(|| "model".into(), |stem| stem.to_string_lossy());
     Ok(act(&plan, candidate.name.as_deref().unwrap_or(&stem), &bytes)?)
 }

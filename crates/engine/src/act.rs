@@ -76,6 +76,11 @@ impl Acting {
         Ok(Self { program, width, when: when.is_some(), fields: fields.iter().map(|(name, _)| name.clone()).collect() })
     }
 
+    /// Whether the probability of a class is named.
+    pub(crate) fn names_probabilities(&self) -> bool {
+        !self.program.members().is_empty()
+    }
+
     /// What is wrong with the condition, although it could be compiled.
     pub(crate) fn unfit(&self) -> Option<&'static str> {
         match self.program.kinds().first() {

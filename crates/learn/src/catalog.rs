@@ -153,6 +153,12 @@ macro_rules! metrics {
                 }
             }
 
+            /// Whether it is about probabilities as such: scores that are in the same order and decide the same are not the
+            /// same to it.
+            pub fn is_of_probabilities(&self) -> bool {
+                matches!(self, Self::LogLoss(_) | Self::Brier(_) | Self::CalibrationError(_))
+            }
+
             /// The column whose values are told apart, where it is shown by segment.
             pub fn by(&self) -> Option<&str> {
                 match self {

@@ -90,3 +90,18 @@ proptest! {
         }
     }
 }
+
+/// Scores in the same order, each on its side of one half, are the same to every metric that is not about probabilities.
+#[test]
+fn only_metrics_of_probabilities_look_at_how_large_scores_are() {
+    let scores = [(0, 0.1), (1, 0.4), (0, 0.45), (1, 0.55), (0, 0.7), (1, 0.9), (1, 0.95), (0, 0.2)];
+    let flatter = |score: f64| 0.5 + (score - 0.5).powi(3);
+    for kind in MetricKind::every().into_iter().filter(|kind| kind.build().accepts(Task::BinaryClassification)) {
+        let [mut one, mut other] = [kind.build(), kind.build()];
+        for (class, score) in scores {
+            one.update(Truth::Class(class), score.into());
+            other.update(Truth::Class(class), flatter(score).into());
+        }
+        assert_eq!(one.value() != other.value(), kind.is_of_probabilities(), "{}", kind.key());
+    }
+}

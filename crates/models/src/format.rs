@@ -3,25 +3,10 @@
 use serde_json::Value;
 
 use crate::booster::{catboost, lightgbm, ubjson, xgboost};
-use crate::{ForeignModel, ReadError, keras, onnx};
+use crate::{ForeignModel, ReadError, keras, onnx, refused};
 
 /// Larger files are refused before anything of them is parsed.
 const MOST_BYTES: usize = 1 << 28;
-
-/// What is not read, by its first bytes: what it is, and what to do instead.
-const REFUSED: [(&[u8], &str, &str); 7] = [
-    (b"CBM1", "this is CatBoost's binary format", "save it with `save_model(path, format=\"json\")`"),
-    (b"binf", "this is the old binary format of XGBoost, which XGBoost itself no longer reads", XGBOOST_AGAIN),
-    (b"bs64", "this is the old binary format of XGBoost, which XGBoost itself no longer reads", XGBOOST_AGAIN),
-    (b"\x80\x02", PICKLE, BOOSTER_INSTEAD),
-    (b"\x80\x03", PICKLE, BOOSTER_INSTEAD),
-    (b"\x80\x04", PICKLE, BOOSTER_INSTEAD),
-    (b"\x80\x05", PICKLE, BOOSTER_INSTEAD),
-];
-const XGBOOST_AGAIN: &str = "load it with the version that wrote it and save it as `.json` or `.ubj`";
-const PICKLE: &str = "this is a Python pickle, which runs whatever code it holds when it is read";
-const BOOSTER_INSTEAD: &str =
-    "save a booster in its own format: `save_model(\"model.json\")` or `save_model(\"model.txt\")`";
 
 /// The formats that are read, for messages.
 const KNOWN: &str =
@@ -73,8 +58,8 @@ fn recognised(
         let what = format!("the file has {} bytes, and no more than {MOST_BYTES} are read", bytes.len());
         return Err(ReadError::unsupported(what, "train a smaller model"));
     }
-    if let Some((_, what, instead)) = REFUSED.iter().find(|(start, ..)| bytes.starts_with(start)) {
-        return Err(ReadError::unsupported(*what, *instead));
+    if let Some(refused) = refused::refused(bytes) {
+        return Err(refused);
     }
     match bytes {
         [] => Err(ReadError::unsupported("the file is empty", "save the model again")),
@@ -88,19 +73,10 @@ fn recognised(
     }
 }
 
-/// A zip archive: Keras', or PyTorch's, told by what it holds.
+/// A zip archive: Keras', or another one, told by what it holds.
 fn archive(bytes: &[u8], runtime: Runtime) -> Result<ForeignModel, ReadError> {
     keras::read_archive(bytes, runtime).map_err(|error| {
-        let holds = |name: &str| memchr::memmem::find(bytes, name.as_bytes()).is_some();
-        if holds("model.weights.h5") {
-            return error;
-        }
-        let what = if holds("data.pkl") {
-            "this is PyTorch's own format, which holds Python code"
-        } else {
-            "this is an archive without a model of a known format"
-        };
-        ReadError::unsupported(what, "export the model to ONNX: `torch.onnx.export(model, example, \"model.onnx\")`")
+        if memchr::memmem::find(bytes, b"model.weights.h5").is_some() { error } else { refused::archive(bytes) }
     })
 }
 
@@ -113,8 +89,8 @@ fn json(bytes: &[u8]) -> Result<ForeignModel, ReadError> {
     } else if document.get("features_info").is_some() {
         catboost::read(&document)
     } else if document.get("tree_info").is_some() {
-        let what = "this is what LightGBM's `dump_model` writes, which leaves out what scoring needs";
-        Err(ReadError::unsupported(what, "save the model with `save_model(\"model.txt\")`"))
+        let what = "this is what LightGBM's `dump_model` gives for other programs, which LightGBM itself does not read";
+        Err(ReadError::unsupported(what, "save the booster with `save_model(\"model.txt\")`"))
     } else {
         Err(ReadError::unsupported("this JSON document is no model of a known format", KNOWN))
     }

@@ -49,6 +49,7 @@ mod link;
 mod mistake;
 mod network;
 mod onnx;
+mod refused;
 mod signature;
 mod supported;
 mod trees;

@@ -41,10 +41,14 @@ pub enum Output {
     Probability([String; 2]),
     /// One number for each class: its probability.
     Probabilities(Vec<String>),
-    /// One number, larger for the second of these classes, and no probability: the distance from a boundary.
+    /// One number, above 0 where the second of these classes wins, and no probability: the distance from a boundary, which
+    /// scikit-learn calls the decision function.
     Margin([String; 2]),
     /// One number for each class, larger for the class that wins, and no probability.
     Margins(Vec<String>),
+    /// One number: how unusual a row is. The larger, the more unusual; above 0 the model's own label says outlier. It is
+    /// the negative of scikit-learn's decision function.
+    AnomalyScore,
     /// The distance to the centre of each of this many clusters.
     Distances(usize),
     /// This many numbers, each a value that was learned.
@@ -55,7 +59,7 @@ impl Output {
     /// The numbers for each row.
     pub fn width(&self) -> usize {
         match self {
-            Self::Probability(_) | Self::Margin(_) => 1,
+            Self::Probability(_) | Self::Margin(_) | Self::AnomalyScore => 1,
             Self::Probabilities(classes) | Self::Margins(classes) => classes.len(),
             Self::Distances(count) | Self::Values(count) => *count,
         }
@@ -110,9 +114,15 @@ impl fmt::Display for Signature {
             Output::Probabilities(classes) => {
                 writeln!(to, "output     the probability of each class: {}", listed(classes))
             }
-            Output::Margin([_, positive]) => writeln!(to, "output     the margin of class {positive}, no probability"),
+            Output::Margin([negative, positive]) => writeln!(
+                to,
+                "output     the decision value of class {positive}, no probability: above 0 {positive}, else {negative}"
+            ),
             Output::Margins(classes) => {
-                writeln!(to, "output     the margin of each class, no probability: {}", listed(classes))
+                writeln!(to, "output     the decision value of each class, no probability: {}", listed(classes))
+            }
+            Output::AnomalyScore => {
+                writeln!(to, "output     an anomaly score: larger is more unusual, above 0 an outlier")
             }
             Output::Distances(count) => writeln!(to, "output     the distance to each of {count} clusters"),
             Output::Values(1) => writeln!(to, "output     a value"),

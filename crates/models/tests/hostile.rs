@@ -226,6 +226,43 @@ fn trees_without_end_are_refused() {
     );
 }
 
+/// What the frameworks' other ways of saving write, and what to do instead.
+#[test]
+fn what_is_known_and_not_read_is_told_apart() {
+    const SKLEARN: &[u8] =
+        b"ccopy_reg\n_reconstructor\np0\n(csklearn.svm._classes\nSVC\np1\nc__builtin__\nobject\np2\n.";
+    let cases: [(&[u8], &str, &str); 24] = [
+        (SKLEARN, "is a Python pickle", "skl2onnx"),
+        (b"\x80\x05\x95\x00sklearn.ensemble", "as joblib writes it too", "skl2onnx"),
+        (b"\x80\x04\x95\x00lightgbm.sklearn", "is a Python pickle", "booster_.save_model(\"model.txt\")"),
+        (b"\x80\x04\x95\x00xgboost.sklearn", "is a Python pickle", "model.save_model(\"model.json\")"),
+        (b"\x80\x04\x95\x00catboost.core", "is a Python pickle", "format=\"json\""),
+        (b"\x80\x02ctorch.nn", "is a Python pickle", "torch.onnx.export"),
+        (b"\x80\x04\x95\x00mine", "is a Python pickle", "`python: {path: …}`"),
+        (b"(dp0\nVmodel\np1\nccopy_reg\n_reconstructor\np2\n.", "is a Python pickle", "Python"),
+        (b"]q\0ccopy_reg\n_reconstructor\nq\x01.", "is a Python pickle", "Python"),
+        (b"cmine.models\nModel\n)\x81.", "is a Python pickle", "Python"),
+        (b"\x1f\x8b\x08\0\0", "compressed (gzip)", "unpack it"),
+        (b"BZh91AY&SY", "compressed (bzip2)", "unpack it"),
+        (b"\xfd7zXZ\0\0", "compressed (xz)", "unpack it"),
+        (b"\x5d\0\0\x40\0\xff", "compressed (LZMA)", "unpack it"),
+        (b"\x04\x22\x4d\x18\x40", "compressed (LZ4)", "unpack it"),
+        (b"\x28\xb5\x2f\xfd\x04", "compressed (Zstandard)", "unpack it"),
+        (b"x\x9c\xdd\x56", "compressed (zlib)", "what joblib has compressed is a Python pickle"),
+        (b"PK\x03\x04 1.npy schema.json", "skops' format", "skl2onnx"),
+        (b"PK\x03\x04 something", "an archive without a model", "unpack it"),
+        (b"booster[0]:\n0:[f0<0.5] yes=1", "XGBoost's `dump_model`", "save_model(\"model.json\")"),
+        (b"[\n  { \"nodeid\": 0, \"depth\": 0", "XGBoost's `dump_model`", "save_model(\"model.json\")"),
+        (b"{\"name\": \"tree\", \"tree_info\": []}", "LightGBM's `dump_model`", "save_model(\"model.txt\")"),
+        (b"<?xml version=\"1.0\"?>\n<PMML version=\"4.3\">", "this is PMML", "ONNX"),
+        (b"\x08\x01\x12\x05\x0a\x03saved_model_main_op", "TensorFlow's SavedModel", "tf2onnx.convert --saved-model"),
+    ];
+    for (bytes, what, instead) in cases {
+        let error = gristmill_models::read(bytes).unwrap_err().to_string();
+        assert!(error.contains(what) && error.contains(instead), "{what}, {instead}: {error}");
+    }
+}
+
 /// Found by a million changed files: three sums a row where one probability was promised.
 #[test]
 fn more_outputs_than_the_objective_has_are_refused() {

@@ -58,6 +58,8 @@ fn answer(model: &ForeignModel, name: &str, outputs: &[(String, Answer)], rows: 
     model.predict(rows, &mut numbers).unwrap();
     Some(match (name, &model.signature().output) {
         ("raw" | "raw_score" | "output_margin" | "mse", _) => return None,
+        // The larger, the more unusual: scikit-learn's decision function the other way round.
+        ("score", Output::AnomalyScore) => Answer::Numbers(numbers.iter().map(|score| -score).collect()),
         ("probability", Output::Probability(_)) if outputs.len() > 1 => {
             Answer::Numbers(numbers.iter().flat_map(|positive| [1.0 - positive, *positive]).collect())
         }

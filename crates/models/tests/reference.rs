@@ -36,7 +36,7 @@ what to do instead.
 | LightGBM 3 and later | `.txt` | all boosting kinds; categories; linear trees | what `dump_model` writes |
 | CatBoost | `.json` | numeric features | categories, texts, embeddings; `.cbm` |
 | PyTorch | | | `.pt`, which holds Python code: export to ONNX |
-| pickle, joblib | | | they run whatever code they hold |
+| pickle, joblib, skops | | | they run whatever code they hold |
 
 ## Layers of Keras
 

@@ -144,15 +144,21 @@ impl Foreign {
         &self.signature
     }
 
-    /// What it predicts; nothing where it gives several values, or margins, of which a pipeline has no use.
+    /// What it predicts; nothing where it gives several values, of which a pipeline has no use.
     pub fn task(&self) -> Option<Task> {
         match self.signature().output {
-            Output::Probability(_) => Some(Task::BinaryClassification),
-            Output::Probabilities(_) => Some(Task::Classification),
+            Output::Probability(_) | Output::Margin(_) => Some(Task::BinaryClassification),
+            Output::Probabilities(_) | Output::Margins(_) => Some(Task::Classification),
+            Output::AnomalyScore => Some(Task::AnomalyDetection),
             Output::Distances(_) => Some(Task::Clustering),
             Output::Values(1) => Some(Task::Regression),
-            Output::Values(_) | Output::Margin(_) | Output::Margins(_) => None,
+            Output::Values(_) => None,
         }
+    }
+
+    /// Whether its numbers are decision values: no probabilities, and of one number 0 decides.
+    pub fn decides_at_zero(&self) -> bool {
+        matches!(self.signature().output, Output::Margin(_) | Output::Margins(_) | Output::AnomalyScore)
     }
 
     /// Why it cannot stand in the place of another; nothing where it takes and gives the same.

@@ -226,6 +226,12 @@ pub enum TargetPlan {
 }
 
 impl Plan {
+    /// Whether a model from outside decides alone, and its numbers are decision values: they are no probabilities, and of
+    /// one number 0 decides.
+    pub(crate) fn decides_at_zero(&self) -> bool {
+        self.model.is_empty() && self.scoring.as_ref().is_some_and(|scoring| scoring.written().decides_at_zero())
+    }
+
     /// Reads a document: all its mistakes, or the plan.
     pub fn read(name: &str, text: &str, environment: Environment<'_>) -> Result<Self, Problems> {
         Self::read_with(name, text, environment, &|_| Err("there are no files where this document is read".into()))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{InputPlan, Plan, TargetPlan};
 use crate::describe;
 use crate::lookup::TableSource;
-use crate::spec::{Format, Guarantee, Snapshot, Span};
+use crate::spec::{Format, Guarantee, PythonModel, Snapshot, Span};
 
 impl fmt::Display for TargetPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -60,6 +60,10 @@ impl Plan {
             (InputPlan::File { .. }, Some(directory)) => format!("folder {directory}, {saved}"),
             (InputPlan::File { .. }, None) => "not kept: every run begins untrained".into(),
         }
+    }
+
+    fn python(&self) -> Option<&PythonModel> {
+        self.scoring.as_ref()?.python.as_ref()
     }
 
     /// Each step of the flow and what it does.
@@ -123,7 +127,10 @@ impl Plan {
         }
         let metrics: Vec<String> = self.metrics.iter().map(|metric| metric.key()).collect();
         if !metrics.is_empty() {
-            steps.push(("evaluate", format!("{}, each row predicted before it is learned", metrics.join(", "))));
+            // A model from a file never learns.
+            let learns = !self.model.is_empty() || self.python().is_some_and(|python| python.learn.is_some());
+            let when = if learns { ", each row predicted before it is learned" } else { ", of each row with a label" };
+            steps.push(("evaluate", metrics.join(", ") + when));
         }
         for output in &self.outputs {
             let when = output.when_text.as_ref().map_or(String::new(), |when| format!(" when {when}"));

@@ -28,11 +28,15 @@ impl Classes {
         let alone = plan.scoring.as_ref().filter(|_| plan.model.is_empty());
         let brought = alone.map(|scoring| &scoring.written().signature().output);
         let both = match brought {
-            Some(Output::Probability([negative, positive])) if label.is_none() => Some((positive, negative)),
+            Some(Output::Probability([negative, positive]) | Output::Margin([negative, positive]))
+                if label.is_none() =>
+            {
+                Some((positive, negative))
+            }
             _ => None,
         };
         let names = match brought {
-            Some(Output::Probabilities(names)) => names.clone(),
+            Some(Output::Probabilities(names) | Output::Margins(names)) => names.clone(),
             _ => Vec::new(),
         };
         let positive = both.map_or(label.map_or("true", |label| &label.positive), |both| both.0).to_string();

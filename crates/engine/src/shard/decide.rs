@@ -11,7 +11,7 @@ use gristmill_learn::Prediction;
 use super::classes::Classes;
 use super::decision::{Facts, ScoredBy};
 use super::scoring::Scorer;
-use super::{Outbox, Shard, decision, said, score};
+use super::{Outbox, Shard, decision, measured, outlier_label, shown_score};
 use crate::act::{Acting, Answer};
 use crate::plan::Plan;
 use crate::rows::{Column, RawRows, Rows};
@@ -57,18 +57,24 @@ impl Answered {
 
     /// What they were answered; what is no number is missing.
     fn column(&self, named: Answer<'_>, plan: &Plan, classes: &Classes, by: &ScoredBy<'_>) -> ArrayRef {
-        let task = plan.task;
-        let said = self.rows.iter().map(|row| said(task, self.said(row)));
+        let (task, at_zero) = (plan.task, plan.decides_at_zero());
+        let said = self.rows.iter().map(|row| measured(task, at_zero, self.said(row)));
+        let score = |row: &Row| shown_score(task, at_zero, self.said(row));
+        let shown = |shown: &dyn Fn(f64) -> f64| -> ArrayRef {
+            let numbers = self.rows.iter().map(|row| Some(shown(score(row))).filter(|number| number.is_finite()));
+            Arc::new(numbers.collect::<Float64Array>())
+        };
         let numbers = |number: &dyn Fn(Prediction<'_>) -> f64| -> ArrayRef {
             let numbers = said.clone().map(|said| Some(number(said)).filter(|number| number.is_finite()));
             Arc::new(numbers.collect::<Float64Array>())
         };
         match named {
-            Answer::Score => numbers(&score),
+            Answer::Score => shown(&|score| score),
             Answer::Prediction if task.is_classification() => {
                 let names = said.map(|said| said.class().map(|class| classes.name(task, class)));
                 Arc::new(names.collect::<StringArray>())
             }
+            Answer::Prediction if at_zero => shown(&outlier_label),
             Answer::Prediction => numbers(&|said| said.number()),
             Answer::Model => {
                 let names = self.rows.iter().map(|row| Some(format!("{}@{}", by.name, row.version)));
@@ -116,8 +122,10 @@ impl Shard {
                         outbox.value(|bytes| decision::write_payload(&acting.fields, &acted.payload, place, bytes))
                     }
                     _ => *whole.get_or_insert_with(|| {
-                        let said = said(plan.task, answered.said(row));
-                        let facts = Facts { rows, row: row.row, said, version: row.version, by: &by };
+                        let (numbers, at_zero) = (answered.said(row), plan.decides_at_zero());
+                        let said = measured(plan.task, at_zero, numbers);
+                        let score = shown_score(plan.task, at_zero, numbers);
+                        let facts = Facts { rows, row: row.row, said, score, version: row.version, by: &by };
                         outbox.value(|bytes| decision::write(&plan, classes, raw, &record, &facts, bytes))
                     }),
                 };

@@ -2,7 +2,8 @@
 
 use gristmill_learn::{Prediction, Task};
 
-use super::{classes::Classes, score};
+use super::classes::Classes;
+use super::outlier_label;
 use crate::foreign::Version;
 use crate::plan::Plan;
 use crate::rows::{Cell, Column, RawRecord, RawRows, Rows};
@@ -13,6 +14,7 @@ pub(super) struct Facts<'a> {
     pub(super) rows: &'a Rows,
     pub(super) row: usize,
     pub(super) said: Prediction<'a>,
+    pub(super) score: f64,
     /// How many rows the model had learned from, or which version scored.
     pub(super) version: u64,
     pub(super) by: &'a ScoredBy<'a>,
@@ -83,6 +85,7 @@ pub(super) fn write_payload(fields: &[String], columns: &[Column], row: usize, t
 }
 
 /// Appends `{"id":…,"time":…,"prediction":…,"score":…,"probability":{…},"model":…}`, and for a model from outside its digest.
+/// Where the score is a decision value, there is no probability.
 pub(super) fn write(
     plan: &Plan,
     classes: &Classes,
@@ -111,13 +114,15 @@ pub(super) fn write(
         to.push(b'"');
     }
     to.extend_from_slice(b",\"prediction\":");
+    let at_zero = plan.decides_at_zero();
     match classes.prediction(plan.task, facts.said) {
         Cell::String(name) => text(name, to),
+        _ if at_zero => number(outlier_label(facts.score), to),
         other => number(other.number(), to),
     }
     to.extend_from_slice(b",\"score\":");
-    number(score(facts.said), to);
-    if plan.task.is_classification() {
+    number(facts.score, to);
+    if plan.task.is_classification() && !at_zero {
         probabilities(plan.task, classes, facts.said, to);
     }
     facts.by.write(facts.version, to);

@@ -303,7 +303,7 @@ impl Shard {
         let learns = self.model.is_some() || self.outside_learns();
         let version = if learns { self.counts.learned } else { self.version() };
         answered.push(row, record, self.predictions.row(0), version);
-        let said = said(task, self.predictions.row(0));
+        let said = measured(task, plan.decides_at_zero(), self.predictions.row(0));
         // Clusters are measured without a truth: nothing that fits them looks at it.
         let clusters = (task == Task::Clustering).then_some(Truth::Value(f64::NAN));
         let segment =
@@ -333,7 +333,8 @@ impl Shard {
                 self.evaluation.of(*metric, segment);
             }
             let own = row.said.get(..self.said_width()).unwrap_or(&row.said);
-            self.evaluation.update(row.truth, said(self.plan.task, own), Some(row.time));
+            let said = measured(self.plan.task, self.plan.decides_at_zero(), own);
+            self.evaluation.update(row.truth, said, Some(row.time));
             self.try_beside(row.truth, &row.said, Some(row.time));
             if !self.plan.task.is_unsupervised() {
                 self.features = row.features;
@@ -405,6 +406,32 @@ fn said(task: Task, numbers: &[f64]) -> Prediction<'_> {
         Task::Clustering => Prediction::Distances(numbers),
         Task::BinaryClassification if numbers.len() != 1 => Prediction::Classes(numbers).number().into(),
         _ => numbers.first().copied().unwrap_or(f64::NAN).into(),
+    }
+}
+
+/// The same where numbers are decision values (`at_zero`): the only one is brought between 0 and 1, in its order and on its
+/// side of one half, which is how metrics take a score.
+fn measured(task: Task, at_zero: bool, numbers: &[f64]) -> Prediction<'_> {
+    match numbers {
+        [value] if at_zero => (0.5 + 0.5 * value / (1.0 + value.abs())).into(),
+        numbers => said(task, numbers),
+    }
+}
+
+/// The score that is shown where numbers may be decision values.
+fn shown_score(task: Task, at_zero: bool, numbers: &[f64]) -> f64 {
+    match numbers {
+        [value] if at_zero => *value,
+        numbers => score(said(task, numbers)),
+    }
+}
+
+/// The label that a model from outside gives outliers and all other rows, as its framework does.
+fn outlier_label(score: f64) -> f64 {
+    match score {
+        score if score.is_nan() => f64::NAN,
+        score if score > 0.0 => -1.0,
+        _ => 1.0,
     }
 }
 

@@ -9,7 +9,7 @@ use gristmill_learn::{
 };
 
 use super::evaluation::Evaluation;
-use super::{Shard, said};
+use super::{Shard, measured};
 use crate::foreign::{Asked, Pupil, Taught, Version, Versions};
 use crate::plan::Plan;
 use crate::rows::{Cell, Column, Partition, Refusal, Rows, Stage};
@@ -125,8 +125,9 @@ impl Scorer {
         let Some((said_then, [number, tried @ ..])) = row.split_at_checked(width) else { return };
         let Some(trial) = self.trial.as_mut().filter(|trial| trial.number as f64 == *number) else { return };
         trial.rows += 1;
-        trial.model.update(truth, said(self.task, said_then), time);
-        trial.candidate.update(truth, said(self.task, tried), time);
+        let at_zero = self.version.model.decides_at_zero();
+        trial.model.update(truth, measured(self.task, at_zero, said_then), time);
+        trial.candidate.update(truth, measured(self.task, at_zero, tried), time);
     }
 }
 

@@ -26,6 +26,10 @@ pub enum Step {
 /// It scores and never learns. Alone in `model` it makes the decisions; before other steps its answers are columns behind
 /// the features: a learner corrects it, `platt_calibration` or `isotonic_calibration` turns its score into a probability.
 ///
+/// A model without probabilities, such as a `LinearSVC`, decides by its decision value: `score` is that value, two classes
+/// are decided at 0, and decisions have no `probability`. An outlier detector's `score` is larger for what is more unusual
+/// and above 0 for an outlier, its `prediction` -1 for an outlier and 1 for all others.
+///
 /// Its inputs are found among the features by their names, or, where the names differ, taken
 /// in the order of `features`. `gristmill describe FILE` shows them. Text columns become the categories that the model
 /// was trained with; one that it has not seen is missing.

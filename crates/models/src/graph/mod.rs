@@ -140,9 +140,4 @@ impl Graph {
     pub(crate) fn constant(&self, name: &str) -> Option<&Tensor> {
         self.constants.iter().find(|constant| constant.name == name).map(|constant| &*constant.tensor)
     }
-
-    /// The node that makes the value of this name.
-    pub(crate) fn producer(&self, value: &str) -> Option<&Node> {
-        self.nodes.iter().find(|node| node.outputs.iter().any(|output| output == value))
-    }
 }

@@ -58,7 +58,10 @@ impl Making<'_> {
     /// An attribute has a value that is not supported, or does not fit.
     pub(crate) fn wrong(&self, what: impl fmt::Display) -> ReadError {
         let what = format!("{} {what}", self.node.shown());
-        ReadError::unsupported(what, "convert the model with a newer version of its converter, or score it in Python")
+        ReadError::unsupported(
+            what,
+            "leave that step out of the model, or let the model live in Python: `python: {path: …}`",
+        )
     }
 }
 
@@ -179,7 +182,10 @@ fn unknown(node: &Node) -> ReadError {
     let instead = match node.domain.as_str() {
         "com.microsoft" => "text is not read: leave out the tokeniser, and compute its columns as features",
         ML => "leave that step out of the pipeline, and compute it as a feature",
-        _ => "convert the model with another version of its converter, or score it in Python",
+        _ => {
+            "`docs/reference/models.md` lists those that are; leave out the step that needs it, or let the model live in \
+             Python: `python: {path: …}`"
+        }
     };
     ReadError::unsupported(what, instead)
 }

@@ -8,6 +8,8 @@ use gristmill_learn::Features;
 use crate::graph::{Data, Element, Fault, Graph, Port, Tensor, volume};
 use crate::{Input, InputKind, ReadError};
 
+use super::vocabulary::{self, Known};
+
 /// One input of a graph: so many columns of a row, in the shape that the graph wants.
 #[derive(Debug, Clone)]
 pub(super) struct Feed {
@@ -15,8 +17,8 @@ pub(super) struct Feed {
     element: Element,
     /// Of one row: without the dimension of the batch.
     shape: Vec<usize>,
-    /// What text may be; columns hold the places of these.
-    vocabulary: Vec<Arc<str>>,
+    /// For each column what it is looked up in: a column of text holds the places of the words.
+    known: Vec<Arc<Known>>,
     /// Whether the graph declares a dimension for the batch.
     batched: bool,
 }
@@ -29,11 +31,22 @@ pub(super) fn feeds(graph: &Graph) -> Result<Vec<Feed>, ReadError> {
     if graph.inputs.is_empty() {
         return Err(ReadError::unsupported("the graph has no inputs", "export a model that takes rows"));
     }
-    let vocabulary = vocabulary(graph);
-    graph.inputs.iter().map(|port| feed(port, &vocabulary)).collect()
+    let mut feeds: Vec<Feed> = graph.inputs.iter().map(feed).collect::<Result<_, _>>()?;
+    let widths: Vec<usize> = feeds.iter().map(Feed::width).collect();
+    let mut known = vocabulary::known(graph, &widths).into_iter();
+    for feed in &mut feeds {
+        feed.known = known.by_ref().take(feed.width()).collect();
+        let open = feed.known.is_empty() || feed.known.iter().any(|known| known.words.is_empty());
+        if feed.element == Element::Text && open {
+            let what = format!("the input {} is free text", feed.name);
+            let instead = "compute its columns as features, and export the model without them";
+            return Err(ReadError::unsupported(what, instead));
+        }
+    }
+    Ok(feeds)
 }
 
-fn feed(port: &Port, vocabulary: &[Arc<str>]) -> Result<Feed, ReadError> {
+fn feed(port: &Port) -> Result<Feed, ReadError> {
     let Port { name, element, shape } = port;
     let Some(element) = *element else {
         let what = format!("the input {name} is no tensor");
@@ -45,31 +58,19 @@ fn feed(port: &Port, vocabulary: &[Arc<str>]) -> Result<Feed, ReadError> {
         let what = format!("the input {name} has a dimension, after the batch's, that is left open");
         return Err(ReadError::unsupported(what, "export the model with fixed dimensions but for the batch"));
     };
-    if element == Element::Text && vocabulary.is_empty() {
-        let what = format!("the input {name} is free text");
-        return Err(ReadError::unsupported(what, "compute its columns as features, and export the model without them"));
-    }
-    let vocabulary = if element == Element::Text { vocabulary.to_vec() } else { Vec::new() };
-    Ok(Feed { name: name.clone(), element, shape: rest, vocabulary, batched: !shape.is_empty() })
+    Ok(Feed { name: name.clone(), element, shape: rest, known: Vec::new(), batched: !shape.is_empty() })
 }
 
-/// The texts that the graph compares with: what else comes is unknown to it.
-fn vocabulary(graph: &Graph) -> Vec<Arc<str>> {
-    let lists = ["cats_strings", "keys_strings", "classes_strings"];
-    let known = graph.nodes.iter().flat_map(|node| lists.iter().flat_map(|list| node.texts(list)));
-    let known: BTreeSet<&str> = known.map(String::as_str).collect();
-    known.into_iter().map(Arc::from).collect()
-}
-
-/// Whether something is looked up by a number that a row may bring.
+/// Whether something is looked up that a row may bring and the graph may not have.
 pub(super) fn looks_up(graph: &Graph) -> bool {
     let by_number = ["Gather", "ArrayFeatureExtractor", "TopK"];
     let constant: BTreeSet<&str> = graph.constants.iter().map(|constant| constant.name.as_str()).collect();
     let brought = |name: &String| !constant.contains(name.as_str());
-    graph
-        .nodes
-        .iter()
-        .any(|node| by_number.contains(&node.operator.as_str()) && node.inputs.get(1).is_some_and(brought))
+    graph.nodes.iter().any(|node| match node.operator.as_str() {
+        // An encoder that knows no unknown category refuses it.
+        "OneHotEncoder" => node.int("zeros") == Some(0),
+        operator => by_number.contains(&operator) && node.inputs.get(1).is_some_and(brought),
+    })
 }
 
 impl Feed {
@@ -83,20 +84,28 @@ impl Feed {
 
     /// Its columns: by the input's name, and by place where it has several.
     pub(super) fn columns(&self) -> Vec<Input> {
-        let kind = || match self.element {
-            Element::Text => InputKind::Category(self.vocabulary.iter().map(|text| text.to_string()).collect()),
+        let kind = |index: usize| match (self.element, self.known.get(index)) {
+            (Element::Text, Some(known)) => {
+                InputKind::Category(known.words.iter().map(|text| text.to_string()).collect())
+            }
             _ => InputKind::Number,
         };
         let name = |index: usize| if self.width() == 1 { self.name.clone() } else { format!("{}_{index}", self.name) };
-        (0..self.width()).map(|index| Input { name: name(index), kind: kind() }).collect()
+        (0..self.width()).map(|index| Input { name: name(index), kind: kind(index) }).collect()
     }
 
     /// A made-up row that the graph should be able to answer; others differ from it.
     pub(super) fn example(&self, row: usize) -> Vec<f64> {
-        let place = |index: usize| match self.element {
-            Element::Float | Element::Double => (row as f64 - 1.0) * 0.5 + index as f64 * 0.125,
-            Element::Text => ((row + index) % self.vocabulary.len().max(1)) as f64,
-            Element::Int32 | Element::Int64 | Element::Bool => ((row + index) % 2) as f64,
+        let place = |index: usize| {
+            let known = self.known.get(index);
+            let numbers = known.map_or(&[][..], |known| &known.numbers);
+            match self.element {
+                Element::Text => ((row + index) % known.map_or(1, |known| known.words.len().max(1))) as f64,
+                // What is looked up by number is there for some numbers alone.
+                _ if !numbers.is_empty() => numbers.get((row + index) % numbers.len()).copied().unwrap_or(0.0),
+                Element::Float | Element::Double => (row as f64 - 1.0) * 0.5 + index as f64 * 0.125,
+                Element::Int32 | Element::Int64 | Element::Bool => ((row + index) % 2) as f64,
+            }
         };
         (0..self.width()).map(place).collect()
     }
@@ -110,7 +119,7 @@ impl Feed {
             Element::Float if width == rows.width() => Data::Float(rows.values().iter().map(|x| *x as f32).collect()),
             Element::Float => Data::Float(values.map(|x| x as f32).collect()),
             Element::Double => Data::Double(values.collect()),
-            Element::Text => Data::Text(values.map(|x| self.text(x)).collect()),
+            Element::Text => Data::Text(values.enumerate().map(|(at, x)| self.text(at % width.max(1), x)).collect()),
             Element::Int32 | Element::Int64 | Element::Bool => {
                 let whole = |x: f64| {
                     let missing = || Fault(format!("{} is missing, and the model takes whole numbers", self.name));
@@ -126,8 +135,9 @@ impl Feed {
         Tensor::new(shape, data)
     }
 
-    fn text(&self, code: f64) -> Arc<str> {
-        let known = (code >= 0.0).then(|| self.vocabulary.get(code as usize)).flatten();
+    fn text(&self, column: usize, code: f64) -> Arc<str> {
+        let words = self.known.get(column).map_or(&[][..], |known| &known.words);
+        let known = (code >= 0.0).then(|| words.get(code as usize)).flatten();
         known.cloned().unwrap_or_else(|| UNKNOWN.into())
     }
 }

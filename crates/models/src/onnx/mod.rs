@@ -1,9 +1,13 @@
 //! A graph as a model: rows go in as its inputs, and one of its outputs is what it predicts.
 
 mod inputs;
+mod label;
+mod meaning;
 mod outputs;
+mod range;
 #[cfg(test)]
 mod tests;
+mod vocabulary;
 
 use std::sync::Arc;
 
@@ -61,24 +65,26 @@ pub(crate) fn model(model: &Model, runtime: Runtime) -> Result<ForeignModel, Rea
     let may_refuse = feeds.iter().any(Feed::takes_whole_numbers) || inputs::looks_up(graph);
     let engine = Engine::Classical(interpreter::program(model, graph)?);
     let mut ready = GraphModel { engine, feeds, outputs, pick: Pick::default(), may_refuse, alone: false };
-    let widths = ready.probe()?;
+    let tried = ready.probe()?;
+    let (pick, output) = outputs::choose(graph, &tried)?;
+    ready.pick = pick;
     // The library allocates what a graph asks for: it is given only those that were walked through before.
-    let (mut ready, run_by) = match runtime {
+    let (ready, run_by) = match runtime {
         Runtime::BuiltIn => {
             let fast = network::is_network(graph).then(|| network::network(model).ok()).flatten();
             let fast = fast.map(|network| GraphModel { engine: Engine::Network(network), ..ready.clone() });
-            let fast = fast.and_then(|mut fast| fast.probe().is_ok_and(|same| same == widths).then_some(fast));
+            let same = |fast: &mut GraphModel| fast.probe().is_ok_and(|again| widths(&again) == widths(&tried));
+            let fast = fast.and_then(|mut fast| same(&mut fast).then_some(fast));
             let run_by = if fast.is_some() { "rten" } else { "gristmill" };
             (fast.unwrap_or(ready), run_by)
         }
         Runtime::OnnxRuntime => {
             let mut other = GraphModel { engine: Engine::OnnxRuntime(network::Session::new(model)?), ..ready };
-            other.probe()?;
+            let theirs = other.probe()?;
+            other.pick.align(&tried, &theirs);
             (other, "ONNX Runtime")
         }
     };
-    let (pick, output) = outputs::choose(graph, &widths)?;
-    ready.pick = pick;
     let parameters: usize = graph.constants.iter().map(|constant| constant.tensor.len()).sum();
     let signature = Signature {
         format: model.format.clone(),
@@ -116,7 +122,7 @@ impl GraphModel {
     }
 
     /// Runs a few made-up rows, to find out what comes out, and whether rows disturb each other.
-    fn probe(&mut self) -> Result<Vec<usize>, ReadError> {
+    fn probe(&mut self) -> Result<Vec<Vec<Arc<Tensor>>>, ReadError> {
         const ROWS: usize = 3;
         let width = self.width();
         let values: Vec<f64> =
@@ -140,8 +146,7 @@ impl GraphModel {
             })
         };
         self.alone |= !together.is_ok_and(|together| same(&together));
-        let widths = |outputs: &Vec<Arc<Tensor>>| outputs.iter().map(|output| output.len()).collect();
-        Ok(one_by_one.first().map(widths).unwrap_or_default())
+        Ok(one_by_one)
     }
 
     /// All outputs for some rows at once.
@@ -214,6 +219,11 @@ impl GraphModel {
         })?;
         Ok(answers)
     }
+}
+
+/// How many numbers each output gives for a row.
+fn widths(tried: &[Vec<Arc<Tensor>>]) -> Vec<usize> {
+    tried.first().into_iter().flatten().map(|output| output.len()).collect()
 }
 
 /// What came out for the first of two rows.

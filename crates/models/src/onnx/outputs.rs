@@ -2,16 +2,41 @@
 
 use std::sync::Arc;
 
-use crate::graph::{Data, Fault, Graph, ML, Node, Port, Tensor};
+use crate::graph::{Fault, Graph, Port, Tensor};
 use crate::{Output, ReadError};
+
+use super::label;
+use super::meaning::{Evidence, Meaning, Subject, adds_up};
+use super::range::Ranges;
 
 /// Where a prediction is taken from.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pick {
     /// Outputs whose columns lie side by side, each with its width.
     outputs: Vec<(usize, usize)>,
-    /// One column of them alone.
-    column: Option<usize>,
+    /// One number made of them alone.
+    single: Option<Single>,
+}
+
+/// One column, less another one where there is one, times a factor.
+#[derive(Debug, Clone, Copy)]
+struct Single {
+    column: usize,
+    less: Option<usize>,
+    factor: f64,
+}
+
+impl Single {
+    fn of(column: usize) -> Self {
+        Self { column, less: None, factor: 1.0 }
+    }
+
+    fn take(self, row: &[f64]) -> Option<f64> {
+        let less = self.less.map_or(Some(0.0), |less| row.get(less).copied())?;
+        let column = *row.get(self.column)?;
+        // Nothing is added to a number that is taken as it is: zeros keep their sign.
+        Some(if self.less.is_some() { (column - less) * self.factor } else { column * self.factor })
+    }
 }
 
 impl Pick {
@@ -27,99 +52,45 @@ impl Pick {
         }
         if let [(values, width)] = parts.as_slice() {
             // As it lies there: most models have one output.
-            match self.column {
-                Some(column) => out.extend(values.chunks_exact((*width).max(1)).filter_map(|row| row.get(column))),
+            match self.single {
+                Some(single) => out.extend(values.chunks_exact((*width).max(1)).filter_map(|row| single.take(row))),
                 None => out.extend(values),
             }
             return Ok(());
         }
+        let mut whole = Vec::new();
         for row in 0..rows {
-            let columns = parts.iter().flat_map(|(values, width)| values.iter().skip(row * width).take(*width));
-            match self.column {
-                Some(column) => out.extend(columns.skip(column).take(1)),
-                None => out.extend(columns),
+            whole.clear();
+            whole.extend(parts.iter().flat_map(|(values, width)| values.iter().skip(row * width).take(*width)));
+            match self.single {
+                Some(single) => out.extend(single.take(&whole)),
+                None => out.extend_from_slice(&whole),
             }
         }
         Ok(())
     }
-}
 
-/// Steps that change nothing about what an output means.
-const PASSES: [&str; 8] = ["Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "ZipMap", "Normalizer"];
-/// Longer ways from an output to what made it are not followed.
-const FARTHEST: usize = 16;
-
-/// The node that makes a value, past those that only pass it on.
-fn maker<'a>(graph: &'a Graph, value: &str) -> Option<&'a Node> {
-    let mut node = graph.producer(value)?;
-    for _ in 0..FARTHEST {
-        let passes = PASSES.contains(&node.operator.as_str());
-        let Some(before) = passes.then(|| graph.producer(node.inputs.first()?)).flatten() else { break };
-        node = before;
-    }
-    Some(node)
-}
-
-/// The names of the classes of a classifier or a map.
-fn classes_of(node: &Node) -> Vec<String> {
-    let ints = [node.ints("classlabels_int64s"), node.ints("classlabels_ints")].concat();
-    let texts = node.texts("classlabels_strings");
-    if texts.is_empty() { ints.iter().map(ToString::to_string).collect() } else { texts.to_vec() }
-}
-
-/// The names of the classes that a graph's label is one of.
-fn classes(graph: &Graph, count: usize) -> Vec<String> {
-    let mapped = graph.nodes.iter().filter(|node| node.operator == "ZipMap").map(classes_of);
-    let classified = graph.nodes.iter().rev().filter(|node| node.domain == ML).map(classes_of);
-    // A label that is looked up: the list it is looked up in.
-    let listed = graph.nodes.iter().rev().filter(|node| node.operator == "ArrayFeatureExtractor").filter_map(|node| {
-        let tensor = graph.constant(node.inputs.first()?)?;
-        Some(match tensor.data() {
-            Data::Text(texts) => texts.iter().map(|text| text.to_string()).collect(),
-            Data::Int(ints) => ints.iter().map(ToString::to_string).collect(),
-            _ => return None,
-        })
-    });
-    let distinct = |names: &Vec<String>| {
-        let mut sorted = names.clone();
-        sorted.sort();
-        sorted.dedup();
-        sorted.len() == count
-    };
-    let found =
-        mapped.chain(classified).chain(listed).find(|names: &Vec<String>| names.len() == count && distinct(names));
-    found.unwrap_or_else(|| Output::numbered(count))
-}
-
-/// What the numbers of an output are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Meaning {
-    Probability,
-    /// A classifier's numbers that are larger for the class that wins, and no probabilities.
-    Margin,
-    Distance,
-    Value,
-}
-
-fn meaning(graph: &Graph, output: &Port, labelled: bool) -> Meaning {
-    let Some(node) = maker(graph, &output.name) else { return Meaning::Value };
-    let transformed = node.text("post_transform").unwrap_or("NONE") != "NONE";
-    match node.operator.as_str() {
-        "Sigmoid" | "Softmax" | "TreeEnsembleClassifier" => Meaning::Probability,
-        "LinearClassifier" if !transformed => Meaning::Margin,
-        "SVMClassifier" if !transformed && node.floats("prob_a").is_empty() => Meaning::Margin,
-        "LinearClassifier" | "SVMClassifier" => Meaning::Probability,
-        "TreeEnsembleRegressor" | "LinearRegressor" | "SVMRegressor" => Meaning::Value,
-        _ if labelled && graph.nodes.iter().any(|node| node.operator == "ArgMin") && !mapped(graph, output) => {
-            Meaning::Distance
+    /// Takes the other one of two columns where another runtime has laid them out the other way round: told by rows that
+    /// both have answered. ONNX Runtime gives the margins of two classes of an `SVMClassifier` as the number, then its
+    /// negative.
+    pub(super) fn align(&mut self, ours: &[Vec<Arc<Tensor>>], theirs: &[Vec<Arc<Tensor>>]) {
+        let Some(single) = self.single.filter(|single| single.less.is_none() && single.column <= 1) else { return };
+        let other = Self { single: Some(Single { column: 1 - single.column, ..single }), ..self.clone() };
+        let taken = |pick: &Self, rows: &[Vec<Arc<Tensor>>]| {
+            let mut numbers = Vec::new();
+            let taken = rows.iter().try_for_each(|outputs| pick.take(1, outputs, &mut numbers));
+            taken.ok().map(|()| numbers)
+        };
+        let near = |a: &f64, b: &f64| (a - b).abs() <= 1e-3 * a.abs().max(b.abs()).max(1e-6);
+        let same = |a: &Option<Vec<f64>>, b: &Option<Vec<f64>>| match (a, b) {
+            (Some(a), Some(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| near(a, b)),
+            _ => false,
+        };
+        let expected = taken(self, ours);
+        if !same(&expected, &taken(self, theirs)) && same(&expected, &taken(&other, theirs)) {
+            *self = other;
         }
-        _ if labelled => Meaning::Probability,
-        _ => Meaning::Value,
     }
-}
-
-fn mapped(graph: &Graph, output: &Port) -> bool {
-    graph.producer(&output.name).is_some_and(|node| node.operator == "ZipMap")
 }
 
 /// Whether an output is the class or cluster that won, and not a number that was learned.
@@ -128,58 +99,97 @@ fn is_label(graph: &Graph, output: &Port) -> bool {
     graph.outputs.len() > 1 && matches!(output.element, Some(Int32 | Int64 | Text))
 }
 
-/// Chooses among a graph's outputs, whose widths for one row are known.
-pub(super) fn choose(graph: &Graph, widths: &[usize]) -> Result<(Pick, Output), ReadError> {
-    let labelled = graph.outputs.iter().any(|output| is_label(graph, output));
+/// Chooses among a graph's outputs, by what came out for a few rows that were tried one by one.
+pub(super) fn choose(graph: &Graph, tried: &[Vec<Arc<Tensor>>]) -> Result<(Pick, Output), ReadError> {
+    let widths = tried.first().into_iter().flatten().map(|tensor| tensor.len());
+    let ranges = Ranges::new(graph);
+    let labels = graph.outputs.iter().filter(|output| is_label(graph, output));
+    let label = labels.clone().find_map(|output| label::label(&ranges, &output.name));
+    let evidence = Evidence { graph, ranges, label, labelled: labels.count() > 0 };
     let numbers: Vec<(usize, &Port, usize)> = graph
         .outputs
         .iter()
         .zip(widths)
         .enumerate()
-        .map(|(place, (output, width))| (place, output, *width))
+        .map(|(place, (output, width))| (place, output, width))
         .filter(|(_, output, _)| !is_label(graph, output))
         .collect();
     let all: Vec<(usize, usize)> = numbers.iter().map(|(place, _, width)| (*place, *width)).collect();
-    let Some((place, first, width)) = numbers.first().copied() else {
+    let Some((_, first, width)) = numbers.first().copied() else {
         return Err(ReadError::unsupported("the graph gives labels alone", "export the model with its probabilities"));
     };
-    // Some converters write one output for each class.
-    if labelled && numbers.len() > 1 && numbers.iter().all(|(.., width)| *width == 1) {
-        let names = classes(graph, numbers.len());
-        let named = names.iter().zip(&numbers).all(|(name, (_, output, _))| output.name.ends_with(name.as_str()));
-        if named {
-            return Ok(finished(all, names, meaning(graph, first, labelled)));
-        }
+    let mut pick = Pick { outputs: all, single: None };
+    let total: usize = numbers.iter().map(|(.., width)| width).sum();
+    let value = match numbers.as_slice() {
+        [_] => first.name.as_str(),
+        // Some converters write one output for each class: the columns of one value, in their order.
+        several => match columns_of_one(&evidence, several) {
+            Some(value) if evidence.labelled => value,
+            _ => return Ok((pick, Output::Values(total))),
+        },
+    };
+    let mut rows = vec![Vec::new(); tried.len()];
+    for (row, outputs) in rows.iter_mut().zip(tried) {
+        // Texts are no numbers: they add up to nothing.
+        let _ = pick.take(1, outputs, row);
     }
-    if numbers.len() > 1 {
-        let total = all.iter().map(|(_, width)| width).sum();
-        return Ok((Pick { outputs: all, column: None }, Output::Values(total)));
-    }
-    let outputs = vec![(place, width)];
-    Ok(match meaning(graph, first, labelled) {
-        Meaning::Distance => (Pick { outputs, column: None }, Output::Distances(width)),
-        Meaning::Value => (Pick { outputs, column: None }, Output::Values(width)),
-        Meaning::Probability if width == 1 => {
-            let [no, yes] = ["0".to_string(), "1".to_string()];
-            (Pick { outputs, column: None }, Output::Probability([no, yes]))
+    let subject = Subject { value, width: total, adds_up: adds_up(&rows) };
+    let meaning = evidence.meaning(subject)?;
+    let output = match (meaning, total) {
+        (Meaning::Value, _) => Output::Values(width),
+        (Meaning::Distance, _) => Output::Distances(width),
+        (Meaning::Outlier { turned }, _) => {
+            pick.single = Some(Single { factor: if turned { 1.0 } else { -1.0 }, ..Single::of(0) });
+            Output::AnomalyScore
         }
-        meaning => finished(outputs, classes(graph, width), meaning),
-    })
+        (Meaning::Probability | Meaning::Margin { .. }, 1) => {
+            let mut names = evidence.names(value, 2);
+            // The first column of two is about the first class.
+            if evidence.column(value).is_some_and(|(_, column)| column == 0) {
+                names.reverse();
+            }
+            classes(names, meaning)
+        }
+        (_, count) => {
+            let names = evidence.names(value, count);
+            pick.single = (count == 2).then(|| {
+                let less = (meaning == Meaning::Margin { odd: false }).then_some(0);
+                Single { less, ..Single::of(1) }
+            });
+            classes(names, meaning)
+        }
+    };
+    Ok((pick, output))
+}
+
+/// The value whose columns these outputs are, from the first to the last.
+fn columns_of_one<'a>(evidence: &Evidence<'a>, outputs: &[(usize, &'a Port, usize)]) -> Option<&'a str> {
+    let mut source = None;
+    for (place, (_, output, width)) in outputs.iter().enumerate() {
+        let (value, column) = evidence.column(&output.name)?;
+        if column != place || *width != 1 || source.is_some_and(|source| source != value) {
+            return None;
+        }
+        source = Some(value);
+    }
+    source
 }
 
 /// Of two classes the second one's number is enough.
-fn finished(outputs: Vec<(usize, usize)>, names: Vec<String>, meaning: Meaning) -> (Pick, Output) {
+fn classes(names: Vec<String>, meaning: Meaning) -> Output {
     match (<[String; 2]>::try_from(names), meaning) {
-        (Ok(names), Meaning::Margin) => (Pick { outputs, column: Some(1) }, Output::Margin(names)),
-        (Ok(names), _) => (Pick { outputs, column: Some(1) }, Output::Probability(names)),
-        (Err(names), Meaning::Margin) => (Pick { outputs, column: None }, Output::Margins(names)),
-        (Err(names), _) => (Pick { outputs, column: None }, Output::Probabilities(names)),
+        (Ok(names), Meaning::Margin { .. }) => Output::Margin(names),
+        (Ok(names), _) => Output::Probability(names),
+        (Err(names), Meaning::Margin { .. }) => Output::Margins(names),
+        (Err(names), _) => Output::Probabilities(names),
     }
 }
 
 /// What the graph was made for, as far as its operators tell.
 pub(super) fn objective(graph: &Graph) -> String {
-    let makers = graph.outputs.iter().filter_map(|output| maker(graph, &output.name));
+    let ranges = Ranges::new(graph);
+    let evidence = Evidence { graph, ranges, label: None, labelled: false };
+    let makers = graph.outputs.iter().filter_map(|output| evidence.behind(&output.name));
     let mut names: Vec<&str> = makers.map(|node| node.operator.as_str()).collect();
     names.dedup();
     format!("ends with {}", names.join(", "))

@@ -36,12 +36,18 @@ impl<'a> Targets<'a> {
 }
 
 impl Checker<'_> {
-    pub(super) fn outputs(&mut self, task: Option<Task>, computed: Option<&Computed>) -> Vec<OutputPlan> {
+    /// `at_zero`: scores are decision values, and no probabilities.
+    pub(super) fn outputs(
+        &mut self,
+        task: Option<Task>,
+        at_zero: bool,
+        computed: Option<&Computed>,
+    ) -> Vec<OutputPlan> {
         let mut plans: Vec<OutputPlan> = Vec::new();
         for (name, output) in &self.pipeline.outputs.0 {
             let at = path(["outputs", name]);
             let target = self.target(&at, &Targets::of(output));
-            let acting = self.acting(output, name, task, computed);
+            let acting = self.acting(output, name, (task, at_zero), computed);
             if let Some(target) = target {
                 let same_file =
                     plans.iter().any(|other| other.target == target && matches!(target, TargetPlan::File { .. }));
@@ -101,7 +107,7 @@ impl Checker<'_> {
         &mut self,
         output: &Output,
         name: &str,
-        task: Option<Task>,
+        (task, at_zero): (Option<Task>, bool),
         computed: Option<&Computed>,
     ) -> Option<Acting> {
         if output.when.is_none() && output.select.is_empty() {
@@ -141,6 +147,9 @@ impl Checker<'_> {
                     let help = "compare it, as in `score > 0.5`; make a window a feature and name it here";
                     self.wrong_with_help(place(0).0, why, help);
                 }
+                if at_zero {
+                    self.decision_values(&acting, output, name);
+                }
                 Some(acting)
             }
             Err(mistakes) => {
@@ -153,6 +162,28 @@ impl Checker<'_> {
                 }
                 None
             }
+        }
+    }
+
+    /// What an output says of a score that is a decision value.
+    fn decision_values(&mut self, acting: &Acting, output: &Output, name: &str) {
+        if acting.names_probabilities() {
+            let message = "the model gives decision values, and no probabilities";
+            let help =
+                "use `score`: above 0 it is the class that `gristmill describe` names, and for an anomaly an outlier";
+            self.wrong_with_help(path(["outputs", name]), message, help);
+        }
+        let share = |word: &str| word.parse::<f64>().is_ok_and(|number| 0.0 < number && number < 1.0);
+        let words = |text: &str| -> Vec<String> {
+            let apart = |c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '_');
+            text.split(apart).map(str::to_string).collect()
+        };
+        let Some(when) = output.when.as_deref().map(words) else { return };
+        if let Some(number) = when.iter().find(|word| share(word)).filter(|_| when.iter().any(|word| word == "score")) {
+            self.warnings.push(format!(
+                "output `{name}` compares `score` with {number}, and this model's score is a decision value, no \
+                 probability: it decides at 0"
+            ));
         }
     }
 

@@ -133,9 +133,10 @@ impl Checker<'_> {
         }
         let label = self.pipeline.label.as_ref();
         let positive = label.and_then(|label| label.positive.as_deref());
-        let boolean =
+        let column =
             label.and_then(|label| self.pipeline.input.columns.0.iter().find(|(name, _)| *name == label.column));
-        let boolean = boolean.is_some_and(|(_, kind)| matches!(kind, ColumnType::Boolean(_)));
+        let number = column.is_some_and(|(_, kind)| matches!(kind, ColumnType::Int64(_) | ColumnType::Float64(_)));
+        let boolean = column.is_some_and(|(_, kind)| matches!(kind, ColumnType::Boolean(_)));
         match (&foreign.signature().output, positive) {
             (Output::Values(count), _) if *count > 1 => {
                 let message = format!("the model gives {count} values for a row, and a score is one");
@@ -143,17 +144,21 @@ impl Checker<'_> {
                 let help = "train a model for each of them, or put a learner behind it that learns from them";
                 self.wrong_with_help(at, message, help);
             }
-            (Output::Margin(_) | Output::Margins(_), _) => {
-                let message = "the model gives margins, which are no probabilities";
-                let help = "put `platt_calibration` behind it, which learns from the label what they mean, or train it \
-                            with probabilities: `SVC(probability=True)`, `CalibratedClassifierCV`, loss `log_loss`";
-                self.wrong_with_help(path(["model"]), message, help);
+            (Output::Probability([negative, other]) | Output::Margin([negative, other]), Some(positive))
+                if positive == negative =>
+            {
+                let message = format!("the model's score is about `{other}`, not about `{positive}`");
+                let help = format!("write `positive: {other}`");
+                self.wrong_with_help(path(["label", "positive"]), message, help);
             }
-            (Output::Probability([negative, other]), Some(positive)) if positive == negative => {
-                let message = format!("the model's score is the probability of `{other}`, not of `{positive}`");
-                self.wrong(path(["label", "positive"]), message);
+            (Output::AnomalyScore, None) if number => {
+                let message = "which value of the label is an anomaly?";
+                let help = "add `positive: …` to the label; scikit-learn's own label of an outlier is -1";
+                self.wrong_with_help(path(["label"]), message, help);
             }
-            (Output::Probabilities(classes), _) if classes.len() > 2 && (boolean || positive.is_some()) => {
+            (Output::Probabilities(classes) | Output::Margins(classes), _)
+                if classes.len() > 2 && (boolean || positive.is_some()) =>
+            {
                 let message = format!("the model knows {} classes, and this label has two", classes.len());
                 self.wrong(path(["label"]), message);
             }

@@ -179,8 +179,8 @@ impl Checker<'_> {
         })
     }
 
-    /// Checks the metrics; those by segment, with their column.
-    pub(super) fn metrics(&mut self, task: Option<Task>) -> Vec<(usize, usize)> {
+    /// Checks the metrics; those by segment, with their column. `at_zero`: scores are decision values, and no probabilities.
+    pub(super) fn metrics(&mut self, task: Option<Task>, at_zero: bool) -> Vec<(usize, usize)> {
         let Some(task) = task else { return Vec::new() };
         let mut segments = Vec::new();
         let mut keys: Vec<String> = Vec::new();
@@ -202,6 +202,14 @@ impl Checker<'_> {
                 };
                 let help = format!("metrics for it: {}", fitting.join(", "));
                 self.wrong_with_help(at, format!("`{key}` does not fit a model that {what}"), help);
+            } else if at_zero && kind.is_of_probabilities() {
+                let help = "put `platt_calibration: {score: margin}` behind the model, which learns from the label what its \
+                            scores mean, or measure with `roc_auc`, `accuracy` or `f1`";
+                self.wrong_with_help(
+                    at,
+                    format!("`{key}` is about probabilities, and the model gives decision values"),
+                    help,
+                );
             } else if matches!(kind.window(), Some(Window::Time(_))) && self.pipeline.input.time.is_none() {
                 let help = "name the column of event time: `time: …` under `input`";
                 self.wrong_with_help(at, format!("`{key}` looks back over event time, and there is none"), help);

@@ -76,8 +76,9 @@ impl Checker<'_> {
         let task = model.map(|task| self.task(task));
         let label = self.label(task);
         self.augment(task);
-        let segments = self.metrics(task);
-        let outputs = self.outputs(task, computed.as_ref());
+        let at_zero = steps.is_empty() && scoring.as_ref().is_some_and(|scoring| scoring.written().decides_at_zero());
+        let segments = self.metrics(task, at_zero);
+        let outputs = self.outputs(task, at_zero, computed.as_ref());
         let dead_letters = self.dead_letters();
         let used = computed.as_ref().map(|computed| computed.program.reads()).unwrap_or_default();
         let columns = self.column_plans(&[features.as_slice(), &used].concat(), [id, time]);

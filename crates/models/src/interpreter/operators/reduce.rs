@@ -11,6 +11,7 @@ pub(super) const OPERATORS: &[(&str, Make)] = &[
     ("ArgMax", |making| arg(making, Ordering::Greater)),
     ("ArgMin", |making| arg(making, Ordering::Less)),
     ("LogSoftmax", |making| softmax(making, f64::ln)),
+    ("LpNormalization", lp_normalization),
     ("ReduceL1", |making| reduce(making, |x| x.iter().map(|x| x.abs()).sum())),
     ("ReduceL2", |making| reduce(making, |x| x.iter().map(|x| x * x).sum::<f64>().sqrt())),
     ("ReduceLogSumExp", |making| reduce(making, log_sum_exp)),
@@ -120,23 +121,48 @@ fn arg(making: &Making<'_>, wins: Ordering) -> Result<Run, ReadError> {
 fn softmax(making: &Making<'_>, finish: fn(f64) -> f64) -> Result<Run, ReadError> {
     let old = making.version() < 13;
     let at = making.node.int("axis").unwrap_or(if old { 1 } else { -1 });
-    Ok(Box::new(move |arguments| {
+    Ok(along(at, old, move |row| {
+        let most = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = row.iter().map(|x| (x - most).exp()).sum();
+        row.iter_mut().for_each(|x| *x = finish((*x - most).exp() / sum));
+    }))
+}
+
+/// To a length of one, by the sum of what is there or by the root of its squares; zeros stay as they are.
+fn lp_normalization(making: &Making<'_>) -> Result<Run, ReadError> {
+    let length: fn(&[f64]) -> f64 = match making.node.int("p").unwrap_or(2) {
+        1 => |row| row.iter().map(|x| x.abs()).sum(),
+        2 => |row| row.iter().map(|x| x * x).sum::<f64>().sqrt(),
+        other => return Err(making.wrong(format!("has p = {other}, which is neither 1 nor 2"))),
+    };
+    let at = making.node.int("axis").unwrap_or(-1);
+    Ok(along(at, false, move |row| {
+        let length = length(row);
+        if length != 0.0 {
+            row.iter_mut().for_each(|x| *x /= length);
+        }
+    }))
+}
+
+/// Changes what lies along an axis; `to_end`: everything from the axis to the end at once.
+fn along(at: i64, to_end: bool, change: impl Fn(&mut [f64]) + Send + Sync + 'static) -> Run {
+    Box::new(move |arguments| {
         let input = arguments.get(0)?;
         let at = axis(at, input.shape().len())?;
         let (before, mut long, mut after) = around(input.shape(), at);
-        if old {
+        if to_end {
             (long, after) = (long * after, 1);
         }
         let mut values = input.to_doubles()?;
+        let mut row = Vec::with_capacity(long);
         for block in 0..before {
             for rest in 0..after {
-                let places = (0..long).map(|index| (block * long + index) * after + rest);
-                let get = |values: &[f64], place: usize| values.get(place).copied().unwrap_or(f64::NAN);
-                let most = places.clone().map(|place| get(&values, place)).fold(f64::NEG_INFINITY, f64::max);
-                let sum: f64 = places.clone().map(|place| (get(&values, place) - most).exp()).sum();
-                for place in places {
-                    values.iter_mut().skip(place).take(1).for_each(|x| *x = finish((*x - most).exp() / sum));
-                }
+                let first = block * long * after + rest;
+                row.clear();
+                row.extend(values.iter().skip(first).step_by(after.max(1)).take(long));
+                change(&mut row);
+                let places = values.iter_mut().skip(first).step_by(after.max(1));
+                places.zip(&row).for_each(|(place, x)| *place = *x);
             }
         }
         let data = match input.data() {
@@ -144,7 +170,7 @@ fn softmax(making: &Making<'_>, finish: fn(f64) -> f64) -> Result<Run, ReadError
             _ => Data::Double(values),
         };
         Ok(vec![Tensor::new(input.shape().to_vec(), data)?])
-    }))
+    })
 }
 
 /// The k first in order, the lower index first among equals; how many may be a setting or an input.
