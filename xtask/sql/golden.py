@@ -1,8 +1,9 @@
-"""What DuckDB says of windows over random tables, as crates/sql/tests/golden/windows.json.zst holds it.
+"""What DuckDB says of windows over random tables, as crates/sql/tests/golden holds it.
 
-`cargo xtask sql-golden` runs this in a virtual environment: golden.py SEED TABLES prints one JSON object for each table.
-Ties in time are broken by arrival here as they are in a stream: each row gets its arrival as microseconds, and the ends
-of frames are moved by less than a second, all times being whole seconds.
+`cargo xtask sql-golden` runs this in a virtual environment: golden.py SEED TABLES ORDER prints one JSON object for each
+table. ORDER is `sorted`, rows in the order of their time, or `late`, rows out of order: then each row is answered from
+those that had arrived by then. Ties in time are broken by arrival here as they are in a stream: each row gets its arrival
+as microseconds, and the ends of frames are moved by less than a second, all times being whole seconds. NaN is NULL.
 """
 
 import json
@@ -15,18 +16,25 @@ import duckdb
 DAY = 86_400
 
 
-def table(draw):
-    """Rows in the order in which a stream takes them: by time, then by arrival."""
+def table(draw, late):
+    """Rows in the order in which they arrive."""
     rows, span = draw.randint(1, 60), draw.choice([100, DAY, 40 * DAY])
+    if late:
+        # Half of the tables are so short that nothing a window may need is ever let go.
+        rows = draw.choice([draw.randint(1, 16), draw.randint(20, 150)])
     times = sorted(draw.randint(0, span) for _ in range(rows))
     if draw.random() < 0.5:
         times = sorted(draw.choice(times) for _ in range(rows))
+    if late:
+        share, delay = draw.choice([0.1, 0.3, 1]), draw.choice([span / 50, span / 5, span])
+        come = {number: time + (draw.uniform(0, delay) if draw.random() < share else 0) for number, time in enumerate(times)}
+        times = [times[number] for number in sorted(come, key=come.get)]
 
     def maybe(value, share=0.15):
         return None if draw.random() < share else value
 
     def number():
-        return draw.choice([draw.uniform(-100, 100), draw.uniform(0, 1) * 1e9, float(draw.randint(-3, 3))])
+        return draw.choice([draw.uniform(-100, 100), draw.uniform(0, 1) * 1e9, float(draw.randint(-3, 3)), -0.0])
     return [{"ts": time, "k": maybe(draw.choice("abc")), "k2": draw.randint(0, 1),
              "x": maybe(draw.choice([number(), number(), number(), math.nan])), "y": maybe(number()),
              "n": maybe(draw.randint(-5, 5)), "s": maybe(draw.choice(["", "a", "b", "ä", "B"])),
@@ -54,7 +62,7 @@ def seconds(count):
 draw_units = [("days", DAY), ("hours", 3600), ("minutes", 60)]
 
 
-def case(draw):
+def case(draw, late):
     ours, theirs = draw.choice(FUNCTIONS)
     value = draw.choice(["x", "y", "n", "s", "b", "ts"] if "count" in ours or "value" in ours or "lag" in ours
                         else ["x", "y", "n", "s", "ts"])
@@ -80,7 +88,13 @@ def case(draw):
                       f"RANGE BETWEEN UNBOUNDED PRECEDING AND {max(b * 1_000_000 - 999_000, 0)} PRECEDING"),
         "none": ("", ""),
     }[kind]
-    return f"{ours} OVER ({by}ORDER BY ts {frame})", f"{theirs} OVER ({by}ORDER BY place {frame_theirs})"
+    theirs_by = f"PARTITION BY upto, {by.removeprefix('PARTITION BY ')}" if late and by else "PARTITION BY upto " if late else by
+    return f"{ours} OVER ({by}ORDER BY ts {frame})", f"{theirs} OVER ({theirs_by}ORDER BY place {frame_theirs})"
+
+
+def number(value):
+    """NaN is NULL, and there is no negative zero."""
+    return None if value is None or math.isnan(value) else value + 0.0
 
 
 def shown(value):
@@ -90,18 +104,25 @@ def shown(value):
 
 
 def main():
-    draw = random.Random(int(sys.argv[1]))
+    draw, late = random.Random(int(sys.argv[1])), sys.argv[3] == "late"
     for _ in range(int(sys.argv[2])):
-        rows = table(draw)
+        rows = table(draw, late)
         base = duckdb.connect()
         base.execute("CREATE TABLE t (place BIGINT, t BIGINT, k TEXT, k2 BIGINT, x DOUBLE, y DOUBLE, n BIGINT, s TEXT, b BOOLEAN)")
         for arrival, row in enumerate(rows):
             base.execute("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                         [row["ts"] * 1_000_000 + arrival, row["ts"] * 1_000_000, row["k"], row["k2"], row["x"], row["y"],
-                          row["n"], row["s"], row["b"]])
-        cases = [case(draw) for _ in range(40)]
+                         [row["ts"] * 1_000_000 + arrival, row["ts"] * 1_000_000, row["k"], row["k2"], number(row["x"]),
+                          row["y"], row["n"], row["s"], row["b"]])
+        cases = [case(draw, late) for _ in range(40)]
         columns = ", ".join(f"{theirs} AS c{number}" for number, (_, theirs) in enumerate(cases))
-        found = base.execute(f"SELECT {columns} FROM t ORDER BY place").fetchall()
+        if late:
+            # A copy of the table for each row: what had arrived by then.
+            arrived = "SELECT a.arrival AS upto, b.* FROM (SELECT place % 1000000 AS arrival FROM t) a " \
+                "JOIN (SELECT place % 1000000 AS arrival, * FROM t) b ON b.arrival <= a.arrival"
+            answered = f"SELECT upto, arrival, {columns} FROM ({arrived}) QUALIFY arrival = upto"
+            found = [row[2:] for row in base.execute(f"SELECT * FROM ({answered}) ORDER BY arrival").fetchall()]
+        else:
+            found = base.execute(f"SELECT {columns} FROM t ORDER BY place").fetchall()
         print(json.dumps({
             "duckdb": duckdb.__version__,
             "rows": [[shown(row[key]) for key in ("ts", "k", "k2", "x", "y", "n", "s", "b")] for row in rows],

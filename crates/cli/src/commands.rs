@@ -205,6 +205,12 @@ fn features(file: &Path, out: &Path) -> Result<(), Failure> {
     for (reason, count) in &written.refused {
         text.push_str(&format!("{count} refused: {reason}\n"));
     }
+    if written.late > 0 {
+        text.push_str(&format!("{} came late\n", written.late));
+    }
+    if written.missing_windows > 0 {
+        text.push_str(&format!("{} so late that a window is missing\n", written.missing_windows));
+    }
     screen::print(&text)
 }
 

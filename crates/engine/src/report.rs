@@ -47,9 +47,13 @@ pub struct Report {
     /// Rows for which a table had nothing, by its name.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub unmatched: Map<String, Value>,
-    /// Rows that came later than the grace allows and were taken as they came.
+    /// Rows that came later than the grace allows and were taken as they came; without a grace, rows with windows whose
+    /// time is before that of a row before them.
     #[serde(skip_serializing_if = "is_none")]
     pub late: u64,
+    /// Rows that came so late that not all rows of a window of theirs were kept any more: that window is missing.
+    #[serde(skip_serializing_if = "is_none")]
+    pub missing_windows: u64,
     /// Rows that still wait for those before them.
     #[serde(skip_serializing_if = "is_none")]
     pub waiting: u64,
@@ -110,6 +114,8 @@ pub struct Closed {
     pub unmatched: Vec<(String, u64)>,
     /// Rows that came later than the grace allows.
     pub late: u64,
+    /// Rows that came so late that a window of theirs is missing.
+    pub missing_windows: u64,
     /// Rows that wait.
     pub waiting: u64,
     /// Its classes, by the index that its metrics know them by.
@@ -152,10 +158,12 @@ impl Tally {
         let mut names: Vec<String> = Vec::new();
         let (mut clean, mut forgot): (Map<String, Value>, Map<String, Value>) = Default::default();
         let (mut unknown, mut absent): (Map<String, Value>, Map<String, Value>) = Default::default();
-        let (mut late, mut waiting, mut unmatched, mut augment) = (0, 0, Map::new(), Map::new());
+        let (mut late, mut waiting, mut missing_windows) = (0, 0, 0);
+        let (mut unmatched, mut augment) = (Map::new(), Map::new());
         let mut tried: Option<Tried> = None;
         for shard in &mut self.shards {
             late += shard.late;
+            missing_windows += shard.missing_windows;
             waiting += shard.waiting;
             add(&mut unmatched, &shard.unmatched);
             add(&mut augment, &shard.augmented);
@@ -205,6 +213,7 @@ impl Tally {
             forgotten: forgot,
             unmatched,
             late,
+            missing_windows,
             waiting,
             seconds: 0.0,
             cpu_seconds: 0.0,
@@ -312,7 +321,11 @@ impl fmt::Display for Report {
         for (table, rows) in &self.unmatched {
             writeln!(f, "table         {rows} rows not in {table}")?;
         }
-        for (rows, what) in [(self.late, "came later than the grace"), (self.waiting, "wait for those before them")] {
+        for (rows, what) in [
+            (self.late, "came late"),
+            (self.missing_windows, "so late that a window is missing: what it held is kept no more"),
+            (self.waiting, "wait for those before them"),
+        ] {
             if rows > 0 {
                 writeln!(f, "rows          {rows} {what}")?;
             }

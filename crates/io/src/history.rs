@@ -25,6 +25,10 @@ pub struct Written {
     pub rows: u64,
     /// Records refused, by the code of the reason.
     pub refused: BTreeMap<String, u64>,
+    /// Rows that came late, as a run counts them.
+    pub late: u64,
+    /// Rows that came so late that a window of theirs is missing.
+    pub missing_windows: u64,
 }
 
 /// Why features cannot be written.
@@ -88,6 +92,8 @@ pub fn write(plan: &Arc<Plan>, out: &Path) -> Result<Written, HistoryError> {
         if let Some(rows) = shard.prepare_rest(&mut refusals)? {
             add(&rows, refusals, &columns, &mut table, &mut written)?;
         }
+        written.late += shard.late();
+        written.missing_windows += shard.missing_windows();
     }
     table.finish()?;
     Ok(written)

@@ -3,9 +3,10 @@
 use arrow_array::ArrayRef;
 use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 
+use crate::scalar::clean::cleaned;
 use crate::scalar::{Known, Scalar};
 use crate::window::value::{Kind, Value};
-use crate::window::{Group, GroupPlan};
+use crate::window::{Group, GroupPlan, Order};
 
 /// A column: of the input, or made from others.
 #[derive(Debug, Clone)]
@@ -79,12 +80,15 @@ pub struct Features {
 pub struct Windows {
     groups: Vec<Group>,
     limit: u64,
+    late: u64,
+    missed: u64,
 }
 
 impl Windows {
     /// No rows yet.
     pub fn new(program: &Program) -> Self {
-        Self { groups: program.groups.iter().map(|(_, plan)| Group::new(plan.clone())).collect(), limit: u64::MAX }
+        let groups = program.groups.iter().map(|(_, plan)| Group::new(plan.clone())).collect();
+        Self { groups, limit: u64::MAX, late: 0, missed: 0 }
     }
 
     /// Keeps all windows below so many bytes, each group of them its share: the keys that have been silent for longest are
@@ -98,18 +102,40 @@ impl Windows {
         self.groups.iter().map(Group::keys).sum()
     }
 
+    /// Rows whose time is before that of a row before them.
+    pub fn late(&self) -> u64 {
+        self.late
+    }
+
+    /// Rows so late that not all rows of their windows were held any more: a window of theirs is missing.
+    pub fn missed(&self) -> u64 {
+        self.missed
+    }
+
     /// The keys that were forgotten for the limit.
     pub fn evicted(&self) -> u64 {
         self.groups.iter().map(Group::evicted).sum()
     }
 }
 
+/// What the counts of late rows are saved under; an earlier version had none.
+const LATE: &str = "late rows";
+
 impl Stateful for Windows {
     fn save(&self, to: &mut StateWriter) {
+        to.begin(LATE, 1);
+        to.u64(self.late);
+        to.u64(self.missed);
         self.groups.iter().for_each(|group| group.save(to));
     }
 
     fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+        let mut counts = from.clone();
+        (self.late, self.missed) = (0, 0);
+        if counts.begin(LATE, 1).is_ok() {
+            (self.late, self.missed) = (counts.u64()?, counts.u64()?);
+            *from = counts;
+        }
         self.groups.iter_mut().try_for_each(|group| group.load(from))
     }
 
@@ -142,6 +168,8 @@ struct Run<'a> {
     columns: Vec<Option<ArrayRef>>,
     /// For each row, the node at which it failed and why.
     failed: Vec<Option<(usize, String)>>,
+    /// For each row, how its order was.
+    orders: Vec<Order>,
 }
 
 impl Program {
@@ -189,7 +217,7 @@ impl Program {
     /// of a window does not enter it.
     pub fn evaluate(&self, windows: &mut Windows, base: &[ArrayRef], rows: usize) -> Features {
         let (columns, failed) = (vec![None; self.nodes.len()], vec![None; rows]);
-        let mut run = Run { program: self, base, rows, columns, failed };
+        let mut run = Run { program: self, base, rows, columns, failed, orders: vec![Order::default(); rows] };
         let deepest = self.nodes.iter().map(|node| node.level).max().unwrap_or(0);
         for level in 0..=deepest {
             for (number, group) in windows.groups.iter_mut().enumerate() {
@@ -201,6 +229,9 @@ impl Program {
                 run.compute(number, level);
             }
         }
+        let count = |of: fn(&Order) -> bool| run.orders.iter().filter(|order| of(order)).count() as u64;
+        windows.late += count(|order| order.late);
+        windows.missed += count(|order| order.missed);
         run.finish()
     }
 
@@ -230,7 +261,7 @@ impl Run<'_> {
     fn compute(&mut self, number: usize, level: usize) {
         let Some(node) = self.program.nodes.get(number).filter(|node| node.level == level) else { return };
         match &node.source {
-            Source::Base(column) => self.put(number, self.base.get(*column).cloned()),
+            Source::Base(column) => self.put(number, self.base.get(*column).map(cleaned)),
             Source::Same(other) => self.put(number, self.column(*other)),
             Source::Scalar(scalar) => {
                 let columns = scalar.reads.iter().filter_map(|read| self.column(*read)).collect();
@@ -280,7 +311,10 @@ impl Run<'_> {
             };
             if let Value::Time(time) = time {
                 row_lanes.extend(lanes.iter().map(|lane| lane_value(lane, row)));
-                group.row(key, time, &mut row_lanes, limit, &mut given);
+                let order = group.row(key, time, &mut row_lanes, limit, &mut given);
+                if let Some(held) = self.orders.get_mut(row) {
+                    *held = Order { late: held.late | order.late, missed: held.missed | order.missed };
+                }
             } else {
                 given.extend(plan.calls.iter().map(|_| Ok(Value::Null)));
             }

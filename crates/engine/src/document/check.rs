@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::node::Entry;
 use super::{Node, NodeKind, Place, Problem, nearest, with_nearest};
+use crate::describe::summary;
 use crate::spec::{Size, Span};
 
 /// Reports every mistake, and takes what is wrong out of the document, so that the rest can still be read and
@@ -237,7 +238,7 @@ impl<'a> Checker<'a> {
         for name in required.filter_map(Value::as_str) {
             if !present.iter().any(|key| key == name) {
                 let description = known.and_then(|known| known.get(name)).map(|known| self.resolve(known));
-                let help = description.and_then(|known| known.get("description")?.as_str()).map(first_sentence);
+                let help = description.and_then(|known| known.get("description")?.as_str()).map(summary);
                 let line = Place { start: place.start, end: place.start + 1 };
                 self.wrong(line, format!("`{name}` is missing"), help.map(|help| format!("{name}: {help}")));
                 // Something in its place lets the rest be checked for sense.
@@ -309,9 +310,4 @@ fn words(option: &Value) -> Vec<&str> {
     let one = option.get("const").and_then(Value::as_str);
     let many = option.get("enum").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     one.into_iter().chain(many).collect()
-}
-
-fn first_sentence(text: &str) -> String {
-    let text = text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
-    text.split(". ").next().unwrap_or_default().trim_end_matches('.').to_string()
 }

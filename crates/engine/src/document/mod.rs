@@ -56,16 +56,18 @@ pub struct Document {
     name: String,
     text: String,
     root: Node,
+    /// Values that are not as they were meant.
+    torn: Vec<Problem>,
 }
 
 impl Document {
     /// Parses YAML and fills in the environment's variables.
     pub fn parse(name: &str, text: &str, environment: Environment<'_>) -> Result<Self, Problems> {
         let report = |problems| Problems::new(name, text, problems);
-        let mut root = parse::parse(text).map_err(|problem| report(vec![problem]))?;
+        let (mut root, torn) = parse::parse(text).map_err(|problem| report(vec![problem]))?;
         let problems = environment::fill(&mut root, environment);
         if problems.is_empty() {
-            Ok(Self { name: name.into(), text: text.into(), root })
+            Ok(Self { name: name.into(), text: text.into(), root, torn })
         } else {
             Err(report(problems))
         }
@@ -75,6 +77,7 @@ impl Document {
     pub fn read(&self) -> (Option<Pipeline>, Mistakes) {
         let mut root = self.root.clone();
         let mut found = check::check(&mut root, schema::value());
+        found.problems.splice(0..0, self.torn.iter().cloned());
         match decode::decode(&root) {
             Ok(pipeline) => (Some(pipeline), Mistakes(found)),
             Err(problem) => {

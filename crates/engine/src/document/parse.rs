@@ -10,9 +10,10 @@ use super::{Node, NodeKind, Place, Problem};
 /// Anchors are copied where they are used; this bounds what a document can grow to.
 const MAXIMUM_NODES: usize = 100_000;
 
-/// The one document in the text.
-pub(super) fn parse(text: &str) -> Result<Node, Problem> {
-    let mut builder = Builder { text, open: Vec::new(), anchors: BTreeMap::new(), root: None, nodes: 0 };
+/// The one document in the text, and what is wrong with it that does not keep it from being read.
+pub(super) fn parse(text: &str) -> Result<(Node, Vec<Problem>), Problem> {
+    let mut builder =
+        Builder { text, open: Vec::new(), anchors: BTreeMap::new(), root: None, nodes: 0, torn: Vec::new() };
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
             let start = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
@@ -21,9 +22,16 @@ pub(super) fn parse(text: &str) -> Result<Node, Problem> {
         })?;
         builder.take(event, span)?;
     }
-    builder.root.ok_or_else(|| {
+    let torn = builder.torn.iter().map(|(place, key)| {
+        let value = text.get(place.start..place.end).unwrap_or_default();
+        let message = format!("a comma ends a value within braces, and so this one: `{value}`");
+        Problem::at(*place, message).help(format!("put it in quotes: `{key}: \"{}\"`", value.replace('"', "\\\"")))
+    });
+    let torn = torn.collect();
+    let root = builder.root.ok_or_else(|| {
         Problem::at(Place::default(), "the document is empty").help("`gristmill demo` prints a pipeline to start from")
-    })
+    })?;
+    Ok((root, torn))
 }
 
 /// A collection that is being read, its anchor, and the key whose value comes next.
@@ -35,6 +43,8 @@ struct Builder<'a> {
     anchors: BTreeMap<usize, Node>,
     root: Option<Node>,
     nodes: usize,
+    /// Values that a comma has torn, with their keys: whole again.
+    torn: Vec<(Place, String)>,
 }
 
 impl Builder<'_> {
@@ -94,6 +104,7 @@ impl Builder<'_> {
             NodeKind::Sequence(items) => items.push(node),
             NodeKind::Mapping(entries) => match key.take() {
                 None => *key = Some(name(&node)?),
+                Some((_, key_place)) if mend(self.text, entries.last_mut(), key_place, &node, &mut self.torn) => {}
                 Some((key, key_place)) => {
                     if entries.iter().any(|entry| entry.key == key) {
                         return Err(Problem::at(key_place, format!("`{key}` is written twice")));
@@ -105,6 +116,27 @@ impl Builder<'_> {
         }
         Ok(())
     }
+}
+
+/// Joins a value that a comma has torn, in a mapping in braces: `{is: x IN (1, 2)}` is read as `is: x IN (1` and as a key
+/// `2)` without a value. Whether it was one.
+fn mend(text: &str, before: Option<&mut Entry>, key: Place, value: &Node, torn: &mut Vec<(Place, String)>) -> bool {
+    let behind = text.get(key.end..).unwrap_or_default().trim_start();
+    let alone = value.is_null() && value.place.start == value.place.end && behind.starts_with([',', '}']);
+    let Some(Entry { key: name, value: Node { place, kind: NodeKind::Scalar { text: before, plain: true } }, .. }) =
+        before.filter(|_| alone)
+    else {
+        return false;
+    };
+    let count = |sign: char| before.chars().filter(|c| *c == sign).count();
+    if count('(') <= count(')') && count('\'').is_multiple_of(2) {
+        return false;
+    }
+    let (start, whole) = (place.start, text.get(place.start..key.end).unwrap_or_default().to_string());
+    (*before, place.end) = (whole, key.end);
+    torn.retain(|(held, _)| held.start != start);
+    torn.push((*place, name.clone()));
+    true
 }
 
 fn count(node: &Node) -> usize {

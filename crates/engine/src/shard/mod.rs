@@ -232,9 +232,16 @@ impl Shard {
         self.hold.as_ref().map_or(0, Hold::waiting)
     }
 
-    /// Rows that came later than the grace allows and were taken as they came.
+    /// Rows that came later than the grace allows and were taken as they came; without a grace, rows with windows whose
+    /// time is before that of a row before them.
     pub fn late(&self) -> u64 {
-        self.hold.as_ref().map_or(0, Hold::late)
+        let windows = self.windows.as_ref().map_or(0, Windows::late);
+        self.hold.as_ref().map_or(windows, Hold::late)
+    }
+
+    /// Rows that came so late that a window of theirs is missing.
+    pub fn missing_windows(&self) -> u64 {
+        self.windows.as_ref().map_or(0, Windows::missed)
     }
 
     /// How many keys or ids were forgotten, and how many rows did not wait any longer, since they had no room: of

@@ -48,7 +48,9 @@ pub enum EpochUnit {
     Ms,
     /// Microseconds.
     Us,
-    /// By magnitude: below 1e11 seconds, below 1e14 milliseconds, else microseconds.
+    /// By magnitude: below 1e11 seconds, below 1e14 milliseconds, else microseconds. Text of 8, 12 or 14 digits that spell
+    /// a date of the years 1900 to 2100, with or without a time of day, is that date (`20240229`); as a JSON number it is
+    /// refused, since it may be either.
     Auto,
 }
 

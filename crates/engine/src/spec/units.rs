@@ -51,7 +51,13 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a length of time: write a number and a unit, as `100 ms`, `7 days`");
+        let wrong = || {
+            let names: Vec<&str> = SPANS.iter().map(|(name, _)| *name).collect();
+            format!(
+                "`{text}` is not a length of time: write a number and a unit, as `100 ms`, `7 days`; units are {}",
+                names.join(", ")
+            )
+        };
         let (number, unit) = split(text.trim()).ok_or_else(wrong)?;
         let known = |name: &str| unit == name || (name.len() > 2 && unit.strip_suffix('s') == Some(name));
         let (_, milliseconds) = SPANS.iter().find(|(name, _)| known(name)).ok_or_else(wrong)?;
@@ -64,7 +70,13 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a size: write a number and a unit, as `64 KB`, `1 MB`");
+        let wrong = || {
+            let names: Vec<&str> = SIZES.iter().map(|(name, _)| *name).collect();
+            format!(
+                "`{text}` is not a size: write a number and a unit, as `64 KB`, `1 MB`; units are {}",
+                names.join(", ")
+            )
+        };
         let (number, unit) = split(text.trim()).ok_or_else(wrong)?;
         let (_, bytes) = SIZES.iter().find(|(name, _)| unit.eq_ignore_ascii_case(name)).ok_or_else(wrong)?;
         let total = number * *bytes as f64;
@@ -75,12 +87,37 @@ impl FromStr for Size {
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let milliseconds = self.0.as_millis();
-        match milliseconds {
-            0 => write!(f, "{} ms", self.0.as_secs_f64() * 1e3),
+        let units = [(86_400_000, "day"), (3_600_000, "hour"), (60_000, "min"), (1_000, "s")];
+        let unit = units.iter().find(|(size, _)| milliseconds > 0 && milliseconds.is_multiple_of(*size));
+        match unit {
+            None if milliseconds == 0 => write!(f, "{} ms", self.0.as_secs_f64() * 1e3),
+            None => write!(f, "{milliseconds} ms"),
+            Some((size, unit)) => {
+                let count = milliseconds / size;
+                let plural = if count > 1 && unit.len() > 3 || *unit == "day" && count > 1 { "s" } else { "" };
+                write!(f, "{count} {unit}{plural}")
+            }
+        }
+    }
+}
+
+/// As it is saved: what depends on a length of time in a saved state is compared by this text, so it never changes.
+struct Saved<'a, T>(&'a T);
+
+impl fmt::Display for Saved<'_, Span> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.0.as_millis() {
+            0 => write!(f, "{} ms", self.0.0.as_secs_f64() * 1e3),
             whole if whole.is_multiple_of(86_400_000) => write!(f, "{} days", whole / 86_400_000),
             whole if whole.is_multiple_of(1_000) => write!(f, "{} s", whole / 1_000),
             whole => write!(f, "{whole} ms"),
         }
+    }
+}
+
+impl fmt::Display for Saved<'_, Size> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -96,7 +133,7 @@ macro_rules! as_text {
     ($type:ident, $format:literal, $description:literal) => {
         impl Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.collect_str(&Saved(self))
             }
         }
 
@@ -141,13 +178,26 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(Span::milliseconds(milliseconds)), "{text}");
         }
-        for wrong in ["", "5", "ms", "5 parsecs", "-5 s", "1e9 days"] {
-            assert!(wrong.parse::<Span>().is_err(), "{wrong}");
+        for wrong in ["", "5", "ms", "5 parsecs", "-5 s", "1e9 days", "1 h"] {
+            let why = wrong.parse::<Span>().unwrap_err();
+            assert!(why.contains("units are ms, s, second, minute, min, hour, day"), "{wrong}: {why}");
         }
-        assert_eq!(
-            [Span::milliseconds(100), Span::milliseconds(172_800_000)].map(|span| span.to_string()),
-            ["100 ms", "2 days"]
-        );
+        for (milliseconds, shown, saved) in [
+            (100, "100 ms", "100 ms"),
+            (1_500, "1500 ms", "1500 ms"),
+            (1_000, "1 s", "1 s"),
+            (90_000, "90 s", "90 s"),
+            (600_000, "10 min", "600 s"),
+            (3_600_000, "1 hour", "3600 s"),
+            (5_400_000, "90 min", "5400 s"),
+            (86_400_000, "1 day", "1 days"),
+            (172_800_000, "2 days", "2 days"),
+        ] {
+            let span = Span::milliseconds(milliseconds);
+            assert_eq!(span.to_string(), shown);
+            assert_eq!(shown.parse(), Ok(span));
+            assert_eq!(serde_json::to_value(span).unwrap(), saved);
+        }
     }
 
     #[test]

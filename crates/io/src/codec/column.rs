@@ -86,6 +86,12 @@ impl Builder {
             Values::Int64(values) => values.push(value),
             Values::Float64(values) => values.push(value as f64),
             Values::Time { values, unit } => match unit.and_then(|unit| timestamp::from_number(value as f64, unit)) {
+                // What was written as a number may count seconds from another beginning: it is not guessed at.
+                Some(_) if *unit == Some(EpochUnit::Auto) && timestamp::compact(&value.to_string()).is_some() => {
+                    return Err(format!(
+                        "{value} may be a date or seconds since 1970: say which with `unit: s` (or ms, us), or write the date as text"
+                    ));
+                }
                 Some(time) => values.push(time),
                 None => return Err(self.expected(&value.to_string())),
             },
@@ -97,7 +103,7 @@ impl Builder {
 
     pub(super) fn number(&mut self, value: f64) -> Result<(), String> {
         match &mut self.values {
-            Values::Float64(values) => values.push(value),
+            Values::Float64(values) => values.push(value + 0.0),
             // 3.0 is a whole number; 2^63 and above would not fit.
             Values::Int64(values) if value.trunc() == value && value.abs() < 9.2e18 => values.push(value as i64),
             Values::Time { values, unit } => match unit.and_then(|unit| timestamp::from_number(value, unit)) {
@@ -147,13 +153,17 @@ impl Builder {
             },
             Values::Float64(values) => match decimal::plain(value) {
                 Some(number) => {
-                    values.push(number);
+                    // Zero has no sign: the sum of a negative and a positive zero is positive.
+                    values.push(number + 0.0);
                     self.there.push(true);
                     Ok(())
                 }
                 None => self.parsed(value),
             },
             Values::Text { .. } => self.text(value),
+            Values::Time { unit: Some(EpochUnit::Auto), .. } if timestamp::compact(value.trim()).is_some() => {
+                self.text(value)
+            }
             Values::Time { unit: Some(_), .. } if value.trim().parse::<f64>().is_ok() => self.parsed(value),
             Values::Time { .. } => self.text(value),
         }

@@ -25,8 +25,11 @@ impl Fields {
             None => (0..columns.len()).map(Some).collect(),
             Some(header) => {
                 for column in columns.iter().filter(|column| column.need > Need::Nothing) {
-                    if !header.contains(&column.name) {
-                        return Err(lacking(&column.name, header, delimiter));
+                    let mut named = (1..).zip(header).filter(|(_, name)| **name == column.name).map(|(at, _)| at);
+                    match (named.next(), named.next()) {
+                        (None, _) => return Err(lacking(&column.name, header, delimiter)),
+                        (Some(first), Some(second)) => return Err(twice(&column.name, first, second)),
+                        _ => {}
                     }
                 }
                 header.iter().map(|field| columns.iter().position(|column| column.name == *field)).collect()
@@ -121,6 +124,13 @@ fn place<'a>(
         return Ok(());
     }
     Err(Unreadable::new("invalid_csv", format!("expected {} fields, found {count}", columns.len())))
+}
+
+/// Which of them is meant nobody can know.
+fn twice(column: &str, first: usize, second: usize) -> String {
+    format!(
+        "the header names the column `{column}` twice, as field {first} and as field {second}: give one of them another name"
+    )
 }
 
 fn lacking(column: &str, header: &[String], delimiter: u8) -> String {

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::column::{Builder, wrong_type};
 use super::layout::{Keys, Layout};
-use super::{Table, Unreadable, decimal};
+use super::{Table, Unreadable, decimal, packed};
 
 /// Reads the object; what the columns do not name is passed over.
 pub(super) fn read(text: &str, table: &mut Table, layout: &mut Layout) -> Result<(), Unreadable> {
@@ -22,9 +22,26 @@ pub(super) fn read(text: &str, table: &mut Table, layout: &mut Layout) -> Result
     let read = read.and_then(|()| deserializer.end());
     read.map_err(|error| match (wrong, error.classify()) {
         (Some(unreadable), _) => unreadable,
-        (None, Category::Data) => Unreadable::new("not_an_object", "the value is JSON, but not an object"),
-        (None, _) => Unreadable::new("invalid_json", format!("not valid JSON: {error}")),
+        (None, Category::Data) => Unreadable::new("not_an_object", not_an_object(text)),
+        (None, _) => Unreadable::new("invalid_json", format!("not valid JSON: {error}{}", spread(text))),
     })
+}
+
+const LINES: &str =
+    "a record is one object on one line: `jq -c '.[]'` writes an array so, `jq -c .` objects over many lines";
+
+fn not_an_object(text: &str) -> String {
+    let array = text.trim_start().starts_with('[');
+    if array { format!("the value is a JSON array; {LINES}") } else { "the value is JSON, but not an object".into() }
+}
+
+/// A hint where a line may be a part of something larger.
+fn spread(text: &str) -> String {
+    if let Some(what) = packed(text.as_bytes()) {
+        return format!("; it is no text, but {what}");
+    }
+    let part = ["{", "[", "}", "]", "},"].contains(&text.trim()) || text.trim_start().starts_with("[{");
+    if part { format!("; {LINES}") } else { String::new() }
 }
 
 struct Object<'a> {
@@ -142,6 +159,13 @@ impl<'de> DeserializeSeed<'de> for Value<'_> {
     }
 }
 
+/// Columns are flat.
+fn nested(found: &str) -> String {
+    format!(
+        "expected one value, found {found}: what is nested is not read; write it flat, such as with `jq -c '. + {{city: .address.city}}'`"
+    )
+}
+
 impl<'de> Visitor<'de> for Value<'_> {
     type Value = ();
 
@@ -178,10 +202,10 @@ impl<'de> Visitor<'de> for Value<'_> {
     }
 
     fn visit_seq<A: de::SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
-        self.take(|_| Err("expected one value, found a list".into()))
+        self.take(|_| Err(nested("a list")))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
-        self.take(|_| Err("expected one value, found an object".into()))
+        self.take(|_| Err(nested("an object")))
     }
 }

@@ -120,7 +120,29 @@ impl Decoder {
     }
 }
 
+/// Formats that are no text, by the bytes that they begin with, and what to do with them.
+const PACKED: [(&[u8], &str); 10] = [
+    (b"\x1f\x8b", "gzip: give its name the ending `.gz`, or unpack it with `gunzip`"),
+    (b"\x28\xb5\x2f\xfd", "zstd: give its name the ending `.zst`, or unpack it with `unzstd`"),
+    (b"PK\x03\x04", "a zip archive (or a spreadsheet): unpack it, and name the file in it"),
+    (b"BZh", "bzip2: unpack it with `bunzip2`"),
+    (b"\xfd7zXZ\0", "xz: unpack it with `unxz`"),
+    (b"PAR1", "Parquet, which is not read: write it as CSV or as NDJSON, such as with DuckDB's `COPY … TO`"),
+    (b"ARROW1", "Arrow, which is not read: write it as CSV or as NDJSON, such as with DuckDB's `COPY … TO`"),
+    (b"Obj\x01", "Avro, which is not read: write it as CSV or as NDJSON"),
+    (b"\xff\xfe", "UTF-16: convert it with `iconv -f utf-16 -t utf-8`"),
+    (b"\xfe\xff", "UTF-16: convert it with `iconv -f utf-16 -t utf-8`"),
+];
+
+/// What bytes are that are no text, where it can be seen, and what to do with them.
+pub(crate) fn packed(bytes: &[u8]) -> Option<&'static str> {
+    PACKED.iter().find(|(begins, _)| bytes.starts_with(begins)).map(|(_, what)| *what)
+}
+
 fn not_utf8(value: &[u8], at: usize) -> Unreadable {
+    if let Some(what) = packed(value) {
+        return Unreadable::new("invalid_utf8", format!("no text, but {what}"));
+    }
     let byte = value.get(at).copied().unwrap_or_default();
     let message = format!(
         "not UTF-8: byte 0x{byte:02x} at byte {at}; if the text is Latin-1, convert it with `iconv -f latin1 -t utf-8`"

@@ -262,3 +262,96 @@ fn columns_that_are_new_or_gone_are_counted() {
     let drift = decoder("json", None).decode(&raw(&many), &mut refusals).drift;
     assert_eq!((drift.unknown.len(), drift.unknown.last().cloned()), (101, Some(("others".to_string(), 900))));
 }
+
+/// What becomes of one record, or why it is refused.
+fn said(decoder: &mut Decoder, record: &[u8]) -> Result<Vec<String>, String> {
+    let mut refusals = Vec::new();
+    let rows = decoder.decode(&raw(&[Some(record)]), &mut refusals);
+    match refusals.pop() {
+        Some(refusal) => Err(refusal.message),
+        None => Ok(rows.columns.iter().map(|column| format!("{:?}", column.cell(0))).collect()),
+    }
+}
+
+#[test]
+fn a_header_that_names_a_column_twice_is_refused() {
+    let plan = Plan::read("t.yaml", &DOCUMENT.replace("FORMAT", "csv"), &|_| None).unwrap_or_else(|p| panic!("{p}"));
+    let header = |names: &str| -> Vec<String> { names.split(',').map(String::from).collect() };
+    for (names, column, first, second) in [
+        ("id,amount,count,ts,amount,class", "amount", 2, 5),
+        ("id,id,amount,count,ts,class", "id", 1, 2),
+        ("id,amount,count,ts,flag,class,flag", "flag", 5, 7),
+    ] {
+        let Err(why) = Decoder::new(&plan, Some(&header(names))) else { panic!("{names} is taken") };
+        let words = format!("`{column}` twice, as field {first} and as field {second}");
+        assert!(why.contains(&words), "{names}: {why}");
+    }
+    // What the document does not use may be there as often as it likes: also a column that it names and does not use.
+    assert!(Decoder::new(&plan, Some(&header("id,note,amount,note,count,ts,class"))).is_ok());
+    assert!(Decoder::new(&plan, Some(&header("at,id,amount,count,at,ts,class"))).is_ok());
+}
+
+#[test]
+fn what_is_no_text_is_called_by_its_name() {
+    for (bytes, name) in [
+        (&b"\x1f\x8b\x08\x00\x00"[..], "gzip"),
+        (b"PK\x03\x04\x14\x00\x00\x00\xff", "zip"),
+        (b"PK\x03\x04\x14\x00", "zip"),
+        (b"\x28\xb5\x2f\xfd\x04", "zstd"),
+        (b"BZh91AY&SY\xff", "bzip2"),
+        (b"\xfd7zXZ\x00", "xz"),
+        (b"PAR1\x15\x04", "Parquet"),
+        (b"ARROW1\x00\x00", "Arrow"),
+        (b"Obj\x01\x04\x16avro", "Avro"),
+        (b"\xff\xfe{\x00", "UTF-16"),
+    ] {
+        let why = said(&mut decoder("json", None), bytes).unwrap_err();
+        assert!(why.contains(name) && !why.contains("Latin-1"), "{name}: {why}");
+    }
+    assert!(said(&mut decoder("json", None), b"{\"id\": \"\xe9\"}").unwrap_err().contains("Latin-1"));
+    for (text, words) in [
+        ("[{\"id\": \"a\"}, {\"id\": \"b\"}]", "jq -c '.[]'"),
+        ("[", "jq -c '.[]'"),
+        ("[{\"id\": \"a\"},", "jq -c '.[]'"),
+        ("{", "jq -c ."),
+        ("},", "jq -c ."),
+        ("{\"id\": {\"of\": \"a\"}}", "nested"),
+        ("{\"id\": \"a\", \"amount\": [1, 2]}", "nested"),
+    ] {
+        let why = said(&mut decoder("json", None), text.as_bytes()).unwrap_err();
+        assert!(why.contains(words), "{text}: {why}");
+    }
+}
+
+#[test]
+fn digits_that_spell_a_date_are_no_count_of_seconds() {
+    let csv = |at: &str| said(&mut decoder("csv", None), format!("a,-0.0,3,,2018-04-01,{at},true").as_bytes());
+    let json = |at: &str| {
+        let text = format!(r#"{{"id":"a","amount":-0.0,"count":3,"ts":"2018-04-01","at":{at},"class":true}}"#);
+        said(&mut decoder("json", None), text.as_bytes())
+    };
+    let expected = |micros: i64| format!("{:?}", Cell::Timestamp(micros));
+    for (digits, micros) in [
+        ("20240229", 1_709_164_800_000_000),
+        ("202402291314", 1_709_212_440_000_000),
+        ("20240229131415", 1_709_212_455_000_000),
+        ("1709212455", 1_709_212_455_000_000),
+    ] {
+        assert_eq!(csv(digits).unwrap()[5], expected(micros), "{digits}");
+        let number = json(digits);
+        if digits.len() == 10 {
+            assert_eq!(number.unwrap()[5], expected(micros));
+            continue;
+        }
+        assert!(number.unwrap_err().contains("`unit: s`"), "{digits}");
+        assert_eq!(json(&format!("\"{digits}\"")).unwrap()[5], expected(micros), "{digits}");
+    }
+    // No date: seconds after all.
+    assert_eq!(csv("20241399").unwrap()[5], expected(20_241_399_000_000));
+    assert_eq!(json("20241399").unwrap()[5], expected(20_241_399_000_000));
+    assert_eq!(csv("253402214400").unwrap()[5], expected(253_402_214_400_000_000 / 1_000));
+    // Zero has no sign.
+    for row in [csv("1").unwrap(), json("1").unwrap()] {
+        assert_eq!(row[1], format!("{:?}", Cell::Float64(0.0)));
+    }
+}

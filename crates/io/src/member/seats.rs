@@ -329,6 +329,7 @@ fn counted(live: &Live) -> Closed {
         augmented: live.shard.augmented(),
         unmatched: live.shard.unmatched(),
         late: live.shard.late(),
+        missing_windows: live.shard.missing_windows(),
         waiting: live.shard.waiting(),
         classes: live.shard.classes(),
         evaluation: live.shard.evaluation().copy().ok(),

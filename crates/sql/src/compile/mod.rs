@@ -1,5 +1,6 @@
 //! From the texts of items to a program.
 
+mod calls;
 mod family;
 mod frame;
 
@@ -8,10 +9,12 @@ use datafusion_sql::sqlparser::ast::{self, Expr, Ident, Spanned, WindowType};
 use crate::mistake::Mistake;
 use crate::program::{Node, Program, Source};
 use crate::scalar::functions::Functions;
+use crate::scalar::spelled::{help, spelled};
 use crate::scalar::syntax::{Text, arguments, name, parts};
 use crate::scalar::{Known, Scalar};
 use crate::window::value::Kind;
 use crate::window::{ALWAYS, Call, Frame, Function, GroupPlan};
+use calls::{AGGREGATES, gives, is_all, whole};
 use family::of_family;
 use frame::frame;
 
@@ -58,31 +61,6 @@ impl Item {
         Self { name: name.into(), text: text.into() }
     }
 }
-
-/// The window functions, as users write them.
-const AGGREGATES: [&str; 21] = [
-    "count",
-    "sum",
-    "avg",
-    "mean",
-    "min",
-    "max",
-    "stddev",
-    "stddev_samp",
-    "stddev_pop",
-    "var",
-    "var_samp",
-    "variance",
-    "var_pop",
-    "median",
-    "approx_median",
-    "approx_distinct",
-    "approx_percentile_cont",
-    "first_value",
-    "last_value",
-    "lag",
-    "any_value",
-];
 
 impl Program {
     /// Compiles items; all their mistakes, where there are any.
@@ -199,7 +177,8 @@ impl<'a> Compiler<'a> {
             if !self.functions.knows(&called) {
                 let known = self.functions.names().cloned().chain(AGGREGATES.map(String::from));
                 let at = text.place(function.name.span());
-                return Err(Mistake::new(at, format!("no function `{called}`")).unknown(&called, known));
+                let mistake = Mistake::new(at, format!("no function `{called}`")).help(help(&called));
+                return Err(if spelled(&called).is_some() { mistake } else { mistake.unknown(&called, known) });
             }
         }
         let shown = expr.to_string();
@@ -274,7 +253,9 @@ impl<'a> Compiler<'a> {
     ) -> Made<usize> {
         if !AGGREGATES.contains(&called) {
             let known = AGGREGATES.map(String::from);
-            return Err(Mistake::new(place, format!("no window function `{called}`")).unknown(called, known));
+            let mistake = Mistake::new(place, format!("no window function `{called}`"));
+            let mistake = if spelled(called).is_some() { mistake.help(help(called)) } else { mistake };
+            return Err(mistake.unknown(called, known));
         }
         let Some(WindowType::WindowSpec(mut window)) = function.over.take() else {
             return Err(Mistake::new(place, "write the window itself behind OVER, in parentheses"));
@@ -342,8 +323,17 @@ impl<'a> Compiler<'a> {
 
     /// What comes in parentheses behind the function's name.
     fn given(&self, function: &mut ast::Function, place: (usize, usize)) -> Made<Vec<Expr>> {
+        let distinct =
+            matches!(&function.args, ast::FunctionArguments::List(list) if list.duplicate_treatment.is_some());
         let given = arguments(function).map(|given| given.into_iter().map(|expr| expr.clone()).collect());
-        given.ok_or_else(|| Mistake::new(place, "only plain arguments are offered, without DISTINCT or ORDER BY"))
+        given.ok_or_else(|| {
+            let mistake = Mistake::new(place, "only plain arguments are offered, without DISTINCT or ORDER BY");
+            if distinct {
+                mistake.help("`approx_distinct(x)` counts distinct values, and exactly here")
+            } else {
+                mistake
+            }
+        })
     }
 
     /// The function, its argument and its frame.
@@ -465,31 +455,4 @@ fn identifier(expr: &Expr) -> Option<&str> {
         Expr::Nested(inner) => identifier(inner),
         _ => None,
     }
-}
-
-/// Whether a call is of all rows: `count(*)`.
-fn is_all(function: &ast::Function) -> bool {
-    match &function.args {
-        ast::FunctionArguments::List(list) => {
-            matches!(list.args.as_slice(), [ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard)])
-                && list.duplicate_treatment.is_none()
-                && list.clauses.is_empty()
-        }
-        _ => false,
-    }
-}
-
-/// What a function gives for a value of this kind; none where it cannot take it.
-fn gives(function: Function, takes: Option<Kind>) -> Option<Kind> {
-    let number = matches!(takes, Some(Kind::Int | Kind::Float));
-    match function {
-        Function::Count | Function::Distinct => Some(Kind::Int),
-        Function::Sum => takes.filter(|_| number),
-        Function::Mean | Function::Variance { .. } | Function::Percentile(_) => number.then_some(Kind::Float),
-        Function::Least | Function::Most | Function::First | Function::Last | Function::Lag(_) => takes,
-    }
-}
-
-fn whole(expr: &Expr) -> Option<u64> {
-    expr.to_string().parse().ok().filter(|number| (1..=1_000_000_000).contains(number))
 }

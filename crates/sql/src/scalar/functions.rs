@@ -9,8 +9,11 @@ use datafusion_common::{Result, TableReference, plan_err};
 use datafusion_expr::planner::{ContextProvider, ExprPlanner};
 use datafusion_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
 
+use super::times;
+
 /// Left out on purpose: what reads a clock or draws at random (now, random, uuid), what panics on some arguments or
-/// makes values of any size (lpad, rpad, repeat), and what gives what no column can hold (lists, maps, structs).
+/// makes values of any size (lpad, rpad, repeat), what gives what no column can hold (lists, maps, structs), and what `times`
+/// has in its place.
 const ALLOWED: &[&str] = &[
     "abs",
     "acos",
@@ -33,9 +36,7 @@ const ALLOWED: &[&str] = &[
     "cos",
     "cosh",
     "cot",
-    "date_bin",
     "date_part",
-    "date_trunc",
     "degrees",
     "ends_with",
     "exp",
@@ -79,7 +80,6 @@ const ALLOWED: &[&str] = &[
     "substr",
     "tan",
     "tanh",
-    "to_timestamp",
     "translate",
     "trunc",
     "upper",
@@ -102,6 +102,13 @@ impl Functions {
                 }
                 by_name.insert(function.name().to_string(), function);
             }
+        }
+        for function in times::functions() {
+            let function = Arc::new(function);
+            for name in function.aliases() {
+                by_name.insert(name.clone(), Arc::clone(&function));
+            }
+            by_name.insert(function.name().to_string(), function);
         }
         let planners: Vec<Arc<dyn ExprPlanner>> = vec![
             Arc::new(datafusion_functions::core::planner::CoreFunctionPlanner::default()),

@@ -1,8 +1,12 @@
 //! Expressions of one row: planned and evaluated by DataFusion's expression crates, with its surprises caught.
 
+pub(crate) mod clean;
 mod failing;
+mod fits;
 pub(crate) mod functions;
+pub(crate) mod spelled;
 pub(crate) mod syntax;
+mod times;
 
 use std::sync::Arc;
 
@@ -70,7 +74,7 @@ impl Scalar {
             expr.evaluate(&batch(&schema, nulls, 1)?)?;
             Ok(expr)
         });
-        let made = made.map_err(|error| Mistake::new(text.of(expr), said(&error)))?;
+        let made = made.map_err(|error| mistake(text.of(expr), &error))?;
         let may_fail = DFSchema::try_from(Arc::clone(&schema)).map_or(true, |named| may_fail(&expr_planned, &named));
         Ok(Self { reads, kind, may_fail, schema, expr: made })
     }
@@ -132,13 +136,19 @@ fn plan(functions: &Functions, expr: &ast::Expr, schema: &SchemaRef) -> Result<E
                 let right = Box::new(nullif(*right, lit(0_i64)));
                 Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right }))
             }
-            other => Transformed::no(other),
+            other => clean::ask_for_null(other)
+                .transform_data(|expr| Ok(times::in_microseconds(expr)))?
+                .transform_data(|expr| Ok(times::dates_as_times(expr)))?,
         })
     })?;
+    let expr = expr.data.transform_up(|expr| Ok(fits::mark(expr)))?;
     let context = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).build();
     let simplifier = ExprSimplifier::new(context);
     let expr = simplifier.coerce(expr.data, &schema)?;
     durations(&expr, &schema)?;
+    let expr = expr.transform_up(|expr| Ok(times::in_microseconds(expr)))?.data;
+    let expr = fits::check(expr, &schema)?;
+    let expr = clean::wrap(expr, &schema)?;
     simplifier.simplify(expr)
 }
 
@@ -202,7 +212,16 @@ fn blame(
             return mistake;
         }
     }
-    Mistake::new(text.of(expr), said(error))
+    mistake(text.of(expr), error)
+}
+
+/// An error with its place, and with what to do where that is known.
+fn mistake(place: (usize, usize), error: &DataFusionError) -> Mistake {
+    let mistake = Mistake::new(place, said(error));
+    match error.strip_backtrace().split_once(fits::HELP) {
+        Some((_, help)) => mistake.help(help),
+        None => mistake,
+    }
 }
 
 /// An error in words, without the names of the library's stages.

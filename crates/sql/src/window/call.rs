@@ -2,9 +2,10 @@
 
 use gristmill_learn::{StateError, StateReader, StateWriter};
 
-use super::aggregate::{Distinct, Extreme, Moments, Monoid, Sorted, Stacks, Sum};
+use super::aggregate::{Distinct, Extreme, Sorted, Stacks};
+use super::counted::{Base, Counted, moments_of, sum_of};
 use super::entries::{ALWAYS, Entries};
-use super::value::{Kind, Value};
+use super::value::{Kind, Value, clean};
 
 /// A window's function.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,6 +57,23 @@ impl Frame {
         }
     }
 
+    /// Whether the rows that are held are all that the row at `place` needs, but for what `base` has counted.
+    pub(super) fn is_whole(self, entries: &Entries, place: u64, time: i64, base: Option<&Base>) -> bool {
+        let end = |upto| (place + 1).checked_sub(upto);
+        match self {
+            // Keys expire, and their rows with them, where all windows are such as this one.
+            Self::Range(Some(reach), _) => entries.gone_time.is_none_or(|gone| gone < time.saturating_sub(reach)),
+            _ if entries.gone == 0 => true,
+            Self::Rows(Some(reach), _) => place.checked_sub(reach).is_some_and(|from| from >= entries.gone),
+            Self::Rows(None, upto) => end(upto).is_some_and(|to| base.is_some_and(|base| to >= base.upto)),
+            Self::Range(None, upto) => {
+                let last = time.saturating_sub(upto);
+                let to = entries.behind(last).min(place + 1);
+                entries.gone_time.is_none_or(|gone| gone <= last) && base.is_some_and(|base| to >= base.upto)
+            }
+        }
+    }
+
     /// Moves all windows of this frame on to the row at `place`, the last one.
     pub(crate) fn advance(
         self,
@@ -70,7 +88,7 @@ impl Frame {
         while to <= place && self.has_reached(to, entries, place, time) {
             for member in members {
                 if let (Some(call), Some(count)) = (calls.get(*member), counts.get_mut(*member)) {
-                    call.push(count, entries, to);
+                    call.push(&mut count.counted, entries, to);
                 }
             }
             to += 1;
@@ -115,31 +133,8 @@ pub(crate) struct Count {
     /// Where the front of the stacks ends.
     pub(crate) middle: u64,
     counted: Counted,
-}
-
-#[derive(Debug, Clone)]
-enum Counted {
-    Number(u64),
-    Whole {
-        sum: i128,
-        count: u64,
-    },
-    Sum(Stacks<Sum>),
-    Moments(Stacks<Moments>),
-    Extreme(Extreme),
-    Sorted(Sorted),
-    Distinct(Distinct),
-    Places,
-    /// Without a beginning: the value that is the least, the most, the first or the last of all.
-    Kept(Option<Value>),
-}
-
-fn sum_of(value: &Value) -> Sum {
-    if let Value::Float(number) = value { Sum::of(*number) } else { Sum::default() }
-}
-
-fn moments_of(value: &Value) -> Moments {
-    if value.is_null() { Moments::default() } else { Moments::of(value.number()) }
+    /// Of a window without a beginning, what it has counted of the rows that were let go: for rows that come late.
+    base: Option<Box<Base>>,
 }
 
 impl Call {
@@ -149,7 +144,7 @@ impl Call {
     }
 
     pub(crate) fn start(&self) -> Count {
-        Count { from: 0, to: 0, middle: 0, counted: self.empty() }
+        Count { from: 0, to: 0, middle: 0, counted: self.empty(), base: None }
     }
 
     fn empty(&self) -> Counted {
@@ -186,9 +181,13 @@ impl Call {
     }
 
     /// Counts the row at `place`.
-    pub(crate) fn push(&self, count: &mut Count, entries: &Entries, place: u64) {
-        let value = entries.value(place, self.lane);
-        match &mut count.counted {
+    fn push(&self, counted: &mut Counted, entries: &Entries, place: u64) {
+        let (value, time) = (entries.value(place, self.lane), entries.time(place).unwrap_or(i64::MIN));
+        self.push_value(counted, value, place, time);
+    }
+
+    fn push_value(&self, counted: &mut Counted, value: &Value, place: u64, time: i64) {
+        match counted {
             Counted::Number(number) => *number += u64::from(!value.is_null()),
             Counted::Whole { sum, count } => {
                 if let Value::Int(number) = value {
@@ -203,14 +202,15 @@ impl Call {
             Counted::Distinct(distinct) => distinct.push(value),
             Counted::Kept(kept) => {
                 let better = match (self.function, &kept) {
-                    (Function::First, held) => held.is_none(),
-                    (Function::Last, _) => true,
+                    (Function::First | Function::Last, None) => true,
+                    (Function::First, Some((_, first))) => time < *first,
+                    (Function::Last, Some((_, last))) => time >= *last,
                     (_, None) => !value.is_null(),
-                    (Function::Most, Some(held)) => value > held,
-                    (_, Some(held)) => !value.is_null() && value < held,
+                    (Function::Most, Some((held, _))) => value > held,
+                    (_, Some((held, _))) => !value.is_null() && value < held,
                 };
                 if better {
-                    *kept = Some(value.clone());
+                    *kept = Some((value.clone(), time));
                 }
             }
             Counted::Sorted(_) | Counted::Places => {}
@@ -265,21 +265,79 @@ impl Call {
             _ => {}
         }
         count.counted = self.empty();
-        (from..to).for_each(|place| self.push(count, entries, place));
+        (from..to).for_each(|place| self.push(&mut count.counted, entries, place));
     }
 
-    /// The value for a row that came late: its frame is counted on its own. (A window without a beginning has let its
-    /// rows go: there such a row sees all that came before it.)
-    pub(crate) fn late(&self, entries: &Entries, place: u64, time: i64) -> Result<Value, Overflow> {
+    /// Takes a row in that came late and was put at `place`, behind which others are counted already.
+    pub(crate) fn insert(&self, count: &mut Count, entries: &Entries, place: u64) {
+        if let Some(base) = count.base.as_mut().filter(|base| place < base.upto) {
+            self.push(&mut base.counted, entries, place);
+            base.upto += 1;
+        }
+        if place >= count.to {
+            return;
+        }
+        count.to += 1;
+        if self.frame.is_running() {
+            self.push(&mut count.counted, entries, place);
+        } else {
+            count.from += u64::from(place < count.from);
+            count.middle = count.from;
+            self.recount(count, entries);
+        }
+    }
+
+    /// Takes a row in that belongs among those that were let go.
+    pub(crate) fn insert_gone(&self, count: &mut Count, lanes: &[Value], time: i64) {
+        if !self.frame.is_running() {
+            return;
+        }
+        let value =
+            if self.lane == ALWAYS { &Value::Boolean(true) } else { lanes.get(self.lane).unwrap_or(&Value::Null) };
+        self.push_value(&mut count.counted, value, 0, time);
+        if let Some(base) = &mut count.base {
+            self.push_value(&mut base.counted, value, 0, time);
+        }
+    }
+
+    /// The rows before a place are let go.
+    pub(crate) fn forget(&self, count: &mut Count, entries: &Entries, before: u64) {
+        if !self.frame.is_running() {
+            return;
+        }
+        let base = count.base.get_or_insert_with(|| Box::new(Base { upto: 0, counted: self.empty() }));
+        (base.upto.max(entries.gone)..before).for_each(|place| self.push(&mut base.counted, entries, place));
+        base.upto = base.upto.max(before);
+    }
+
+    /// The value for a row that came late: its frame is counted on its own. None where not all of it is held.
+    pub(crate) fn late(
+        &self,
+        count: &Count,
+        entries: &Entries,
+        place: u64,
+        time: i64,
+    ) -> Option<Result<Value, Overflow>> {
+        let base = count.base.as_deref();
+        if !self.frame.is_whole(entries, place, time, base) {
+            return None;
+        }
         let (from, to) = self.frame_at(entries, place, time);
-        let mut alone = Count { from, to, middle: from, counted: self.empty() };
-        self.recount(&mut alone, entries);
-        self.value(&alone, entries, place)
+        let mut alone = Count { from, to, ..self.start() };
+        if self.frame.is_running() {
+            let from = base.map_or(from, |base| base.upto);
+            alone.counted = base.map_or_else(|| self.empty(), |base| base.counted.clone());
+            (from..to).for_each(|place| self.push(&mut alone.counted, entries, place));
+        } else {
+            alone.middle = from;
+            self.recount(&mut alone, entries);
+        }
+        Some(self.value(&alone, entries, place))
     }
 
     /// What the window gives for the row at `place`.
     pub(crate) fn value(&self, count: &Count, entries: &Entries, place: u64) -> Result<Value, Overflow> {
-        let float = |number: Option<f64>| number.map_or(Value::Null, Value::Float);
+        let float = |number: Option<f64>| number.and_then(clean).map_or(Value::Null, Value::Float);
         let mean = |sum: f64, count: u64| (count > 0).then(|| sum / count as f64);
         Ok(match (&count.counted, self.function) {
             (Counted::Number(number), _) => Value::Int(*number as i64),
@@ -300,7 +358,7 @@ impl Call {
             (Counted::Distinct(distinct), _) => Value::Int(distinct.0.len() as i64),
             (Counted::Places, Function::Count) => Value::Int((count.to - count.from) as i64),
             (Counted::Places, function) => self.at_place(function, count, entries, place),
-            (Counted::Kept(kept), _) => kept.clone().unwrap_or_default(),
+            (Counted::Kept(kept), _) => kept.as_ref().map(|(value, _)| value.clone()).unwrap_or_default(),
             _ => Value::Null,
         })
     }
@@ -326,36 +384,32 @@ impl Call {
         if !self.frame.is_running() {
             return;
         }
-        match &count.counted {
-            Counted::Number(number) => to.u64(*number),
-            Counted::Whole { sum, count } => {
-                [*sum as u64, (*sum >> 64) as u64, *count].iter().for_each(|part| to.u64(*part))
-            }
-            Counted::Sum(stacks) => stacks.total().save(to),
-            Counted::Moments(stacks) => stacks.total().save(to),
-            Counted::Kept(kept) => {
-                to.u64(u64::from(kept.is_some()));
-                kept.iter().for_each(|value| value.save(to));
-            }
-            // These always begin somewhere.
-            Counted::Extreme(_) | Counted::Sorted(_) | Counted::Distinct(_) | Counted::Places => {}
+        count.counted.save(to);
+        to.u64(count.base.is_some().into());
+        if let Some(base) = &count.base {
+            to.u64(base.upto);
+            base.counted.save(to);
         }
     }
 
-    pub(crate) fn load(&self, count: &mut Count, from: &mut StateReader<'_>) -> Result<(), StateError> {
+    pub(crate) fn load(
+        &self,
+        count: &mut Count,
+        from: &mut StateReader<'_>,
+        (version, gone): (u16, u64),
+    ) -> Result<(), StateError> {
         if !self.frame.is_running() {
             return Ok(());
         }
-        match &mut count.counted {
-            Counted::Number(number) => *number = from.u64()?,
-            Counted::Whole { sum, count } => {
-                let (low, high) = (from.u64()?, from.u64()?);
-                (*sum, *count) = ((i128::from(high as i64) << 64) | i128::from(low), from.u64()?);
-            }
-            Counted::Sum(stacks) => *stacks = Stacks::running(Sum::load(from)?),
-            Counted::Moments(stacks) => *stacks = Stacks::running(Moments::load(from)?),
-            Counted::Kept(kept) => *kept = if from.u64()? == 1 { Some(Value::load(from)?) } else { None },
-            Counted::Extreme(_) | Counted::Sorted(_) | Counted::Distinct(_) | Counted::Places => {}
+        count.counted.load(from, version)?;
+        count.base = None;
+        if version <= 2 && gone > 0 {
+            // What of it belongs to rows that are gone was not kept: from here on it is the base.
+            count.base = Some(Box::new(Base { upto: count.to, counted: count.counted.clone() }));
+        } else if version > 2 && from.u64()? == 1 {
+            let mut base = Base { upto: from.u64()?, counted: self.empty() };
+            base.counted.load(from, version)?;
+            count.base = Some(Box::new(base));
         }
         Ok(())
     }
@@ -372,18 +426,10 @@ impl Count {
         }
     }
 
-    /// The bytes it takes, found without looking at every row.
+    /// The bytes it takes.
     pub(crate) fn size(&self) -> usize {
-        let more = match &self.counted {
-            Counted::Sum(stacks) => stacks.size(),
-            Counted::Moments(stacks) => stacks.size(),
-            Counted::Extreme(extreme) => extreme.size(),
-            Counted::Sorted(sorted) => sorted.0.len() * 8,
-            Counted::Distinct(distinct) => distinct.size(),
-            Counted::Kept(kept) => kept.as_ref().map_or(0, Value::size),
-            Counted::Number(_) | Counted::Whole { .. } | Counted::Places => 0,
-        };
-        size_of::<Self>() + more
+        let base = self.base.as_ref().map_or(0, |base| size_of::<Base>() + base.counted.size());
+        size_of::<Self>() + self.counted.size() + base
     }
 }
 

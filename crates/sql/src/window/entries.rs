@@ -16,14 +16,17 @@ pub(crate) struct Entries {
     /// The values of a row, its time among them.
     width: usize,
     pub(crate) gone: u64,
+    /// The latest time of a row that was let go; no time where there may have been none.
+    pub(crate) gone_time: Option<i64>,
     flat: VecDeque<Value>,
     /// The bytes of texts.
     text: usize,
 }
 
 impl Entries {
-    pub(crate) fn new(lanes: usize) -> Self {
-        Self { width: lanes + 1, gone: 0, flat: VecDeque::new(), text: 0 }
+    /// No rows; there may have been some up to a time.
+    pub(crate) fn new(lanes: usize, gone_time: Option<i64>) -> Self {
+        Self { width: lanes + 1, gone: 0, gone_time, flat: VecDeque::new(), text: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -105,6 +108,7 @@ impl Entries {
     pub(crate) fn forget(&mut self, before: u64) {
         let Some(rows) = before.checked_sub(self.gone).and_then(|rows| usize::try_from(rows).ok()) else { return };
         let rows = rows.min(self.len());
+        self.gone_time = self.gone_time.max(rows.checked_sub(1).and_then(|last| self.time_at(last)));
         let text: usize = self.flat.drain(..rows * self.width).map(|value| value.size()).sum();
         self.text -= text;
         self.gone += rows as u64;
@@ -116,12 +120,14 @@ impl Entries {
 
     pub(crate) fn save(&self, to: &mut StateWriter) {
         to.u64(self.gone);
+        save_time(self.gone_time, to);
         to.u64(self.len() as u64);
         self.flat.iter().for_each(|value| value.save(to));
     }
 
-    pub(crate) fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+    pub(crate) fn load(&mut self, from: &mut StateReader<'_>, version: u16) -> Result<(), StateError> {
         self.gone = from.u64()?;
+        self.gone_time = if version > 2 { load_time(from)? } else { None };
         (self.flat, self.text) = (VecDeque::new(), 0);
         for _ in 0..from.length(8 * self.width)? {
             for _ in 0..self.width {
@@ -136,4 +142,14 @@ impl Entries {
         }
         Ok(())
     }
+}
+
+pub(crate) fn save_time(time: Option<i64>, to: &mut StateWriter) {
+    to.u64(time.is_some().into());
+    to.u64(time.unwrap_or_default() as u64);
+}
+
+pub(crate) fn load_time(from: &mut StateReader<'_>) -> Result<Option<i64>, StateError> {
+    let (any, time) = (from.u64()? == 1, from.u64()? as i64);
+    Ok(any.then_some(time))
 }

@@ -6,13 +6,19 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::GroupPlan;
 use super::call::{Call, Count, Frame, Overflow};
-use super::entries::Entries;
+use super::entries::{Entries, load_time, save_time};
 use super::key::Key;
 use super::value::Value;
 
 /// How many rows pass at least between two looks for keys that have expired; with many keys half their number, so that a
 /// row pays for a look at two of them.
 const SWEEP: u64 = 1_024;
+
+/// How many rows of a key are kept beyond those that its windows need, for rows that come late: of each key, and where
+/// there is but one.
+const SPARE: [u64; 2] = [16, 512];
+/// By which part of the longest window rows are kept longer than it needs them.
+const SLACK: i64 = 8;
 
 /// What one key holds.
 #[derive(Debug, Clone)]
@@ -37,25 +43,58 @@ pub(crate) struct Ahead {
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
     plan: GroupPlan,
+    keep: Keep,
     /// Where each key is in `keys`, by its hash. Nothing depends on the order of either.
     index: HashTable<u32>,
     keys: Vec<Keyed>,
     rows: u64,
     until_sweep: u64,
     latest: i64,
+    /// The latest time of a key that has expired.
+    expired: Option<i64>,
     evicted: u64,
     size: usize,
 }
 
+/// How much is kept of a key beyond what its windows need.
+#[derive(Debug, Clone, Copy)]
+struct Keep {
+    rows: u64,
+    /// Microseconds before its last row.
+    time: i64,
+}
+
+/// How a row's order was.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Order {
+    /// Its time is before that of another row before it.
+    pub(crate) late: bool,
+    /// A window of it is missing, since not all of its rows are held any more.
+    pub(crate) missed: bool,
+}
+
+/// How far back the longest window reaches by time.
+fn longest(plan: &GroupPlan) -> i64 {
+    let reach = |call: &Call| if let Frame::Range(reach, _) = call.frame { reach } else { None };
+    plan.calls.iter().filter_map(reach).max().unwrap_or(0)
+}
+
 impl Group {
     pub(crate) fn new(plan: GroupPlan) -> Self {
+        let longest = longest(&plan);
+        let [each, only] = SPARE;
         Self {
+            keep: Keep {
+                rows: if plan.partition.is_empty() { only } else { each },
+                time: longest.saturating_add(longest / SLACK),
+            },
             plan,
             index: HashTable::new(),
             keys: Vec::new(),
             rows: 0,
             until_sweep: SWEEP,
             latest: i64::MIN,
+            expired: None,
             evicted: 0,
             size: 0,
         }
@@ -69,18 +108,19 @@ impl Group {
         lanes: &mut Vec<Value>,
         limit: u64,
         values: &mut Vec<Result<Value, Overflow>>,
-    ) {
+    ) -> Order {
         self.rows += 1;
+        let late = time < self.latest;
         self.latest = self.latest.max(time);
         let place = self.find(key, ahead);
-        let Some(keyed) = self.keys.get_mut(place) else { return };
+        let Some(keyed) = self.keys.get_mut(place) else { return Order::default() };
         keyed.seen = self.rows;
-        if keyed.entries.last_time().is_some_and(|last| last > time) {
-            keyed.late(&self.plan, time, lanes, values);
+        let missed = if keyed.entries.last_time().is_some_and(|last| last > time) {
+            keyed.late(&self.plan, time, lanes, values)
         } else {
-            keyed.next(&self.plan, time, lanes, values);
-        }
-        keyed.forget(&self.plan);
+            keyed.next(&self.plan, time, lanes, values)
+        };
+        keyed.forget(&self.plan, self.keep);
         let size = keyed.count();
         self.size = self.size + size - std::mem::replace(&mut keyed.size, size);
         self.until_sweep = self.until_sweep.saturating_sub(1);
@@ -91,6 +131,7 @@ impl Group {
         if self.size as u64 > limit {
             self.evict(limit);
         }
+        Order { late, missed }
     }
 
     /// Looks at what the next rows will need. Keys lie far apart in memory: what leads from one place to the next is
@@ -122,7 +163,7 @@ impl Group {
             return *place as usize;
         }
         let counts = self.plan.calls.iter().map(Call::start).collect();
-        let entries = Entries::new(self.plan.lanes.len());
+        let entries = Entries::new(self.plan.lanes.len(), self.expired);
         self.add(Keyed { key: Key::new(key), entries, counts, seen: 0, size: 0 })
     }
 
@@ -152,20 +193,21 @@ impl Group {
         }
     }
 
-    /// How far back the windows reach in time; none where one of them reaches back by rows or for ever.
-    fn reach(&self) -> Option<i64> {
-        let reach = |call: &Call| if let Frame::Range(reach, _) = call.frame { reach } else { None };
-        self.plan.calls.iter().map(reach).try_fold(0, |most, reach| Some(reach?.max(most)))
+    fn expires(&self) -> bool {
+        self.plan.calls.iter().all(|call| matches!(call.frame, Frame::Range(Some(_), _)))
     }
 
-    /// Drops keys that no window can see any more. When it runs depends on the rows alone, so that every replay does
-    /// the same.
+    /// Drops keys that no window can see any more, where all windows reach back by time. When it runs depends on the rows
+    /// alone, so that every replay does the same.
     fn expire(&mut self) {
-        let Some(reach) = self.reach() else { return };
-        let horizon = self.latest.saturating_sub(reach);
+        if !self.expires() {
+            return;
+        }
+        let horizon = self.latest.saturating_sub(self.keep.time);
         for place in (0..self.keys.len()).rev() {
-            let expired = |keyed: &Keyed| keyed.entries.last_time().is_none_or(|last| last < horizon);
-            if self.keys.get(place).is_some_and(expired) {
+            let last = self.keys.get(place).map(|keyed| keyed.entries.last_time());
+            if let Some(last) = last.filter(|last| last.is_none_or(|last| last < horizon)) {
+                self.expired = self.expired.max(last);
                 self.remove(place);
             }
         }
@@ -205,37 +247,57 @@ impl Group {
 }
 
 impl Keyed {
-    fn next(&mut self, plan: &GroupPlan, time: i64, lanes: &mut Vec<Value>, values: &mut Vec<Result<Value, Overflow>>) {
+    /// A row behind all others of its key. Whether a window of it is missing: the key may have expired before.
+    fn next(
+        &mut self,
+        plan: &GroupPlan,
+        time: i64,
+        lanes: &mut Vec<Value>,
+        values: &mut Vec<Result<Value, Overflow>>,
+    ) -> bool {
         let place = self.entries.end();
         self.entries.push(time, lanes);
         for (frame, members) in &plan.frames {
             frame.advance(members, &plan.calls, &mut self.counts, &self.entries, (place, time));
         }
-        let counts = plan.calls.iter().zip(&self.counts);
-        values.extend(counts.map(|(call, count)| call.value(count, &self.entries, place)));
+        let gone = self.entries.gone_time.unwrap_or(i64::MIN);
+        let mut missed = false;
+        values.extend(plan.calls.iter().zip(&self.counts).map(|(call, count)| match call.frame {
+            Frame::Range(Some(reach), _) if gone >= time.saturating_sub(reach) && gone > i64::MIN => {
+                missed = true;
+                Ok(Value::Null)
+            }
+            _ => call.value(count, &self.entries, place),
+        }));
+        missed
     }
 
-    /// A row whose time is before that of the last: put where it belongs, and answered from the rows that are held.
-    fn late(&mut self, plan: &GroupPlan, time: i64, lanes: &mut Vec<Value>, values: &mut Vec<Result<Value, Overflow>>) {
+    /// A row whose time is before that of the last: put where it belongs, and answered from the rows that are held. Where
+    /// they are not all that its windows need, those are missing; whether one is.
+    fn late(
+        &mut self,
+        plan: &GroupPlan,
+        time: i64,
+        lanes: &mut Vec<Value>,
+        values: &mut Vec<Result<Value, Overflow>>,
+    ) -> bool {
+        let calls = plan.calls.iter().zip(&mut self.counts);
+        if self.entries.gone > 0 && self.entries.gone_time.is_some_and(|gone| time < gone) {
+            calls.for_each(|(call, count)| call.insert_gone(count, lanes, time));
+            lanes.clear();
+            values.extend(plan.calls.iter().map(|_| Ok(Value::Null)));
+            return !plan.calls.is_empty();
+        }
         let place = self.entries.behind(time);
         self.entries.insert(place, time, lanes);
-        for (call, count) in plan.calls.iter().zip(&mut self.counts) {
-            let running = call.frame.is_running();
-            if place < count.to {
-                count.to += 1;
-                if running {
-                    // It comes among rows that are counted already and held no more.
-                    call.push(count, &self.entries, place);
-                } else {
-                    count.from += u64::from(place < count.from);
-                    count.middle = count.from;
-                    call.recount(count, &self.entries);
-                }
-            }
-            let value =
-                if running { call.value(count, &self.entries, place) } else { call.late(&self.entries, place, time) };
-            values.push(value);
+        let mut missed = false;
+        for (call, count) in calls {
+            call.insert(count, &self.entries, place);
+            let value = call.late(count, &self.entries, place, time);
+            missed |= value.is_none();
+            values.push(value.unwrap_or(Ok(Value::Null)));
         }
+        missed
     }
 
     fn look_at_ends(&self) -> u64 {
@@ -250,10 +312,21 @@ impl Keyed {
         self.counts.iter().fold(sum, |sum, count| sum ^ count.look())
     }
 
-    /// Lets go of the rows that no window needs.
-    fn forget(&mut self, plan: &GroupPlan) {
+    /// Lets go of the rows that no window needs, and that are old enough.
+    fn forget(&mut self, plan: &GroupPlan, keep: Keep) {
         let needed = plan.calls.iter().zip(&self.counts).map(|(call, count)| call.needs(count)).min();
-        self.entries.forget(needed.unwrap_or_else(|| self.entries.end()));
+        let end = self.entries.end();
+        let needed = needed.unwrap_or(end).min(end.saturating_sub(keep.rows));
+        let horizon = self.entries.last_time().unwrap_or(i64::MIN).saturating_sub(keep.time);
+        let mut before = self.entries.gone;
+        while before < needed && self.entries.time(before).is_some_and(|time| time < horizon || keep.time == 0) {
+            before += 1;
+        }
+        if before > self.entries.gone {
+            let calls = plan.calls.iter().zip(&mut self.counts);
+            calls.for_each(|(call, count)| call.forget(count, &self.entries, before));
+            self.entries.forget(before);
+        }
     }
 
     fn count(&self) -> usize {
@@ -264,8 +337,9 @@ impl Keyed {
 
 impl Stateful for Group {
     fn save(&self, to: &mut StateWriter) {
-        to.begin("windows", 2);
+        to.begin("windows", 3);
         [self.rows, self.until_sweep, self.latest as u64, self.evicted].iter().for_each(|number| to.u64(*number));
+        save_time(self.expired, to);
         let mut keys: Vec<&Keyed> = self.keys.iter().collect();
         keys.sort_unstable_by(|a, b| a.key.bytes().cmp(b.key.bytes()));
         to.u64(keys.len() as u64);
@@ -282,15 +356,25 @@ impl Stateful for Group {
     }
 
     fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
-        from.begin("windows", 2)?;
+        let version = from.begin("windows", 3)?;
         *self = Self::new(self.plan.clone());
         (self.rows, self.until_sweep) = (from.u64()?, from.u64()?);
         (self.latest, self.evicted) = (from.u64()? as i64, from.u64()?);
+        let longest = longest(&self.plan);
+        // Whether keys had expired was not kept: up to when they may have is known.
+        let expired = self.expires().then(|| self.latest.saturating_sub(longest + 1));
+        self.expired = if version > 2 { load_time(from)? } else { expired };
         for _ in 0..from.length(32)? {
             let key = Key::new(from.bytes()?);
             let seen = from.u64()?;
-            let mut entries = Entries::new(self.plan.lanes.len());
-            entries.load(from)?;
+            let mut entries = Entries::new(self.plan.lanes.len(), None);
+            entries.load(from, version)?;
+            if version <= 2 && entries.gone > 0 {
+                // Which time they had was not kept: at the latest this one.
+                let held = entries.time(entries.gone).unwrap_or(self.latest);
+                let left = entries.last_time().filter(|_| longest > 0).map(|last| last.saturating_sub(longest + 1));
+                entries.gone_time = Some(left.map_or(held, |left| left.min(held)));
+            }
             let mut counts = Vec::new();
             for call in &self.plan.calls {
                 let mut count = call.start();
@@ -300,7 +384,7 @@ impl Stateful for Group {
                     let why = "a window does not lie within its rows".to_string();
                     return Err(StateError::Unfit { component: "windows".into(), why });
                 }
-                call.load(&mut count, from)?;
+                call.load(&mut count, from, (version, entries.gone))?;
                 call.recount(&mut count, &entries);
                 counts.push(count);
             }

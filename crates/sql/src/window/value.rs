@@ -167,7 +167,8 @@ impl Value {
             0 => Self::Null,
             1 => Self::Boolean(from.u64()? == 1),
             2 => Self::Int(from.u64()? as i64),
-            3 => Self::Float(f64::from_bits(from.u64()?)),
+            // An earlier version kept NaN and negative zeros.
+            3 => clean(f64::from_bits(from.u64()?)).map_or(Self::Null, Self::Float),
             4 => Self::Text(from.text()?.into()),
             5 => Self::Time(from.u64()? as i64),
             other => {
@@ -176,6 +177,12 @@ impl Value {
             }
         })
     }
+}
+
+/// A number as every operator, function and window gives it and takes it: NaN is no value, and zero has no sign.
+pub(crate) fn clean(number: f64) -> Option<f64> {
+    // The sum of a negative zero and a positive one is positive.
+    (!number.is_nan()).then_some(number + 0.0)
 }
 
 /// NaN is the greatest number and equals itself, 0 equals -0: what grouping, min and max go by.

@@ -12,6 +12,7 @@ use gristmill::spec::Format;
 
 use super::super::SourceError;
 use super::super::records::{Cut, HARD_LIMIT, Records};
+use crate::codec::packed;
 
 const BATCH: usize = 1_000;
 const BATCH_BYTES: usize = 4 << 20;
@@ -136,9 +137,12 @@ impl Reader {
                 self.ended = true;
                 break;
             }
-            let record =
-                RawRecord { offset: self.next, timestamp: None, key: None, value: Some(&self.record), headers: &[] };
-            rows.push(record);
+            // A blank line is no record, but a place in the file all the same.
+            let blank = self.record.iter().all(u8::is_ascii_whitespace);
+            if !blank || self.csv.is_some() {
+                let value = Some(self.record.as_slice());
+                rows.push(RawRecord { offset: self.next, timestamp: None, key: None, value, headers: &[] });
+            }
             self.next += 1;
         }
         Ok(rows)
@@ -203,6 +207,9 @@ fn header(
         Ok(false) => return Ok(None),
         Err(Cut::Io(error)) => return Err(failed(path, &error)),
         Err(Cut::TooLarge(_)) => return Err(wrong("the first line is larger than any header".into())),
+    }
+    if let Some(what) = packed(&line) {
+        return Err(wrong(format!("it is no text, but {what}")));
     }
     let text = String::from_utf8(line).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
