@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::document::nearest;
 use crate::schema;
+use crate::spec::Span;
 
 /// A component of a kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +54,19 @@ pub fn name_of(component: &Component) -> String {
         Ok(Value::String(name)) => name,
         _ => String::new(),
     }
+}
+
+/// Settings on one line as a document would write them, lengths of time in their largest unit.
+pub(crate) fn settings_line(settings: &Value) -> String {
+    fn readable(value: &Value) -> Value {
+        match value {
+            Value::String(text) => text.parse::<Span>().map_or_else(|_| text.clone(), |span| span.to_string()).into(),
+            Value::Array(items) => items.iter().map(readable).collect(),
+            Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), readable(value))).collect(),
+            other => other.clone(),
+        }
+    }
+    readable(settings).to_string().replace('"', "").replace(':', ": ").replace(',', ", ")
 }
 
 /// A component as a document would write it, with the settings that differ from the defaults.
@@ -216,5 +230,28 @@ fn kind_of(property: &'static Value) -> String {
             (name, _) => name.into(),
         },
         _ => "value".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_is_a_whole_sentence() {
+        for listed in list() {
+            let count = |sign: char| listed.summary.chars().filter(|c| *c == sign).count();
+            assert_eq!(count('('), count(')'), "{}: {}", listed.name, listed.summary);
+            assert_eq!(count('`') % 2, 0, "{}: {}", listed.name, listed.summary);
+            assert!(listed.summary.chars().count() > 10, "{}: {}", listed.name, listed.summary);
+        }
+        for (text, sentence) in [
+            ("One. Two.", "One"),
+            ("As J. Doe says (A. B. and others). Two.", "As J. Doe says (A. B. and others)"),
+            ("Without an end", "Without an end"),
+            ("Two lines\nof it. More.\n\nAnd more.", "Two lines of it"),
+        ] {
+            assert_eq!(summary(text), sentence);
+        }
     }
 }

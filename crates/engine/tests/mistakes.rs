@@ -360,3 +360,63 @@ fn mistakes_in_augmentation() {
     let said = read(&no_label.replace("model:\n", "augment: [jitter]\nmodel:\n")).unwrap_err().to_string();
     assert!(said.contains("nothing here learns from one"), "{said}");
 }
+
+#[test]
+fn a_value_that_a_comma_has_torn_is_said_once() {
+    let features = "features: [price, demand, holiday]";
+    for (item, column, value) in [
+        ("{x: round(price, 1)}", 9, "round(price, 1)"),
+        ("{x: round(greatest(price, 1, 1), 1)}", 9, "round(greatest(price, 1, 1), 1)"),
+        ("{x: CASE WHEN class IN ('a', 'b') THEN 1 END}", 9, "CASE WHEN class IN ('a', 'b') THEN 1 END"),
+    ] {
+        let to = format!("features:\n  - {item}");
+        check(
+            features,
+            &to,
+            &[(11, column, &format!("a comma ends a value within braces, and so this one: `{value}`"))],
+        );
+        let help = format!("put it in quotes: `x: \"{value}\"`");
+        check(features, &to, &[(11, column, &help)]);
+        let quoted = GOOD.replace(features, &to.replace(value, &format!("\"{value}\"")));
+        assert!(read(&quoted).is_ok(), "the advice is wrong: {quoted}");
+    }
+    let rule = "clean:\n  - check: {is: price NOT IN (1, 1, 2), then: dead_letter}\nfeatures: [price, demand, holiday]";
+    check(features, rule, &[(11, 17, "`price NOT IN (1, 1, 2)`")]);
+    let text = "clean:\n  - check: {is: class <> 'a, b', then: dead_letter}\nfeatures: [price, demand, holiday]";
+    check(features, text, &[(11, 17, "`class <> 'a, b'`")]);
+    // What is merely unknown is not torn.
+    check("{every: 100 ms, rows: 1000}", "{every: 100 ms, rows: 1000, often}", &[(21, 39, "unknown key `often`")]);
+}
+
+#[test]
+fn what_other_engines_call_otherwise_is_named() {
+    let features = "features: [price, demand, holiday]";
+    for (expression, words) in [
+        ("hour(ts)", "extract(hour FROM ts)"),
+        ("log1p(price)", "ln(1 + x)"),
+        ("flor(price)", "did you mean `floor`?"),
+        ("lead(price)", "`lag` looks back"),
+        ("now()", "event time"),
+        ("count(DISTINCT price) OVER (ORDER BY ts)", "approx_distinct"),
+    ] {
+        check(features, &format!("features:\n  - made: {expression}"), &[(11, 11, words)]);
+        let said =
+            read(&GOOD.replace(features, &format!("features:\n  - made: {expression}"))).unwrap_err().to_string();
+        assert!(!said.contains("acosh"), "no list of all functions: {said}");
+    }
+    let units =
+        "`1 h` is not a length of time: write a number and a unit, as `100 ms`, `7 days`; units are ms, s, second";
+    check("{every: 100 ms,", "{every: 1 h,", &[(21, 17, units)]);
+}
+
+#[test]
+fn a_plan_says_lengths_of_time_in_their_largest_unit() {
+    let text = GOOD.replace("  time: ts\n", "  time: ts\n  grace: 600 s\n").replace(
+        "features: [price",
+        "clean:\n  - late: {after: 3600 s}\n  - deduplicate: {within: 1 day}\nfeatures: [price",
+    );
+    let shown = read(&text).unwrap_or_else(|problems| panic!("{problems}")).to_string();
+    for words in ["grace         10 min: ", "late {after: 1 hour", "deduplicate {within: 1 day"] {
+        assert!(shown.contains(words), "{words}\n{shown}");
+    }
+}

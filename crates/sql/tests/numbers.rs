@@ -288,6 +288,9 @@ fn the_table_lists_every_function() {
     let asked: BTreeSet<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
     let missing: Vec<&String> = known.iter().filter(|name| !asked.contains(name.as_str())).collect();
     assert!(missing.is_empty(), "{missing:?}");
+    let guide = include_str!("../../../docs/guide/features.md");
+    let unnamed: Vec<&String> = known.iter().filter(|name| !guide.contains(&format!("`{name}`"))).collect();
+    assert!(unnamed.is_empty(), "the guide does not name {unnamed:?}");
 }
 
 /// The same numbers as any engine has that follows the rule.

@@ -21,6 +21,7 @@ use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::describe::settings_line;
 pub(crate) use batch::Batch;
 pub use check::Check;
 pub use deduplicate::Deduplicate;
@@ -220,8 +221,8 @@ impl Cleaner {
 impl fmt::Display for Cleaner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let settings = serde_json::to_value(&self.written).unwrap_or_default();
-        let settings = settings.get(self.written.name()).map(ToString::to_string).unwrap_or_default();
-        write!(f, "{} {}", self.written.name(), settings.replace('"', "").replace(':', ": ").replace(',', ", "))
+        let settings = settings.get(self.written.name()).map(settings_line).unwrap_or_default();
+        write!(f, "{} {settings}", self.written.name())
     }
 }
 

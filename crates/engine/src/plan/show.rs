@@ -121,8 +121,7 @@ impl Plan {
         }
         for rule in &self.augment {
             let settings = serde_json::to_value(rule).unwrap_or_default();
-            let settings = settings.get(rule.name()).map(ToString::to_string).unwrap_or_default();
-            let settings = settings.replace('"', "").replace(':', ": ").replace(',', ", ");
+            let settings = settings.get(rule.name()).map(describe::settings_line).unwrap_or_default();
             steps.push(("augment", format!("{} {settings}, for learning alone", rule.name())));
         }
         let metrics: Vec<String> = self.metrics.iter().map(|metric| metric.key()).collect();

@@ -24,10 +24,12 @@ impl Fields {
         let order: Vec<Option<usize>> = match header {
             None => (0..columns.len()).map(Some).collect(),
             Some(header) => {
-                for column in columns.iter().filter(|column| column.need > Need::Nothing) {
+                for column in columns {
                     let mut named = (1..).zip(header).filter(|(_, name)| **name == column.name).map(|(at, _)| at);
                     match (named.next(), named.next()) {
-                        (None, _) => return Err(lacking(&column.name, header, delimiter)),
+                        (None, _) if column.need > Need::Nothing => {
+                            return Err(lacking(&column.name, header, delimiter));
+                        }
                         (Some(first), Some(second)) => return Err(twice(&column.name, first, second)),
                         _ => {}
                     }

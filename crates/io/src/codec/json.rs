@@ -31,8 +31,8 @@ const LINES: &str =
     "a record is one object on one line: `jq -c '.[]'` writes an array so, `jq -c .` objects over many lines";
 
 fn not_an_object(text: &str) -> String {
-    let array = text.trim_start().starts_with('[');
-    if array { format!("the value is a JSON array; {LINES}") } else { "the value is JSON, but not an object".into() }
+    let array = if text.trim_start().starts_with('[') { format!(": {LINES}") } else { String::new() };
+    format!("the value is JSON, but not an object{array}")
 }
 
 /// A hint where a line may be a part of something larger.
