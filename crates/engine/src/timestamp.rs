@@ -20,7 +20,8 @@ pub fn parse(text: &str) -> Option<i64> {
         return Some(zoned.as_microsecond());
     }
     // With a zone in brackets or an offset jiff would drop it here: only a bare date and time is meant.
-    let bare = text.bytes().all(|byte| byte.is_ascii_digit() || b"-:. T".contains(&byte));
+    let offset = text.get(10..).is_some_and(|behind| behind.contains('-'));
+    let bare = !offset && text.bytes().all(|byte| byte.is_ascii_digit() || b"-:. T".contains(&byte));
     let civil =
         || text.parse::<DateTime>().ok().or_else(|| Some(text.parse::<Date>().ok()?.to_datetime(Default::default())));
     let time = if bare { civil().or_else(|| digits(text)).map(|time| (time, 0)) } else { beyond_timestamps(text) };
@@ -66,7 +67,7 @@ pub fn from_number(number: f64, unit: EpochUnit) -> Option<i64> {
     };
     let micros = (number * scale).round();
     let fits = micros.is_finite() && Timestamp::from_microsecond((micros as i64).min(0)).is_ok();
-    (fits && micros <= LAST as f64).then_some((micros as i64).min(LAST))
+    (fits && micros as i64 <= LAST).then_some(micros as i64)
 }
 
 /// Appends the time as RFC 3339 in UTC, as `2018-07-25T00:00:11Z`.

@@ -367,7 +367,7 @@ fn a_value_that_a_comma_has_torn_is_said_once() {
     for (item, column, value) in [
         ("{x: round(price, 1)}", 9, "round(price, 1)"),
         ("{x: round(greatest(price, 1, 1), 1)}", 9, "round(greatest(price, 1, 1), 1)"),
-        ("{x: CASE WHEN class IN ('a', 'b') THEN 1 END}", 9, "CASE WHEN class IN ('a', 'b') THEN 1 END"),
+        ("{x: CASE WHEN price IN (1, 2) THEN 1 END}", 9, "CASE WHEN price IN (1, 2) THEN 1 END"),
     ] {
         let to = format!("features:\n  - {item}");
         check(
