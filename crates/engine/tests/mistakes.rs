@@ -385,7 +385,7 @@ fn a_value_that_a_comma_has_torn_is_said_once() {
     let text = "clean:\n  - check: {is: class <> 'a, b', then: dead_letter}\nfeatures: [price, demand, holiday]";
     check(features, text, &[(11, 17, "`class <> 'a, b'`")]);
     // What is merely unknown is not torn.
-    check("{every: 100 ms, rows: 1000}", "{every: 100 ms, rows: 1000, often}", &[(21, 39, "unknown key `often`")]);
+    check("{every: 100 ms, rows: 1000}", "{every: 100 ms, rows: 1000, often}", &[(21, 37, "unknown key `often`")]);
 }
 
 #[test]
