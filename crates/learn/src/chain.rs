@@ -100,6 +100,10 @@ impl Model for Chain {
 }
 
 impl Learner for Chain {
+    fn class_limit(&self) -> u32 {
+        self.learner.class_limit()
+    }
+
     fn learn_weighted(&mut self, rows: &Features<'_>, labels: Labels<'_>, weight: f64) -> Result<(), LearnError> {
         check_width(self.width, rows)?;
         if self.transformers.is_empty() {

@@ -25,6 +25,9 @@ pub enum Broken {
     /// L5: predicting changed the state, or a row's prediction depends on its batch.
     #[error("L5 predicting: {0}")]
     Predicting(String),
+    /// L12: something was said of a class that had not been seen, or before any had.
+    #[error("L12 classes: after row {0} it says {1}")]
+    Unseen(usize, String),
     /// L1: the same rows gave other bytes.
     #[error("L1 determinism: the same rows gave another state")]
     Determinism,
@@ -79,7 +82,10 @@ fn learn(learner: &mut dyn Learner, rows: &[Vec<f64>], truths: &[Truth]) -> Resu
         Task::BinaryClassification => {
             learner.learn(&features, Labels::Classes(&classes(&|number| u32::from(number > 0.5))))
         }
-        Task::Classification => learner.learn(&features, Labels::Classes(&classes(&|number| number.abs() as u32))),
+        Task::Classification => {
+            let most = learner.class_limit() - 1;
+            learner.learn(&features, Labels::Classes(&classes(&|number| (number.abs() as u32).min(most))))
+        }
         Task::Regression => learner.learn(&features, Labels::Values(&numbers)),
         Task::AnomalyDetection | Task::Clustering => learner.learn(&features, Labels::None),
     }
@@ -142,6 +148,40 @@ fn predicting(learner: &dyn Learner, rows: &[Vec<f64>], state: &[u8]) -> Result<
         return Err(Broken::Predicting("the state changed".into()));
     }
     Ok(())
+}
+
+/// L12: a classifier says nothing before the first class; then its probabilities are those of the classes that it has seen,
+/// which add up to 1, and a class that it has not seen has none. A learner of two classes, and an ensemble of such, has both
+/// from the beginning.
+pub fn unseen(learner: &mut dyn Learner, all: &Rows) -> Result<(), Broken> {
+    let mut seen: Vec<u32> = Vec::new();
+    for row in 0..=all.len() {
+        let mut out = Predictions::default();
+        learner.predict(&Features::new(&all.rows.concat(), learner.width()), &mut out)?;
+        for said in (0..out.len()).map(|place| out.row(place)) {
+            let sound = match learner.task() {
+                Task::Classification if learner.class_limit() == 2 => {
+                    said.len() <= 2 && says_what_it_has_seen(said, &[0, 1])
+                }
+                Task::Classification => says_what_it_has_seen(said, &seen),
+                Task::BinaryClassification => matches!(said, [p] if (0.0..=1.0).contains(p)),
+                _ => true,
+            };
+            if !sound {
+                return Err(Broken::Unseen(row, format!("{said:?}, having seen {seen:?}")));
+            }
+        }
+        let (Some(features), Some(truth)) = (all.rows.get(row), all.truths.get(row)) else { break };
+        seen.push(truth.number().abs() as u32);
+        learn(learner, std::slice::from_ref(features), std::slice::from_ref(truth))?;
+    }
+    Ok(())
+}
+
+fn says_what_it_has_seen(said: &[f64], seen: &[u32]) -> bool {
+    let known = |class: usize| seen.iter().any(|other| *other as usize == class);
+    let each = said.iter().enumerate().all(|(class, p)| (0.0..=1.0).contains(p) && (*p == 0.0 || known(class)));
+    each && (said.is_empty() || (said.iter().sum::<f64>() - 1.0).abs() < 1e-9)
 }
 
 /// A proper prefix of a saved state must be refused: every one of a small state, some of a large one.

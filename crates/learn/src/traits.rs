@@ -218,6 +218,11 @@ pub trait Learner: Model + Stateful {
         false
     }
 
+    /// How many classes it can tell apart: 2 for a learner of two classes, and for what is made of such.
+    fn class_limit(&self) -> u32 {
+        class_limit(self.task())
+    }
+
     /// Learns from rows and their labels.
     fn learn(&mut self, rows: &Features<'_>, labels: Labels<'_>) -> Result<(), LearnError> {
         self.learn_weighted(rows, labels, 1.0)
@@ -243,6 +248,10 @@ pub(crate) fn check_width(expected: usize, rows: &Features<'_>) -> Result<(), Le
 /// More classes than this are not learned: each costs memory in every leaf of every tree.
 pub const MAX_CLASSES: u32 = 1_000;
 
+fn class_limit(task: Task) -> u32 {
+    if task == Task::BinaryClassification { 2 } else { MAX_CLASSES }
+}
+
 /// A learner that takes its rows one by one, as all of ours do: what is left to say is the arithmetic.
 pub trait ByRow: Stateful + Send + Sync {
     /// What it predicts.
@@ -252,6 +261,10 @@ pub trait ByRow: Stateful + Send + Sync {
     /// Whether it knows what to do with nominal columns; else only numeric ones may come.
     fn takes_nominal(&self) -> bool {
         false
+    }
+    /// How many classes it can tell apart.
+    fn class_limit(&self) -> u32 {
+        class_limit(self.task())
     }
     /// Answers one row.
     fn predict_row(&self, row: &[f64], out: &mut Predictions);
@@ -306,6 +319,10 @@ impl<T: ByRow> Learner for T {
 
     fn takes_nominal(&self) -> bool {
         ByRow::takes_nominal(self)
+    }
+
+    fn class_limit(&self) -> u32 {
+        ByRow::class_limit(self)
     }
 
     fn as_merge(&mut self) -> Option<&mut dyn Merge> {

@@ -1,6 +1,9 @@
 //! Every law over every component there is, on random rows full of what real rows are full of.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+use gristmill_learn::ensemble::{
+    AdaBoostClassifierSettings, BaggingClassifierSettings, LeveragingBaggingClassifierSettings, OneVsRestSettings,
+};
 use gristmill_learn::metric::AccuracySettings;
 use gristmill_learn::{
     Built, Chain, Component, MetricKind, Prediction, Signature, StateReader, StateWriter, Task, Truth, laws,
@@ -20,6 +23,47 @@ fn rows() -> impl Strategy<Value = laws::Rows> {
     let row = (proptest::collection::vec(number(), 3), prop_oneof![Just(0.0), Just(1.0), -3.0..3.0]);
     proptest::collection::vec(row, 0..16)
         .prop_map(|rows| rows.into_iter().map(|(row, y)| (row, Truth::Value(y))).collect())
+}
+
+/// Every learner, and every ensemble of every learner that can be a part of one.
+fn learners() -> Vec<Component> {
+    let single: Vec<Component> = Component::every().into_iter().filter(Component::is_learner).collect();
+    let mut all = single.clone();
+    for part in single {
+        let model = || Box::new(part.clone());
+        let ensembles = [
+            Component::BaggingClassifier(BaggingClassifierSettings { model: model(), ..Default::default() }),
+            Component::LeveragingBaggingClassifier(LeveragingBaggingClassifierSettings {
+                model: model(),
+                ..Default::default()
+            }),
+            Component::AdaBoostClassifier(AdaBoostClassifierSettings { model: model(), ..Default::default() }),
+            Component::OneVsRest(OneVsRestSettings { model: model() }),
+        ];
+        all.extend(ensembles.into_iter().filter(|ensemble| ensemble.check().is_ok()));
+    }
+    all
+}
+
+/// The forms of a stream's first rows: one class for long, a later class first, classes that lie apart.
+#[test]
+fn no_learner_says_anything_of_a_class_that_it_has_not_seen() {
+    let columns = Signature::numeric(2);
+    let streams: [&[f64]; 7] = [&[0.0], &[1.0], &[2.0], &[0.0, 1.0], &[1.0, 1.0, 0.0], &[3.0, 0.0], &[0.0, 0.0, 2.0]];
+    let mut broken = Vec::new();
+    for component in learners() {
+        for classes in streams {
+            let Built::Learner(mut learner) = component.build(&columns) else { panic!("{component:?}") };
+            let two = learner.class_limit() == 2;
+            let rows = classes.iter().cycle().take(40).enumerate().map(|(row, class)| {
+                let second = if row % 5 == 4 { f64::NAN } else { (row % 3) as f64 };
+                (vec![(row * 7 % 11) as f64 - 5.0, second], Truth::Value(if two { class.min(1.0) } else { *class }))
+            });
+            let kept = laws::unseen(learner.as_mut(), &rows.collect());
+            broken.extend(kept.err().map(|why| format!("{classes:?} {why} {component:?}")));
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
 proptest! {

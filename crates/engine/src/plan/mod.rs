@@ -2,9 +2,11 @@
 
 mod check;
 mod kafka;
+mod reading;
 mod show;
 
 pub use kafka::{KafkaPlan, Start};
+pub use reading::Reading;
 
 use std::sync::Arc;
 
@@ -55,6 +57,8 @@ pub struct Plan {
     pub computed: Option<Computed>,
     /// Where the truth is.
     pub label: Option<LabelPlan>,
+    /// Whether the document leaves it to the column's type which class is the positive one.
+    pub assumes_positive: bool,
     /// What it learns from besides the rows as they are, or in their place.
     pub augment: Vec<Augment>,
     /// What the model sees: the kind of each feature.
@@ -65,6 +69,8 @@ pub struct Plan {
     pub scoring: Option<Scoring>,
     /// What it predicts.
     pub task: Task,
+    /// How the numbers are read that decide.
+    pub reading: Reading,
     /// What is measured.
     pub metrics: Vec<MetricKind>,
     /// The metrics shown by segment: which one, and the column.

@@ -1,6 +1,6 @@
 //! The classes of a classification and their names.
 
-use gristmill_learn::{MAX_CLASSES, Prediction, StateError, StateReader, StateWriter, Stateful, Task, Truth};
+use gristmill_learn::{Prediction, StateError, StateReader, StateWriter, Stateful, Task, Truth};
 
 use gristmill_models::Output;
 
@@ -19,6 +19,8 @@ pub(super) struct Classes {
     settled: bool,
     /// Whether the document named both, so that a third value is a mistake.
     fixed: bool,
+    /// Whether there are two although the document names neither, so that a third value is a mistake, too.
+    assumed: bool,
 }
 
 impl Classes {
@@ -42,26 +44,50 @@ impl Classes {
         let positive = both.map_or(label.map_or("true", |label| &label.positive), |both| both.0).to_string();
         let fixed = both.map(|both| both.1.clone()).or_else(|| label.and_then(|label| label.negative.clone()));
         let negative = fixed.clone().unwrap_or_else(|| format!("not {positive}"));
-        Self { names, positive, negative, settled: fixed.is_some(), fixed: fixed.is_some() }
+        Self {
+            names,
+            positive,
+            negative,
+            settled: fixed.is_some(),
+            fixed: fixed.is_some(),
+            assumed: plan.assumes_positive,
+        }
     }
 
     /// Why a label is refused: it is a third value of two fixed ones.
     pub(super) fn refuse(&self, cell: Cell<'_>) -> Option<String> {
         let (positive, negative) = (&self.positive, &self.negative);
-        let known = !self.fixed || cell.is_missing() || self.is(cell, positive) || self.is(cell, negative);
-        (!known).then(|| format!("the label is `{}`, neither `{positive}` nor `{negative}`", cell.text()))
+        let known = !(self.fixed || self.assumed && self.settled)
+            || cell.is_missing()
+            || self.is(cell, positive)
+            || self.is(cell, negative);
+        let help = if self.fixed {
+            String::new()
+        } else {
+            format!(
+                ": this model tells two classes apart. Write `positive: {positive}` under `label` for `{positive}` against \
+                 all others, or use a learner of any number of classes"
+            )
+        };
+        (!known).then(|| format!("the label is `{}`, neither `{positive}` nor `{negative}`{help}", cell.text()))
     }
 
-    /// The class of a label among any number of classes; an error where there are too many.
-    pub(super) fn named(&mut self, cell: Cell<'_>) -> Result<Option<Truth>, String> {
+    /// The class of a label among as many classes as the model tells apart; an error where there are more.
+    pub(super) fn named(&mut self, cell: Cell<'_>, limit: u32) -> Result<Option<Truth>, String> {
         if cell.is_missing() {
             return Ok(None);
         }
         let name = cell.text();
         let index = self.names.iter().position(|known| *known == *name);
-        let Some(index) = index.or_else(|| (self.names.len() < MAX_CLASSES as usize).then_some(self.names.len()))
-        else {
-            return Err(format!("the label is `{}`, and there are {MAX_CLASSES} other classes already", cell.text()));
+        let Some(index) = index.or_else(|| (self.names.len() < limit as usize).then_some(self.names.len())) else {
+            let (label, known) = (cell.text(), self.names.join("` and `"));
+            return Err(match limit {
+                2 => format!(
+                    "the label is `{label}`, and this model tells two classes apart, `{known}`: use a learner of any number \
+                     of classes, or `one_vs_rest` around it"
+                ),
+                _ => format!("the label is `{label}`, and there are {limit} other classes already"),
+            });
         };
         if index == self.names.len() {
             self.names.push(name.into_owned());

@@ -58,8 +58,8 @@ impl Answered {
     /// What they were answered; what is no number is missing.
     fn column(&self, named: Answer<'_>, plan: &Plan, classes: &Classes, by: &ScoredBy<'_>) -> ArrayRef {
         let (task, at_zero) = (plan.task, plan.decides_at_zero());
-        let said = self.rows.iter().map(|row| measured(task, at_zero, self.said(row)));
-        let score = |row: &Row| shown_score(task, at_zero, self.said(row));
+        let said = self.rows.iter().map(|row| measured(plan.reading, at_zero, self.said(row)));
+        let score = |row: &Row| shown_score(plan.reading, at_zero, self.said(row));
         let shown = |shown: &dyn Fn(f64) -> f64| -> ArrayRef {
             let numbers = self.rows.iter().map(|row| Some(shown(score(row))).filter(|number| number.is_finite()));
             Arc::new(numbers.collect::<Float64Array>())
@@ -123,8 +123,8 @@ impl Shard {
                     }
                     _ => *whole.get_or_insert_with(|| {
                         let (numbers, at_zero) = (answered.said(row), plan.decides_at_zero());
-                        let said = measured(plan.task, at_zero, numbers);
-                        let score = shown_score(plan.task, at_zero, numbers);
+                        let said = measured(plan.reading, at_zero, numbers);
+                        let score = shown_score(plan.reading, at_zero, numbers);
                         let facts = Facts { rows, row: row.row, said, score, version: row.version, by: &by };
                         outbox.value(|bytes| decision::write(&plan, classes, raw, &record, &facts, bytes))
                     }),

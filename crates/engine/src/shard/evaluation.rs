@@ -6,7 +6,7 @@ use gristmill_learn::{
     MetricKind, Prediction, Predictions, StateError, StateReader, StateWriter, Stateful, Task, Truth,
 };
 
-use super::said;
+use crate::plan::Reading;
 
 type Metrics = Vec<Box<dyn Metric>>;
 
@@ -55,7 +55,7 @@ impl Evaluation {
             self.room.clear();
             baseline.predict(&mut self.room);
             if !self.room.is_empty() {
-                let prediction = said(self.task, self.room.row(0));
+                let prediction = Reading::of(self.task, self.task, 1).read(self.room.row(0));
                 metrics.iter_mut().for_each(|metric| metric.update(truth, prediction));
             }
             baseline.learn(truth);

@@ -27,8 +27,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gristmill_learn::{
-    Chain, Features, Labels, LearnError, Learner, Prediction, Predictions, StateError, StateReader, StateWriter, Task,
-    Truth,
+    Chain, Features, Labels, LearnError, Learner, MAX_CLASSES, Prediction, Predictions, StateError, StateReader,
+    StateWriter, Task, Truth,
 };
 
 use gristmill_sql::Windows;
@@ -36,7 +36,7 @@ use gristmill_sql::Windows;
 use crate::augment::Augmenter;
 use crate::clean::Cleaner;
 use crate::lookup::Lookup;
-use crate::plan::Plan;
+use crate::plan::{Plan, Reading};
 use crate::rows::{Cell, Drift, Partition, Refusal, Rows, Stage};
 use crate::spec::Size;
 use categories::Categories;
@@ -106,6 +106,8 @@ pub struct Shard {
     /// The model that learns here, if there is one.
     model: Option<Chain>,
     classes: Classes,
+    /// How many classes had come before the row at hand.
+    known: usize,
     categories: Categories,
     /// The rules that clean, with what they have learned.
     clean: Vec<Cleaner>,
@@ -138,6 +140,7 @@ impl Shard {
         let written = vec![0; plan.outputs.len()];
         let mut shard = Self {
             classes: Classes::new(&plan),
+            known: 0,
             categories: Categories::new(&plan),
             clean: plan.clean.clone(),
             hold: Hold::new(&plan, &partition),
@@ -310,7 +313,7 @@ impl Shard {
         let learns = self.model.is_some() || self.outside_learns();
         let version = if learns { self.counts.learned } else { self.version() };
         answered.push(row, record, self.predictions.row(0), version);
-        let said = measured(task, plan.decides_at_zero(), self.predictions.row(0));
+        let said = measured(plan.reading, plan.decides_at_zero(), self.predictions.row(0));
         // Clusters are measured without a truth: nothing that fits them looks at it.
         let clusters = (task == Task::Clustering).then_some(Truth::Value(f64::NAN));
         let segment =
@@ -340,7 +343,7 @@ impl Shard {
                 self.evaluation.of(*metric, segment);
             }
             let own = row.said.get(..self.said_width()).unwrap_or(&row.said);
-            let said = measured(self.plan.task, self.plan.decides_at_zero(), own);
+            let said = measured(self.plan.reading, self.plan.decides_at_zero(), own);
             self.evaluation.update(row.truth, said, Some(row.time));
             self.try_beside(row.truth, &row.said, Some(row.time));
             if !self.plan.task.is_unsupervised() {
@@ -370,8 +373,13 @@ impl Shard {
         match self.plan.task {
             Task::Regression => Ok(Some(cell.number()).filter(|value| value.is_finite()).map(Truth::Value)),
             Task::BinaryClassification | Task::AnomalyDetection => self.classes.truth(cell),
-            Task::Classification | Task::Clustering => self.classes.named(cell),
+            Task::Classification | Task::Clustering => self.classes.named(cell, self.class_limit()),
         }
+    }
+
+    /// How many classes the model that learns here tells apart.
+    fn class_limit(&self) -> u32 {
+        self.model.as_ref().map_or(MAX_CLASSES, Learner::class_limit)
     }
 
     fn learn(&mut self, truth: Option<Truth>) -> Result<(), LearnError> {
@@ -406,30 +414,20 @@ impl Shard {
     }
 }
 
-/// What the model said, as the pipeline's task takes it: of two classes only the positive one's probability counts.
-fn said(task: Task, numbers: &[f64]) -> Prediction<'_> {
-    match task {
-        Task::Classification => Prediction::Classes(numbers),
-        Task::Clustering => Prediction::Distances(numbers),
-        Task::BinaryClassification if numbers.len() != 1 => Prediction::Classes(numbers).number().into(),
-        _ => numbers.first().copied().unwrap_or(f64::NAN).into(),
-    }
-}
-
-/// The same where numbers are decision values (`at_zero`): the only one is brought between 0 and 1, in its order and on its
+/// What the model said where numbers may be decision values (`at_zero`): the only one is brought between 0 and 1, in its order and on its
 /// side of one half, which is how metrics take a score.
-fn measured(task: Task, at_zero: bool, numbers: &[f64]) -> Prediction<'_> {
+fn measured(reading: Reading, at_zero: bool, numbers: &[f64]) -> Prediction<'_> {
     match numbers {
         [value] if at_zero => (0.5 + 0.5 * value / (1.0 + value.abs())).into(),
-        numbers => said(task, numbers),
+        numbers => reading.read(numbers),
     }
 }
 
 /// The score that is shown where numbers may be decision values.
-fn shown_score(task: Task, at_zero: bool, numbers: &[f64]) -> f64 {
+fn shown_score(reading: Reading, at_zero: bool, numbers: &[f64]) -> f64 {
     match numbers {
         [value] if at_zero => *value,
-        numbers => score(said(task, numbers)),
+        numbers => score(reading.read(numbers)),
     }
 }
 

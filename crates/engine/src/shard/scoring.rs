@@ -11,13 +11,14 @@ use gristmill_learn::{
 use super::evaluation::Evaluation;
 use super::{Shard, measured};
 use crate::foreign::{Asked, Pupil, Taught, Version, Versions};
-use crate::plan::Plan;
+use crate::plan::{Plan, Reading};
 use crate::rows::{Cell, Column, Partition, Refusal, Rows, Stage};
 
 /// The model from outside that scores, and how the one that is tried beside it does.
 pub(super) struct Scorer {
     metrics: Vec<MetricKind>,
     task: Task,
+    reading: Reading,
     versions: Arc<Versions>,
     version: Arc<Version>,
     trial: Option<Trial>,
@@ -68,7 +69,17 @@ impl Scorer {
         let metrics = plan.metrics.iter().filter(|metric| metric.by().is_none()).cloned().collect();
         let taught = version.model.model().as_learns().map(|_| Taught::default());
         let name = format!("{partition}#{}", OPENED.fetch_add(1, Ordering::Relaxed));
-        Some(Self { metrics, task: plan.task, versions, version, trial: None, taught, name, lessons: 0 })
+        Some(Self {
+            metrics,
+            task: plan.task,
+            reading: plan.reading,
+            versions,
+            version,
+            trial: None,
+            taught,
+            name,
+            lessons: 0,
+        })
     }
 
     /// Whether it learns.
@@ -126,8 +137,8 @@ impl Scorer {
         let Some(trial) = self.trial.as_mut().filter(|trial| trial.number as f64 == *number) else { return };
         trial.rows += 1;
         let at_zero = self.version.model.decides_at_zero();
-        trial.model.update(truth, measured(self.task, at_zero, said_then), time);
-        trial.candidate.update(truth, measured(self.task, at_zero, tried), time);
+        trial.model.update(truth, measured(self.reading, at_zero, said_then), time);
+        trial.candidate.update(truth, measured(self.reading, at_zero, tried), time);
     }
 }
 
@@ -315,13 +326,27 @@ impl Shard {
         }
         self.features.extend_from_slice(answer.get(..model.width() - self.features.len()).unwrap_or_default());
         model.predict(&Features::row(&self.features), &mut self.predictions)?;
+        // An ensemble of learners of two classes has both before they have come.
+        let said = self.predictions.row(0);
+        if self.plan.reading == Reading::Classes && said.len() > self.known {
+            let said = among(said, self.known);
+            self.predictions.clear();
+            self.predictions.push_row(said);
+        }
         if let Some(augment) = &self.augment {
-            let corrected = augment.correct(self.plan.task, self.predictions.row(0));
+            let corrected = augment.correct(model.task(), self.predictions.row(0));
             self.predictions.clear();
             self.predictions.push_row(corrected);
         }
         Ok(())
     }
+}
+
+/// The probabilities of the first classes, as shares of what they have together.
+fn among(said: &[f64], count: usize) -> Vec<f64> {
+    let known = said.get(..count).unwrap_or(said);
+    let sum: f64 = known.iter().sum();
+    known.iter().map(|p| if sum > 0.0 { p / sum } else { 1.0 / count as f64 }).collect()
 }
 
 /// The model that learns here; none where one from outside decides alone.

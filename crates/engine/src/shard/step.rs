@@ -45,12 +45,16 @@ impl Shard {
                 refusals.extend(why.map(|why| refusal(*record, why)));
             }
         }
-        let binary = matches!(self.plan.task, Task::BinaryClassification | Task::AnomalyDetection);
-        let Some(label) = self.plan.label.as_ref().filter(|_| binary) else { return };
+        let Some(label) = self.plan.label.as_ref().filter(|_| self.plan.task != Task::Regression) else { return };
         let Some(column) = rows.columns.get(label.column) else { return };
+        // Labels name classes as they come: the first rows of a block may make a later one wrong.
+        let (mut classes, limit) = (self.classes.clone(), self.class_limit());
         for (row, record) in rows.records.iter().enumerate() {
-            let message = self.classes.refuse(column.cell(row));
-            refusals.extend(message.map(|message| unknown_label(*record, message)));
+            let truth = match self.plan.task {
+                Task::Classification | Task::Clustering => classes.named(column.cell(row), limit),
+                _ => classes.truth(column.cell(row)),
+            };
+            refusals.extend(truth.err().map(|message| unknown_label(*record, message)));
         }
     }
 
@@ -132,6 +136,7 @@ impl Shard {
                 }
             };
             let before = self.classes.unsettled(&self.plan);
+            self.known = self.classes.names.len();
             let truth = self.truth(rows, row);
             // The rows before it were answered under the name that the class had until then.
             if let Some(before) = before.filter(|before| self.classes.settled_since(before)) {

@@ -83,6 +83,10 @@ impl ByRow for AdaBoostClassifier {
         self.members.takes_nominal()
     }
 
+    fn class_limit(&self) -> u32 {
+        self.members.class_limit()
+    }
+
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         let weight = |place: usize| {
             let (right, wrong) = self.records.get(place).copied().unwrap_or_default();

@@ -88,6 +88,10 @@ impl ByRow for BaggingClassifier {
         self.members.takes_nominal()
     }
 
+    fn class_limit(&self) -> u32 {
+        self.members.class_limit()
+    }
+
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         self.members.vote(row, |_| 1.0, out);
     }

@@ -1,8 +1,8 @@
 //! The models of an ensemble, all made in one way.
 
 use crate::{
-    Built, Component, Features, Labels, Learner, Predictions, Signature, StateError, StateReader, StateWriter,
-    Stateful, Task,
+    Built, Component, Features, Labels, Learner, MAX_CLASSES, Predictions, Signature, StateError, StateReader,
+    StateWriter, Stateful, Task,
 };
 
 /// Learners of one kind.
@@ -65,6 +65,11 @@ impl Members {
 
     pub(super) fn takes_nominal(&self) -> bool {
         self.models.first().is_some_and(|model| model.takes_nominal())
+    }
+
+    /// How many classes the models can tell apart.
+    pub(super) fn class_limit(&self) -> u32 {
+        self.models.first().map_or(MAX_CLASSES, |model| model.class_limit())
     }
 
     /// The class that a model predicts.

@@ -72,7 +72,8 @@ impl SoftmaxRegression {
     }
 
     fn probabilities(&self, row: &[f64]) -> Vec<f64> {
-        let sum = |class: &Option<Class>| Some(dot(&class.as_ref()?.weights, row));
+        // An absurd value makes no sum infinite: a class keeps its share.
+        let sum = |class: &Option<Class>| Some(dot(&class.as_ref()?.weights, row)).map(finite);
         let sums: Vec<Option<f64>> = self.classes.iter().map(sum).collect();
         let most = sums.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max);
         let powers = sums.iter().map(|sum| sum.map_or(0.0, |sum| crate::exponential::exp(sum - most)));
@@ -81,6 +82,10 @@ impl SoftmaxRegression {
         powers.iter_mut().for_each(|power| *power = if all > 0.0 { *power / all } else { 0.0 });
         powers
     }
+}
+
+fn finite(sum: f64) -> f64 {
+    if sum.is_nan() { 0.0 } else { sum.clamp(-1e300, 1e300) }
 }
 
 impl ByRow for SoftmaxRegression {

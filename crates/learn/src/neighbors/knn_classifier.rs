@@ -8,7 +8,8 @@ use crate::{Predictions, Signature, Task, Truth};
 /// k nearest neighbours: the classes of the most similar rows among the last ones.
 ///
 /// Predicts a probability for each class: the neighbours' votes, each by the inverse of its distance. Scale the columns
-/// first; a missing value counts as equal. Memory: `window_size` rows. Source: `neighbors.KNNClassifier` of River with
+/// first; over rows that lack values distances are those of `nan_euclidean_distances` of scikit-learn: over the columns
+/// that both have, scaled up; a row that shares none with any is answered by the shares of the classes. Memory: `window_size` rows. Source: `neighbors.KNNClassifier` of River with
 /// an exact window (`LazySearch`).
 ///
 /// ```
@@ -84,6 +85,11 @@ impl ByRow for KnnClassifier {
         out.push_with(|votes| {
             votes.clear();
             votes.resize(self.classes, 0.0);
+            if nearest.is_empty() {
+                for class in self.window.labels() {
+                    votes.iter_mut().skip(*class as usize).take(1).for_each(|vote| *vote += 1.0);
+                }
+            }
             for (distance, class) in nearest {
                 let weight = match (self.settings.weighted, same) {
                     (false, _) => 1.0,
@@ -102,5 +108,22 @@ impl ByRow for KnnClassifier {
             self.classes = self.classes.max(class as usize + 1);
             self.window.push(row, f64::from(class));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Features, Labels, Learner, Model};
+
+    #[test]
+    fn a_row_that_shares_no_column_is_answered_by_the_shares_of_the_classes() {
+        let mut model = KnnClassifierSettings { n_neighbors: 1, ..Default::default() }.build(&Signature::numeric(2));
+        for (row, class) in [([1.0, f64::NAN], 0), ([2.0, f64::NAN], 0), ([f64::NAN; 2], 1), ([3.0, f64::NAN], 1)] {
+            model.learn(&Features::row(&row), Labels::Classes(&[class])).unwrap();
+        }
+        let mut out = Predictions::default();
+        model.predict(&Features::new(&[f64::NAN, 7.0, 1.1, 7.0], 2), &mut out).unwrap();
+        assert_eq!((out.row(0), out.row(1)), (&[0.5, 0.5][..], &[1.0, 0.0][..]));
     }
 }

@@ -37,8 +37,14 @@ impl Window {
         self.next = (self.next + 1) % self.most;
     }
 
+    /// The labels of all rows.
+    pub(super) fn labels(&self) -> &[f64] {
+        &self.labels
+    }
+
     /// The `count` nearest rows by Euclidean distance, the nearest first; of equally near ones the older.
-    /// A column that is missing in one of two rows counts as equal.
+    /// The distance of two rows that lack values is that over the columns which both have, scaled up by the columns that
+    /// there are over those; rows that share no column are no neighbours (`nan_euclidean_distances` of scikit-learn).
     pub(super) fn nearest(&self, row: &[f64], count: usize) -> Vec<Neighbour> {
         let complete = crate::features::is_complete(row);
         let mut nearest: Vec<(f64, usize)> = Vec::with_capacity(count + 1);
@@ -48,8 +54,13 @@ impl Window {
             let held = self.values.get(place * self.width..(place + 1) * self.width).unwrap_or_default();
             let mut distance: f64 = held.iter().zip(row).map(|(held, x)| (held - x) * (held - x)).sum();
             if !complete || !distance.is_finite() {
-                let known = held.iter().zip(row).filter(|(held, x)| held.is_finite() && x.is_finite());
-                distance = known.map(|(held, x)| (held - x) * (held - x)).sum();
+                let shared = || held.iter().zip(row).filter(|(held, x)| held.is_finite() && x.is_finite());
+                let columns = shared().count();
+                if columns == 0 {
+                    continue;
+                }
+                let sum: f64 = shared().map(|(held, x)| (held - x) * (held - x)).sum();
+                distance = sum * (self.width as f64 / columns as f64);
             }
             if nearest.len() == count && nearest.last().is_some_and(|(most, _)| distance >= *most) {
                 continue;

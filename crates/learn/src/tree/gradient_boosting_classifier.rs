@@ -150,12 +150,17 @@ impl ByRow for GradientBoostingClassifier {
         let sums = self.sums(row);
         out.push_with(|votes| {
             votes.clear();
-            if let ([sum], 1..=2) = (sums.as_slice(), self.seen.len()) {
-                let positive = sigmoid(*sum);
-                votes.extend([1.0 - positive, positive].iter().take(self.seen.len()));
-                return;
+            match (sums.as_slice(), self.seen.as_slice()) {
+                ([sum], [true, true]) => {
+                    let positive = sigmoid(*sum);
+                    return votes.extend([1.0 - positive, positive]);
+                }
+                // One class alone is certain.
+                ([_], seen) => votes.extend(seen.iter().map(|seen| f64::from(u8::from(*seen)))),
+                (sums, seen) => {
+                    votes.extend(sums.iter().zip(seen).map(|(sum, seen)| if *seen { sigmoid(*sum) } else { 0.0 }));
+                }
             }
-            votes.extend(sums.iter().zip(&self.seen).map(|(sum, seen)| if *seen { sigmoid(*sum) } else { 0.0 }));
             let all: f64 = votes.iter().sum();
             votes.iter_mut().for_each(|vote| *vote = if all > 0.0 { *vote / all } else { 0.0 });
         });

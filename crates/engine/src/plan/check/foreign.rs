@@ -6,6 +6,7 @@ use gristmill_models::{Input, InputKind, Output};
 use super::Checker;
 use crate::document::path;
 use crate::foreign::{Foreign, ModelFiles, Scoring, Versions};
+use crate::plan::LabelPlan;
 use crate::spec::{ColumnType, Gives, GraphRuntime, ModelFile, PythonModel, Step};
 
 impl Checker<'_> {
@@ -125,6 +126,24 @@ impl Checker<'_> {
         Signature::new(signature.kinds().iter().copied().chain((0..said).map(|_| Kind::Numeric)).collect())
     }
 
+    /// The index of the label's positive class among those whose probabilities the model gives: the one of its name, or the
+    /// one that is not the negative one; 1 where names do not tell.
+    pub(super) fn positive_class(&mut self, foreign: &Foreign, label: Option<&LabelPlan>) -> u32 {
+        let (Output::Probabilities(classes), Some(label)) = (&foreign.signature().output, label) else { return 1 };
+        let place = |name: &str| classes.iter().position(|class| same_class(class, name));
+        let other = |negative: &str| place(negative).filter(|_| classes.len() == 2).map(|place| 1 - place);
+        let found = place(&label.positive).or_else(|| other(label.negative.as_deref()?));
+        if found.is_none() && !label.positive.is_empty() {
+            let (positive, second) = (&label.positive, classes.get(1).map_or("none", |class| class));
+            let message = format!(
+                "the model's classes are {}: none is called `{positive}`, so `{second}`, the second, is taken for it",
+                classes.join(", ")
+            );
+            self.warnings.push(message);
+        }
+        found.unwrap_or(1) as u32
+    }
+
     /// What the model predicts where nothing stands behind it.
     pub(super) fn foreign_task(&mut self, foreign: &Foreign) -> Option<Task> {
         if !self.pipeline.augment.is_empty() {
@@ -166,6 +185,12 @@ impl Checker<'_> {
         }
         foreign.task()
     }
+}
+
+/// Whether two names are of one class: `True` is true, and 1.0 is 1.
+fn same_class(one: &str, other: &str) -> bool {
+    let number = |name: &str| name.parse::<f64>().ok();
+    one.eq_ignore_ascii_case(other) || number(one).is_some_and(|one| number(other) == Some(one))
 }
 
 /// Why a column cannot be a model's input.

@@ -7,7 +7,7 @@ mod foreign;
 mod learning;
 mod tables;
 
-use super::{ColumnPlan, InputPlan, KafkaPlan, Need, Plan};
+use super::{ColumnPlan, InputPlan, KafkaPlan, Need, Plan, Reading};
 use crate::clean::Clean;
 use crate::document::{Document, Path, Place, Problem, path, with_nearest};
 use crate::foreign::ModelFiles;
@@ -75,6 +75,11 @@ impl Checker<'_> {
         };
         let task = model.map(|task| self.task(task));
         let label = self.label(task);
+        let alone = scoring.as_ref().filter(|_| steps.is_empty());
+        let positive = alone.map_or(1, |scoring| self.positive_class(scoring.written(), label.as_ref()));
+        let reading = model.zip(task).map(|(model, task)| Reading::of(model, task, positive));
+        let written = pipeline.label.as_ref().and_then(|label| label.positive.as_ref());
+        let assumes_positive = label.as_ref().is_some_and(|label| !label.positive.is_empty() && written.is_none());
         self.augment(task);
         let at_zero = steps.is_empty() && scoring.as_ref().is_some_and(|scoring| scoring.written().decides_at_zero());
         let segments = self.metrics(task, at_zero);
@@ -101,11 +106,13 @@ impl Checker<'_> {
             features,
             computed,
             label,
+            assumes_positive,
             augment: pipeline.augment.clone(),
             signature,
             model: steps,
             scoring,
             task: task?,
+            reading: reading?,
             metrics: pipeline.evaluate.clone(),
             segments,
             outputs,
