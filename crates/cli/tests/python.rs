@@ -93,6 +93,17 @@ fn a_row_that_fails_is_a_dead_letter_and_its_neighbours_are_not() {
     for (name, line, why) in [
         ("raises", "if 7 in batch['amount']: raise ValueError('seven')", "ValueError: seven"),
         ("nan", "return [float('nan') if a == 7 else 0.5 for a in batch['amount']]", "no finite number"),
+        (
+            "above",
+            "return [1.5 if a == 7 else 0.5 for a in batch['amount']]",
+            "it answered 1.5, which is no probability",
+        ),
+        (
+            "below",
+            "return [-0.3 if a == 7 else 0.5 for a in batch['amount']]",
+            "it answered -0.3, which is no probability",
+        ),
+        ("infinite", "return [float('inf') if a == 7 else 0.5 for a in batch['amount']]", "no finite number"),
         ("few", "return [0.5 for a in batch['amount'] if a != 7]", "`predict` gave [0] for 1 rows: (1, 1) is expected"),
         ("text", "return ['x' if a == 7 else 0.5 for a in batch['amount']]", "could not convert string to float"),
     ] {
@@ -101,6 +112,35 @@ fn a_row_that_fails_is_a_dead_letter_and_its_neighbours_are_not() {
         assert_eq!((said.code, decisions.len(), dead.len()), (0, ROWS - 1, 1), "{name}: {said:?}");
         let letter = dead[0].to_string();
         assert!(letter.contains("not_scored") && letter.contains(why), "{name}: {letter}");
+    }
+}
+
+#[test]
+fn probabilities_of_classes_add_up_to_one() {
+    let one = |seven: &str| format!("return [{seven} if a == 7 else [0.25, 0.75] for a in batch['amount']]");
+    for (name, seven, why) in [
+        ("sum", "[0.9, 0.9]", "its probabilities of 2 classes add up to 1.8, not to 1: [0.9, 0.9]"),
+        ("none", "[0.0, 0.0]", "add up to 0, not to 1"),
+        ("negative", "[-0.5, 1.5]", "it answered -0.5, which is no probability"),
+        ("margins", "[2.0, -1.0]", "it answered 2, which is no probability"),
+    ] {
+        let module = GOOD.replace("    return (batch", &format!("    {}\n    return (batch", one(seven)));
+        let (said, decisions, dead) =
+            scored(&format!("python-{name}"), &module, ", gives: {classes: ['false', 'true']}");
+        assert_eq!((said.code, decisions.len(), dead.len()), (0, ROWS - 1, 1), "{name}: {said:?}");
+        let letter = dead[0].to_string();
+        assert!(letter.contains("not_scored") && letter.contains(why), "{name}: {letter}");
+        assert_eq!(decisions[0]["score"], 0.75);
+    }
+}
+
+/// The positive class is the one of its name, wherever the model has it.
+#[test]
+fn the_positive_class_is_found_by_its_name() {
+    let module = GOOD.replace("    return (batch", "    return [[0.9, 0.1]] * len(batch['amount'])\n    return (batch");
+    for (classes, score) in [("['true', 'false']", 0.9), ("['false', 'true']", 0.1), ("['False', 'True']", 0.1)] {
+        let (said, decisions, _) = scored("python-named", &module, &format!(", gives: {{classes: {classes}}}"));
+        assert_eq!((said.code, &decisions[0]["score"]), (0, &json!(score)), "{classes}: {said:?}");
     }
 }
 

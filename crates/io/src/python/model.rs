@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gristmill::foreign::{Asked, Learns, Lesson, Pupil, Scores};
-use gristmill::spec::PythonModel;
+use gristmill::spec::{Gives, PythonModel};
 use gristmill_learn::LearnError;
 
 use super::message::{Answer, Head, columns, encode, numbers, stream};
@@ -149,6 +149,10 @@ impl Scores for PythonScores {
         if numbers.iter().any(|number| !number.is_finite()) {
             return Err(LearnError::Model("it answered something that is no finite number".into()));
         }
+        numbers
+            .chunks(self.width.max(1))
+            .try_for_each(|row| sound(&self.python.gives, row))
+            .map_err(LearnError::Model)?;
         out.extend(numbers);
         Ok(())
     }
@@ -164,6 +168,25 @@ impl Scores for PythonScores {
     fn as_learns(&self) -> Option<&dyn Learns> {
         self.python.learn.map(|_| self as &dyn Learns)
     }
+}
+
+/// What a probability may lie beside 0 and 1, and a sum of probabilities beside 1, since models count in single precision.
+const ROUNDED: f64 = 1e-3;
+
+/// Whether the numbers of a row are what the document says that the model gives.
+fn sound(gives: &Gives, row: &[f64]) -> Result<(), String> {
+    if *gives == Gives::Value {
+        return Ok(());
+    }
+    if let Some(number) = row.iter().find(|number| !(-ROUNDED..=1.0 + ROUNDED).contains(*number)) {
+        let help = "margins and logits are made probabilities in `predict`, and other numbers are given as `value`";
+        return Err(format!("it answered {number}, which is no probability: {help}"));
+    }
+    let sum: f64 = row.iter().sum();
+    if matches!(gives, Gives::Classes(_)) && (sum - 1.0).abs() > ROUNDED {
+        return Err(format!("its probabilities of {} classes add up to {sum}, not to 1: {row:?}", row.len()));
+    }
+    Ok(())
 }
 
 impl Learns for PythonScores {
