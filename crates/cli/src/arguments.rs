@@ -21,21 +21,21 @@ pub(crate) enum Command {
     Run(Run),
     /// Find every mistake in a pipeline document, without running it.
     Check {
-        /// The pipeline document.
-        file: PathBuf,
+        #[command(flatten)]
+        document: Document,
         /// Also ask the brokers whether the topics are there; missing ones are created where the document says so.
         #[arg(long)]
         connect: bool,
     },
     /// Show what a pipeline would do, step by step.
     Plan {
-        /// The pipeline document.
-        file: PathBuf,
+        #[command(flatten)]
+        document: Document,
     },
     /// Write the features of a pipeline's file as a table, cleaned and computed as a run does it, to train elsewhere.
     Features {
-        /// The pipeline document.
-        file: PathBuf,
+        #[command(flatten)]
+        document: Document,
         /// The table: `.parquet`, `.arrow` or `.csv`.
         #[arg(long)]
         out: PathBuf,
@@ -72,10 +72,20 @@ pub(crate) enum Command {
     },
 }
 
+/// A pipeline document, and what is to be another than it says.
 #[derive(Debug, Args)]
-pub(crate) struct Run {
+pub(crate) struct Document {
     /// The pipeline document.
     pub(crate) file: PathBuf,
+    /// Replace a value of the document, in YAML: `--set model.linear_regression.l2=0.1`; as often as needed.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) document: Document,
     /// Group members to start in this process, one thread each.
     #[arg(long, default_value_t = 1)]
     pub(crate) members: usize,
@@ -85,22 +95,25 @@ pub(crate) struct Run {
     /// Print the report as one JSON object, the last line of standard output.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Seconds between two lines of metrics in the log; 0 for none.
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    pub(crate) metrics_every: u64,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLetters {
     /// Print every dead letter of a pipeline.
     List {
-        /// The pipeline document.
-        file: PathBuf,
+        #[command(flatten)]
+        document: Document,
         /// One JSON object for each, bytes in base64.
         #[arg(long)]
         json: bool,
     },
     /// Send dead letters back to the input's topic, as they came; those of a topic are sent back once.
     Replay {
-        /// The pipeline document.
-        file: PathBuf,
+        #[command(flatten)]
+        document: Document,
     },
 }
 
@@ -112,31 +125,31 @@ pub(crate) enum Model {
     Shadow(Candidate),
     /// Let the model that is tried score from now on.
     Promote {
-        /// The pipeline document.
-        pipeline: PathBuf,
+        #[command(flatten)]
+        document: Document,
     },
     /// Go back to the model that scored before.
     Rollback {
-        /// The pipeline document.
-        pipeline: PathBuf,
+        #[command(flatten)]
+        document: Document,
         /// Go back to the model of this version; 0 is the document's own.
         #[arg(long)]
         to: Option<u64>,
     },
     /// Print all versions, the newest last.
     List {
-        /// The pipeline document.
-        pipeline: PathBuf,
+        #[command(flatten)]
+        document: Document,
     },
 }
 
 /// A model for a pipeline.
 #[derive(Debug, Args)]
 pub(crate) struct Candidate {
-    /// The pipeline document.
-    pub(crate) pipeline: PathBuf,
+    #[command(flatten)]
+    pub(crate) document: Document,
     /// The model file.
-    pub(crate) file: PathBuf,
+    pub(crate) model: PathBuf,
     /// What decisions call it; otherwise its file's name without the ending.
     #[arg(long)]
     pub(crate) name: Option<String>,
@@ -146,21 +159,21 @@ pub(crate) struct Candidate {
 pub(crate) enum State {
     /// Print, for each partition, how far it has come, and what is saved of which components.
     Show {
-        /// The pipeline document.
-        file: PathBuf,
+        #[command(flatten)]
+        document: Document,
     },
     /// Write the state as of the last commit; equal models have equal bytes.
     Export {
-        /// The pipeline document.
-        file: PathBuf,
+        #[command(flatten)]
+        document: Document,
         #[command(flatten)]
         out: Out,
     },
     /// Write the state as it was when this offset was the next to read. There must be a snapshot at or before it, or the
     /// whole journal.
     AsOf {
-        /// The pipeline document.
-        file: PathBuf,
+        #[command(flatten)]
+        document: Document,
         /// The offset, or the row of a file.
         #[arg(long)]
         offset: i64,
@@ -170,8 +183,8 @@ pub(crate) enum State {
     /// Go on where the group stands, or the input begins now, with the newest snapshot there is, or untrained, when the
     /// rest is lost. Asks first.
     Adopt {
-        /// The pipeline document.
-        file: PathBuf,
+        #[command(flatten)]
+        document: Document,
         /// Only this partition.
         #[arg(long)]
         partition: Option<i32>,
@@ -181,8 +194,8 @@ pub(crate) enum State {
     },
     /// Forget what was learned and start over, or go back to an offset. Asks first.
     Reset {
-        /// The pipeline document.
-        file: PathBuf,
+        #[command(flatten)]
+        document: Document,
         /// Take model and group back to this offset instead.
         #[arg(long)]
         to: Option<i64>,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use gristmill::document::Problems;
 use gristmill::plan::Plan;
@@ -19,10 +20,9 @@ use gristmill_io::run::{self, Control, Options, RunError};
 use gristmill_io::sink::SinkError;
 use gristmill_io::state;
 use gristmill_io::table::TableError;
-use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::arguments::{Candidate, Command, DeadLetters, Model as ModelAction, Out, Run, State};
-use crate::{demo, screen};
+use crate::arguments::{Candidate, Command, DeadLetters, Document, Model as ModelAction, Out, Run, State};
+use crate::{demo, metrics, screen, signals};
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -84,18 +84,18 @@ impl From<KafkaFailure> for Failure {
 pub(crate) fn execute(command: Command) -> Result<(), Failure> {
     match command {
         Command::Run(arguments) => run(&arguments),
-        Command::Check { file, connect } => check(&file, connect),
-        Command::Plan { file } => screen::print(&read(&file)?.to_string()),
-        Command::Features { file, out } => features(&file, &out),
+        Command::Check { document, connect } => check(&document, connect),
+        Command::Plan { document } => screen::print(&read(&document)?.to_string()),
+        Command::Features { document, out } => features(&document, &out),
         Command::Schema => screen::print(&schema::text()),
         Command::List => list(),
         Command::Describe { name } => screen::print(&description(&name)?),
         Command::Demo { seconds } => demo::demo(seconds),
         Command::State { action } => state_command(action),
         Command::Model { action } => model_command(action),
-        Command::DeadLetters { action: DeadLetters::List { file, json } } => list_dead_letters(&file, json),
-        Command::DeadLetters { action: DeadLetters::Replay { file } } => {
-            let count = dead_letters::replay(&*read(&file)?)?;
+        Command::DeadLetters { action: DeadLetters::List { document, json } } => list_dead_letters(&document, json),
+        Command::DeadLetters { action: DeadLetters::Replay { document } } => {
+            let count = dead_letters::replay(&*read(&document)?)?;
             screen::print(&format!("{count} dead letters sent back to the input\n"))
         }
     }
@@ -146,33 +146,39 @@ fn why_unread(error: &std::io::Error, instead: &str) -> String {
         std::io::ErrorKind::NotFound => "there is no such file".into(),
         std::io::ErrorKind::PermissionDenied => "permission denied".into(),
         std::io::ErrorKind::IsADirectory => format!("it is a folder; {instead}"),
-        std::io::ErrorKind::InvalidData => "it is not UTF-8 text".into(),
+        std::io::ErrorKind::InvalidData => "it is not UTF-8 text, as every pipeline document is".into(),
         _ => error.to_string(),
     }
 }
 
 /// The plan of a document file.
-fn read(file: &Path) -> Result<Arc<Plan>, Failure> {
-    let shown = file.display().to_string();
-    let text = std::fs::read_to_string(file).map_err(|error| {
+fn read(document: &Document) -> Result<Arc<Plan>, Failure> {
+    let shown = document.file.display().to_string();
+    let text = std::fs::read_to_string(&document.file).map_err(|error| {
         let why = why_unread(&error, "name a pipeline document in it");
         Failure::Usage(format!("cannot read the document {shown}: {why}"))
     })?;
     let environment = |name: &str| std::env::var(name).ok();
     let files = |path: &str| model_bytes(Path::new(path));
-    Plan::read_with(&shown, &text, &environment, &files).map(Arc::new).map_err(Failure::Document)
+    let plan = Plan::read_changed(&shown, &text, &document.set, &environment, &files);
+    plan.map(Arc::new).map_err(Failure::Document)
 }
 
 fn run(arguments: &Run) -> Result<(), Failure> {
-    let plan = read(&arguments.file)?;
+    let plan = read(&arguments.document)?;
     let control = Arc::new(Control::default());
-    stop_on_signals(&control)?;
+    signals::listen(&control)?;
     let options = Options { members: arguments.members, until_end: arguments.until_end };
-    let done = AtomicBool::new(false);
+    let ended = AtomicBool::new(false);
     let report = std::thread::scope(|scope| {
-        scope.spawn(|| screen::progress(&control, &|| done.load(Ordering::SeqCst)));
-        let report = run::run(&plan, options, &control);
-        done.store(true, Ordering::SeqCst);
+        let (control, plan, done) = (&control, &plan, || ended.load(Ordering::SeqCst));
+        scope.spawn(move || screen::progress(control, &done));
+        if arguments.metrics_every > 0 {
+            let often = (arguments.members, Duration::from_secs(arguments.metrics_every));
+            scope.spawn(move || metrics::tell(control, plan, often, &done));
+        }
+        let report = run::run(plan, options, control);
+        ended.store(true, Ordering::SeqCst);
         report
     });
     let (report, ended) = match report {
@@ -196,8 +202,8 @@ fn print_report(report: &Report, json: bool) -> Result<(), Failure> {
     }
 }
 
-fn features(file: &Path, out: &Path) -> Result<(), Failure> {
-    let written = history::write(&read(file)?, out).map_err(|error| match error {
+fn features(document: &Document, out: &Path) -> Result<(), Failure> {
+    let written = history::write(&read(document)?, out).map_err(|error| match error {
         HistoryError::Topic | HistoryError::Table(TableError::Ending { .. }) => Failure::Usage(error.to_string()),
         error => Failure::Run(error.to_string()),
     })?;
@@ -214,30 +220,13 @@ fn features(file: &Path, out: &Path) -> Result<(), Failure> {
     screen::print(&text)
 }
 
-/// The first signal commits and leaves the group; the second does not wait.
-pub(crate) fn stop_on_signals(control: &Arc<Control>) -> Result<(), Failure> {
-    let signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]);
-    let mut signals = signals.map_err(|error| Failure::Run(format!("signals cannot be received: {error}")))?;
-    let control = Arc::clone(control);
-    std::thread::spawn(move || {
-        for signal in signals.forever() {
-            if control.stopped() {
-                std::process::exit(128 + signal);
-            }
-            tracing::info!("stopping: committing and leaving the group; once more to stop at once");
-            control.stop();
-        }
-    });
-    Ok(())
-}
-
-fn check(file: &Path, connect: bool) -> Result<(), Failure> {
-    let plan = read(file)?;
+fn check(document: &Document, connect: bool) -> Result<(), Failure> {
+    let plan = read(document)?;
     if connect {
         rehearse::rehearse(&plan)?;
     }
     let warnings: String = plan.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
-    screen::print(&format!("{warnings}{}: fine\n", file.display()))
+    screen::print(&format!("{warnings}{}: fine\n", document.file.display()))
 }
 
 fn list() -> Result<(), Failure> {
@@ -247,8 +236,8 @@ fn list() -> Result<(), Failure> {
     screen::print(&lines.collect::<String>())
 }
 
-fn list_dead_letters(file: &Path, json: bool) -> Result<(), Failure> {
-    let plan = read(file)?;
+fn list_dead_letters(document: &Document, json: bool) -> Result<(), Failure> {
+    let plan = read(document)?;
     let mut failed = None;
     dead_letters::list(&plan, &mut |Listed { at, letter }| {
         let line = if json {
@@ -272,9 +261,9 @@ fn model_command(action: ModelAction) -> Result<(), Failure> {
     let text = match action {
         ModelAction::Set(candidate) => with_model(&candidate, models::set),
         ModelAction::Shadow(candidate) => with_model(&candidate, models::shadow),
-        ModelAction::Promote { pipeline } => Ok(models::promote(&read(&pipeline)?)?),
-        ModelAction::Rollback { pipeline, to } => Ok(models::rollback(&read(&pipeline)?, to)?),
-        ModelAction::List { pipeline } => Ok(models::list(&read(&pipeline)?)?),
+        ModelAction::Promote { document } => Ok(models::promote(&read(&document)?)?),
+        ModelAction::Rollback { document, to } => Ok(models::rollback(&read(&document)?, to)?),
+        ModelAction::List { document } => Ok(models::list(&read(&document)?)?),
     };
     screen::print(&text?)
 }
@@ -282,8 +271,8 @@ fn model_command(action: ModelAction) -> Result<(), Failure> {
 type WithModel = fn(&Arc<Plan>, &str, &[u8]) -> Result<String, KafkaFailure>;
 
 fn with_model(candidate: &Candidate, act: WithModel) -> Result<String, Failure> {
-    let plan = read(&candidate.pipeline)?;
-    let file = &candidate.file;
+    let plan = read(&candidate.document)?;
+    let file = &candidate.model;
     let bytes =
         model_bytes(file).map_err(|why| Failure::Usage(format!("cannot read the model {}: {why}", file.display())))?;
     let stem = file.file_stem().map_or_else(|| "model".into(), |stem| stem.to_string_lossy());
@@ -292,19 +281,19 @@ fn with_model(candidate: &Candidate, act: WithModel) -> Result<String, Failure> 
 
 fn state_command(action: State) -> Result<(), Failure> {
     match action {
-        State::Show { file } => screen::print(&state::show(&read(&file)?)?),
-        State::Export { file, out } => write_state(&file, None, &out),
-        State::AsOf { file, offset, out } => write_state(&file, Some(offset), &out),
-        State::Adopt { file, partition, yes } => {
-            let plan = asked(&file, yes, "Go on from where the group stands, without what was lost?")?;
+        State::Show { document } => screen::print(&state::show(&read(&document)?)?),
+        State::Export { document, out } => write_state(&document, None, &out),
+        State::AsOf { document, offset, out } => write_state(&document, Some(offset), &out),
+        State::Adopt { document, partition, yes } => {
+            let plan = asked(&document, yes, "Go on from where the group stands, without what was lost?")?;
             screen::print(&state::adopt(&plan, partition)?)
         }
-        State::Reset { file, to: Some(offset), partition, yes, .. } => {
-            let plan = asked(&file, yes, &format!("Go back to {offset}?"))?;
+        State::Reset { document, to: Some(offset), partition, yes, .. } => {
+            let plan = asked(&document, yes, &format!("Go back to {offset}?"))?;
             screen::print(&state::reset_to(&plan, partition, offset)?)
         }
-        State::Reset { file, changed: true, keep, yes, .. } => {
-            let plan = read(&file)?;
+        State::Reset { document, changed: true, keep, yes, .. } => {
+            let plan = read(&document)?;
             let changes = state::changes(&plan, &keep)?;
             screen::print(&changes.iter().map(ToString::to_string).collect::<String>())?;
             if !changes.is_empty() && !yes {
@@ -313,23 +302,23 @@ fn state_command(action: State) -> Result<(), Failure> {
             state::resting(&plan)?;
             screen::print(&state::reset_changed(&plan, &keep)?)
         }
-        State::Reset { file, yes, .. } => {
-            let plan = asked(&file, yes, "Forget all of this?")?;
+        State::Reset { document, yes, .. } => {
+            let plan = asked(&document, yes, "Forget all of this?")?;
             state::reset(&plan)?;
             screen::print("forgotten: the next run starts over\n")
         }
     }
 }
 
-fn write_state(file: &Path, offset: Option<i64>, out: &Out) -> Result<(), Failure> {
-    let states = state::as_of(&read(file)?, out.partition, offset)?;
+fn write_state(document: &Document, offset: Option<i64>, out: &Out) -> Result<(), Failure> {
+    let states = state::as_of(&read(document)?, out.partition, offset)?;
     let written = state::write(&out.out, &states);
     written.map_err(|error| Failure::Run(format!("cannot write {}: {error}", out.out.display())))
 }
 
 /// Shows what there is, and asks whether to change it.
-fn asked(file: &Path, yes: bool, question: &str) -> Result<Arc<Plan>, Failure> {
-    let plan = read(file)?;
+fn asked(document: &Document, yes: bool, question: &str) -> Result<Arc<Plan>, Failure> {
+    let plan = read(document)?;
     if !yes {
         if plan.journals() {
             screen::print(&state::show(&plan)?)?;

@@ -3,7 +3,9 @@
 mod arguments;
 mod commands;
 mod demo;
+mod metrics;
 mod screen;
+mod signals;
 
 use std::process::ExitCode;
 

@@ -21,7 +21,7 @@ fn lasting(report: &Value) -> Value {
     match report {
         Value::Object(fields) => fields
             .iter()
-            .filter(|(key, _)| !["seconds", "cpu_seconds", "peak_memory_mb"].contains(&key.as_str()))
+            .filter(|(key, _)| !PASSING.contains(&key.as_str()))
             .map(|(key, value)| (key.clone(), lasting(value)))
             .collect(),
         Value::Number(number) if number.is_f64() => json!((number.as_f64().unwrap() * 1e9).round() / 1e9),

@@ -249,7 +249,7 @@ fn report(folder: &Path, document: &str) -> serde_json::Value {
     let said = run(folder, &["run", document, "--until-end", "--json", "--quiet"]);
     assert_eq!(said.code, 0, "{}", said.err);
     let mut report = said.report();
-    for passing in ["seconds", "cpu_seconds", "peak_memory_mb"] {
+    for passing in PASSING {
         report.as_object_mut().unwrap().remove(passing);
     }
     report

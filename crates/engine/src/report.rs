@@ -17,8 +17,10 @@ use crate::shard::{Counts, Evaluation, Scores, Tried};
 pub struct Report {
     /// The pipeline's name.
     pub pipeline: String,
-    /// Records read.
+    /// Records read; where state is kept, with those of the runs before.
     pub rows: u64,
+    /// Records that this run read.
+    pub rows_read: u64,
     /// Rows scored.
     pub scored: u64,
     /// Examples learned from: rows, and what `augment` makes of them.
@@ -59,7 +61,9 @@ pub struct Report {
     pub waiting: u64,
     /// From the first record received to the last commit.
     pub seconds: f64,
-    /// Processor time of the process in that time.
+    /// From the start of the run to its end.
+    pub run_seconds: f64,
+    /// Processor time of the process from the start of the run to its end.
     pub cpu_seconds: f64,
     /// The most memory the process held.
     pub peak_memory_mb: u64,
@@ -198,6 +202,7 @@ impl Tally {
         Ok(Report {
             pipeline: plan.name.to_string(),
             rows: totals.rows,
+            rows_read: 0,
             scored: totals.scored,
             learned: totals.learned,
             decisions: totals.decisions,
@@ -216,6 +221,7 @@ impl Tally {
             missing_windows,
             waiting,
             seconds: 0.0,
+            run_seconds: 0.0,
             cpu_seconds: 0.0,
             peak_memory_mb: 0,
             metrics: object(merged.scores()),
@@ -294,9 +300,11 @@ fn object(scores: Scores) -> Map<String, Value> {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rate = if self.seconds > 0.0 { self.rows as f64 / self.seconds } else { 0.0 };
+        let rate = if self.seconds > 0.0 { self.rows_read as f64 / self.seconds } else { 0.0 };
+        let before =
+            if self.rows == self.rows_read { String::new() } else { format!("; this run read {}", self.rows_read) };
         writeln!(f, "pipeline      {}", self.pipeline)?;
-        writeln!(f, "rows          {} in {:.2} s ({rate:.0}/s)", self.rows, self.seconds)?;
+        writeln!(f, "rows          {}{before} in {:.2} s ({rate:.0}/s)", self.rows, self.seconds)?;
         writeln!(f, "scored        {}", self.scored)?;
         writeln!(f, "learned       {}", self.learned)?;
         writeln!(f, "decisions     {}", self.decisions)?;
@@ -337,7 +345,8 @@ impl fmt::Display for Report {
         for (partition, rows) in &self.partitions {
             writeln!(f, "partition     {partition}: {rows} rows")?;
         }
-        writeln!(f, "resources     {:.2} s of CPU, {} MB at the peak", self.cpu_seconds, self.peak_memory_mb)?;
+        let Self { cpu_seconds, run_seconds, peak_memory_mb, .. } = self;
+        writeln!(f, "resources     {cpu_seconds:.2} s of CPU in {run_seconds:.1} s, {peak_memory_mb} MB at the peak")?;
         if !self.metrics.is_empty() {
             self.table(f)?;
         }

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use gristmill::rows::Partition;
-use gristmill::shard::{Evaluation, Shard};
+use gristmill::plan::Plan;
+use gristmill::report::{Closed, Report, Tally};
 
 use crate::usage;
+use crate::work::Work;
 
 /// How long a partition that was lost is expected back, before the members of other processes are believed to have it.
 const COME_BACK: Duration = Duration::from_secs(60);
@@ -26,10 +27,12 @@ pub struct Control {
     rows: AtomicU64,
     total: AtomicU64,
     pub(crate) bytes: Arc<AtomicU64>,
-    begun: Mutex<Option<(Instant, f64)>>,
-    last_commit: Mutex<Option<(Instant, f64)>>,
-    watched: AtomicBool,
-    live: Mutex<BTreeMap<Partition, Evaluation>>,
+    run: OnceLock<(Instant, f64)>,
+    begun: Mutex<Option<Instant>>,
+    last_commit: Mutex<Option<Instant>>,
+    asked: AtomicU64,
+    live: Mutex<BTreeMap<usize, Vec<Closed>>>,
+    work: Mutex<BTreeMap<usize, Work>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -52,20 +55,49 @@ impl Control {
         lock(&self.left).insert(member);
     }
 
-    /// Asks members to publish their metrics while they run; see [`Self::live`].
-    pub fn watch(&self) {
-        self.watched.store(true, Ordering::SeqCst);
+    /// What members are in the middle of now, a line for each; empty where none steps records.
+    pub fn work(&self) -> Vec<String> {
+        lock(&self.work).iter().map(|(member, work)| format!("member {member} is {work}")).collect()
     }
 
-    /// The metrics of the shards that are open, merged; nothing before the first commit.
-    pub fn live(&self) -> Option<Evaluation> {
-        let live = lock(&self.live);
-        let mut evaluations = live.values();
-        let mut merged = evaluations.next()?.copy().ok()?;
-        for evaluation in evaluations {
-            merged.absorb(evaluation).ok()?;
+    /// A member begins to step records.
+    pub(crate) fn works(&self, member: usize, work: Work) {
+        lock(&self.work).insert(member, work);
+    }
+
+    /// It is done with them.
+    pub(crate) fn rests(&self, member: usize) {
+        lock(&self.work).remove(&member);
+    }
+
+    /// Asks members to tell what their open shards have counted, as soon as they are between two steps: see
+    /// [`Self::live`].
+    pub fn ask(&self) {
+        lock(&self.live).clear();
+        self.asked.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How often members were asked.
+    pub(crate) fn asked(&self) -> u64 {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// What a member was asked for.
+    pub(crate) fn tell(&self, member: usize, shards: Vec<Closed>) {
+        lock(&self.live).insert(member, shards);
+    }
+
+    /// A report as of now, once so many members have told what they were asked for.
+    pub fn live(&self, plan: &Plan, members: usize) -> Option<Report> {
+        let mut live = lock(&self.live);
+        if live.len() < members {
+            return None;
         }
-        Some(merged)
+        let mut tally = Tally::default();
+        std::mem::take(&mut *live).into_values().flatten().for_each(|shard| tally.close(shard));
+        drop(live);
+        let report = tally.report(plan).ok()?;
+        Some(Report { rows_read: self.rows(), ..report })
     }
 
     /// The shards that are open in this process.
@@ -132,24 +164,27 @@ impl Control {
         lock(&self.unfinished).remove(&partition);
     }
 
+    /// The run starts.
+    pub(crate) fn start(&self) {
+        self.run.get_or_init(|| (Instant::now(), usage::cpu_seconds()));
+    }
+
+    /// Seconds and processor seconds since its start.
+    pub(crate) fn used(&self) -> (f64, f64) {
+        let since = |(began, cpu): &(Instant, f64)| (began.elapsed().as_secs_f64(), usage::cpu_seconds() - cpu);
+        self.run.get().map(since).unwrap_or_default()
+    }
+
     pub(crate) fn begin(&self) {
-        lock(&self.begun).get_or_insert_with(|| (Instant::now(), usage::cpu_seconds()));
+        lock(&self.begun).get_or_insert_with(Instant::now);
     }
 
     pub(crate) fn progress(&self, rows: u64) {
         self.rows.fetch_add(rows, Ordering::Relaxed);
     }
 
-    pub(crate) fn committed<'a>(&self, shards: impl Iterator<Item = (&'a Partition, &'a Shard)>) {
-        *lock(&self.last_commit) = Some((Instant::now(), usage::cpu_seconds()));
-        if self.watched.load(Ordering::SeqCst) {
-            let mut live = lock(&self.live);
-            for (partition, shard) in shards {
-                if let Ok(copy) = shard.evaluation().copy() {
-                    live.insert(partition.clone(), copy);
-                }
-            }
-        }
+    pub(crate) fn committed(&self) {
+        *lock(&self.last_commit) = Some(Instant::now());
     }
 
     /// Bounds the run: it is over when `partitions` have been read to their `ends`, `total` records in all.
@@ -160,13 +195,11 @@ impl Control {
         self.bounded.store(true, Ordering::SeqCst);
     }
 
-    /// Seconds and processor seconds from the first record to the last commit.
-    pub(crate) fn took(&self) -> (f64, f64) {
+    /// Seconds from the first record to the last commit.
+    pub(crate) fn took(&self) -> f64 {
         match (*lock(&self.begun), *lock(&self.last_commit)) {
-            (Some((begun, cpu)), Some((ended, cpu_then))) => {
-                (ended.saturating_duration_since(begun).as_secs_f64(), (cpu_then - cpu).max(0.0))
-            }
-            _ => (0.0, 0.0),
+            (Some(begun), Some(ended)) => ended.saturating_duration_since(begun).as_secs_f64(),
+            _ => 0.0,
         }
     }
 }

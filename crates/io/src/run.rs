@@ -93,6 +93,7 @@ impl RunError {
 
 /// Runs a pipeline until its input ends or `control` stops it.
 pub fn run(plan: &Arc<Plan>, options: Options, control: &Arc<Control>) -> Result<Report, RunError> {
+    control.start();
     run_unnamed(plan, options, control).map_err(|error| {
         // Which right is missing is found out by trying each.
         let named = error.kafka().and_then(|failure| kafka::rights::named(plan, failure));
@@ -146,7 +147,9 @@ fn run_unnamed(plan: &Arc<Plan>, options: Options, control: &Arc<Control>) -> Re
 
 fn report(tally: Tally, plan: &Plan, control: &Control) -> Result<Report, RunError> {
     let mut report = tally.report(plan)?;
-    (report.seconds, report.cpu_seconds) = control.took();
+    report.rows_read = control.rows();
+    report.seconds = control.took();
+    (report.run_seconds, report.cpu_seconds) = control.used();
     report.peak_memory_mb = usage::peak_memory_mb();
     Ok(report)
 }

@@ -9,14 +9,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use gristmill::plan::Plan;
-use gristmill::shard::Scores;
 use gristmill_io::run::{self, Control, Options};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use serde_json::{Map, Value};
 
-use crate::commands::{Failure, stop_on_signals};
+use crate::commands::Failure;
+use crate::signals;
 use simulator::Simulator;
 
 const PIPELINE: &str = include_str!("pipeline.yaml");
@@ -50,15 +51,14 @@ pub(crate) fn demo(seconds: u64) -> Result<(), Failure> {
     say("");
 
     let (plan, control) = (Arc::new(plan), Arc::new(Control::default()));
-    control.watch();
-    stop_on_signals(&control)?;
+    signals::listen(&control)?;
     let sent = AtomicU64::new(0);
     let total = seconds * PAYMENTS_A_SECOND;
     let options = Options { members: MEMBERS, until_end: false };
     let report = std::thread::scope(|scope| {
         let payments = scope.spawn(|| pay(&brokers, total, &sent, &control));
         scope.spawn(|| alerts(&brokers, &control));
-        scope.spawn(|| direct(total, &control));
+        scope.spawn(|| direct(&plan, total, &control));
         let report = run::run(&plan, options, &control);
         control.stop();
         match payments.join() {
@@ -120,11 +120,10 @@ fn alerts(brokers: &str, control: &Control) {
             continue;
         }
         shown = Instant::now();
-        let alert: serde_json::Value =
-            serde_json::from_slice(message.payload().unwrap_or_default()).unwrap_or_default();
+        let alert: Value = serde_json::from_slice(message.payload().unwrap_or_default()).unwrap_or_default();
         let card = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
-        let text = |key: &str| alert.get(key).and_then(serde_json::Value::as_str).unwrap_or("?").to_string();
-        let score = alert.get("score").and_then(serde_json::Value::as_f64).unwrap_or(0.0);
+        let text = |key: &str| alert.get(key).and_then(Value::as_str).unwrap_or("?").to_string();
+        let score = alert.get("score").and_then(Value::as_f64).unwrap_or(0.0);
         say(&format!(
             "  alert {count:>5}  {}  {card}  payment {:<7} fraud {:.0} %",
             text("time"),
@@ -135,8 +134,8 @@ fn alerts(brokers: &str, control: &Control) {
 }
 
 /// Shows what the model has learned, lets a member leave half-way, and ends the run when all payments are done.
-fn direct(total: u64, control: &Control) {
-    let (mut shown, mut left) = (Instant::now(), false);
+fn direct(plan: &Plan, total: u64, control: &Control) {
+    let (mut asked, mut left) = (Instant::now(), false);
     while !control.stopped() && control.rows() < total {
         std::thread::sleep(Duration::from_millis(50));
         if !left && control.rows() >= total / 2 {
@@ -144,29 +143,27 @@ fn direct(total: u64, control: &Control) {
             say("\n  member 1 leaves the group; its partitions move to the others\n");
             control.leave(1);
         }
-        if shown.elapsed() > Duration::from_secs(2) {
-            shown = Instant::now();
-            if let Some(evaluation) = control.live() {
-                let baseline = |name: &str| {
-                    let found = evaluation.baselines().into_iter().find(|(known, _)| *known == name);
-                    found.map(|(_, scores)| scores).unwrap_or_default()
-                };
-                let (model, last, majority) = (evaluation.scores(), baseline("last_class"), baseline("majority_class"));
-                say(&format!(
-                    "\n  {:>6} payments   F1 {:.3}   (last class {:.3}, majority class {:.3})   log loss {:.3} (majority class {:.3})\n",
-                    control.rows(),
-                    value(&model, "f1"),
-                    value(&last, "f1"),
-                    value(&majority, "f1"),
-                    value(&model, "log_loss"),
-                    value(&majority, "log_loss"),
-                ));
-            }
+        if asked.elapsed() > Duration::from_secs(2) {
+            asked = Instant::now();
+            control.ask();
+        }
+        if let Some(report) = control.live(plan, if left { MEMBERS - 1 } else { MEMBERS }) {
+            let baseline = |name: &str, metric| value(report.baselines.get(name).and_then(Value::as_object), metric);
+            let model = |metric| value(Some(&report.metrics), metric);
+            say(&format!(
+                "\n  {:>6} payments   F1 {:.3}   (last class {:.3}, majority class {:.3})   log loss {:.3} (majority class {:.3})\n",
+                control.rows(),
+                model("f1"),
+                baseline("last_class", "f1"),
+                baseline("majority_class", "f1"),
+                model("log_loss"),
+                baseline("majority_class", "log_loss"),
+            ));
         }
     }
     control.stop();
 }
 
-fn value(scores: &Scores, name: &str) -> f64 {
-    scores.iter().find(|(key, _)| key == name).map_or(0.0, |(_, value)| *value)
+fn value(metrics: Option<&Map<String, Value>>, name: &str) -> f64 {
+    metrics.and_then(|metrics| metrics.get(name)?.as_f64()).unwrap_or(0.0)
 }

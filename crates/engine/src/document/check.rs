@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::node::Entry;
-use super::{Node, NodeKind, Place, Problem, nearest, with_nearest};
+use super::{Node, NodeKind, Place, Problem, nearest, parse, with_nearest};
 use crate::describe::summary;
 use crate::spec::{Size, Span};
 
@@ -162,6 +162,9 @@ impl<'a> Checker<'a> {
             options.iter().filter_map(|option| properties(self.resolve(option))?.iter().next()).map(pair).collect();
         let mut names = bare.clone();
         names.extend(with_settings.iter().map(|(name, _)| *name).filter(|name| !bare.contains(name)));
+        if !node.text().is_some_and(|text| names.contains(&text)) && !self.unfold(node) {
+            return false;
+        }
         let place = node.place;
         let entry = match &mut node.kind {
             NodeKind::Scalar { text, .. } if bare.contains(&text.as_str()) => return true,
@@ -201,11 +204,37 @@ impl<'a> Checker<'a> {
         self.node(&mut entry.value, settings)
     }
 
+    /// What came from a variable is read as a list or a mapping, now that one is expected: nothing in a variable can
+    /// reach beyond the place where it stands, and text stays text.
+    fn unfold(&mut self, node: &mut Node) -> bool {
+        let NodeKind::Scalar { text, variable: true, .. } = &node.kind else { return true };
+        let place = node.place;
+        match parse::parse(text) {
+            Ok(mut value) => {
+                if !matches!(value.kind, NodeKind::Scalar { .. }) {
+                    value.move_to(&|_| place);
+                    *node = value;
+                }
+                true
+            }
+            Err(_) if node.is_null() => true,
+            Err(problem) => {
+                let message = format!("what this variable holds is {}", problem.message);
+                self.wrong(place, message, Some(format!("it holds {}", node.describe())))
+            }
+        }
+    }
+
     fn sequence(&mut self, node: &mut Node, schema: &'a Value) -> bool {
         let place = node.place;
+        if !self.unfold(node) {
+            return false;
+        }
         let NodeKind::Sequence(items) = &mut node.kind else {
             let message = format!("expected a list, found {}", node.describe());
-            return self.wrong(place, message, None);
+            let one = node.text().filter(|_| schema.get("items").is_some());
+            let help = one.map(|text| format!("a list of one is written [{text}]"));
+            return self.wrong(place, message, help);
         };
         if let Some(each) = schema.get("items") {
             items.retain_mut(|item| self.node(item, each));
@@ -219,6 +248,9 @@ impl<'a> Checker<'a> {
 
     fn mapping(&mut self, node: &mut Node, schema: &'a Value) -> bool {
         let place = node.place;
+        if !self.unfold(node) {
+            return false;
+        }
         let NodeKind::Mapping(entries) = &mut node.kind else {
             let message = format!("expected a mapping of keys and values, found {}", node.describe());
             return self.wrong(place, message, None);
@@ -289,12 +321,12 @@ fn take_as(node: &mut Node, meant: Option<&str>) -> bool {
 
 /// What stands for a required text or list that is missing.
 fn stand_in(schema: &Value, name: &str, place: Place) -> Option<Entry> {
-    let kind = match schema.get("type").and_then(Value::as_str) {
-        Some("string") => NodeKind::Scalar { text: name.to_string(), plain: false },
-        Some("array") => NodeKind::Sequence(Vec::new()),
+    let value = match schema.get("type").and_then(Value::as_str) {
+        Some("string") => Node::scalar(place, name.to_string(), false),
+        Some("array") => Node { place, kind: NodeKind::Sequence(Vec::new()) },
         _ => return None,
     };
-    Some(Entry { key: name.to_string(), key_place: place, value: Node { place, kind } })
+    Some(Entry { key: name.to_string(), key_place: place, value })
 }
 
 fn pair<'a>((name, schema): (&'a String, &'a Value)) -> (&'a str, &'a Value) {

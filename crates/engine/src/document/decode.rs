@@ -50,7 +50,7 @@ impl<'de> de::Deserializer<'de> for Each<'de> {
             NodeKind::Mapping(entries) => visitor.visit_map(de::value::MapDeserializer::new(
                 entries.iter().map(|entry| (entry.key.as_str(), Each(&entry.value))),
             )),
-            NodeKind::Scalar { text, plain: true } => match (text.parse::<i64>(), text.parse::<f64>()) {
+            NodeKind::Scalar { text, plain: true, .. } => match (text.parse::<i64>(), text.parse::<f64>()) {
                 _ if text == "true" => visitor.visit_bool(true),
                 _ if text == "false" => visitor.visit_bool(false),
                 (Ok(whole), _) => visitor.visit_i64(whole),

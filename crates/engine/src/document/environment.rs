@@ -1,4 +1,5 @@
-//! `${VARIABLE}` and `${VARIABLE:-default}` in scalars.
+//! `${VARIABLE}` and `${VARIABLE:-default}` in scalars. A value is text, or a number; one that fills a whole scalar may be
+//! a list or a mapping, where the schema expects one.
 
 use super::{Node, NodeKind, Problem};
 
@@ -18,12 +19,20 @@ fn visit(node: &mut Node, environment: Environment<'_>, problems: &mut Vec<Probl
         NodeKind::Mapping(entries) => {
             entries.iter_mut().for_each(|entry| visit(&mut entry.value, environment, problems));
         }
-        NodeKind::Scalar { text, .. } if text.contains("${") => match expand(text, environment) {
-            Ok(filled) => *text = filled,
+        NodeKind::Scalar { text, plain, variable } if text.contains("${") => match expand(text, environment) {
+            Ok(filled) => {
+                *variable = *plain && is_one(text);
+                *text = filled;
+            }
             Err(message) => problems.push(Problem::at(node.place, message)),
         },
         NodeKind::Scalar { .. } => {}
     }
+}
+
+/// Whether a text is one variable, and nothing besides.
+fn is_one(text: &str) -> bool {
+    text.strip_prefix("${").and_then(|rest| rest.split_once('}')).is_some_and(|(_, rest)| rest.is_empty())
 }
 
 fn expand(text: &str, environment: Environment<'_>) -> Result<String, String> {

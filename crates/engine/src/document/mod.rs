@@ -8,14 +8,17 @@ mod decode;
 mod environment;
 mod nearest;
 mod node;
+mod other;
 mod parse;
 mod problem;
+mod set;
 
 pub use environment::Environment;
 pub use nearest::nearest;
 pub(crate) use nearest::with_nearest;
 pub use node::{Node, NodeKind, Place};
 pub use problem::{Problem, Problems};
+pub use set::Argument;
 
 use crate::schema;
 use crate::spec::Pipeline;
@@ -55,19 +58,27 @@ impl Mistakes {
 pub struct Document {
     name: String,
     text: String,
+    arguments: Vec<Argument>,
     root: Node,
     /// Values that are not as they were meant.
     torn: Vec<Problem>,
 }
 
 impl Document {
-    /// Parses YAML and fills in the environment's variables.
-    pub fn parse(name: &str, text: &str, environment: Environment<'_>) -> Result<Self, Problems> {
-        let report = |problems| Problems::new(name, text, problems);
-        let (mut root, torn) = parse::parse(text).map_err(|problem| report(vec![problem]))?;
-        let problems = environment::fill(&mut root, environment);
+    /// Parses YAML, replaces what arguments `key.path=value` say, and fills in the environment's variables.
+    pub fn parse(name: &str, text: &str, changes: &[String], environment: Environment<'_>) -> Result<Self, Problems> {
+        let arguments = Argument::behind(text, changes);
+        let report = |problems| Problems::new(name, text, problems).with_arguments(&arguments);
+        let parsed = parse::parse(text);
+        if let Some(problem) = other::other(text, parsed.as_ref().ok().map(|(root, _)| root)) {
+            return Err(report(vec![problem]));
+        }
+        let (mut root, torn) = parsed.map_err(|problem| report(vec![problem]))?;
+        let mut problems: Vec<Problem> =
+            arguments.iter().filter_map(|argument| set::apply(&mut root, argument).err()).collect();
+        problems.extend(environment::fill(&mut root, environment));
         if problems.is_empty() {
-            Ok(Self { name: name.into(), text: text.into(), root, torn })
+            Ok(Self { name: name.into(), text: text.into(), arguments, root, torn })
         } else {
             Err(report(problems))
         }
@@ -97,6 +108,6 @@ impl Document {
 
     /// These problems, ready to be shown with the lines they are about.
     pub fn report(&self, problems: Vec<Problem>) -> Problems {
-        Problems::new(&self.name, &self.text, problems)
+        Problems::new(&self.name, &self.text, problems).with_arguments(&self.arguments)
     }
 }

@@ -27,6 +27,8 @@ pub enum NodeKind {
         text: String,
         /// Written without quotes, so that `5`, `true` and `null` are not text.
         plain: bool,
+        /// All of it came from one variable: where a list or a mapping is expected, it is read as one.
+        variable: bool,
     },
     /// A list.
     Sequence(Vec<Node>),
@@ -51,9 +53,27 @@ impl Node {
         Self { place, kind: NodeKind::Mapping(Vec::new()) }
     }
 
+    /// Text as it would be written in the document.
+    pub(super) fn scalar(place: Place, text: String, plain: bool) -> Self {
+        Self { place, kind: NodeKind::Scalar { text, plain, variable: false } }
+    }
+
+    /// Changes every place in it.
+    pub(super) fn move_to(&mut self, to: &dyn Fn(Place) -> Place) {
+        self.place = to(self.place);
+        match &mut self.kind {
+            NodeKind::Sequence(items) => items.iter_mut().for_each(|item| item.move_to(to)),
+            NodeKind::Mapping(entries) => entries.iter_mut().for_each(|entry| {
+                entry.key_place = to(entry.key_place);
+                entry.value.move_to(to);
+            }),
+            NodeKind::Scalar { .. } => {}
+        }
+    }
+
     /// Whether nothing was written: no value, `null` or `~`.
     pub fn is_null(&self) -> bool {
-        matches!(&self.kind, NodeKind::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null"))
+        matches!(&self.kind, NodeKind::Scalar { text, plain: true, .. } if matches!(text.as_str(), "" | "~" | "null"))
     }
 
     /// The scalar's text.

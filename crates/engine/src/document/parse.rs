@@ -28,9 +28,7 @@ pub(super) fn parse(text: &str) -> Result<(Node, Vec<Problem>), Problem> {
         Problem::at(*place, message).help(format!("put it in quotes: `{key}: \"{}\"`", value.replace('"', "\\\"")))
     });
     let torn = torn.collect();
-    let root = builder.root.ok_or_else(|| {
-        Problem::at(Place::default(), "the document is empty").help("`gristmill demo` prints a pipeline to start from")
-    })?;
+    let root = builder.root.ok_or_else(|| Problem::at(Place::default(), "there is nothing in it"))?;
     Ok((root, torn))
 }
 
@@ -53,7 +51,7 @@ impl Builder<'_> {
         match event {
             Event::Scalar(text, style, anchor, _) => {
                 let plain = style == ScalarStyle::Plain;
-                self.add(Node { place, kind: NodeKind::Scalar { text: text.into_owned(), plain } }, anchor)
+                self.add(Node::scalar(place, text.into_owned(), plain), anchor)
             }
             Event::SequenceStart(_, anchor, _) => {
                 self.open.push((Node { place, kind: NodeKind::Sequence(Vec::new()) }, anchor, None));

@@ -4,7 +4,7 @@ use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
-use super::Place;
+use super::{Argument, Place};
 
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,7 @@ impl Problem {
 pub struct Problems {
     name: String,
     text: String,
+    arguments: Vec<Argument>,
     problems: Vec<Problem>,
 }
 
@@ -42,7 +43,12 @@ impl Problems {
     pub fn new(name: &str, text: &str, mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|problem| (problem.place.start, problem.place.end));
         problems.dedup();
-        Self { name: name.into(), text: text.into(), problems }
+        Self { name: name.into(), text: text.into(), arguments: Vec::new(), problems }
+    }
+
+    /// The same where arguments have changed the document: some mistakes are in them.
+    pub fn with_arguments(self, arguments: &[Argument]) -> Self {
+        Self { arguments: arguments.to_vec(), ..self }
     }
 
     /// The mistakes.
@@ -66,13 +72,19 @@ impl Problems {
     }
 
     fn render_one(&self, renderer: &Renderer, problem: &Problem) -> String {
-        let end = self.text.get(problem.place.start..problem.place.end).map_or(problem.place.end, |text| {
+        let inside = |argument: &&Argument| argument.start <= problem.place.start;
+        let (name, source, begin) = match self.arguments.iter().rev().find(inside) {
+            Some(Argument { start, text }) => ("--set", text, *start),
+            None => (self.name.as_str(), &self.text, 0),
+        };
+        let (start, end) = (problem.place.start - begin, problem.place.end.saturating_sub(begin));
+        let end = source.get(start..end).map_or(end, |text| {
             // A snippet of one line says enough: a whole block under arrows hides the point.
             let first = text.split('\n').next().unwrap_or_default().trim_end();
-            problem.place.start + first.len()
+            start + first.len()
         });
-        let mark = AnnotationKind::Primary.span(problem.place.start..end.max(problem.place.start));
-        let snippet = Snippet::source(&self.text).path(&self.name).annotation(mark);
+        let mark = AnnotationKind::Primary.span(start..end.max(start));
+        let snippet = Snippet::source(source).path(name).annotation(mark);
         let mut group = Level::ERROR.primary_title(&problem.message).element(snippet);
         if let Some(help) = &problem.help {
             group = group.element(Level::HELP.message(help));

@@ -250,7 +250,18 @@ impl Plan {
         environment: Environment<'_>,
         files: ModelFiles<'_>,
     ) -> Result<Self, Problems> {
-        let document = Document::parse(name, text, environment)?;
+        Self::read_changed(name, text, &[], environment, files)
+    }
+
+    /// Reads a document with some of its values changed, each by `key.path=value`.
+    pub fn read_changed(
+        name: &str,
+        text: &str,
+        changes: &[String],
+        environment: Environment<'_>,
+        files: ModelFiles<'_>,
+    ) -> Result<Self, Problems> {
+        let document = Document::parse(name, text, changes, environment)?;
         let (pipeline, mut mistakes) = document.read();
         if let Some(pipeline) = pipeline {
             match check::plan(&document, &pipeline, files) {

@@ -25,6 +25,7 @@ pub use step::Waited;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use gristmill_learn::{
     Chain, Features, Labels, LearnError, Learner, MAX_CLASSES, Prediction, Predictions, StateError, StateReader,
@@ -101,6 +102,8 @@ pub struct Shard {
     plan: Arc<Plan>,
     partition: Partition,
     position: Option<i64>,
+    /// The offset of the record that is being folded in.
+    at: Arc<AtomicI64>,
     /// The model from outside, if there is one.
     scorer: Option<Scorer>,
     /// The model that learns here, if there is one.
@@ -156,6 +159,7 @@ impl Shard {
             plan,
             partition,
             position: None,
+            at: Arc::default(),
             model,
             counts: Counts::default(),
             written,
@@ -179,6 +183,11 @@ impl Shard {
     /// The next record to read, once one was read.
     pub fn position(&self) -> Option<i64> {
         self.position
+    }
+
+    /// The offset of the record that a step has come to, to be read by another thread while the step goes on.
+    pub fn at(&self) -> Arc<AtomicI64> {
+        Arc::clone(&self.at)
     }
 
     /// What it has counted.

@@ -1,6 +1,7 @@
 //! The step: records of one block into the state, by way of their turn, cleaning and features.
 
 use std::borrow::Cow;
+use std::sync::atomic::Ordering;
 
 use gristmill_learn::Task;
 use gristmill_sql::Windows;
@@ -68,6 +69,7 @@ impl Shard {
         refusals: &mut Vec<Refusal>,
         outbox: &mut Outbox,
     ) -> Result<Waited, ShardError> {
+        self.stands_at(raw, 0);
         self.drift.absorb(&rows.drift);
         let waited = match self.arrive(raw, rows, refusals) {
             Some(turn) => self.take(turn, outbox)?,
@@ -98,6 +100,13 @@ impl Shard {
         Some(hold.take(raw, batch.finish()))
     }
 
+    /// Tells other threads how far the step has come.
+    fn stands_at(&self, raw: &RawRows, record: usize) {
+        if let Some(record) = raw.get(record) {
+            self.at.store(record.offset, Ordering::Relaxed);
+        }
+    }
+
     fn take(&mut self, turn: Turn, outbox: &mut Outbox) -> Result<Waited, ShardError> {
         let mut refusals = Vec::new();
         self.fold(&turn.raw, &turn.rows, &mut refusals, outbox)?;
@@ -125,6 +134,7 @@ impl Shard {
         let refused = |partition: &Partition, source| ShardError::Model { partition: partition.clone(), source };
         let (mut answered, mut scored) = (Answered::default(), None::<Scored>);
         for (row, record) in rows.records.iter().enumerate() {
+            self.stands_at(raw, *record);
             if self.scorer.is_some() && scored.as_ref().is_none_or(|scored| !scored.covers(row, self.lessons())) {
                 scored = self.score(rows, row).map_err(|source| refused(&self.partition, source))?;
             }

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use gristmill::lookup::{TablePlan, TableSource};
 use gristmill::plan::Plan;
@@ -14,6 +15,7 @@ use super::MemberError;
 use crate::codec::Decoder;
 use crate::dead_letters::DeadLetter;
 use crate::ledger::{Known, Part, code};
+use crate::work::{Doing, Work};
 
 /// A shard at work.
 pub(super) struct Live {
@@ -72,6 +74,14 @@ impl Live {
             rows_since_saved: 0,
             renewed,
         }
+    }
+
+    /// What it does from now on, for others to see.
+    pub(super) fn work(&self, doing: Doing) -> Work {
+        let (plan, partition, at) = (Arc::clone(&self.plan), self.partition().clone(), self.shard.at());
+        let first = if matches!(doing, Doing::Step) { self.position() } else { self.read_again_from() };
+        at.store(first, Ordering::Relaxed);
+        Work { plan, doing, partition, at, since: Instant::now() }
     }
 
     /// The next position to read.

@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::control::Control;
 use crate::ledger::{Answered, Commit, Ledger};
 use crate::source::{Event, Source};
+use crate::work::{Doing, place};
 use seats::{Seats, Stage};
 
 /// How long before a commit is due its answers begin to go ahead of it. Not earlier: what is begun holds up readers, if
@@ -85,6 +86,8 @@ pub struct Member {
     tally: Tally,
     /// What was counted of partitions that were let go and may never be opened again.
     left: Vec<Closed>,
+    /// How often it was asked what it has counted.
+    told: u64,
 }
 
 impl Member {
@@ -114,6 +117,7 @@ impl Member {
             failed: None,
             tally: Tally::default(),
             left: Vec::new(),
+            told: 0,
         }
     }
 
@@ -147,7 +151,17 @@ impl Member {
         self.send()?;
         self.let_go()?;
         self.ask_elsewhere()?;
+        self.tell();
         self.end()
+    }
+
+    /// Tells what the shards have counted, where that was asked since.
+    fn tell(&mut self) {
+        let asked = self.control.asked();
+        if asked > self.told {
+            self.told = asked;
+            self.control.tell(self.number, self.seats.counted());
+        }
     }
 
     fn patience(&self) -> Duration {
@@ -242,7 +256,10 @@ impl Member {
         }
         if !raw.is_empty() {
             self.control.begin();
-            let bad = live.step(&raw)?;
+            self.control.works(self.number, live.work(Doing::Step));
+            let bad = live.step(&raw);
+            self.control.rests(self.number);
+            let bad = bad?;
             self.control.progress(bad.as_ref().map_or(raw.len(), |refusal| refusal.record) as u64);
             self.since.get_or_insert(self.clock.now());
             if let Some(refusal) = bad {
@@ -273,9 +290,13 @@ impl Member {
         }
         if (file || end.is_some())
             && let Some(live) = self.seats.open_or_leaving(partition)
-            && live.flush()?
         {
-            self.since.get_or_insert(self.clock.now());
+            self.control.works(self.number, live.work(Doing::Step));
+            let flushed = live.flush();
+            self.control.rests(self.number);
+            if flushed? {
+                self.since.get_or_insert(self.clock.now());
+            }
         }
         self.control.caught_up(partition.number);
         Ok(())
@@ -283,12 +304,7 @@ impl Member {
 
     fn refused(&self, raw: &RawRows, refusal: &Refusal) -> MemberError {
         let offset = raw.get(refusal.record).map_or(0, |record| record.offset);
-        let place = match self.plan.input {
-            InputPlan::File { .. } => format!("{}, record {}", self.plan.input_name(), offset + 1),
-            InputPlan::Kafka { .. } => {
-                format!("topic {}, partition {}, offset {offset}", raw.partition.topic, raw.partition.number)
-            }
-        };
+        let place = place(&self.plan, &raw.partition, offset);
         MemberError::Refused { place, reason: refusal.reason.into(), message: refusal.message.clone() }
     }
 
@@ -298,7 +314,9 @@ impl Member {
             return Ok(());
         }
         let now = self.clock.now();
-        let Some(opened) = self.seats.recover(self.source.as_mut(), self.ledger.as_mut(), now)? else { return Ok(()) };
+        let opened = self.seats.recover(self.source.as_mut(), self.ledger.as_mut(), &self.control, now);
+        self.control.rests(self.number);
+        let Some(opened) = opened? else { return Ok(()) };
         self.control.opened(1);
         let end = self.control.end(opened.number);
         let position = self.seats.position(&opened);
@@ -343,7 +361,7 @@ impl Member {
         match after(answer, true) {
             After::Forget | After::Drop => {
                 tracing::debug!("member {}: a commit is done", self.number);
-                self.control.committed(self.seats.shards());
+                self.control.committed();
                 Ok(())
             }
             After::Resend if sent.attempts >= ATTEMPTS => self.rejoin(),
@@ -402,7 +420,7 @@ impl Member {
     fn resend(&mut self, sent: OnTheWay) -> Result<(), MemberError> {
         let sent = self.still_ours(sent);
         if sent.commit.parts.is_empty() {
-            self.control.committed(self.seats.shards());
+            self.control.committed();
             return Ok(());
         }
         self.ledger.send(sent.commit.clone())?;

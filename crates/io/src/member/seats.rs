@@ -7,13 +7,14 @@ use std::time::Duration;
 use gristmill::plan::Plan;
 use gristmill::report::Closed;
 use gristmill::rows::Partition;
-use gristmill::shard::Shard;
 
 use super::MemberError;
 use super::live::Live;
 use crate::codec::Decoder;
+use crate::control::Control;
 use crate::ledger::{Found, Known, Ledger, Part};
 use crate::source::{Reread, Source};
+use crate::work::Doing;
 
 /// How long a shard that was let go stays in memory, in case its partition comes back.
 const REMEMBER: Duration = Duration::from_secs(300);
@@ -111,8 +112,9 @@ impl Seats {
         })
     }
 
-    pub(super) fn shards(&self) -> impl Iterator<Item = (&Partition, &Shard)> {
-        self.lives().map(|(_, live)| (live.partition(), &live.shard))
+    /// What every open shard has counted so far.
+    pub(super) fn counted(&self) -> Vec<Closed> {
+        self.lives().map(|(_, live)| counted(live)).collect()
     }
 
     pub(super) fn position(&self, partition: &Partition) -> Option<i64> {
@@ -168,6 +170,7 @@ impl Seats {
         &mut self,
         source: &mut dyn Source,
         ledger: &mut dyn Ledger,
+        control: &Control,
         now: Duration,
     ) -> Result<Option<Partition>, MemberError> {
         self.now = now;
@@ -178,6 +181,7 @@ impl Seats {
         let mut live = match std::mem::replace(&mut seat.stage, Stage::Sought) {
             Stage::Open(_) => return Ok(None),
             Stage::Replaying(mut live) => {
+                control.works(self.number, live.work(Doing::Replay));
                 replay_a_slice(&partition, &mut live, source)?;
                 live
             }

@@ -11,6 +11,7 @@ use gristmill::plan::Plan;
 use gristmill_learn::LearnError;
 
 use model::PythonScores;
+pub use process::kill;
 
 /// The plan for one member, with a process of its own where the model lives in Python. An error says why it cannot be
 /// started.

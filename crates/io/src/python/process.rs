@@ -1,8 +1,10 @@
 //! One Python process: started, asked, and given up when it does not answer.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use gristmill::spec::PythonModel;
@@ -13,9 +15,24 @@ const SERVE: &str = include_str!("serve.py");
 /// The longest line of its output that the log shows.
 const LONGEST_LINE: usize = 2_000;
 
+/// The processes that run, for when this one ends without dropping them.
+static CHILDREN: Mutex<Vec<Weak<Mutex<Child>>>> = Mutex::new(Vec::new());
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends every process that runs: what is about to end at once cannot wait for an answer.
+pub fn kill() {
+    for child in lock(&CHILDREN).iter().filter_map(Weak::upgrade) {
+        // One that has ended already cannot be killed.
+        let _ = lock(&child).kill();
+    }
+}
+
 /// A process that runs. Dropping it ends it.
 pub(super) struct Process {
-    child: Child,
+    child: Arc<Mutex<Child>>,
     requests: Option<Sender<Vec<u8>>>,
     answers: Receiver<std::io::Result<Answer>>,
 }
@@ -31,6 +48,8 @@ impl Process {
         let mut command = Command::new(&python.interpreter);
         command.args(["-u", "-c", SERVE, &python.path, learns]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Ctrl-C on a terminal goes to every process of a group: a model is to finish its batch.
+        command.process_group(0);
         let mut child = command.spawn().map_err(|error| {
             let hint = "name an interpreter that is there: `interpreter: …`";
             Silent(format!("`{}` cannot be started: {error}; {hint}", python.interpreter))
@@ -56,6 +75,11 @@ impl Process {
                 }
             }
         })?;
+        let child = Arc::new(Mutex::new(child));
+        let mut children = lock(&CHILDREN);
+        children.retain(|child| child.strong_count() > 0);
+        children.push(Arc::downgrade(&child));
+        drop(children);
         let mut process = Self { child, requests: Some(requests), answers };
         let answer = process.wait(python.start.0)?;
         if answer.ok { Ok(process) } else { Err(Silent(answer.error)) }
@@ -79,7 +103,7 @@ impl Process {
     fn ended(&mut self) -> String {
         // The pipe is closed a moment before the process can be asked how it ended.
         for _ in 0..50 {
-            if let Ok(Some(status)) = self.child.try_wait() {
+            if let Ok(Some(status)) = lock(&self.child).try_wait() {
                 return format!("its process ended ({status})");
             }
             std::thread::sleep(Duration::from_millis(2));
@@ -90,7 +114,7 @@ impl Process {
     /// The memory that it holds, in bytes, where the system tells.
     pub(super) fn memory(&self) -> Option<u64> {
         const PAGE: u64 = 4096;
-        let pages = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).ok()?;
+        let pages = std::fs::read_to_string(format!("/proc/{}/statm", lock(&self.child).id())).ok()?;
         pages.split_whitespace().nth(1)?.parse::<u64>().ok().map(|pages| pages * PAGE)
     }
 }
@@ -99,8 +123,9 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.requests = None;
         // One that has ended already cannot be killed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let mut child = lock(&self.child);
+        let _ = child.kill();
+        let _ = child.wait();
     }
 }
 

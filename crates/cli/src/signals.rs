@@ -1,0 +1,67 @@
+//! Ctrl-C and SIGTERM: the first one commits and leaves the group, the second one does not wait.
+
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use gristmill_io::python;
+use gristmill_io::run::Control;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::low_level::{exit, signal_name};
+
+use crate::commands::Failure;
+
+/// How long members may take to leave before it is said where they are.
+const LONG: Duration = Duration::from_secs(5);
+/// How long a log that nobody reads may hold up the end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Listens for signals from now on. What is said about them is said by other threads, so that a log that nobody reads
+/// never keeps a signal from being heard.
+pub(crate) fn listen(control: &Arc<Control>) -> Result<(), Failure> {
+    let signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]);
+    let mut signals = signals.map_err(|error| Failure::Run(format!("signals cannot be received: {error}")))?;
+    let control = Arc::clone(control);
+    std::thread::spawn(move || {
+        let mut stopping = false;
+        for signal in signals.forever() {
+            let control = Arc::clone(&control);
+            if stopping {
+                stop_at_once(signal, control);
+            }
+            stopping = true;
+            control.stop();
+            std::thread::spawn(move || stop(&control));
+        }
+    });
+    Ok(())
+}
+
+fn stop(control: &Control) {
+    tracing::info!("stopping: committing and leaving the group; once more to stop at once");
+    std::thread::sleep(LONG);
+    for work in control.work() {
+        tracing::warn!("still stopping: {work}; once more to stop at once");
+    }
+}
+
+/// Ends the process, whatever its members do.
+fn stop_at_once(signal: i32, control: Arc<Control>) -> ! {
+    let (done, said) = channel();
+    std::thread::spawn(move || {
+        let name = signal_name(signal).unwrap_or("a signal");
+        let work = control.work();
+        if work.is_empty() {
+            tracing::error!("stopped at once by a second {name}: no member was in a step");
+        }
+        for work in work {
+            tracing::error!("stopped at once by a second {name}: {}", work.replace(" is ", " was "));
+        }
+        tracing::error!("what was not committed is read again at the next start");
+        python::kill();
+        done.send(())
+    });
+    // There is nobody to tell that nobody listens.
+    let _ = said.recv_timeout(LAST_WORDS);
+    exit(128 + signal)
+}

@@ -1,0 +1,49 @@
+//! What each member is in the middle of, said from another thread: a member that is deep in a step cannot say it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
+
+use gristmill::plan::{InputPlan, Plan};
+use gristmill::rows::Partition;
+
+/// Where a record is: its place in the topic, or its number in the file, from 1.
+pub(crate) fn place(plan: &Plan, partition: &Partition, offset: i64) -> String {
+    match plan.input {
+        InputPlan::File { .. } => format!("{}, record {}", plan.input_name(), offset + 1),
+        InputPlan::Kafka { .. } => {
+            format!("topic {}, partition {}, offset {offset}", partition.topic, partition.number)
+        }
+    }
+}
+
+/// What a member does.
+pub(crate) enum Doing {
+    /// It steps new records.
+    Step,
+    /// It steps records again that it, or another member, has stepped before.
+    Replay,
+}
+
+/// A member's work since a point in time.
+pub(crate) struct Work {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) doing: Doing,
+    pub(crate) partition: Partition,
+    /// The offset of the record that the step has come to.
+    pub(crate) at: Arc<AtomicI64>,
+    pub(crate) since: Instant,
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let doing = match self.doing {
+            Doing::Step => "in a step",
+            Doing::Replay => "in a step, learned again,",
+        };
+        let place = place(&self.plan, &self.partition, self.at.load(Ordering::Relaxed));
+        let (name, seconds) = (&self.plan.name, self.since.elapsed().as_secs_f64());
+        write!(f, "{doing} of pipeline {name} at {place}, for {seconds:.1} s")
+    }
+}
