@@ -209,7 +209,7 @@ impl<'a> Checker<'a> {
     fn unfold(&mut self, node: &mut Node) -> bool {
         let NodeKind::Scalar { text, variable: true, .. } = &node.kind else { return true };
         let place = node.place;
-        match parse::parse(text) {
+        match parse::value(text) {
             Ok(mut value) => {
                 if !matches!(value.kind, NodeKind::Scalar { .. }) {
                     value.move_to(&|_| place);

@@ -32,6 +32,12 @@ pub(super) fn parse(text: &str) -> Result<(Node, Vec<Problem>), Problem> {
     Ok((root, torn))
 }
 
+/// A value that stands for itself, outside of the document: nothing in it may be wrong.
+pub(super) fn value(text: &str) -> Result<Node, Problem> {
+    let (node, torn) = parse(text)?;
+    torn.into_iter().next().map_or(Ok(node), Err)
+}
+
 /// A collection that is being read, its anchor, and the key whose value comes next.
 type Open = (Node, usize, Option<(String, Place)>);
 
@@ -121,8 +127,9 @@ impl Builder<'_> {
 fn mend(text: &str, before: Option<&mut Entry>, key: Place, value: &Node, torn: &mut Vec<(Place, String)>) -> bool {
     let behind = text.get(key.end..).unwrap_or_default().trim_start();
     let alone = value.is_null() && value.place.start == value.place.end && behind.starts_with([',', '}']);
-    let Some(Entry { key: name, value: Node { place, kind: NodeKind::Scalar { text: before, plain: true } }, .. }) =
-        before.filter(|_| alone)
+    let Some(Entry {
+        key: name, value: Node { place, kind: NodeKind::Scalar { text: before, plain: true, .. } }, ..
+    }) = before.filter(|_| alone)
     else {
         return false;
     };

@@ -47,7 +47,7 @@ pub(super) fn apply(root: &mut Node, argument: &Argument) -> Result<(), Problem>
     let value = if value.trim().is_empty() {
         Node::scalar(whole, String::new(), true)
     } else {
-        let mut value = parse::parse(value).map_err(|problem| Problem { place: shift(problem.place), ..problem })?;
+        let mut value = parse::value(value).map_err(|problem| Problem { place: shift(problem.place), ..problem })?;
         value.move_to(&shift);
         value
     };

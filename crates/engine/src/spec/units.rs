@@ -94,7 +94,7 @@ impl fmt::Display for Span {
             None => write!(f, "{milliseconds} ms"),
             Some((size, unit)) => {
                 let count = milliseconds / size;
-                let plural = if count > 1 && unit.len() > 3 || *unit == "day" && count > 1 { "s" } else { "" };
+                let plural = if count > 1 && (unit.len() > 3 || *unit == "day") { "s" } else { "" };
                 write!(f, "{count} {unit}{plural}")
             }
         }
