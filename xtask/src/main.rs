@@ -1,6 +1,7 @@
 //! What building and testing need beyond cargo: `cargo xtask`.
 
 mod bench;
+mod boosters;
 mod broker;
 mod data;
 mod docs;
@@ -34,6 +35,7 @@ cargo xtask memory [--rows N] [NAME ...] components over a stream that drifts (d
 cargo xtask docs                         generate schema and reference pages
 cargo xtask parity                       measure the references anew, and write docs/reference/parity.md
 cargo xtask frameworks                   models of TensorFlow, PyTorch and scikit-learn, exported and live (several GB)
+cargo xtask boosters                     models of every objective of the boosting libraries: the tests' recorded files
 cargo xtask sql-golden [--live]          ask DuckDB about windows over random tables: the tests' golden file, or new ones
 cargo xtask tidy                         check import directions, file sizes, generated documents
 cargo xtask bench [NAME]                 run the benchmarks, side by side with peers; keeps the raw result
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         ["docs"] => docs::write(),
         ["parity"] => parity::run(),
         ["frameworks"] => frameworks::run(),
+        ["boosters"] => boosters::run(),
         ["sql-golden"] => sql::golden(),
         ["sql-golden", "--live"] => sql::live(),
         ["tidy"] => tidy::run(),

@@ -158,6 +158,7 @@ fn inputs_are_found_by_name_and_labels_measure() {
             "comes first in `model`",
         ),
         ("evaluate: [roc_auc]", "evaluate: [mae]", "`mae` does not fit a model that predicts one of two classes"),
+        ("[hour, amount]", "[{h: hour}, amount]", "none of its inputs is called `h`, and no feature `hour`"),
         ("hour: int64", "hour: string", "`hour` is a number in the model, and text here"),
         ("path: risk", "pth: risk", "did you mean `path`?"),
     ] {
@@ -165,7 +166,7 @@ fn inputs_are_found_by_name_and_labels_measure() {
         let said = run(&folder, &["check", "p.yaml"]);
         assert!(said.code == 2 && said.err.contains(words), "{words}\n{said:?}");
     }
-    write(&folder, "p.yaml", document.replace("[hour, amount]", "[{h: hour}, amount]"));
+    write(&folder, "p.yaml", document.replace("[hour, amount]", "[{h: hour}, {a: amount}]"));
     let said = run(&folder, &["plan", "p.yaml"]);
     assert!(said.out.contains("features are given to the model by position"), "{said:?}");
     assert!(said.out.contains("risk: LightGBM v4, text, 1 trees"), "{said:?}");

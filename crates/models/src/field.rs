@@ -87,6 +87,7 @@ impl<'a> Field<'a> {
         let number = |value: &Value| match value {
             Value::Number(number) => number.as_f64(),
             Value::Bool(yes) => Some(f64::from(u8::from(*yes))),
+            Value::String(text) => text.parse().ok(),
             _ => None,
         };
         let numbers: Option<Vec<f64>> = self.array()?.iter().map(number).collect();

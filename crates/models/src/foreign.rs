@@ -2,9 +2,11 @@
 
 use gristmill_learn::{Features, LearnError};
 
+use crate::ReadError;
 use crate::linear::Linear;
 use crate::link::Link;
 use crate::onnx::GraphModel;
+use crate::rounds::{DecidedBy, Rounds};
 use crate::signature::{Output, Signature};
 use crate::trees::Ensemble;
 
@@ -89,6 +91,35 @@ impl Sum {
 impl ForeignModel {
     pub(crate) fn sum(signature: Signature, sum: Sum) -> Self {
         Self { signature, body: Body::Sum(sum) }
+    }
+
+    /// The same model with these of its rounds of boosting; refused where it has none such.
+    pub fn with_rounds(mut self, rounds: Rounds) -> Result<Self, ReadError> {
+        let (Body::Sum(Sum { parts: Parts::Trees(trees), divisor, .. }), Some(about)) =
+            (&mut self.body, &mut self.signature.rounds)
+        else {
+            let what = "this model was not boosted round by round";
+            return Err(ReadError::unsupported(what, "leave out `rounds`"));
+        };
+        let used = match (rounds, about.best) {
+            (Rounds::All, _) => about.all,
+            (Rounds::First(count), _) if (1..=about.all).contains(&count) => count,
+            (Rounds::First(count), _) => {
+                let what = format!("the model has {} rounds of boosting, and `rounds` asks for {count}", about.all);
+                return Err(ReadError::unsupported(what, format!("write a number from 1 to {}", about.all)));
+            }
+            (Rounds::Best, Some(best)) => best,
+            (Rounds::Best, None) => {
+                let what = "this file does not say which of its rounds was the best";
+                return Err(ReadError::unsupported(what, format!("write a number from 1 to {}, or `all`", about.all)));
+            }
+        };
+        trees.limit(used);
+        if *divisor != 1.0 {
+            *divisor = used as f64;
+        }
+        (about.used, about.decided_by) = (used, DecidedBy::Setting);
+        Ok(self)
     }
 
     /// Whether it is a graph.

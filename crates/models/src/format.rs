@@ -80,9 +80,37 @@ fn archive(bytes: &[u8], runtime: Runtime) -> Result<ForeignModel, ReadError> {
     })
 }
 
+/// The same document with its bare `NaN` as texts, which JSON does not have and XGBoost 2 writes for splits by category
+/// and leaves of several targets; nothing where there is none.
+fn without_bare_nan(bytes: &[u8]) -> Option<Vec<u8>> {
+    const NAN: &[u8] = b"NaN";
+    let (mut mended, mut rest, mut quoted) = (Vec::new(), bytes, false);
+    while let Some((first, behind)) = rest.split_first() {
+        match first {
+            b'\\' if quoted => {
+                mended.extend(rest.iter().take(2));
+                rest = behind.get(1..).unwrap_or_default();
+                continue;
+            }
+            b'"' => quoted = !quoted,
+            b'N' if !quoted && rest.starts_with(NAN) => {
+                mended.extend_from_slice(b"\"NaN\"");
+                rest = rest.get(NAN.len()..).unwrap_or_default();
+                continue;
+            }
+            _ => {}
+        }
+        mended.push(*first);
+        rest = behind;
+    }
+    (mended.len() > bytes.len()).then_some(mended)
+}
+
 /// A JSON document: XGBoost's or CatBoost's, told by its keys.
 fn json(bytes: &[u8]) -> Result<ForeignModel, ReadError> {
-    let document: Value = serde_json::from_slice(bytes)
+    let parsed: Result<Value, _> = serde_json::from_slice(bytes);
+    let document = parsed
+        .or_else(|error| without_bare_nan(bytes).map_or(Err(error), |bytes| serde_json::from_slice(&bytes)))
         .map_err(|error| ReadError::Damaged { format: "JSON", what: error.to_string() })?;
     if document.get("learner").is_some() {
         xgboost::read(&document, "JSON")

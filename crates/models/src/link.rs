@@ -17,6 +17,8 @@ pub(crate) enum Link {
     Hinge,
     /// The square, with the sign kept.
     SignedSquare,
+    /// A mean, and the logarithm of a standard deviation, which becomes a variance.
+    MeanAndVariance,
 }
 
 impl Link {
@@ -30,6 +32,7 @@ impl Link {
             Self::Softplus => each(row, |x| x.exp().ln_1p()),
             Self::Hinge => each(row, |x| f64::from(u8::from(x > 0.0))),
             Self::SignedSquare => each(row, |x| x * x.abs()),
+            Self::MeanAndVariance => row.iter_mut().skip(1).for_each(|x| *x = (2.0 * *x).exp()),
         }
     }
 
@@ -42,7 +45,7 @@ impl Link {
             }
             Self::Softmax => softmax_single(row),
             Self::Exponential => each(row, |x| f64::from((x as f32).exp())),
-            Self::Identity | Self::Softplus | Self::Hinge | Self::SignedSquare => {
+            Self::Identity | Self::Softplus | Self::Hinge | Self::SignedSquare | Self::MeanAndVariance => {
                 self.apply(row);
                 each(row, |x| f64::from(x as f32));
             }
@@ -75,7 +78,7 @@ mod tests {
 
     #[test]
     fn sums_become_predictions() {
-        let cases: [(Link, &[f64], &[f64]); 7] = [
+        let cases: [(Link, &[f64], &[f64]); 8] = [
             (Link::Identity, &[-2.0], &[-2.0]),
             (Link::Logistic(1.0), &[0.0, 800.0, -800.0], &[0.5, 1.0, 0.0]),
             (Link::Softmax, &[1000.0, 1000.0], &[0.5, 0.5]),
@@ -83,6 +86,7 @@ mod tests {
             (Link::Softplus, &[0.0], &[std::f64::consts::LN_2]),
             (Link::Hinge, &[0.0, 0.1], &[0.0, 1.0]),
             (Link::SignedSquare, &[-3.0, 2.0], &[-9.0, 4.0]),
+            (Link::MeanAndVariance, &[-3.0, 0.0], &[-3.0, 1.0]),
         ];
         for (link, sums, expected) in cases {
             let mut row = sums.to_vec();

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::rounds::BoostingRounds;
+
 /// What a column of a model's input holds.
 #[derive(Debug, Clone, PartialEq)]
 pub enum InputKind {
@@ -26,11 +28,47 @@ impl Input {
     /// The number that stands for a category; NaN where the model does not know it, which it answers as missing.
     pub fn code(&self, category: &str) -> f64 {
         match &self.kind {
-            InputKind::Category(names) => {
-                names.iter().position(|name| name == category).map_or(f64::NAN, |place| place as f64)
-            }
+            InputKind::Category(names) => place(names.iter().position(|name| name == category)),
             InputKind::Code | InputKind::Number => category.parse().unwrap_or(f64::NAN),
         }
+    }
+
+    /// The number that stands for a category that is a number itself, or a truth value as 0 or 1; NaN where the model
+    /// does not know it. What is no category stays as it is.
+    pub fn code_of_number(&self, number: f64) -> f64 {
+        match &self.kind {
+            InputKind::Category(names) => place(names.iter().position(|name| number_of(name) == Some(number))),
+            InputKind::Code | InputKind::Number => number,
+        }
+    }
+
+    /// The numbers that the categories are, in their order; NaN for one that is none. Empty for what is no category.
+    pub fn numbers(&self) -> Vec<f64> {
+        match &self.kind {
+            InputKind::Category(names) => names.iter().map(|name| number_of(name).unwrap_or(f64::NAN)).collect(),
+            InputKind::Code | InputKind::Number => Vec::new(),
+        }
+    }
+
+    /// Whether numbers and truth values can be meant: every category that the model knows is one.
+    pub fn takes_numbers(&self) -> bool {
+        match &self.kind {
+            InputKind::Category(names) => names.iter().all(|name| number_of(name).is_some()),
+            InputKind::Code | InputKind::Number => true,
+        }
+    }
+}
+
+fn place(found: Option<usize>) -> f64 {
+    found.map_or(f64::NAN, |place| place as f64)
+}
+
+/// A category that pandas held as a number or as a truth value.
+fn number_of(name: &str) -> Option<f64> {
+    match name {
+        "true" | "True" => Some(1.0),
+        "false" | "False" => Some(0.0),
+        name => name.parse().ok().filter(|number: &f64| number.is_finite()),
     }
 }
 
@@ -82,8 +120,17 @@ pub struct Signature {
     pub output: Output,
     /// What it is made of, for people: `8 trees, 96 nodes`.
     pub made_of: String,
+    /// The rounds of boosting that count; nothing where it was not boosted round by round.
+    pub rounds: Option<BoostingRounds>,
     /// What the framework calls what it was trained for: `binary:logistic`.
     pub objective: String,
+}
+
+impl Signature {
+    /// Whether the framework wrote this name of a column as that name of an input: LightGBM has `_` for a blank.
+    pub fn renames(&self, column: &str, input: &str) -> bool {
+        self.format.starts_with("LightGBM") && column.contains(' ') && column.replace(' ', "_") == input
+    }
 }
 
 /// Names in one line, cut after as many as anyone reads.
@@ -99,6 +146,9 @@ impl fmt::Display for Signature {
         writeln!(to, "format     {}", self.format)?;
         writeln!(to, "objective  {}", self.objective)?;
         writeln!(to, "made of    {}", self.made_of)?;
+        if let Some(rounds) = self.rounds.as_ref().filter(|rounds| rounds.are_chosen()) {
+            writeln!(to, "rounds     {rounds}")?;
+        }
         writeln!(to, "inputs     {}", self.inputs.len())?;
         let width = self.inputs.iter().map(|input| input.name.chars().count()).max().unwrap_or(0).min(40);
         for input in &self.inputs {

@@ -30,7 +30,7 @@ what to do instead.
 
 | format | files | read | refused |
 |---|---|---|---|
-| Keras 2 and 3 | `.h5`, `.keras` (whole models) | sequential and functional models of the layers below | weights alone, `Lambda`, layers with code of their own |
+| Keras 2 and 3 | `.h5`, `.keras` (whole models) | sequential and functional models of the layers below | weights alone, `Lambda`, layers with code of their own, quantised weights |
 | ONNX | `.onnx`, with weights beside it | graphs of the operators below | free text, functions, sparse tensors |
 | XGBoost 1.3 and later | `.json`, `.ubj` | `gbtree`, `dart`, `gblinear`; categories; several targets | the old binary format |
 | LightGBM 3 and later | `.txt` | all boosting kinds; categories; linear trees | what `dump_model` writes |

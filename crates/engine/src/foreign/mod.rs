@@ -16,10 +16,19 @@ use arrow_array::ArrayRef;
 use gristmill_learn::{Features, LearnError, Task};
 use gristmill_models::{ForeignModel, Input, InputKind, Output, Runtime, Signature};
 
-use crate::spec::{Feature, Gives, GraphRuntime, PythonModel};
+use crate::spec::{BoostingRounds, Feature, Gives, GraphRuntime, PythonModel};
 
 /// Reads the files of models: the bytes of a path, or why there are none.
 pub type ModelFiles<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
+
+/// What a document says about how a model's file is to be used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// What runs it, where it is a graph.
+    pub runtime: GraphRuntime,
+    /// How many of its rounds count, where it was boosted; by default as its framework predicts.
+    pub rounds: Option<BoostingRounds>,
+}
 
 /// Rows to be answered.
 #[derive(Clone, Copy)]
@@ -81,7 +90,7 @@ impl fmt::Debug for Foreign {
 
 impl Foreign {
     /// Reads the model in a file; an error says why it cannot be.
-    pub fn read(path: &str, runtime: GraphRuntime, files: ModelFiles<'_>) -> Result<Self, String> {
+    pub fn read(path: &str, reading: Reading, files: ModelFiles<'_>) -> Result<Self, String> {
         let bytes = files(path)?;
         // Weights may lie in files beside the model's: the digest is of all that was read.
         let digest = Cell::new(xxhash_rust::xxh3::xxh3_128(&bytes));
@@ -90,15 +99,15 @@ impl Foreign {
             digest.set(digest.get().rotate_left(1) ^ xxhash_rust::xxh3::xxh3_128(&bytes));
             Ok(bytes)
         };
-        let model = gristmill_models::read_on(&bytes, &beside, run_by(runtime)).map_err(|error| error.to_string())?;
+        let model = reading.model(&bytes, &beside)?;
         let name = Path::new(path).file_stem().map_or_else(|| path.into(), |stem| stem.to_string_lossy());
         Ok(Self::new(&name, digest.get(), model.signature().clone(), Arc::new(model)))
     }
 
     /// The model in the bytes of one file.
-    pub fn from_bytes(name: &str, bytes: &[u8], runtime: GraphRuntime) -> Result<Self, String> {
+    pub fn from_bytes(name: &str, bytes: &[u8], reading: Reading) -> Result<Self, String> {
         let alone = |_: &str| Err("a model that is put in another's place is one file".to_string());
-        let model = gristmill_models::read_on(bytes, &alone, run_by(runtime)).map_err(|error| error.to_string())?;
+        let model = reading.model(bytes, &alone)?;
         Ok(Self::new(name, xxhash_rust::xxh3::xxh3_128(bytes), model.signature().clone(), Arc::new(model)))
     }
 
@@ -116,6 +125,7 @@ impl Foreign {
             inputs: features.iter().map(input).collect(),
             output,
             made_of: python.path.clone(),
+            rounds: None,
             objective: String::new(),
         };
         let stem = Path::new(&python.path).file_stem().map_or_else(|| "model".into(), |stem| stem.to_string_lossy());
@@ -171,6 +181,12 @@ impl Foreign {
         if ours != others {
             return Some(format!("it takes {ours} inputs, and {} takes {others}", other.name));
         }
+        let moved = mine.inputs.iter().zip(&theirs.inputs).filter(|(mine, theirs)| mine.name != theirs.name);
+        let moved = moved.map(|(mine, _)| mine).find(|mine| theirs.inputs.iter().any(|other| other.name == mine.name));
+        if let Some(moved) = moved {
+            let message = format!("its input `{}` stands at another place than that of {}", moved.name, other.name);
+            return Some(message + ": train it with its columns in the same order");
+        }
         let apart = mine.inputs.iter().zip(&theirs.inputs).find(|(mine, theirs)| mine.kind != theirs.kind);
         apart.map(|(mine, theirs)| {
             format!("its input `{}` is of another kind, or has other categories, than `{}`", mine.name, theirs.name)
@@ -178,10 +194,18 @@ impl Foreign {
     }
 }
 
-fn run_by(runtime: GraphRuntime) -> Runtime {
-    match runtime {
-        GraphRuntime::BuiltIn => Runtime::BuiltIn,
-        GraphRuntime::OnnxRuntime => Runtime::OnnxRuntime,
+impl Reading {
+    fn model(self, bytes: &[u8], beside: &dyn Fn(&str) -> Result<Vec<u8>, String>) -> Result<ForeignModel, String> {
+        let runtime = match self.runtime {
+            GraphRuntime::BuiltIn => Runtime::BuiltIn,
+            GraphRuntime::OnnxRuntime => Runtime::OnnxRuntime,
+        };
+        let model = gristmill_models::read_on(bytes, beside, runtime);
+        let limited = model.and_then(|model| match self.rounds {
+            Some(BoostingRounds(rounds)) => model.with_rounds(rounds),
+            None => Ok(model),
+        });
+        limited.map_err(|error| error.to_string())
     }
 }
 
@@ -207,8 +231,8 @@ pub struct Scoring {
     pub versions: Arc<Versions>,
     /// How to start it, where it lives in Python.
     pub python: Option<PythonModel>,
-    /// What runs it, where it is a graph.
-    pub runtime: GraphRuntime,
+    /// How its file is used, and those of the models in its place.
+    pub reading: Reading,
 }
 
 impl Scoring {

@@ -353,7 +353,10 @@ impl Plan {
             parts.push(("augment".to_string(), before.clone()));
         }
         if let Some(scoring) = &self.scoring {
-            before += &format!(" {:032x} {:?} {:?}", scoring.written().digest, scoring.inputs, scoring.runtime);
+            before += &format!(" {:032x} {:?} {:?}", scoring.written().digest, scoring.inputs, scoring.reading.runtime);
+            if let Some(rounds) = &scoring.reading.rounds {
+                before += &format!(" {rounds:?}");
+            }
             parts.push(("file".to_string(), before.clone()));
         }
         for step in &self.model {

@@ -107,7 +107,10 @@ impl Plan {
                     foreign.name, python.path, python.interpreter, foreign.digest
                 );
             }
-            format!("{}: {}, {}; digest {:032x}", foreign.name, signature.format, signature.made_of, foreign.digest)
+            let rounds = signature.rounds.as_ref().filter(|rounds| rounds.are_chosen());
+            let rounds = rounds.map_or(String::new(), |rounds| format!(", rounds {rounds}"));
+            let (format, made_of) = (&signature.format, &signature.made_of);
+            format!("{}: {format}, {made_of}{rounds}; digest {:032x}", foreign.name, foreign.digest)
         });
         let model: Vec<String> = file.into_iter().chain(self.model.iter().map(describe::written)).collect();
         steps.push(("model", model.join(" → ")));

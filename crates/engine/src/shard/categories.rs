@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arrow_array::Array;
 use gristmill_learn::{Kind, StateError, StateReader, StateWriter, Stateful};
 
-use gristmill_models::InputKind;
+use gristmill_models::{Input, InputKind};
 
 use crate::plan::Plan;
 use crate::rows::{Cell, Column};
@@ -18,6 +18,9 @@ const MOST: usize = 10_000;
 #[derive(Debug, Clone)]
 pub(super) struct Categories {
     columns: Vec<Option<Codes>>,
+    /// For features that are numbers here and categories of a model from a file: the model's code of each number, by its
+    /// bits.
+    numbered: Vec<Option<BTreeMap<u64, u64>>>,
 }
 
 #[derive(Debug, Clone)]
@@ -25,6 +28,11 @@ struct Codes {
     numbers: BTreeMap<String, u64>,
     /// Whether the numbers are those of a file: no more are given then, and there is nothing to save.
     fixed: bool,
+}
+
+/// The same for both zeros.
+fn bits(number: f64) -> u64 {
+    (number + 0.0).to_bits()
 }
 
 impl Categories {
@@ -43,7 +51,13 @@ impl Categories {
             let codes = || Codes { numbers: names.iter().cloned().zip(0..).collect(), fixed: input.is_some() };
             (*kind == Kind::Nominal).then(codes)
         };
-        Self { columns: plan.signature.kinds().iter().enumerate().map(column).collect() }
+        let numbered = |(place, kind): (usize, &Kind)| {
+            let category = |input: &&Input| matches!(input.kind, InputKind::Category(_)) && *kind == Kind::Numeric;
+            let codes = |input: &Input| input.numbers().into_iter().map(bits).zip(0..).collect();
+            input(place).filter(category).map(codes)
+        };
+        let kinds = || plan.signature.kinds().iter().enumerate();
+        Self { columns: kinds().map(column).collect(), numbered: kinds().map(numbered).collect() }
     }
 
     /// The number that the model sees; NaN where there is none. A category that is new is numbered.
@@ -64,7 +78,13 @@ impl Categories {
             (Some(Some(codes)), Cell::String(name)) => codes.numbers.get(name).map_or(f64::NAN, |code| *code as f64),
             (Some(Some(_)), _) => f64::NAN,
             // Infinities are missing too: nothing downstream has to ask again.
-            (_, cell) => Some(cell.number()).filter(|number| number.is_finite()).unwrap_or(f64::NAN),
+            (_, cell) => {
+                let number = Some(cell.number()).filter(|number| number.is_finite()).unwrap_or(f64::NAN);
+                match self.numbered.get(feature) {
+                    Some(Some(codes)) => codes.get(&bits(number)).map_or(f64::NAN, |code| *code as f64),
+                    _ => number,
+                }
+            }
         }
     }
 
@@ -77,7 +97,9 @@ impl Categories {
         numbers: impl Iterator<Item = &'a mut f64>,
     ) {
         match (self.columns.get(feature), column) {
-            (Some(None), Some(Column::Float64(column))) if column.null_count() == 0 => {
+            (Some(None), Some(Column::Float64(column)))
+                if column.null_count() == 0 && self.numbered.get(feature).is_some_and(Option::is_none) =>
+            {
                 let values = column.values().iter().skip(first);
                 let finite = |value: &f64| if value.is_finite() { *value } else { f64::NAN };
                 numbers.zip(values).for_each(|(number, value)| *number = finite(value));

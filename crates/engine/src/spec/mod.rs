@@ -9,6 +9,7 @@ mod feature;
 mod input;
 mod model;
 mod output;
+mod rounds;
 mod table;
 mod units;
 
@@ -18,6 +19,7 @@ pub use feature::Feature;
 pub use input::{FileInput, Format, Input, KafkaInput, Shards};
 pub use model::{Gives, GraphRuntime, ModelFile, PythonModel, Step};
 pub use output::{Create, FileTarget, Http, KafkaTarget, Output, Stdout, Target};
+pub use rounds::BoostingRounds;
 pub use table::{Table, TableFile, TableTopic};
 pub use units::{Size, Span};
 

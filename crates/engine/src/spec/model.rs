@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, VariantAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Size, Span};
+use super::{BoostingRounds, Size, Span};
 
 /// A step of a model: a component that learns here, or a model from a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,9 +30,11 @@ pub enum Step {
 /// are decided at 0, and decisions have no `probability`. An outlier detector's `score` is larger for what is more unusual
 /// and above 0 for an outlier, its `prediction` -1 for an outlier and 1 for all others.
 ///
-/// Its inputs are found among the features by their names, or, where the names differ, taken
-/// in the order of `features`. `gristmill describe FILE` shows them. Text columns become the categories that the model
-/// was trained with; one that it has not seen is missing.
+/// Its inputs are found among the features by their names, in any order. Where it knows none of the features' names, the
+/// features are taken in their order, and `gristmill plan` says so; where it knows some of them alone, that is an error.
+/// LightGBM's files have `_` for a blank in a name, which fits. `gristmill describe FILE` shows the inputs. Text columns
+/// become the categories that the model was trained with, as do numbers and truth values where those are its categories;
+/// one that it has not seen is missing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelFile {
@@ -46,6 +48,13 @@ pub struct ModelFile {
     /// to 1e-5.
     #[serde(default)]
     pub runtime: GraphRuntime,
+    /// How many rounds of boosting of an XGBoost, LightGBM or CatBoost model count: `best` for those up to the one that
+    /// early stopping found best, `all`, or a number of rounds. Default: as the framework predicts. The file of one of
+    /// XGBoost's scikit-learn classes (`XGBClassifier`, …) that stopped early is used up to its best round, any other file
+    /// whole; LightGBM and CatBoost leave the rounds behind the best out of their files. `gristmill describe FILE` and
+    /// `gristmill plan` show the number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rounds: Option<BoostingRounds>,
 }
 
 /// What runs a graph.

@@ -28,8 +28,8 @@ fn open(plan: &Arc<Plan>) -> Result<(Shelf, &Foreign), KafkaFailure> {
 /// A model that can stand in the place of the document's own, in the topic.
 fn stored(plan: &Arc<Plan>, name: &str, bytes: &[u8]) -> Result<(Shelf, Stored), KafkaFailure> {
     let (shelf, written) = open(plan)?;
-    let runtime = plan.scoring.as_ref().map(|scoring| scoring.runtime).unwrap_or_default();
-    let model = Foreign::from_bytes(name, bytes, runtime).map_err(refused)?;
+    let reading = plan.scoring.as_ref().map(|scoring| scoring.reading).unwrap_or_default();
+    let model = Foreign::from_bytes(name, bytes, reading).map_err(refused)?;
     if let Some(why) = model.unlike(written) {
         return Err(refused(format!("{name} cannot stand in the place of {}: {why}", written.name)));
     }

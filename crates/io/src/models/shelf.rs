@@ -62,7 +62,7 @@ impl Shelf {
 
     fn model(&self, stored: &Stored) -> Result<Arc<Foreign>, String> {
         let Some(scoring) = &self.plan.scoring else { return Err("this pipeline has no model from outside".into()) };
-        let model = Foreign::from_bytes(&stored.name, &self.bytes(stored)?, scoring.runtime)?;
+        let model = Foreign::from_bytes(&stored.name, &self.bytes(stored)?, scoring.reading)?;
         match model.unlike(scoring.written()) {
             None => Ok(Arc::new(model)),
             Some(why) => Err(format!("{} cannot stand in the place of the document's model: {why}", stored.name)),

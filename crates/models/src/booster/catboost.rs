@@ -9,6 +9,7 @@ use crate::ReadError;
 use crate::field::Field;
 use crate::foreign::{ForeignModel, Parts, Sum};
 use crate::link::Link;
+use crate::rounds::BoostingRounds;
 use crate::signature::{Input, InputKind, Output, Signature};
 use crate::trees::{Branch, Planter, Precision, Test};
 
@@ -34,10 +35,14 @@ pub(crate) fn read(document: &Value) -> Result<ForeignModel, ReadError> {
             nested(&mut planter, &columns, tree, outputs, index)?;
         }
     }
+    planter.rounds_of(1);
     let trees = planter.done();
     let made_of = trees.made_of();
     let (objective, link, output) = objective(&document, outputs)?;
-    let signature = Signature { format: "CatBoost, JSON".into(), inputs: columns.inputs, output, made_of, objective };
+    // A model is cut to its best trees when training ends; one that was not is used whole by CatBoost, too.
+    let rounds = BoostingRounds::found(trees.rounds(), None, false);
+    let (format, inputs) = ("CatBoost, JSON".into(), columns.inputs);
+    let signature = Signature { format, inputs, output, made_of, rounds, objective };
     Ok(ForeignModel::sum(signature, Sum { parts: Parts::Trees(trees), link, divisor: 1.0, single: false }))
 }
 
@@ -171,15 +176,22 @@ fn objective(document: &Field<'_>, outputs: usize) -> Result<(String, Link, Outp
     let loss = loss.map_or(Ok("not said"), |field| field.text())?;
     let classes = info.as_ref().and_then(|info| info.find("class_params")).and_then(|field| field.find("class_names"));
     let classes = classes.map_or(Ok(Vec::new()), |field| field.texts())?;
-    let several = if loss == "MultiClassOneVsAll" { Link::Logistic(1.0) } else { Link::Softmax };
-    let (link, output) = match (<[String; 2]>::try_from(classes.clone()), loss) {
-        (Ok(both), _) if outputs == 1 => (Link::Logistic(1.0), Output::Probability(both)),
-        (Err(_), "Logloss" | "CrossEntropy") if outputs == 1 => {
-            (Link::Logistic(1.0), Output::Probability(["0".into(), "1".into()]))
+    let two = <[String; 2]>::try_from(classes.clone());
+    let names = || if classes.len() == outputs { classes.clone() } else { Output::numbered(outputs) };
+    let (link, output) = match (loss, two) {
+        ("Logloss" | "CrossEntropy" | "Focal", two) if outputs == 1 => {
+            (Link::Logistic(1.0), Output::Probability(two.unwrap_or_else(|_| ["0".into(), "1".into()])))
         }
-        _ if classes.len() == outputs && outputs > 1 => (several, Output::Probabilities(classes)),
-        (_, "MultiClass" | "MultiClassOneVsAll") => (several, Output::Probabilities(Output::numbered(outputs))),
-        (_, "Poisson" | "Tweedie" | "LogLinQuantile") => (Link::Exponential, Output::Values(outputs)),
+        ("MultiClass", _) => (Link::Softmax, Output::Probabilities(names())),
+        ("MultiClassOneVsAll", _) => (Link::Logistic(1.0), Output::Probabilities(names())),
+        // Labels of which any number may hold: each has a probability of its own.
+        ("MultiLogloss" | "MultiCrossEntropy", _) => (Link::Logistic(1.0), Output::Values(outputs)),
+        // `LogLinQuantile` is no such: CatBoost predicts the logarithm.
+        ("Poisson" | "Tweedie", _) => (Link::Exponential, Output::Values(outputs)),
+        ("RMSEWithUncertainty", _) if outputs == 2 => (Link::MeanAndVariance, Output::Values(outputs)),
+        // A loss of one's own, of a model that knows classes.
+        (_, Ok(two)) if outputs == 1 => (Link::Logistic(1.0), Output::Probability(two)),
+        _ if classes.len() == outputs && outputs > 1 => (Link::Softmax, Output::Probabilities(classes)),
         _ => (Link::Identity, Output::Values(outputs)),
     };
     Ok((loss.to_string(), link, output))

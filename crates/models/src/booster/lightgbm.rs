@@ -10,6 +10,7 @@ use super::{InTree, MOST_COLUMNS, entry};
 use crate::ReadError;
 use crate::foreign::{ForeignModel, Parts, Sum};
 use crate::link::Link;
+use crate::rounds::BoostingRounds;
 use crate::signature::{Input, InputKind, Output, Signature};
 use crate::trees::{Branch, LinearLeaf, Planter, Precision, Test};
 
@@ -81,9 +82,13 @@ pub(crate) fn read(bytes: &[u8]) -> Result<ForeignModel, ReadError> {
     }
     let voting = head.0.contains_key("average_output");
     let divisor = if voting { (count / outputs).max(1) as f64 } else { 1.0 };
+    planter.rounds_of(outputs);
     let trees = planter.done();
     let format = format!("{FORMAT} {}, text", head.0.get("version").copied().unwrap_or_default());
-    let signature = Signature { format, inputs, output, made_of: trees.made_of(), objective: objective.to_string() };
+    // What early stopping found best is all that LightGBM saves; where it was told to save more, the file does not say so.
+    let rounds = BoostingRounds::found(trees.rounds(), None, false);
+    let objective = objective.to_string();
+    let signature = Signature { format, inputs, output, made_of: trees.made_of(), rounds, objective };
     Ok(ForeignModel::sum(signature, Sum { parts: Parts::Trees(trees), link, divisor, single: false }))
 }
 

@@ -12,10 +12,13 @@ use crate::field::Field;
 use crate::foreign::{ForeignModel, Parts, Sum};
 use crate::linear::Linear;
 use crate::link::Link;
+use crate::rounds::BoostingRounds;
 use crate::signature::{Input, InputKind, Output, Signature};
 use crate::trees::{Branch, Ensemble, Planter, Precision, Test};
 
 const FORMAT: &str = "XGBoost";
+/// More rounds, or trees in one, are taken for damage.
+const MOST_ROUNDS: usize = 1 << 31;
 
 pub(crate) fn read(document: &Value, written_as: &str) -> Result<ForeignModel, ReadError> {
     let document = Field::root(document, FORMAT);
@@ -26,10 +29,14 @@ pub(crate) fn read(document: &Value, written_as: &str) -> Result<ForeignModel, R
     let classes = parameters.get("num_class")?.count(MOST_COLUMNS)?;
     let targets = parameters.find("num_target").map_or(Ok(1), |field| field.count(MOST_COLUMNS))?;
     let outputs = classes.max(targets).max(1);
-    let start = objective.start(&parameters, outputs)?;
-
     let booster = learner.get("gradient_booster")?;
     let name = booster.get("name")?.text()?;
+    let mut start = objective.start(&parameters, outputs)?;
+    if let ("gblinear", Some(first)) = (name, start.first().copied()) {
+        // XGBoost's own linear booster adds the first base score to every output.
+        start.fill(first);
+    }
+    let mut rounds = None;
     let (parts, inputs, made_of) = match name {
         "gblinear" => {
             let weights: Vec<f32> =
@@ -45,7 +52,9 @@ pub(crate) fn read(document: &Value, written_as: &str) -> Result<ForeignModel, R
         "gbtree" | "dart" => {
             let model = booster.find("gbtree").as_ref().unwrap_or(&booster).get("model")?;
             let drop = booster.find("weight_drop").map(|field| field.numbers()).transpose()?;
-            let trees = trees(&model, width, start, drop.as_deref())?;
+            let mut trees = trees(&model, width, start, drop.as_deref())?;
+            rounds = boosting_rounds(&learner, trees.rounds())?;
+            rounds.iter().for_each(|rounds| trees.limit(rounds.used));
             let made_of = trees.made_of();
             (Parts::Trees(trees), inputs(&learner, model.find("cats"), width)?, made_of)
         }
@@ -56,9 +65,19 @@ pub(crate) fn read(document: &Value, written_as: &str) -> Result<ForeignModel, R
     };
     let version: Vec<String> = document.find("version").map_or(Ok(Vec::new()), |field| field.texts())?;
     let format = format!("{FORMAT} {}, {written_as}", version.join("."));
-    let output = objective.output(outputs);
-    let signature = Signature { format, inputs, output, made_of, objective: objective.name };
+    let output = objective.output(classes, outputs);
+    let signature = Signature { format, inputs, output, made_of, rounds, objective: objective.name };
     Ok(ForeignModel::sum(signature, Sum { parts, link: objective.link, divisor: 1.0, single: true }))
+}
+
+/// The rounds that count: those that early stopping found best, where one of the scikit-learn classes saved the model.
+/// It leaves its mark on the file, and predicts with them; a booster predicts with all.
+fn boosting_rounds(learner: &Field<'_>, all: usize) -> Result<Option<BoostingRounds>, ReadError> {
+    let attributes = learner.find("attributes");
+    let attribute = |name: &str| attributes.as_ref().and_then(|attributes| attributes.find(name));
+    let best = attribute("best_iteration").map(|best| best.count(MOST_ROUNDS)).transpose()?;
+    let wrapper = attribute("scikit_learn").is_some();
+    Ok(BoostingRounds::found(all, best.map(|best| best + 1), wrapper))
 }
 
 /// What the model was trained for.
@@ -91,7 +110,7 @@ impl Objective {
             | "reg:quantileerror"
             | "rank:pairwise"
             | "rank:ndcg"
-            | "rank:map" => (Link::Identity, if name == "binary:logitraw" { logit } else { same }, false),
+            | "rank:map" => (Link::Identity, same, false),
             other => {
                 let what =
                     format!("this XGBoost model was trained for `{other}`, whose predictions are not known here");
@@ -115,11 +134,12 @@ impl Objective {
         }
     }
 
-    fn output(&self, outputs: usize) -> Output {
+    fn output(&self, classes: usize, outputs: usize) -> Output {
         match (self.classifies, outputs) {
             (true, 1) => Output::Probability(["0".into(), "1".into()]),
-            (true, _) => Output::Probabilities(Output::numbered(outputs)),
-            (false, _) => Output::Values(outputs),
+            (true, _) if classes == outputs => Output::Probabilities(Output::numbered(outputs)),
+            // Several labels of which any number may hold, and several targets.
+            _ => Output::Values(outputs),
         }
     }
 }
@@ -164,6 +184,7 @@ fn category_names(list: &Field<'_>) -> Result<Vec<String>, ReadError> {
 
 fn trees(model: &Field<'_>, width: usize, start: Vec<f64>, drop: Option<&[f64]>) -> Result<Ensemble, ReadError> {
     let outputs = model.get("tree_info")?.integers()?;
+    let groups = start.len();
     let mut planter = Planter::new(width, start, Precision::Single);
     let mut vector = 1;
     for (index, tree) in model.get("trees")?.list()?.iter().enumerate() {
@@ -185,6 +206,20 @@ fn trees(model: &Field<'_>, width: usize, start: Vec<f64>, drop: Option<&[f64]>)
             .tree(output, 0, most, |planter, node| tree.branch(planter, node))
             .map_err(|error: InTree| error.at(FORMAT, index))?;
     }
+    match model.find("iteration_indptr") {
+        Some(ends) => {
+            let until = ends.list()?.iter().skip(1).map(|end| end.count(MOST_ROUNDS)).collect::<Result<_, _>>()?;
+            if !planter.rounds_until(until) {
+                return Err(ends.damaged("does not end with the last tree"));
+            }
+        }
+        None => {
+            let parameters = model.find("gbtree_model_param");
+            let parallel = parameters.and_then(|parameters| parameters.find("num_parallel_tree"));
+            let parallel = parallel.map_or(Ok(1), |count| count.count(MOST_ROUNDS))?;
+            planter.rounds_of(parallel * if vector > 1 { 1 } else { groups });
+        }
+    }
     Ok(planter.done())
 }
 
@@ -202,6 +237,8 @@ struct Tree {
     vector: usize,
     /// Those of all leaves, where there are several in each.
     leaves: Vec<f64>,
+    /// Whether those lie by node: before version 3 they are among the weights of all nodes.
+    by_node: bool,
 }
 
 impl Tree {
@@ -209,7 +246,13 @@ impl Tree {
         let vector =
             tree.get("tree_param")?.find("size_leaf_vector").map_or(Ok(1), |field| field.count(MOST_COLUMNS))?;
         let vector = vector.max(1);
-        let leaves = if vector > 1 { tree.get("leaf_weights")?.numbers()? } else { Vec::new() };
+        let own = tree.find("leaf_weights");
+        let by_node = own.is_none();
+        let leaves = match own {
+            _ if vector == 1 => Vec::new(),
+            Some(leaves) => leaves.numbers()?,
+            None => tree.get("base_weights")?.numbers()?,
+        };
         Ok(Self {
             left: tree.get("left_children")?.integers()?,
             right: tree.get("right_children")?.integers()?,
@@ -220,6 +263,7 @@ impl Tree {
             weight,
             vector,
             leaves,
+            by_node,
         })
     }
 
@@ -255,12 +299,12 @@ impl Tree {
             return Ok(Branch::Leaf(vec![f64::from(condition * self.weight)]));
         }
         // The place of a leaf's numbers stands where another node has its right child.
-        let place = entry(&self.right, node, "right_children")?;
+        let place = if self.by_node { node } else { entry(&self.right, node, "right_children")? };
         let values = usize::try_from(place).ok().and_then(|place| {
             let begin = place.checked_mul(self.vector)?;
             self.leaves.get(begin..begin.checked_add(self.vector)?)
         });
-        let values = values.ok_or_else(|| InTree::New(format!("has no entry {place} in `leaf_weights`")))?;
+        let values = values.ok_or_else(|| InTree::New(format!("has no entry {place} in the weights of leaves")))?;
         Ok(Branch::Leaf(values.iter().map(|value| f64::from(*value as f32 * self.weight)).collect()))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::builder::{Builder, Flow};
 use super::layers::{self, Layer};
@@ -160,8 +160,8 @@ impl Walk<'_> {
         builder: &mut Builder,
     ) -> Result<Vec<(String, Flow)>, ReadError> {
         let layers = layers_of(config)?;
-        let inputs = joints(&config.get("input_layers")?)?;
-        let outputs = joints(&config.get("output_layers")?)?;
+        let inputs = named_joints(&config.get("input_layers")?)?;
+        let outputs = named_joints(&config.get("output_layers")?)?;
         let mut done: BTreeMap<Joint, Flow> = BTreeMap::new();
         let mut counts = BTreeMap::new();
         let mut calls = Vec::new();
@@ -171,12 +171,13 @@ impl Walk<'_> {
             let name = layer.find("name").map_or_else(|| settings.get("name"), Ok)?.text()?;
             let place = self.place(name, class, &mut counts);
             if class == "InputLayer" {
-                let number = inputs.iter().position(|(input, ..)| input == name);
+                let number = inputs.iter().position(|(_, (input, ..))| input == name);
+                let called = number.and_then(|number| inputs.get(number)).map_or(name, |(called, _)| called);
                 let flow = match (&given, number) {
                     (Some(given), Some(number)) => {
                         given.get(number).cloned().ok_or_else(|| damaged("an input is missing"))?
                     }
-                    _ => input(&settings, name, builder)?,
+                    _ => input(&settings, called, builder)?,
                 };
                 done.insert((name.to_string(), 0, 0), flow);
                 continue;
@@ -186,7 +187,7 @@ impl Walk<'_> {
             }
         }
         // Inputs come in the order of the model, not of its layers.
-        let order = |port: &Port| inputs.iter().position(|(name, ..)| *name == port.name);
+        let order = |port: &Port| inputs.iter().position(|(called, _)| *called == port.name);
         builder.graph.inputs.sort_by_key(order);
         while !calls.is_empty() {
             let before = calls.len();
@@ -206,10 +207,10 @@ impl Walk<'_> {
             }
             calls = waiting;
         }
-        let output = |joint: &Joint| {
+        let output = |(called, joint): &(String, Joint)| {
             let flow =
                 done.get(joint).cloned().ok_or_else(|| damaged(format!("nothing makes the output {}", joint.0)))?;
-            Ok((joint.0.clone(), flow))
+            Ok((called.clone(), flow))
         };
         outputs.iter().map(output).collect()
     }
@@ -243,6 +244,20 @@ fn joints(field: &Field<'_>) -> Result<Vec<Joint>, ReadError> {
     if found.is_empty() { Err(field.damaged("names no layer")) } else { Ok(found) }
 }
 
+/// The same with their names: those of a dictionary, in the order of its keys, which is Keras' own; else the layers'.
+fn named_joints(field: &Field<'_>) -> Result<Vec<(String, Joint)>, ReadError> {
+    let Value::Object(dictionary) = field.value() else {
+        return Ok(joints(field)?.into_iter().map(|joint| (joint.0.clone(), joint)).collect());
+    };
+    let mut found = Vec::new();
+    for (name, _) in sorted(dictionary) {
+        let below = joints(&field.get(name)?)?;
+        let several = below.len() > 1;
+        found.extend(below.into_iter().map(|joint| (if several { joint.0.clone() } else { name.clone() }, joint)));
+    }
+    if found.is_empty() { Err(field.damaged("names no layer")) } else { Ok(found) }
+}
+
 /// What a call takes: Keras 3 hides it in `keras_history`, Keras 2 writes it down.
 fn calls_joints(node: &Field<'_>) -> Result<Vec<Joint>, ReadError> {
     match node.find("args") {
@@ -253,6 +268,13 @@ fn calls_joints(node: &Field<'_>) -> Result<Vec<Joint>, ReadError> {
             if found.is_empty() { Err(node.damaged("takes nothing")) } else { Ok(found) }
         }
     }
+}
+
+/// The entries of a dictionary in the order in which Keras takes them.
+fn sorted(dictionary: &Map<String, Value>) -> Vec<(&String, &Value)> {
+    let mut entries: Vec<_> = dictionary.iter().collect();
+    entries.sort_by_key(|(name, _)| *name);
+    entries
 }
 
 fn joint(value: &Value) -> Option<Joint> {
@@ -266,6 +288,8 @@ fn collect(value: &Value, found: &mut Vec<Joint>, depth: usize) {
         Some(joint) => found.push(joint),
         None if depth < DEEPEST => {
             value.as_array().into_iter().flatten().for_each(|value| collect(value, found, depth + 1));
+            let entries = value.as_object().into_iter().flat_map(sorted);
+            entries.for_each(|(_, value)| collect(value, found, depth + 1));
         }
         None => {}
     }
@@ -278,7 +302,7 @@ fn histories(value: &Value, found: &mut Vec<Joint>, depth: usize) {
     match value {
         Value::Object(object) => match object.get("keras_history").and_then(joint) {
             Some(joint) => found.push(joint),
-            None => object.values().for_each(|value| histories(value, found, depth + 1)),
+            None => sorted(object).into_iter().for_each(|(_, value)| histories(value, found, depth + 1)),
         },
         Value::Array(values) => values.iter().for_each(|value| histories(value, found, depth + 1)),
         _ => {}

@@ -90,6 +90,7 @@ pub(crate) fn model(model: &Model, runtime: Runtime) -> Result<ForeignModel, Rea
         format: model.format.clone(),
         objective: outputs::objective(graph),
         made_of: format!("{} operators ({}), {parameters} constants, run by {run_by}", graph.nodes.len(), kinds(model)),
+        rounds: None,
         inputs: columns,
         output,
     };

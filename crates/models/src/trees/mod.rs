@@ -77,6 +77,10 @@ pub(crate) struct Ensemble {
     /// What sums are multiplied by, and what is then added to each; none leaves them alone.
     finish: Option<(f64, Vec<f64>)>,
     precision: Precision,
+    /// For each round of boosting the number of trees up to its end.
+    rounds: Vec<usize>,
+    /// The trees that count, from the first on; none means all.
+    used: Option<usize>,
 }
 
 /// Rows that pass a tree one after the other, so that its nodes stay in the cache.
@@ -89,6 +93,16 @@ impl Ensemble {
     pub(crate) fn made_of(&self) -> String {
         let leaves = self.leaves.len() / self.leaf_width.max(1);
         format!("{} trees, {} nodes, {leaves} leaves", self.trees.len(), self.nodes.len())
+    }
+
+    /// The number of rounds of boosting.
+    pub(crate) fn rounds(&self) -> usize {
+        self.rounds.len()
+    }
+
+    /// Leaves out the trees behind this many rounds.
+    pub(crate) fn limit(&mut self, rounds: usize) {
+        self.used = rounds.checked_sub(1).and_then(|last| self.rounds.get(last)).copied();
     }
 
     /// The number of its nodes.
@@ -121,7 +135,8 @@ impl Ensemble {
         let single = self.precision == Precision::Single;
         let outputs = self.start.len().max(1);
         let rows_at_once = rows.len().clamp(1, LANES);
-        for trees in self.trees.chunks(LANES / rows_at_once) {
+        let used = self.used.and_then(|used| self.trees.get(..used)).unwrap_or(&self.trees);
+        for trees in used.chunks(LANES / rows_at_once) {
             for (rows, sums) in rows.chunks(rows_at_once).zip(sums.chunks_mut(rows_at_once * outputs)) {
                 let mut lanes = [(!0, [].as_slice()); LANES];
                 let walks = rows.iter().flat_map(|row| trees.iter().map(|tree| (tree.root, *row)));

@@ -102,6 +102,23 @@ impl Planter {
         i32::try_from(index).map(|index| !index).map_err(|_| E::from("has too many leaves".into()))
     }
 
+    /// Cuts the trees into rounds of so many; they are left uncut where that does not come out even.
+    pub(crate) fn rounds_of(&mut self, trees: usize) {
+        let all = self.ensemble.trees.len();
+        if all.is_multiple_of(trees.max(1)) {
+            self.ensemble.rounds = (1..=all / trees.max(1)).map(|round| round * trees.max(1)).collect();
+        }
+    }
+
+    /// Cuts the trees into rounds by the number of trees up to the end of each; whether that can be.
+    pub(crate) fn rounds_until(&mut self, ends: Vec<usize>) -> bool {
+        let fits = ends.is_sorted() && ends.last().copied().unwrap_or(0) == self.ensemble.trees.len();
+        if fits {
+            self.ensemble.rounds = ends;
+        }
+        fits
+    }
+
     pub(crate) fn done(self) -> Ensemble {
         self.ensemble
     }

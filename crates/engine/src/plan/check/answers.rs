@@ -116,7 +116,10 @@ impl Checker<'_> {
         let mut columns: Vec<(String, gristmill_sql::Kind)> =
             self.known.iter().map(|(name, kind)| (name.clone(), kind.sql())).collect();
         if let Some(computed) = computed {
-            columns.extend(computed.items.iter().map(|item| item.name.clone()).zip(computed.program.kinds()));
+            // Where a feature is called like a column, the name means the column here as in every expression.
+            let hidden = |name: &str| self.known.iter().any(|(known, _)| known == name);
+            let called = |name: &String| if hidden(name) { format!("features.{name}") } else { name.clone() };
+            columns.extend(computed.items.iter().map(|item| called(&item.name)).zip(computed.program.kinds()));
         }
         let text = |Feature { name, expression }: &Feature| {
             expression.clone().unwrap_or_else(|| format!("\"{}\"", name.replace('"', "\"\"")))

@@ -22,9 +22,12 @@ impl Checker<'_> {
             if twice {
                 self.wrong(at, format!("the feature `{name}` is listed twice"));
             } else if let Some(expression) = expression {
-                if self.known.iter().any(|(known, _)| known == name) || matches!(name.as_str(), "score" | "prediction")
-                {
+                // A feature that is called like a column stands in its place for the model alone.
+                if matches!(name.as_str(), "score" | "prediction") {
                     self.wrong(at, format!("`{name}` has another meaning already: give the expression another name"));
+                } else if let Some(role) = self.role(name, time) {
+                    let help = "give the expression another name";
+                    self.wrong_with_help(at, format!("`{name}` is the {role}, and cannot be a feature, too"), help);
                 }
                 found.push(columns + items.len());
                 items.push(Item::new(name, expression));
@@ -43,7 +46,11 @@ impl Checker<'_> {
         if items.is_empty() {
             return (found, None);
         }
-        match Program::compile(&self.setting(key, time), &items) {
+        // Everywhere else the name means the column: in expressions, conditions and what is written.
+        let hidden = |item: &Item| self.known.iter().any(|(known, _)| *known == item.name);
+        let called = |item: &Item| if hidden(item) { format!("features.{}", item.name) } else { item.name.clone() };
+        let compiled: Vec<Item> = items.iter().map(|item| Item::new(&called(item), &item.text)).collect();
+        match Program::compile(&self.setting(key, time), &compiled) {
             Ok(program) => (found, Some(Computed { items, program })),
             Err(mistakes) => {
                 for mistake in mistakes {
@@ -55,6 +62,16 @@ impl Checker<'_> {
                 (Vec::new(), None)
             }
         }
+    }
+
+    /// What a column is for beside being one, where a feature cannot stand in its place.
+    fn role(&self, name: &str, time: Option<usize>) -> Option<&'static str> {
+        let input = &self.pipeline.input;
+        let label = self.pipeline.label.as_ref().is_some_and(|label| label.column == name);
+        let time = time.and_then(|time| self.known.get(time)).is_some_and(|(time, _)| time == name);
+        let roles =
+            [(label, "label"), (time, "time of the rows"), (input.id.as_deref() == Some(name), "id of the rows")];
+        roles.into_iter().find(|(is, _)| *is).map(|(_, role)| role)
     }
 
     fn setting(&self, key: Option<usize>, time: Option<usize>) -> Setting {

@@ -5,9 +5,9 @@ use gristmill_models::{Input, InputKind, Output};
 
 use super::Checker;
 use crate::document::path;
-use crate::foreign::{Foreign, ModelFiles, Scoring, Versions};
+use crate::foreign::{Foreign, ModelFiles, Reading, Scoring, Versions};
 use crate::plan::LabelPlan;
-use crate::spec::{ColumnType, Gives, GraphRuntime, ModelFile, PythonModel, Step};
+use crate::spec::{ColumnType, Gives, ModelFile, PythonModel, Step};
 
 impl Checker<'_> {
     /// The model from outside that the document names, if it does.
@@ -30,7 +30,8 @@ impl Checker<'_> {
     }
 
     fn file(&mut self, file: &ModelFile, step: usize, more: bool, files: ModelFiles<'_>) -> Option<Scoring> {
-        let mut foreign = match Foreign::read(&file.path, file.runtime, files) {
+        let reading = Reading { runtime: file.runtime, rounds: file.rounds };
+        let mut foreign = match Foreign::read(&file.path, reading, files) {
             Ok(foreign) => foreign,
             Err(why) => {
                 let at = path(["model", &step.to_string(), "file", "path"]);
@@ -42,7 +43,7 @@ impl Checker<'_> {
             foreign.name.clone_from(name);
         }
         let inputs = self.inputs(&foreign, &file.path, more)?;
-        Some(Scoring { inputs, versions: Versions::new(foreign).into(), python: None, runtime: file.runtime })
+        Some(Scoring { inputs, versions: Versions::new(foreign).into(), python: None, reading })
     }
 
     fn python(&mut self, python: &PythonModel, step: usize, more: bool, files: ModelFiles<'_>) -> Option<Scoring> {
@@ -69,15 +70,18 @@ impl Checker<'_> {
         }
         let inputs = (0..self.pipeline.features.len()).collect();
         let versions = Versions::new(foreign).into();
-        Some(Scoring { inputs, versions, python: Some(python.clone()), runtime: GraphRuntime::default() })
+        Some(Scoring { inputs, versions, python: Some(python.clone()), reading: Reading::default() })
     }
 
-    /// For each input of the model its place among the features: by name, or by position where the names differ.
-    /// `more`: there are steps behind it, which see the other features, too.
+    /// For each input of the model its place among the features: by name, or by position where the model knows none of
+    /// the names. `more`: there are steps behind it, which see the other features, too.
     fn inputs(&mut self, foreign: &Foreign, file: &str, more: bool) -> Option<Vec<usize>> {
         let names: Vec<&str> = self.pipeline.features.iter().map(|feature| feature.name.as_str()).collect();
         let inputs = &foreign.signature().inputs;
-        let place = |input: &Input| names.iter().position(|name| *name == input.name);
+        let place = |input: &Input| {
+            let same = names.iter().position(|name| *name == input.name);
+            same.or_else(|| names.iter().position(|name| foreign.signature().renames(name, &input.name)))
+        };
         let by_name: Option<Vec<usize>> = inputs.iter().map(place).collect();
         let fits = inputs.len() == names.len() || more && by_name.is_some();
         if !fits {
@@ -91,6 +95,10 @@ impl Checker<'_> {
             self.wrong_with_help(path(["features"]), message, help);
             return None;
         }
+        if by_name.is_none() && inputs.iter().any(|input| place(input).is_some()) {
+            self.names_in_part(foreign, file, &inputs.iter().map(place).collect::<Vec<_>>());
+            return None;
+        }
         Some(by_name.unwrap_or_else(|| {
             let pairs = inputs.iter().zip(&names).filter(|(input, name)| input.name != **name).take(5);
             let pairs: Vec<String> = pairs.map(|(input, name)| format!("{name} as {}", input.name)).collect();
@@ -98,6 +106,33 @@ impl Checker<'_> {
                 .push(format!("features are given to the model by position, since names differ: {}", pairs.join(", ")));
             (0..names.len()).collect()
         }))
+    }
+
+    /// The model knows some of the features' names and not the others: taken by position, columns might be swapped.
+    fn names_in_part(&mut self, foreign: &Foreign, file: &str, places: &[Option<usize>]) {
+        const SHOWN: usize = 10;
+        let quoted = |names: Vec<&str>| {
+            let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+            shown.join(", ")
+        };
+        let inputs = foreign.signature().inputs.iter().zip(places);
+        let unmet: Vec<&str> =
+            inputs.filter(|(_, place)| place.is_none()).map(|(input, _)| input.name.as_str()).collect();
+        let features = self.pipeline.features.iter().enumerate();
+        let unknown = features.filter(|(at, _)| !places.contains(&Some(*at))).map(|(_, feature)| feature.name.as_str());
+        let unknown: Vec<&str> = unknown.collect();
+        let example = unmet.first().zip(unknown.first());
+        let example = example.map_or(String::new(), |(input, feature)| {
+            format!(": `{{\"{input}\": '\"{feature}\"'}}` gives `{feature}` the model's name")
+        });
+        let message = format!(
+            "the model knows some of the features by name, but none of its inputs is called {}, and no feature {}",
+            quoted(unknown),
+            quoted(unmet)
+        );
+        let help =
+            format!("call the features as the model does{example}; `gristmill describe {file}` shows its inputs");
+        self.wrong_with_help(path(["features"]), message, help);
     }
 
     /// Whether its inputs can be what the features are.
@@ -113,8 +148,7 @@ impl Checker<'_> {
         }
         for (input, place) in scoring.written().signature().inputs.iter().zip(&scoring.inputs) {
             let kind = signature.kinds().get(*place).copied().unwrap_or(Kind::Numeric);
-            if let Some(why) = unfit(input, kind) {
-                let help = "declare the column with the type that the model was trained with";
+            if let Some((why, help)) = unfit(input, kind) {
                 self.wrong_with_help(path(["features"]), format!("`{}` {why}", input.name), help);
             }
         }
@@ -194,12 +228,16 @@ fn same_class(one: &str, other: &str) -> bool {
 }
 
 /// Why a column cannot be a model's input.
-fn unfit(input: &Input, kind: Kind) -> Option<&'static str> {
+fn unfit(input: &Input, kind: Kind) -> Option<(String, &'static str)> {
+    const DECLARE: &str = "declare the column with the type that the model was trained with";
     match (&input.kind, kind) {
-        (InputKind::Number | InputKind::Code, Kind::Nominal) => Some("is a number in the model, and text here"),
-        (InputKind::Category(names), Kind::Numeric) => {
-            let numbered = names.iter().enumerate().all(|(code, name)| *name == code.to_string());
-            (!numbered).then_some("is one of some categories in the model, and no text here")
+        (InputKind::Number | InputKind::Code, Kind::Nominal) => {
+            Some(("is a number in the model, and text here".into(), DECLARE))
+        }
+        (InputKind::Category(names), Kind::Numeric) if !input.takes_numbers() => {
+            let shown: Vec<&str> = names.iter().take(5).map(String::as_str).collect();
+            let why = format!("is one of the categories {} … in the model, and no text here", shown.join(", "));
+            Some((why, "declare the column as `string`"))
         }
         _ => None,
     }

@@ -86,7 +86,22 @@ pub(super) fn build(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -
         };
         return Err(refused(format!("the layer {} of the class {} {why}", layer.place.shown(), layer.class)));
     };
+    if let Some(kind) = quantised(layer.config) {
+        let what = format!(
+            "the layer {} ({}) is quantised to {kind}, and such weights are not read",
+            layer.place.shown(),
+            layer.class
+        );
+        return Err(ReadError::unsupported(what, "save the model before `quantize` is called, or score it in Python"));
+    }
     build(layer, inputs, builder)
+}
+
+/// What a layer's weights are quantised to. It quantises its inputs row by row as well, so that weights multiplied out
+/// would give other answers than Keras does.
+fn quantised(config: &Field<'_>) -> Option<String> {
+    let mode = config.find("dtype")?.find("config")?.find("mode")?;
+    mode.shown().ok()
 }
 
 impl Layer<'_> {
