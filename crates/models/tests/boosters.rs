@@ -71,7 +71,7 @@ impl Case {
         if ours.len() != theirs.len() {
             return Some(format!("{name}: {} numbers beside {}", ours.len(), theirs.len()));
         }
-        let wrong = |(a, b): &(&f64, &f64)| !((*a - *b).abs() <= near * b.abs().max(1.0));
+        let wrong = |(a, b): &(&f64, &f64)| (*a - *b).abs() > near * b.abs().max(1.0) || (*a - *b).is_nan();
         ours.iter().zip(&theirs).find(wrong).map(|(ours, theirs)| format!("{name}: {ours} beside {theirs}"))
     }
 
@@ -215,7 +215,10 @@ impl Case {
             if numbers.len() != ours.len() || (theirs.len() > 1 && output[0] != name.as_str()) {
                 return Err(format!("{name} with {} beside {} with {}", ours.len(), output[0], numbers.len()));
             }
-            let wrong = ours.iter().zip(&numbers).find(|(a, b)| !((*a - *b).abs() <= 2e-5 * b.abs().max(1.0)));
+            let wrong = ours
+                .iter()
+                .zip(&numbers)
+                .find(|(a, b)| (*a - *b).abs() > 2e-5 * b.abs().max(1.0) || (*a - *b).is_nan());
             if let Some((a, b)) = wrong {
                 return Err(format!("{name}: {a} beside {b}"));
             }

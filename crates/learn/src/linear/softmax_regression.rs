@@ -73,7 +73,7 @@ impl SoftmaxRegression {
 
     fn probabilities(&self, row: &[f64]) -> Vec<f64> {
         // An absurd value makes no sum infinite: a class keeps its share.
-        let sum = |class: &Option<Class>| Some(dot(&class.as_ref()?.weights, row)).map(finite);
+        let sum = |class: &Option<Class>| Some(finite(dot(&class.as_ref()?.weights, row)));
         let sums: Vec<Option<f64>> = self.classes.iter().map(sum).collect();
         let most = sums.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max);
         let powers = sums.iter().map(|sum| sum.map_or(0.0, |sum| crate::exponential::exp(sum - most)));

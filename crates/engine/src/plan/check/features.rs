@@ -49,7 +49,7 @@ impl Checker<'_> {
         // Everywhere else the name means the column: in expressions, conditions and what is written.
         let hidden = |item: &Item| self.known.iter().any(|(known, _)| *known == item.name);
         let called = |item: &Item| if hidden(item) { format!("features.{}", item.name) } else { item.name.clone() };
-        let compiled: Vec<Item> = items.iter().map(|item| Item::new(&called(item), &item.text)).collect();
+        let compiled: Vec<Item> = items.iter().map(|item| Item::new(called(item), &item.text)).collect();
         match Program::compile(&self.setting(key, time), &compiled) {
             Ok(program) => (found, Some(Computed { items, program })),
             Err(mistakes) => {
