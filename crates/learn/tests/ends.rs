@@ -1,4 +1,4 @@
-//! L12: every row ends, whatever is missing: no component, no base of an ensemble, no setting makes one that goes on for
+//! L13: every row ends, whatever is missing: no component, no base of an ensemble, no setting makes one that goes on for
 //! ever.
 //!
 //! A component runs in a thread of its own and says after each row that it is done, so that a loop without end fails the
