@@ -110,7 +110,7 @@ impl Leaf {
 
     /// The split of the best column, where it is surely better than the second.
     fn decide(&self, growth: &ValueGrowth, kinds: &[Kind]) -> Option<(usize, Test, Vec<Distribution>)> {
-        let (best, second) = best_two(self.watch.as_ref()?.suggestions(growth, kinds));
+        let (best, second) = best_two(self.watch.as_ref()?.suggestions(self.label, growth, kinds));
         let bound = hoeffding_bound(1.0, growth.delta, self.label.weight);
         let sure = best.merit > 0.0 && (second / best.merit < 1.0 - bound || bound < growth.tau);
         best.split.filter(|_| sure)

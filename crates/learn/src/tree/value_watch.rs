@@ -103,45 +103,33 @@ impl ValueWatch {
             if values.len() >= MOST && !values.contains_key(&key) {
                 key = values.range(..key).next_back().or_else(|| values.iter().next()).map_or(key, |(key, _)| *key);
             }
-            let known = values.len();
+            let before = values.len();
             values.entry(key).or_default().add(y, weight);
-            grown += ENTRY * (values.len() - known);
+            grown += ENTRY * (values.len() - before);
         }
         grown
     }
 
-    /// The best split of each column. A merit is what is gained on average over the rows watched: rows in which the column
-    /// is missing gain nothing (J. R. Quinlan, "C4.5", 1993).
-    pub(super) fn suggestions(&self, growth: &ValueGrowth, kinds: &[Kind]) -> Vec<Suggestion> {
-        let known: Vec<Moments> = self.values.iter().map(|values| sum(values.values())).collect();
-        let watched = known.iter().map(|known| known.weight).fold(0.0, f64::max);
-        let suggestion = |((column, values), known): ((&u32, &BTreeMap<u64, Moments>), &Moments)| {
+    /// The best split of each column.
+    pub(super) fn suggestions(&self, before: Moments, growth: &ValueGrowth, kinds: &[Kind]) -> Vec<Suggestion> {
+        let suggestion = |(column, values): (&u32, &BTreeMap<u64, Moments>)| {
             let column = *column as usize;
-            let mut suggestion = match kinds.get(column) {
-                Some(Kind::Nominal) => nominal_split(column, values, *known, growth),
-                _ => numeric_split(column, values, *known, growth),
-            };
-            if watched > 0.0 && suggestion.split.is_some() {
-                suggestion.merit *= known.weight / watched;
+            match kinds.get(column) {
+                Some(Kind::Nominal) => nominal_split(column, values, before, growth),
+                _ => numeric_split(column, values, before, growth),
             }
-            suggestion
         };
-        self.columns.iter().zip(&self.values).zip(&known).map(suggestion).collect()
+        self.columns.iter().zip(&self.values).map(suggestion).collect()
     }
 }
 
-fn sum<'a>(moments: impl Iterator<Item = &'a Moments>) -> Moments {
-    moments.fold(Moments::default(), |sum, moments| sum.with(*moments))
-}
-
-/// How much variance a split takes away from what was seen of its column; 0 where a branch has too few rows, or where
-/// there are no two branches.
-fn merit(known: Moments, branches: &[Moments], growth: &ValueGrowth) -> f64 {
+/// How much variance a split takes away; 0 where a branch has too few rows, or where there are no two branches.
+fn merit(before: Moments, branches: &[Moments], growth: &ValueGrowth) -> f64 {
     if branches.len() < 2 || branches.iter().any(|branch| branch.weight < growth.min_samples_split) {
         return 0.0;
     }
-    let after: f64 = branches.iter().map(|branch| branch.weight / known.weight * branch.variance()).sum();
-    known.variance() - after
+    let after: f64 = branches.iter().map(|branch| branch.weight / before.weight * branch.variance()).sum();
+    before.variance() - after
 }
 
 /// For each of some values what is left of it and what is right of it: sums that never shrink need no subtraction.
@@ -160,11 +148,11 @@ fn around(values: &BTreeMap<u64, Moments>) -> impl Iterator<Item = (Moments, Mom
     left.zip(right.into_iter().rev())
 }
 
-fn numeric_split(column: usize, values: &BTreeMap<u64, Moments>, known: Moments, growth: &ValueGrowth) -> Suggestion {
+fn numeric_split(column: usize, values: &BTreeMap<u64, Moments>, before: Moments, growth: &ValueGrowth) -> Suggestion {
     let mut best = Suggestion::none();
     for ((key, moments), (left, right)) in values.iter().zip(around(values)) {
         let left = left.with(*moments);
-        let merit = merit(known, &[left, right], growth);
+        let merit = merit(before, &[left, right], growth);
         if merit > best.merit {
             let branches = vec![left.list(), right.list()];
             best = Suggestion { merit, split: Some((column, Test::AtMost(number(*key)), branches)) };
@@ -173,10 +161,10 @@ fn numeric_split(column: usize, values: &BTreeMap<u64, Moments>, known: Moments,
     best
 }
 
-fn nominal_split(column: usize, values: &BTreeMap<u64, Moments>, known: Moments, growth: &ValueGrowth) -> Suggestion {
+fn nominal_split(column: usize, values: &BTreeMap<u64, Moments>, before: Moments, growth: &ValueGrowth) -> Suggestion {
     let mut best = Suggestion::none();
     let mut consider = |test: &dyn Fn() -> Test, branches: &[Moments]| {
-        let merit = merit(known, branches, growth);
+        let merit = merit(before, branches, growth);
         if merit > best.merit {
             let branches = branches.iter().map(|branch| branch.list()).collect();
             best = Suggestion { merit, split: Some((column, test(), branches)) };
