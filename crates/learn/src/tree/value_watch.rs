@@ -103,9 +103,9 @@ impl ValueWatch {
             if values.len() >= MOST && !values.contains_key(&key) {
                 key = values.range(..key).next_back().or_else(|| values.iter().next()).map_or(key, |(key, _)| *key);
             }
-            let before = values.len();
+            let known = values.len();
             values.entry(key).or_default().add(y, weight);
-            grown += ENTRY * (values.len() - before);
+            grown += ENTRY * (values.len() - known);
         }
         grown
     }
