@@ -15,6 +15,7 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// Says the metrics of all members every so often, until `done` says so.
 pub(crate) fn tell(control: &Control, plan: &Plan, (members, every): (usize, Duration), done: &dyn Fn() -> bool) {
     let (mut last, mut rows) = (Instant::now(), 0);
+    let mut warned = false;
     while !done() {
         std::thread::sleep(LOOK.min(every));
         if last.elapsed() < every {
@@ -33,6 +34,11 @@ pub(crate) fn tell(control: &Control, plan: &Plan, (members, every): (usize, Dur
                 let rate = report.rows_read.saturating_sub(rows) as f64 / seconds;
                 rows = report.rows_read;
                 tracing::info!("{}", line(&report, rate));
+                // The figures in them change with every line: once is enough, the last report says them again.
+                if !warned {
+                    report.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+                    warned = !report.warnings.is_empty();
+                }
             }
             None => control.work().iter().for_each(|work| tracing::info!("no metrics: {work}")),
         }

@@ -30,6 +30,7 @@ pub mod augment;
 pub mod clean;
 pub mod describe;
 pub mod document;
+mod doubts;
 mod expression;
 pub mod foreign;
 pub mod lookup;

@@ -8,8 +8,9 @@ use gristmill_learn::{StateError, Task};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::doubts::{Labels, doubts};
 use crate::plan::Plan;
-use crate::rows::{Drift, Partition};
+use crate::rows::{Drift, Partition, count};
 use crate::shard::{Counts, Evaluation, Scores, Tried};
 
 /// The result of a run. As JSON it is one object; as text a table.
@@ -56,6 +57,9 @@ pub struct Report {
     /// Rows that came so late that not all rows of a window of theirs were kept any more: that window is missing.
     #[serde(skip_serializing_if = "is_none")]
     pub missing_windows: u64,
+    /// How many categories of each feature of text have come, in the shard that has met most.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub categories: Map<String, Value>,
     /// Rows that still wait for those before them.
     #[serde(skip_serializing_if = "is_none")]
     pub waiting: u64,
@@ -79,6 +83,9 @@ pub struct Report {
     /// those of the model in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow: Option<Value>,
+    /// What the figures say that the document cannot have meant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Records read, by partition.
     pub partitions: Map<String, Value>,
 }
@@ -108,6 +115,10 @@ pub struct Closed {
     pub refused: BTreeMap<String, u64>,
     /// How its records differ from what the document says.
     pub drift: Drift,
+    /// The labels that came, by their names.
+    pub labels: Vec<(String, u64)>,
+    /// How many categories of each feature of text have come.
+    pub categories: Vec<(String, u64)>,
     /// What each rule of `clean` has changed, flagged or refused, by its name.
     pub cleaned: Vec<(String, u64)>,
     /// How many keys or ids were forgotten, since they had no room.
@@ -165,12 +176,15 @@ impl Tally {
         let (mut late, mut waiting, mut missing_windows) = (0, 0, 0);
         let (mut unmatched, mut augment) = (Map::new(), Map::new());
         let mut tried: Option<Tried> = None;
+        let (mut labels, mut categories) = (Labels::new(), Map::new());
         for shard in &mut self.shards {
             late += shard.late;
             missing_windows += shard.missing_windows;
             waiting += shard.waiting;
             add(&mut unmatched, &shard.unmatched);
             add(&mut augment, &shard.augmented);
+            most(&mut categories, &shard.categories);
+            shard.labels.iter().for_each(|(name, rows)| count(&mut labels, name, *rows));
             let Closed { partition, counts, written: more, refused, drift, cleaned, forgotten, .. } = shard;
             let (classes, evaluation) = (&mut shard.classes, &mut shard.evaluation);
             tried = together(tried, shard.tried.take())?;
@@ -199,6 +213,7 @@ impl Tally {
             }
         }
         let baselines = merged.baselines().into_iter().map(|(name, scores)| (name.to_string(), object(scores).into()));
+        let (metrics, baselines) = (object(merged.scores()), baselines.collect());
         Ok(Report {
             pipeline: plan.name.to_string(),
             rows: totals.rows,
@@ -224,9 +239,11 @@ impl Tally {
             run_seconds: 0.0,
             cpu_seconds: 0.0,
             peak_memory_mb: 0,
-            metrics: object(merged.scores()),
+            warnings: doubts(plan, &labels, &categories, &metrics, &baselines),
+            categories,
+            metrics,
             details: details(&merged, &names),
-            baselines: baselines.collect(),
+            baselines,
             shadow: tried.map(|tried| {
                 serde_json::json!({
                     "name": tried.name,
@@ -257,6 +274,13 @@ fn add(totals: &mut Map<String, Value>, counts: &[(String, u64)]) {
     for (name, count) in counts {
         let before = totals.get(name).and_then(Value::as_u64).unwrap_or(0);
         totals.insert(name.clone(), (before + *count).into());
+    }
+}
+
+fn most(highest: &mut Map<String, Value>, counts: &[(String, u64)]) {
+    for (name, count) in counts {
+        let before = highest.get(name).and_then(Value::as_u64).unwrap_or(0);
+        highest.insert(name.clone(), before.max(*count).into());
     }
 }
 
@@ -296,6 +320,11 @@ fn details(merged: &Evaluation, names: &[String]) -> Map<String, Value> {
 
 fn object(scores: Scores) -> Map<String, Value> {
     scores.into_iter().map(|(key, value)| (key, value.into())).collect()
+}
+
+/// A metric's value as it is shown; a dash where it has none.
+fn figure(value: Option<&Value>) -> String {
+    value.and_then(Value::as_f64).map_or("-".into(), |value| format!("{value:.4}"))
 }
 
 impl fmt::Display for Report {
@@ -355,12 +384,12 @@ impl fmt::Display for Report {
             let name = shadow.get("name").and_then(Value::as_str).unwrap_or_default();
             writeln!(f, "\n{name} beside it, over {rows} rows with a label")?;
             for (metric, value) in shadow.get("metrics").and_then(Value::as_object).into_iter().flatten() {
-                let number = |value: Option<&Value>| value.and_then(Value::as_f64).unwrap_or(f64::NAN);
-                let model = number(shadow.get("model").and_then(|model| model.get(metric)));
-                writeln!(f, "  {metric}: {:.4}, where the model in force has {model:.4}", number(Some(value)))?;
+                let model = figure(shadow.get("model").and_then(|model| model.get(metric)));
+                writeln!(f, "  {metric}: {}, where the model in force has {model}", figure(Some(value)))?;
             }
         }
-        self.shown(f)
+        self.shown(f)?;
+        self.warnings.iter().try_for_each(|warning| writeln!(f, "\nwarning: {warning}"))
     }
 }
 
@@ -373,7 +402,7 @@ impl Report {
             writeln!(f, "\n{metric}{by}")?;
             for (class, detail) in details.as_object().into_iter().flatten() {
                 match detail.as_object() {
-                    None => writeln!(f, "  {class}: {:.4}", detail.as_f64().unwrap_or(f64::NAN))?,
+                    None => writeln!(f, "  {class}: {}", figure(Some(detail)))?,
                     Some(row) => {
                         let row: Vec<String> = row.iter().map(|(other, rows)| format!("{rows} {other}")).collect();
                         writeln!(f, "  {class} was taken for {}", row.join(", "))?;
@@ -393,10 +422,9 @@ impl Report {
             write!(f, "  {name:>column$}")?;
         }
         for (metric, value) in &self.metrics {
-            write!(f, "\n{metric:width$}  {:>8.4}", value.as_f64().unwrap_or(f64::NAN))?;
+            write!(f, "\n{metric:width$}  {:>8}", figure(Some(value)))?;
             for (scores, column) in self.baselines.values().zip(&columns) {
-                let value = scores.get(metric).and_then(Value::as_f64).unwrap_or(f64::NAN);
-                write!(f, "  {value:>column$.4}")?;
+                write!(f, "  {:>column$}", figure(scores.get(metric)))?;
             }
         }
         writeln!(f)

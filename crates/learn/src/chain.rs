@@ -14,6 +14,7 @@ pub struct Chain {
     width: usize,
     transformers: Vec<Box<dyn Transformer>>,
     learner: Box<dyn Learner>,
+    takes_categories: bool,
     room: Predictions,
 }
 
@@ -39,7 +40,8 @@ impl Chain {
                     transformers.push(transformer);
                 }
                 Built::Learner(learner) if index + 1 == steps.len() => {
-                    return Ok(Self { width, transformers, learner, room: Predictions::default() });
+                    let (takes_categories, room) = (nominal.is_some(), Predictions::default());
+                    return Ok(Self { width, transformers, learner, takes_categories, room });
                 }
                 Built::Learner(_) => {
                     return Err(LearnError::Chain(format!("step {} is a learner, which must come last", index + 1)));
@@ -47,6 +49,11 @@ impl Chain {
             }
         }
         Err(LearnError::Chain("a model must end with a learner".into()))
+    }
+
+    /// Whether categories come to the learner as they are, with no step before it that makes numbers of them.
+    pub fn takes_categories(&self) -> bool {
+        self.takes_categories
     }
 
     /// The steps in order, each with a state of its own.

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use gristmill_learn::tree::CATEGORIES;
+use gristmill_learn::{Chain, Kind};
+
 use super::{InputPlan, Plan, TargetPlan};
 use crate::describe;
 use crate::lookup::TableSource;
@@ -94,6 +97,14 @@ impl Plan {
             steps.push((
                 "computed",
                 format!("{} = {}", item.name, item.text.split_whitespace().collect::<Vec<_>>().join(" ")),
+            ));
+        }
+        let nominal = self.signature.kinds().iter().zip(&self.features).filter(|(kind, _)| **kind == Kind::Nominal);
+        let nominal = self.column_list(nominal.map(|(_, feature)| *feature));
+        if !nominal.is_empty() && Chain::new(&self.model, &self.signature).is_ok_and(|chain| chain.takes_categories()) {
+            steps.push((
+                "categories",
+                format!("{nominal}: of each the first {CATEGORIES} are told apart, further ones count as missing"),
             ));
         }
         let file = self.scoring.as_ref().map(|scoring| {

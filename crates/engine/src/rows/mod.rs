@@ -200,7 +200,8 @@ impl Drift {
     }
 }
 
-fn count(names: &mut Vec<(String, u64)>, name: &str, records: u64) {
+/// Counts something by its name; of too many names those that are new together.
+pub(crate) fn count(names: &mut Vec<(String, u64)>, name: &str, records: u64) {
     let name = if names.len() < MOST_NAMES || names.iter().any(|(known, _)| known == name) { name } else { OTHERS };
     match names.iter_mut().find(|(known, _)| known == name) {
         Some((_, count)) => *count += records,

@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::rows::{Cell, Column};
 
 /// More categories of one column than this are taken as missing.
-const MOST: usize = 10_000;
+pub(crate) const MOST: usize = 10_000;
 
 /// For each nominal feature its categories: numbered in the order in which they appeared, or as a model from a file
 /// numbers them.
@@ -109,6 +109,14 @@ impl Categories {
                 numbers.zip(first..).for_each(|(number, row)| *number = self.known(feature, cell(row)));
             }
         }
+    }
+
+    /// How many categories each feature has that were numbered here, by the place of the feature.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (usize, u64)> {
+        let learned = |(place, codes): (usize, &Option<Codes>)| {
+            Some((place, codes.as_ref().filter(|codes| !codes.fixed)?.numbers.len() as u64))
+        };
+        self.columns.iter().enumerate().filter_map(learned)
     }
 
     /// The categories that were numbered here.

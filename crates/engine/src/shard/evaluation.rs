@@ -112,7 +112,11 @@ impl Evaluation {
     }
 
     fn named(&self, metrics: &Metrics) -> Scores {
-        self.kinds.iter().zip(metrics).map(|(kind, metric)| (kind.key(), metric.value())).collect()
+        self.kinds
+            .iter()
+            .zip(metrics)
+            .map(|(kind, metric)| (kind.key(), if metric.rows() == 0 { f64::NAN } else { metric.value() }))
+            .collect()
     }
 }
 

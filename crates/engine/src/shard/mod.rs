@@ -18,6 +18,7 @@ mod state;
 mod step;
 
 pub use adapt::{Adapted, Lost};
+pub(crate) use categories::MOST as MOST_CATEGORIES;
 pub use evaluation::{Evaluation, Scores};
 pub use outbox::{Decision, Outbox};
 pub use state::{SavedPart, saved_parts};
@@ -38,7 +39,7 @@ use crate::augment::Augmenter;
 use crate::clean::Cleaner;
 use crate::lookup::Lookup;
 use crate::plan::{Plan, Reading};
-use crate::rows::{Cell, Drift, Partition, Refusal, Rows, Stage};
+use crate::rows::{Cell, Drift, Partition, Refusal, Rows, Stage, count};
 use crate::spec::Size;
 use categories::Categories;
 use classes::Classes;
@@ -131,6 +132,8 @@ pub struct Shard {
     /// Records refused, by the code of the reason.
     refused: BTreeMap<String, u64>,
     drift: Drift,
+    /// The labels that came, by their names, where there are two classes; of a regression those that are no numbers.
+    labels: Vec<(String, u64)>,
     features: Vec<f64>,
     predictions: Predictions,
 }
@@ -165,6 +168,7 @@ impl Shard {
             written,
             refused: BTreeMap::new(),
             drift: Drift::default(),
+            labels: Vec::new(),
             features: Vec::new(),
             predictions: Predictions::default(),
         };
@@ -208,6 +212,18 @@ impl Shard {
     /// How its records differ from what the document says of them.
     pub fn drift(&self) -> &Drift {
         &self.drift
+    }
+
+    /// The labels that came, by their names: of two classes, and of a regression those that are infinite.
+    pub fn labels(&self) -> &[(String, u64)] {
+        &self.labels
+    }
+
+    /// How many categories of each feature of text have come.
+    pub fn categories(&self) -> Vec<(String, u64)> {
+        let name = |place: usize| self.plan.features.get(place).and_then(|feature| self.plan.column(*feature));
+        let counts = self.categories.counts();
+        counts.filter_map(|(place, count)| Some((name(place)?.0.to_string(), count))).collect()
     }
 
     /// What each rule of `clean` has changed, flagged or refused, by its name.
@@ -379,11 +395,18 @@ impl Shard {
     fn truth(&mut self, rows: &Rows, row: usize) -> Result<Option<Truth>, String> {
         let Some(label) = &self.plan.label else { return Ok(None) };
         let cell = rows.columns.get(label.column).map_or(Cell::Missing, |column| column.cell(row));
-        match self.plan.task {
-            Task::Regression => Ok(Some(cell.number()).filter(|value| value.is_finite()).map(Truth::Value)),
-            Task::BinaryClassification | Task::AnomalyDetection => self.classes.truth(cell),
-            Task::Classification | Task::Clustering => self.classes.named(cell, self.class_limit()),
+        let truth = match self.plan.task {
+            Task::Regression => Some(cell.number()).filter(|value| value.is_finite()).map(Truth::Value),
+            Task::BinaryClassification | Task::AnomalyDetection => self.classes.truth(cell)?,
+            Task::Classification | Task::Clustering => self.classes.named(cell, self.class_limit())?,
+        };
+        match cell {
+            Cell::Float64(value) if value.is_infinite() => count(&mut self.labels, "infinite", 1),
+            Cell::Missing => {}
+            label if self.plan.task == Task::BinaryClassification => count(&mut self.labels, &label.text(), 1),
+            _ => {}
         }
+        Ok(truth)
     }
 
     /// How many classes the model that learns here tells apart.

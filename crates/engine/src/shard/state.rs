@@ -38,11 +38,12 @@ struct Header {
     written: Vec<(String, u64)>,
     refused: Vec<(String, u64)>,
     drift: Drift,
+    labels: Option<Vec<(String, u64)>>,
 }
 
 impl Header {
     fn read(from: &mut StateReader<'_>) -> Result<Self, StateError> {
-        from.begin(NAME, 2)?;
+        let version = from.begin(NAME, 3)?;
         let position = i64::try_from(from.u64()?).ok();
         let counts = Counts { rows: from.u64()?, scored: from.u64()?, learned: from.u64()?, decisions: from.u64()? };
         let mut named = || -> Result<Vec<(String, u64)>, StateError> {
@@ -50,7 +51,9 @@ impl Header {
             (0..count).map(|_| Ok((from.text()?.to_string(), from.u64()?))).collect()
         };
         let (written, refused) = (named()?, named()?);
-        Ok(Self { position, counts, written, refused, drift: Drift { unknown: named()?, absent: named()? } })
+        let drift = Drift { unknown: named()?, absent: named()? };
+        let labels = if version >= 3 { Some(named()?) } else { None };
+        Ok(Self { position, counts, written, refused, drift, labels })
     }
 }
 
@@ -91,13 +94,16 @@ impl Shard {
         }
         self.refused = header.refused.into_iter().collect();
         self.drift = header.drift;
+        // What came before labels were counted is not known: the positive class counts as one that may have come.
+        let before = self.plan.label.iter().map(|label| (label.positive.clone(), 0));
+        self.labels = header.labels.unwrap_or_else(|| before.filter(|(positive, _)| !positive.is_empty()).collect());
         Ok(())
     }
 }
 
 impl Stateful for Shard {
     fn save(&self, to: &mut StateWriter) {
-        to.begin(NAME, 2);
+        to.begin(NAME, 3);
         to.u64(self.position.map_or(u64::MAX, |position| position as u64));
         let Counts { rows, scored, learned, decisions } = self.counts;
         [rows, scored, learned, decisions].into_iter().for_each(|count| to.u64(count));
@@ -111,7 +117,7 @@ impl Stateful for Shard {
             to.text(reason);
             to.u64(*count);
         }
-        for names in [&self.drift.unknown, &self.drift.absent] {
+        for names in [&self.drift.unknown, &self.drift.absent, &self.labels] {
             to.u64(names.len() as u64);
             for (name, records) in names {
                 to.text(name);
@@ -147,5 +153,32 @@ impl Stateful for Shard {
 
     fn size(&self) -> usize {
         size_of::<Self>() + self.parts().map(Stateful::size).sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What programs saved that counted no labels yet.
+    #[test]
+    fn a_header_of_the_second_layout() {
+        let mut to = StateWriter::default();
+        to.begin(NAME, 2);
+        [7, 5, 4, 3, 2].into_iter().for_each(|number| to.u64(number));
+        for names in [vec![("all", 2)], vec![], vec![("extra", 1)], vec![]] {
+            to.u64(names.len() as u64);
+            for (name, count) in names {
+                to.text(name);
+                to.u64(count);
+            }
+        }
+        let saved = to.into_bytes();
+        let mut from = StateReader::new(&saved);
+        let header = Header::read(&mut from).unwrap();
+        from.end().unwrap();
+        let counts = Counts { rows: 5, scored: 4, learned: 3, decisions: 2 };
+        assert_eq!((header.position, header.counts, header.labels), (Some(7), counts, None));
+        assert_eq!(header.drift.unknown, [("extra".to_string(), 1)]);
     }
 }

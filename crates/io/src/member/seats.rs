@@ -328,6 +328,8 @@ fn counted(live: &Live) -> Closed {
         written: live.shard.written().to_vec(),
         refused: live.shard.refused().clone(),
         drift: live.shard.drift().clone(),
+        labels: live.shard.labels().to_vec(),
+        categories: live.shard.categories(),
         cleaned: live.shard.cleaned(),
         forgotten: live.shard.forgotten(),
         augmented: live.shard.augmented(),

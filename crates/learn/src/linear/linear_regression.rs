@@ -7,7 +7,9 @@ use crate::{Merge, Predictions, Signature, Task, Truth, traits::ByRow};
 descent_settings! {
     /// Linear regression by gradient descent.
     ///
-    /// Predicts a number. Scale the columns first (`standard_scaler`), or steps overshoot. Defaults: optimizer
+    /// Predicts a number. Scale the columns first (`standard_scaler`), or steps overshoot. They overshoot, too, where a row
+    /// is so far out that `lr · |x|²` is above 1: ten standard deviations at the default, or a column that was the same
+    /// for n rows and then changes (√n). `optimizer: adam` and the loss `huber` bound the step. Defaults: optimizer
     /// `{sgd: {lr: 0.01}}`, loss `squared`, `intercept_lr` 0.01. Memory: 8 bytes a column, 8 to 16 more with an
     /// optimizer other than `sgd`, 8 more with `l1`. Source: `linear_model.LinearRegression` of River.
     ///

@@ -4,7 +4,7 @@ use super::{Curve, metric_settings};
 
 metric_settings! {
     /// Average precision: the mean of the precision at each positive row, going down the scores, in [0, 1]; higher is
-    /// better, the share of positives is guessing.
+    /// better, the share of positives is guessing. Null until the first positive row.
     ///
     /// Says more than `roc_auc` where positives are rare. Exact up to 2,000 rows; beyond, scores within 0.4 % of each
     /// other count as equal, as in `roc_auc`. Source: `metrics.average_precision_score` of scikit-learn.
@@ -26,6 +26,6 @@ metric_settings! {
             found += positive;
             sum += if *positive > 0.0 { positive * found / seen } else { 0.0 };
         }
-        if found > 0.0 { sum / found } else { 0.0 }
+        if found > 0.0 { sum / found } else { f64::NAN }
     })
 }

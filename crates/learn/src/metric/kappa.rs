@@ -3,7 +3,8 @@
 use super::{Confusion, metric_settings};
 
 metric_settings! {
-    /// Cohen's kappa: how far predictions agree with the truth beyond chance, at most 1; 0 is chance.
+    /// Cohen's kappa: how far predictions agree with the truth beyond chance, at most 1; 0 is chance. Null while truth
+    /// and predictions have been one class alone.
     ///
     /// Source: J. Cohen, "A Coefficient of Agreement for Nominal Scales", 1960; `metrics.CohenKappa` of River.
     ///
@@ -23,6 +24,6 @@ metric_settings! {
         }
         let chance = |class| matrix.truths(class) / all * (matrix.predicted(class) / all);
         let (observed, expected) = (matrix.right() / all, matrix.seen().map(chance).sum::<f64>());
-        if expected == 1.0 { 1.0 } else { (observed - expected) / (1.0 - expected) }
+        if expected == 1.0 { f64::NAN } else { (observed - expected) / (1.0 - expected) }
     })
 }

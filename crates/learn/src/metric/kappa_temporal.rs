@@ -5,7 +5,8 @@ use crate::state::stateful;
 use crate::{Prediction, Stateful, Task, Truth};
 
 metric_settings! {
-    /// How much better than repeating the last label: 1 is perfect, 0 as good as repeating, below 0 worse.
+    /// How much better than repeating the last label: 1 is perfect, 0 as good as repeating, below 0 worse. Null while
+    /// the label has never changed.
     ///
     /// Streams whose labels come in runs flatter every accuracy; this takes the runs out. Source: I. Žliobaitė and
     /// others, "Evaluation Methods and Decision Theory for Classification of Streaming Data with Temporal Dependence",
@@ -52,7 +53,8 @@ impl Metric for KappaTemporal {
         let (right, repeated) = (self.right as f64, self.repeated as f64);
         let rows = self.rows as f64;
         match rows - repeated {
-            0.0 => f64::from(u8::from(right == rows && rows > 0.0)),
+            // Repeating the last label was never wrong.
+            0.0 => f64::NAN,
             wrong => (right - repeated) / wrong,
         }
     }

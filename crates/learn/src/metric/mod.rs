@@ -71,7 +71,7 @@ pub trait Metric: Stateful + Send + Sync {
     fn at(&mut self, _time: i64) {}
     /// The segment of the row that follows; only metrics by segment look at it.
     fn of(&mut self, _segment: &str) {}
-    /// The value so far; 0 where nothing was counted, as in River.
+    /// The value so far; NaN where there is none yet, such as the area under a curve of one class.
     fn value(&self) -> f64;
     /// What there is to show beside the value: named numbers, where `class` stands for the name of a class.
     fn details(&self) -> Vec<Detail> {
@@ -169,4 +169,108 @@ use absorb_sums;
 /// A share, 0 where there is nothing to share.
 fn ratio(part: f64, of: f64) -> f64 {
     if of == 0.0 { 0.0 } else { part / of }
+}
+
+#[cfg(test)]
+mod edges {
+    use super::{Detail, RocAucSettings, Window};
+    use crate::{MetricKind, Prediction, Truth};
+
+    const NAN: f64 = f64::NAN;
+
+    /// Truths and probabilities: nothing, one row of each class, one class alone, one prediction for all.
+    const ROWS: [&[(u32, f64)]; 7] = [
+        &[],
+        &[(1, 0.9)],
+        &[(0, 0.1)],
+        &[(0, 0.1), (0, 0.2), (0, 0.3)],
+        &[(1, 0.9), (1, 0.8), (1, 0.6)],
+        &[(0, 0.3), (1, 0.3), (0, 0.3), (1, 0.3)],
+        &[(0, 0.9), (0, 0.8)],
+    ];
+
+    /// What scikit-learn 1.9.1 says (`roc_auc_score`, `cohen_kappa_score`, `matthews_corrcoef` …); where it says 0 and warns
+    /// that nothing is defined, as of an average precision without a positive row, nothing is said here.
+    #[test]
+    fn every_metric_of_two_classes() {
+        let expected: [(&str, [f64; 7]); 10] = [
+            ("accuracy", [0.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.0]),
+            ("precision", [0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0]),
+            ("recall", [0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0]),
+            ("f1", [0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0]),
+            ("kappa", [0.0, NAN, NAN, NAN, NAN, 0.0, 0.0]),
+            ("kappa_temporal", [NAN, NAN, NAN, NAN, NAN, 1.0 / 3.0, NAN]),
+            ("mcc", [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+            ("roc_auc", [NAN, NAN, NAN, NAN, NAN, 0.5, NAN]),
+            ("average_precision", [NAN, 1.0, NAN, NAN, 1.0, 0.5, NAN]),
+            ("brier", [0.0, 0.01, 0.01, 0.14 / 3.0, 0.21 / 3.0, 0.29, 0.725]),
+        ];
+        for kind in MetricKind::every() {
+            let Some((name, values)) = expected.iter().find(|(name, _)| *name == kind.key()) else { continue };
+            for (rows, value) in ROWS.iter().zip(values) {
+                let mut metric = kind.build();
+                rows.iter().for_each(|(class, p)| metric.update(Truth::Class(*class), Prediction::Number(*p)));
+                let same = metric.value() == *value || (metric.value() - value).abs() < 1e-12;
+                assert!(same || metric.value().is_nan() && value.is_nan(), "{name} of {rows:?}: {}", metric.value());
+            }
+        }
+    }
+
+    /// What scikit-learn 1.9.1 says of regressions: nothing, one row, a truth that never varies, all right, a truth of 0. Where
+    /// it divides by the smallest number (the percentage of a truth of 0), that row counts as no error, as in River.
+    #[test]
+    fn every_metric_of_numbers() {
+        let rows: [&[(f64, f64)]; 5] =
+            [&[], &[(1.0, 2.0)], &[(2.0, 1.0), (2.0, 3.0)], &[(1.0, 1.0), (2.0, 2.0)], &[(0.0, 1.0), (2.0, 1.0)]];
+        let expected: [(&str, [f64; 5]); 6] = [
+            ("mae", [0.0, 1.0, 1.0, 0.0, 1.0]),
+            ("rmse", [0.0, 1.0, 1.0, 0.0, 1.0]),
+            ("mape", [0.0, 100.0, 50.0, 0.0, 25.0]),
+            ("smape", [0.0, 200.0 / 3.0, (200.0 / 3.0 + 40.0) / 2.0, 0.0, (200.0 + 200.0 / 3.0) / 2.0]),
+            ("r2", [NAN, NAN, 0.0, 1.0, 0.0]),
+            ("pinball", [0.0, 0.5, 0.5, 0.0, 0.5]),
+        ];
+        for (name, values) in expected {
+            let kind = MetricKind::every().into_iter().find(|kind| kind.key().split('[').next() == Some(name));
+            let kind = kind.unwrap_or_else(|| panic!("no metric {name}"));
+            for (rows, value) in rows.iter().zip(values) {
+                let mut metric = kind.build();
+                rows.iter().for_each(|(truth, p)| metric.update(Truth::Value(*truth), Prediction::Number(*p)));
+                let same = (metric.value() - value).abs() < 1e-12 || metric.value().is_nan() && value.is_nan();
+                assert!(same, "{name} of {rows:?}: {}", metric.value());
+            }
+        }
+    }
+
+    /// A window or a segment that holds one class alone has no more to say than all rows would have.
+    #[test]
+    fn windows_and_segments_of_one_class() {
+        let settings = |window, by| RocAucSettings { window, by };
+        let mut last = MetricKind::RocAuc(settings(Some(Window::Rows(2)), None)).build();
+        let mut apart = MetricKind::RocAuc(settings(None, Some("country".into()))).build();
+        for (row, (class, probability)) in [(0, 0.2), (1, 0.9), (1, 0.7)].into_iter().enumerate() {
+            apart.of(if row < 2 { "both" } else { "one" });
+            last.update(Truth::Class(class), Prediction::Number(probability));
+            apart.update(Truth::Class(class), Prediction::Number(probability));
+            assert_eq!(last.value().is_nan(), row != 1, "{row}");
+        }
+        let shown = apart.details();
+        let of = |name: &str| {
+            let found = shown.iter().find_map(|detail| match detail {
+                Detail::Segment(segment, value) if segment == name => Some(*value),
+                _ => None,
+            });
+            found.unwrap_or_else(|| panic!("{shown:?}"))
+        };
+        assert_eq!((of("both"), of("one").is_nan()), (1.0, true));
+    }
+
+    /// No metric has a value that is infinite or says that nothing is perfect.
+    #[test]
+    fn no_metric_calls_nothing_good() {
+        for kind in MetricKind::every() {
+            let value = kind.build().value();
+            assert!(value == 0.0 || value.is_nan(), "{}: {value}", kind.key());
+        }
+    }
 }

@@ -6,7 +6,7 @@ use crate::{Prediction, StateError, StateReader, Stateful, Task, Truth};
 
 metric_settings! {
     /// The coefficient of determination: the share of the label's variance that predictions explain, at most 1; 0 is as
-    /// good as the mean, below 0 worse. 0 before the second row and while the label has not varied.
+    /// good as the mean, below 0 worse. Null before the second row, 0 while the label has not varied.
     ///
     /// Source: `metrics.R2` of River.
     ///
@@ -53,7 +53,13 @@ impl Metric for R2 {
     }
 
     fn value(&self) -> f64 {
-        if self.rows < 2 || self.total == 0.0 { 0.0 } else { 1.0 - self.residual / self.total }
+        if self.rows < 2 {
+            f64::NAN
+        } else if self.total == 0.0 {
+            0.0
+        } else {
+            1.0 - self.residual / self.total
+        }
     }
 
     fn rows(&self) -> u64 {

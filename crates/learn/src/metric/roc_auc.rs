@@ -4,7 +4,7 @@ use super::{Curve, metric_settings};
 
 metric_settings! {
     /// The probability that a positive row scores higher than a negative one, in [0, 1]; higher is better, 0.5 is
-    /// guessing.
+    /// guessing. Null until both classes have come.
     ///
     /// Exact up to 2,000 rows. Beyond, scores are counted in bins 0.4 % wide relative to the distance from the nearer
     /// end of [0, 1]; two scores in one bin count as equal. The error is at most half the share of (positive,
@@ -28,6 +28,6 @@ metric_settings! {
             positives += positive;
         }
         let all = below * positives;
-        if all > 0.0 { pairs / all } else { 0.0 }
+        if all > 0.0 { pairs / all } else { f64::NAN }
     })
 }

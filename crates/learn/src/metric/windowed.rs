@@ -200,8 +200,11 @@ impl Metric for Windowed {
 
     fn value(&self) -> f64 {
         let parts = std::iter::once(self.own()).chain(self.absorbed.iter().copied());
-        let (sum, rows) = parts.fold((0.0, 0), |(sum, rows), (value, more)| (sum + value * more as f64, rows + more));
-        if rows == 0 { 0.0 } else { sum / rows as f64 }
+        // A window that has no value says nothing of the others.
+        let (sum, rows) = parts
+            .filter(|(value, _)| !value.is_nan())
+            .fold((0.0, 0), |(sum, rows), (value, more)| (sum + value * more as f64, rows + more));
+        if rows == 0 { f64::NAN } else { sum / rows as f64 }
     }
 
     fn details(&self) -> Vec<Detail> {

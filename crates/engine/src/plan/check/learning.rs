@@ -1,7 +1,7 @@
 //! The model, its label and its metrics.
 
 use gristmill_learn::metric::Window;
-use gristmill_learn::{Chain, Component, LearnError, Model, Signature, Task};
+use gristmill_learn::{Chain, Component, Kind, LearnError, Model, Signature, Task};
 
 use super::Checker;
 use crate::document::{path, with_nearest};
@@ -19,7 +19,12 @@ impl Checker<'_> {
             }
         }
         match Chain::new(steps, signature) {
-            Ok(chain) => Some(chain.task()),
+            Ok(chain) => {
+                if chain.takes_categories() {
+                    self.identifier(signature, features);
+                }
+                Some(chain.task())
+            }
             Err(LearnError::Chain(message)) => {
                 let learners: Vec<String> =
                     Component::every().iter().filter(|c| c.is_learner()).map(crate::describe::name_of).collect();
@@ -44,6 +49,19 @@ impl Checker<'_> {
                 self.wrong(path(["model"]), error.to_string());
                 None
             }
+        }
+    }
+
+    /// A text that is another in every record tells a model nothing, and each costs it room.
+    fn identifier(&mut self, signature: &Signature, features: &[usize]) {
+        let Some(id) = &self.pipeline.input.id else { return };
+        let nominal = signature.kinds().iter().zip(features).filter(|(kind, _)| **kind == Kind::Nominal);
+        let named = |(_, feature): (&Kind, &usize)| self.known.get(*feature).is_some_and(|(name, _)| name == id);
+        if nominal.into_iter().any(named) {
+            self.warnings.push(format!(
+                "`{id}` identifies records and is a feature: the model learns nothing from text that is another in every \
+                 record; leave it out of `features`"
+            ));
         }
     }
 
