@@ -92,6 +92,19 @@ fn mistakes_of_form() {
     );
 }
 
+/// Where a setting takes values of several types, each of them is taken, and a mistake is one of the type that it looks like.
+#[test]
+fn values_of_several_types() {
+    for window in ["1", "1 hour", "30 minutes", "500 ms", "'2 days'"] {
+        read(&GOOD.replace("{window: 1000}", &format!("{{window: {window}}}"))).unwrap_or_else(|all| panic!("{all}"));
+    }
+    let units = "units: week, day, hour, minute, s, ms";
+    check("{window: 1000}", "{window: 1 h}", &[(15, 42, units)]);
+    check("{window: 1000}", "{window: soon}", &[(15, 42, "`soon` is no time")]);
+    check("{window: 1000}", "{window: 0}", &[(15, 42, "at least 1")]);
+    check("{window: 1000}", "{window: [1]}", &[(15, 42, "expected a whole number")]);
+}
+
 #[test]
 fn mistakes_of_sense() {
     check("[price, demand", "[prize, demand", &[(10, 12, "no column `prize`; did you mean `price`?")]);

@@ -34,6 +34,20 @@ impl Found {
     }
 }
 
+/// Whether a node has the form of a type, so that its mistakes are those of that type where there are several.
+fn looks_like(node: &Node, kind: &str) -> bool {
+    let text = node.text();
+    match kind {
+        "object" => matches!(node.kind, NodeKind::Mapping(_)),
+        "array" => matches!(node.kind, NodeKind::Sequence(_)),
+        "boolean" => matches!(text, Some("true" | "false")),
+        "integer" => text.is_some_and(|text| text.parse::<i128>().is_ok()),
+        "number" => text.is_some_and(|text| text.parse::<f64>().is_ok_and(f64::is_finite)),
+        // A number or a truth value is no text where there is another type.
+        _ => text.is_some_and(|text| text.parse::<f64>().is_err() && !matches!(text, "true" | "false")),
+    }
+}
+
 struct Checker<'a> {
     schema: &'a Value,
     problems: Vec<Problem>,
@@ -56,9 +70,12 @@ impl<'a> Checker<'a> {
     fn node(&mut self, node: &mut Node, schema: &'a Value) -> bool {
         let schema = self.resolve(schema);
         if let Some(options) = schema.get("anyOf").and_then(Value::as_array) {
-            // An optional value: null, or the one other option.
-            let other = options.iter().find(|option| option.get("type").and_then(Value::as_str) != Some("null"));
-            return node.is_null() || other.is_none_or(|other| self.node(node, other));
+            let others = options.iter().filter(|option| option.get("type").and_then(Value::as_str) != Some("null"));
+            let others: Vec<&Value> = others.map(|option| self.resolve(option)).collect();
+            let name = |option: &&&Value| option.get("type").and_then(Value::as_str).map(str::to_string);
+            let fitting = others.iter().find(|option| name(option).is_some_and(|name| looks_like(node, &name)));
+            let fitting = fitting.or(others.first()).copied();
+            return node.is_null() || fitting.is_none_or(|option| self.node(node, option));
         }
         if let Some(options) = schema.get("oneOf").and_then(Value::as_array) {
             return self.choice(node, options);
@@ -70,8 +87,7 @@ impl<'a> Checker<'a> {
         match schema.get("type") {
             Some(Value::Array(types)) => {
                 let named = || types.iter().filter_map(Value::as_str).filter(|name| *name != "null");
-                let mapping = matches!(node.kind, NodeKind::Mapping(_));
-                let fitting = named().find(|name| (*name == "object") == mapping).or_else(|| named().next());
+                let fitting = named().find(|name| looks_like(node, name)).or_else(|| named().next());
                 node.is_null() || fitting.is_none_or(|name| self.kind(node, name, schema))
             }
             Some(Value::String(name)) => self.kind(node, name, schema),

@@ -80,8 +80,8 @@ impl<'de> serde::Deserialize<'de> for Window {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Window, E> {
-                let problem =
-                    || E::custom(format!("`{text}` is no time; write it like `1 hour`, `30 minutes` or `2 days`"));
+                let units = UNITS.map(|(unit, _)| unit).join(", ");
+                let problem = || E::custom(format!("`{text}` is no time; write it like `1 hour`; units: {units}"));
                 Window::parse(text).ok_or_else(problem)
             }
         }
