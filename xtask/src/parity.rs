@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::{Done, python, root, succeed};
+use crate::{Done, data, python, root, succeed};
 
 /// What the references need, by version.
 const PACKAGES: [&str; 5] =
@@ -13,8 +13,7 @@ const PROGRAMS: [&str; 2] = ["parity/reference.py", "parity/others.py"];
 /// Records the references' half anew, then writes the page with ours beside it.
 pub(crate) fn run() -> Done {
     let python = python::environment("parity", &PACKAGES)?;
-    let default = || root().join("../shared/data");
-    let data = std::env::var_os("GRISTMILL_DATA").map_or_else(default, Into::into);
+    let data = data::sets();
     println!("parity: the references, test then train on {}: a quarter of an hour", data.display());
     let mut theirs = Vec::new();
     for program in PROGRAMS {

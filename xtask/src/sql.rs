@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::{Done, python, root, succeed};
+use crate::{Done, data, python, root, succeed};
 
 const PACKAGE: &str = "duckdb==2.0.1";
 /// The golden files: rows in the order of their time, and rows out of order; with the variable that names another file.
@@ -21,8 +21,7 @@ fn ask(seed: &str, tables: &str, order: &str) -> Result<Vec<u8>, String> {
 
 /// DuckDB computes what the benchmark of windows does.
 pub(crate) fn peer() -> Result<String, String> {
-    let data = std::env::var_os("GRISTMILL_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
-    let transactions = data.join("fraud_handbook/transactions_2018-04-01_2018-09-30.csv.zst");
+    let transactions = data::sets().join("fraud_handbook/transactions_2018-04-01_2018-09-30.csv.zst");
     if !transactions.exists() {
         println!("bench: no transactions at {}, measuring ours alone", transactions.display());
         return Ok(String::new());
