@@ -16,6 +16,8 @@ import zstandard
 from river import (ensemble, feature_extraction, feature_selection, forest, linear_model, metrics, multiclass,
                    naive_bayes, neighbors, optim, preprocessing, stats, tree)
 
+import streams
+
 DATA = Path(sys.argv[1])
 SETS = {
     "elec2": ("elec2/electricity.csv.zst", "class", "UP"),
@@ -33,6 +35,8 @@ cache = {}
 
 
 def rows(name):
+    if name in streams.STREAMS:
+        return cache.setdefault(name, streams.rows(name, 10_000))
     if name not in cache:
         file, label, positive = SETS[name]
         text = zstandard.ZstdDecompressor().stream_reader((DATA / file).open("rb")).read().decode()
@@ -146,6 +150,14 @@ CASES = [
                                      "leaf_prediction": "mc"}}], "accuracy", TREE),
     (lambda: scaled(tree.HoeffdingTreeRegressor()), ["trump_approval", "chick_weights"],
      [SCALER, "hoeffding_tree_regressor"], "mae", TREE),
+    # Streams that reach second splits; River's linear leaves take no categories.
+    (lambda: tree.HoeffdingTreeRegressor(leaf_prediction="mean"), ["friedman", "friedman3"],
+     [{"hoeffding_tree_regressor": {"leaf_prediction": "mean"}}], "mae", TREE),
+    (lambda: tree.HoeffdingTreeRegressor(), ["friedman"], ["hoeffding_tree_regressor"], "mae", TREE),
+    (lambda: tree.HoeffdingTreeRegressor(leaf_prediction="mean", nominal_attributes=streams.STREAMS["mv"][1]), ["mv"],
+     [{"hoeffding_tree_regressor": {"leaf_prediction": "mean"}}], "mae", TREE),
+    (FEW, lambda seed: tree.HoeffdingAdaptiveTreeRegressor(leaf_prediction="mean", seed=seed), ["friedman"],
+     [{"hoeffding_adaptive_tree_regressor": {"tree": {"leaf_prediction": "mean"}}}], "mae", FOREST),
     (MANY, lambda seed: scaled(tree.HoeffdingAdaptiveTreeRegressor(seed=seed)), ["trump_approval"],
      [SCALER, "hoeffding_adaptive_tree_regressor"], "mae", FOREST),
     (lambda: feature_selection.SelectKBest(similarity=stats.PearsonCorr(), k=4) | log(), ["phishing"],
@@ -173,7 +185,7 @@ CASES = [
 
 
 def value(make, data, metric):
-    run = regress if data in ("trump_approval", "chick_weights") else classify
+    run = regress if data in ("trump_approval", "chick_weights", *streams.STREAMS) else classify
     return run(make(), rows(data), metric)
 
 

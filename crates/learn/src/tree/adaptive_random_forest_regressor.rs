@@ -128,6 +128,7 @@ impl AdaptiveRandomForestRegressorSettings {
             ..HoeffdingTreeRegressorSettings::default()
         };
         let mut growth = tree.growth();
+        growth.holds_back = true;
         growth.max_features = Some(self.max_features.of(signature.width()));
         let kinds = signature.kinds().to_vec();
         let make = move |random| ValueTree::new(growth.clone(), &kinds, random);

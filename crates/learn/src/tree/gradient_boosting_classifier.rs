@@ -92,6 +92,7 @@ impl GradientBoostingClassifierSettings {
         };
         let mut growth = tree.growth();
         growth.forget = self.forget;
+        growth.holds_back = true;
         let boost =
             Boost { rate: self.learning_rate, kinds: signature.kinds().to_vec(), growth, count: self.n_models.max(1) };
         GradientBoostingClassifier { boost, seen: Vec::new(), sets: Vec::new() }

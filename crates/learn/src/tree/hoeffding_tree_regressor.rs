@@ -95,6 +95,7 @@ impl HoeffdingTreeRegressorSettings {
             leaf_prediction: self.leaf_prediction,
             leaf_lr: self.leaf_lr,
             forget: 0.0,
+            holds_back: false,
             model_selector_decay: self.model_selector_decay,
             grid: (0..self.digits.min(10)).fold(1.0, |grid, _| grid * 10.0),
             min_samples_split: self.min_samples_split,

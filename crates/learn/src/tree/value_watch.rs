@@ -40,6 +40,19 @@ impl Moments {
         Self { weight, mean, squares }
     }
 
+    /// The moments of what is left when a part is taken away.
+    fn without(self, part: Self) -> Self {
+        let weight = self.weight - part.weight;
+        if weight <= 0.0 {
+            return Self::default();
+        }
+        let mean = (self.mean * self.weight - part.mean * part.weight) / weight;
+        let apart = part.mean - mean;
+        let squares = self.squares - part.squares - apart * apart * weight * part.weight / self.weight;
+        // What is nearly nothing may come out below it.
+        Self { weight, mean, squares: squares.max(0.0) }
+    }
+
     pub(super) fn variance(self) -> f64 {
         if self.weight > 1.0 { self.squares / (self.weight - 1.0) } else { 0.0 }
     }
@@ -110,75 +123,93 @@ impl ValueWatch {
         grown
     }
 
-    /// The best split of each column.
-    pub(super) fn suggestions(&self, before: Moments, growth: &ValueGrowth, kinds: &[Kind]) -> Vec<Suggestion> {
+    /// The best split of each column of a leaf. `label` is of all of the leaf's rows: those watched, those in which a column
+    /// is missing, and those that the leaf inherited when it came into being, before it watched.
+    pub(super) fn suggestions(&self, label: Moments, growth: &ValueGrowth, kinds: &[Kind]) -> Vec<Suggestion> {
         let suggestion = |(column, values): (&u32, &BTreeMap<u64, Moments>)| {
             let column = *column as usize;
             match kinds.get(column) {
-                Some(Kind::Nominal) => nominal_split(column, values, before, growth),
-                _ => numeric_split(column, values, before, growth),
+                Some(Kind::Nominal) => nominal_split(column, values, label, growth),
+                _ => numeric_split(column, values, label, growth),
             }
         };
         self.columns.iter().zip(&self.values).map(suggestion).collect()
     }
 }
 
-/// How much variance a split takes away; 0 where a branch has too few rows, or where there are no two branches.
-fn merit(before: Moments, branches: &[Moments], growth: &ValueGrowth) -> f64 {
+/// How much variance a split of these rows takes away; 0 where a branch has too few rows, or where there are no two
+/// branches.
+fn merit(rows: Moments, branches: &[Moments], growth: &ValueGrowth) -> f64 {
     if branches.len() < 2 || branches.iter().any(|branch| branch.weight < growth.min_samples_split) {
         return 0.0;
     }
-    let after: f64 = branches.iter().map(|branch| branch.weight / before.weight * branch.variance()).sum();
-    before.variance() - after
+    let after: f64 = branches.iter().map(|branch| branch.weight / rows.weight * branch.variance()).sum();
+    rows.variance() - after
 }
 
-/// For each of some values what is left of it and what is right of it: sums that never shrink need no subtraction.
-fn around(values: &BTreeMap<u64, Moments>) -> impl Iterator<Item = (Moments, Moments)> {
-    let mut right: Vec<Moments> = Vec::with_capacity(values.len());
-    let mut sum = Moments::default();
-    for moments in values.values().rev() {
-        right.push(sum);
-        sum = moments.with(sum);
+/// The rows that a split divides, and those that stand in its branches.
+#[derive(Clone, Copy)]
+struct Divided {
+    all: Moments,
+    placed: Moments,
+}
+
+impl Divided {
+    /// All of a leaf's rows have a place, as in River: those without a known value are among the others.
+    fn new(label: Moments, values: &BTreeMap<u64, Moments>, growth: &ValueGrowth) -> Self {
+        let placed = if growth.holds_back { sum(values) } else { label };
+        Self { all: label, placed }
     }
-    let left = values.values().scan(Moments::default(), |sum, moments| {
-        let left = *sum;
-        *sum = sum.with(*moments);
-        Some(left)
-    });
-    left.zip(right.into_iter().rev())
 }
 
-fn numeric_split(column: usize, values: &BTreeMap<u64, Moments>, before: Moments, growth: &ValueGrowth) -> Suggestion {
-    let mut best = Suggestion::none();
-    for ((key, moments), (left, right)) in values.iter().zip(around(values)) {
-        let left = left.with(*moments);
-        let merit = merit(before, &[left, right], growth);
-        if merit > best.merit {
-            let branches = vec![left.list(), right.list()];
-            best = Suggestion { merit, split: Some((column, Test::AtMost(number(*key)), branches)) };
-        }
+fn sum(values: &BTreeMap<u64, Moments>) -> Moments {
+    values.values().fold(Moments::default(), |sum, moments| sum.with(*moments))
+}
+
+/// The better of a split and another one: a branch for some rows, and one for all others.
+fn two(best: Suggestion, column: usize, test: Test, one: Moments, rows: Divided, growth: &ValueGrowth) -> Suggestion {
+    let other = rows.placed.without(one);
+    let merit = merit(rows.all, &[one, other], growth);
+    if merit <= best.merit.max(0.0) {
+        return best;
     }
-    best
+    Suggestion { merit, split: Some((column, test, vec![one.list(), other.list()])) }
 }
 
-fn nominal_split(column: usize, values: &BTreeMap<u64, Moments>, before: Moments, growth: &ValueGrowth) -> Suggestion {
-    let mut best = Suggestion::none();
-    let mut consider = |test: &dyn Fn() -> Test, branches: &[Moments]| {
-        let merit = merit(before, branches, growth);
-        if merit > best.merit {
-            let branches = branches.iter().map(|branch| branch.list()).collect();
-            best = Suggestion { merit, split: Some((column, test(), branches)) };
-        }
-    };
+fn numeric_split(column: usize, values: &BTreeMap<u64, Moments>, label: Moments, growth: &ValueGrowth) -> Suggestion {
+    let (mut left, rows) = (Moments::default(), Divided::new(label, values, growth));
+    values.iter().fold(Suggestion::none(), |best, (key, moments)| {
+        left = left.with(*moments);
+        two(best, column, Test::AtMost(number(*key)), left, rows, growth)
+    })
+}
+
+fn nominal_split(column: usize, values: &BTreeMap<u64, Moments>, label: Moments, growth: &ValueGrowth) -> Suggestion {
     let code = |key: &u64| number(*key).max(0.0) as u64;
-    if !growth.binary_split {
-        let all: Vec<Moments> = values.values().copied().collect();
-        consider(&|| Test::Ways(values.keys().map(code).collect()), &all);
+    let rows = Divided::new(label, values, growth);
+    let many = if growth.binary_split { Suggestion::none() } else { ways(column, values, code, label, growth) };
+    values.iter().fold(many, |best, (key, equal)| two(best, column, Test::Equal(code(key)), *equal, rows, growth))
+}
+
+/// A branch for each category. Rows without a known category gain nothing by it (J. R. Quinlan, "C4.5", 1993).
+fn ways(
+    column: usize,
+    values: &BTreeMap<u64, Moments>,
+    code: impl Fn(&u64) -> u64,
+    label: Moments,
+    growth: &ValueGrowth,
+) -> Suggestion {
+    let branches: Vec<Moments> = values.values().copied().collect();
+    let known = sum(values);
+    let merit = match growth.holds_back {
+        true => merit(label, &branches, growth),
+        false => merit(known, &branches, growth) * known.weight / label.weight,
+    };
+    if merit > 0.0 {
+        let test = Test::Ways(values.keys().map(code).collect());
+        return Suggestion { merit, split: Some((column, test, branches.into_iter().map(Moments::list).collect())) };
     }
-    for ((key, equal), (left, right)) in values.iter().zip(around(values)) {
-        consider(&|| Test::Equal(code(key)), &[*equal, left.with(right)]);
-    }
-    best
+    Suggestion::none()
 }
 
 #[cfg(test)]
@@ -199,7 +230,39 @@ mod tests {
             whole.add(value, 2.0);
             if index < 2 { &mut left } else { &mut right }.add(value, 2.0);
         }
-        let both = left.with(right);
-        assert!((both.mean - whole.mean).abs() < 1e-12 && (both.squares - whole.squares).abs() < 1e-12);
+        let near = |one: Moments, other: Moments| {
+            one.weight == other.weight
+                && (one.mean - other.mean).abs() < 1e-12
+                && (one.squares - other.squares).abs() < 1e-12
+        };
+        assert!(near(left.with(right), whole) && near(whole.without(left), right));
+        assert_eq!(whole.without(whole), Moments::default());
+    }
+
+    /// Whatever is missing and whatever was inherited, the branches of a split are all of the leaf's rows, or its merit is
+    /// that of the share it knows; and there are two of them at least.
+    #[test]
+    fn a_split_has_branches_and_they_add_up() {
+        let growth = crate::tree::HoeffdingTreeRegressorSettings::default().growth();
+        let kinds = [Kind::Numeric, Kind::Nominal, Kind::Nominal, Kind::Nominal];
+        let mut watch = ValueWatch::new(0..4);
+        let mut label = Moments { weight: 500.0, mean: 10.0, squares: 9_000.0 };
+        for row in 0..300_u32 {
+            let y = f64::from(row % 10 * 2 + row % 3);
+            let sometimes = if row % 4 == 0 { f64::from(row % 3) } else { f64::NAN };
+            watch.learn(&[f64::from(row % 10), f64::NAN, 0.0, sometimes], y, 1.0, &growth, &kinds);
+            label.add(y, 1.0);
+        }
+        let suggestions = watch.suggestions(label, &growth, &kinds);
+        assert!(suggestions[1].split.is_none(), "nothing was seen of it: {:?}", suggestions[1]);
+        for suggestion in &suggestions {
+            let Some((column, test, branches)) = &suggestion.split else { continue };
+            let weight: f64 = branches.iter().map(|branch| Moments::of(branch).weight).sum();
+            let all = if matches!(test, Test::Ways(_)) { 75.0 } else { label.weight };
+            assert!(branches.len() >= 2 && weight == all, "{column} {test:?} {weight}");
+            assert!(suggestion.merit <= label.variance(), "{suggestion:?}");
+        }
+        let merit = |column: usize| suggestions[column].merit;
+        assert!(merit(0) > 1.5 * merit(3).max(merit(2)), "the number says the most: {suggestions:?}");
     }
 }
