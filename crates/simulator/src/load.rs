@@ -65,7 +65,7 @@ pub(crate) fn with_versions(plan: &Arc<Plan>) -> Arc<Plan> {
     let versions = Versions::new(scoring.written().clone());
     versions.ask(Box::new(version));
     let scoring = Scoring { versions: Arc::new(versions), ..scoring.clone() };
-    Arc::new(Plan { scoring: Some(scoring), ..Plan::clone(plan) })
+    Arc::new(plan.scoring_by(scoring))
 }
 
 /// A pipeline whose model changes while it runs, with labels at once.

@@ -57,11 +57,6 @@ impl TablePlan {
         let columns = self.columns.iter().enumerate().filter(|(index, _)| Some(*index) != self.key);
         self.names.iter().zip(columns).map(|(name, (_, column))| (name.as_str(), column))
     }
-
-    /// What of it the state of others depends on.
-    pub(crate) fn definition(&self) -> String {
-        format!("{} {:?} {:?} {} {:?}", self.name, self.columns, self.key, self.on, self.time)
-    }
 }
 
 /// A table at work.

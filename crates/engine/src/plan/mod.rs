@@ -1,14 +1,16 @@
 //! What a document means: every name resolved, every type known, every mistake found. Touches nothing else.
 
 mod check;
+pub(crate) mod definition;
 mod kafka;
 mod reading;
 mod show;
 
+pub use definition::Definition;
 pub use kafka::{KafkaPlan, Start};
 pub use reading::Reading;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use gristmill_learn::{Component, MetricKind, Signature, Task};
 use gristmill_sql::{Item, Kind, Program};
@@ -16,7 +18,6 @@ use gristmill_sql::{Item, Kind, Program};
 use crate::act::Acting;
 use crate::augment::Augment;
 use crate::clean::Cleaner;
-use crate::describe;
 use crate::document::{Document, Environment, Problems};
 use crate::foreign::{ModelFiles, Scoring};
 use crate::lookup::{TablePlan, TableSource};
@@ -91,6 +92,8 @@ pub struct Plan {
     pub state: Option<State>,
     /// What is allowed but worth a word.
     pub warnings: Vec<String>,
+    /// What [`Self::definition`] says, once it was asked.
+    definition: OnceLock<Vec<Definition>>,
 }
 
 /// Where records come from.
@@ -310,62 +313,10 @@ impl Plan {
         Some((&computed.items.get(item)?.name, computed.type_of(item)))
     }
 
-    /// The parts of a shard's state and what each depends on, in the order in which they are saved: a part whose
-    /// definition is another needs other state. A step of the model depends on the features and on the steps before
-    /// it, since they make what it sees.
-    pub fn definition(&self) -> Vec<(String, String)> {
-        let features: Vec<&ColumnPlan> = self.features.iter().filter_map(|index| self.columns.get(*index)).collect();
-        let label = self.label.as_ref().map(|label| (self.columns.get(label.column), label));
-        let mut parts = vec![match self.shards() {
-            1 => ("label".to_string(), format!("{label:?}")),
-            count => ("shards and label".to_string(), format!("{label:?} {:?} {count}", self.key)),
-        }];
-        let nominal = features.iter().filter(|column| matches!(column.kind, ColumnType::String(_)));
-        let nominal: Vec<&String> = nominal.map(|column| &column.name).collect();
-        let mut before = format!("{features:?}");
-        if !self.flags.is_empty() {
-            before += &format!(" {:?} {:?}", self.features, self.flags);
-        }
-        for rule in &self.clean {
-            parts.push((rule.name.clone(), format!("{:?} {:?} {:?}", rule.written, self.columns, self.key)));
-        }
-        if let Some(grace) = self.grace {
-            parts.push(("grace".to_string(), format!("{grace} {:?} {:?} {:?}", self.columns, self.time, self.flags)));
-        }
-        let tables: String = self.tables.iter().map(TablePlan::definition).collect();
-        before += &tables;
-        for table in &self.tables {
-            parts.push((format!("table {}", table.name), table.definition()));
-        }
-        if let Some(computed) = &self.computed {
-            before += &format!(" {:?} {:?}", self.features, computed.items);
-            let windows = format!("{:?} {:?} {:?}{tables}", self.columns, self.time, computed.items);
-            parts.push(("categories".to_string(), format!("{nominal:?} {before}")));
-            parts.push(("windows".to_string(), windows));
-        } else {
-            parts.push(("categories".to_string(), format!("{nominal:?}")));
-        }
-        if let Some(delay) = self.delay() {
-            parts.push(("pending".to_string(), format!("{delay} {before} {:?}", self.segments)));
-        }
-        if !self.augment.is_empty() {
-            before += &format!(" {:?}", self.augment);
-            parts.push(("augment".to_string(), before.clone()));
-        }
-        if let Some(scoring) = &self.scoring {
-            before += &format!(" {:032x} {:?} {:?}", scoring.written().digest, scoring.inputs, scoring.reading.runtime);
-            if let Some(rounds) = &scoring.reading.rounds {
-                before += &format!(" {rounds:?}");
-            }
-            parts.push(("file".to_string(), before.clone()));
-        }
-        for step in &self.model {
-            before += &format!(" {step:?}");
-            parts.push((describe::name_of(step), before.clone()));
-        }
-        parts.extend(self.metrics.iter().map(|metric| (metric.key(), format!("{metric:?}"))));
-        parts.push(("baselines".into(), format!("{:?} {:?}", self.task, self.metrics)));
-        parts
+    /// The same with this model in the place of the one from outside.
+    #[must_use]
+    pub fn scoring_by(&self, scoring: Scoring) -> Self {
+        Self { scoring: Some(scoring), definition: OnceLock::new(), ..self.clone() }
     }
 
     /// Whether the state of shards is kept: on Kafka where there is any, over a file where there is a folder.
@@ -425,7 +376,7 @@ impl Plan {
 
     /// A number for [`Self::definition`]: plans with the same number can use each other's state.
     pub fn fingerprint(&self) -> u64 {
-        let parts = self.definition().into_iter().map(|(name, definition)| format!("{name} {definition}\n"));
+        let parts = self.definition().iter().map(|Definition { name, text }| format!("{name} {text}\n"));
         xxhash_rust::xxh3::xxh3_64(parts.collect::<String>().as_bytes())
     }
 

@@ -230,6 +230,28 @@ mod tests {
         pieces.into_iter().for_each(|piece| slots.take(piece.key().as_bytes(), Some(&piece.value())));
     }
 
+    /// The bytes of a snapshot's pieces, as they lie in topics and folders.
+    #[test]
+    fn pieces_are_read_as_they_were_written() {
+        let number = |value: u64| value.to_le_bytes().to_vec();
+        let about =
+            Manifest { slot: 1, sequence: 5, position: 90, journal: 7, program: 12, plan: 11, ..Manifest::default() };
+        let pieces = Piece::cut(about, b"state", 3);
+        let checksum = xxh3_64(b"state");
+        let chunk = |bytes: &[u8]| {
+            [&b"\x05\0\0\0\0\0\0\0chunk\x01\0"[..], &number(5), &number(bytes.len() as u64), bytes].concat()
+        };
+        let figures = [5, 90, 7, 2, 5, checksum, 12, 11].map(number).concat();
+        let manifest = [&b"\x08\0\0\0\0\0\0\0manifest\x01\0"[..], &figures].concat();
+        let expected = [("1-0", chunk(b"sta")), ("1-1", chunk(b"te")), ("1-manifest", manifest)];
+        let found: Vec<(String, Vec<u8>)> = pieces.iter().map(|piece| (piece.key(), piece.value())).collect();
+        assert_eq!(found, expected.map(|(key, value)| (key.to_string(), value)));
+        assert_eq!(checksum, 0x6dde_f6a5_42f5_2cb4, "as the reference program of XXH3 has it");
+        let mut slots = Slots::default();
+        found.iter().for_each(|(key, value)| slots.take(key.as_bytes(), Some(value)));
+        assert_eq!(slots.newest(None).map(|saved| saved.state), Some(b"state".to_vec()));
+    }
+
     #[test]
     fn valid_with_its_last_piece_and_not_before() {
         let mut slots = Slots::default();

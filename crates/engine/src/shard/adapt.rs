@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use gristmill_learn::{StateError, StateReader, StateWriter};
+use gristmill_learn::{Component, StateError, StateReader, StateWriter};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Shard, ShardError};
-use crate::plan::Plan;
+use crate::plan::{Definition, Plan, definition};
 use crate::rows::Partition;
 
 /// A shard whose plan is not the one that its state was saved under.
@@ -73,12 +75,12 @@ impl Shard {
     ) -> Result<(Vec<String>, Vec<String>), StateError> {
         let plan = Arc::clone(&self.plan);
         let definition = plan.definition();
-        if let Some(name) = keep.iter().find(|name| !definition.iter().any(|(known, _)| known == *name)) {
-            let names: Vec<&str> = definition.iter().map(|(name, _)| name.as_str()).collect();
+        if let Some(name) = keep.iter().find(|name| !definition.iter().any(|known| known.name == **name)) {
+            let names: Vec<&str> = definition.iter().map(|known| known.name.as_str()).collect();
             return Err(unfit(name, format!("this pipeline has no such part: it has {}", names.join(", "))));
         }
         let (mut kept, mut changed) = (Vec::new(), Vec::new());
-        for ((name, text), part) in definition.iter().zip(self.parts_mut()) {
+        for (Definition { name, text }, part) in definition.iter().zip(self.parts_mut()) {
             let is = |one: &Option<Part<'_>>, text: Option<&str>| {
                 one.is_some_and(|(old, definition, _)| old == name && text.is_none_or(|text| text == definition))
             };
@@ -87,7 +89,7 @@ impl Shard {
                 found = then.iter().position(|one| is(one, None));
                 let old = found.and_then(|index| then.get(index).copied().flatten());
                 let Some((_, old, _)) = old else { return Err(unfit(name, "the saved state does not have it".into())) };
-                may_keep(&plan, old, text).map_err(|why| unfit(name, why))?;
+                may_keep(old, text).map_err(|why| unfit(name, why))?;
             }
             let Some((_, _, bytes)) = found.and_then(|index| then.get_mut(index)?.take()) else {
                 changed.push(name.clone());
@@ -125,16 +127,13 @@ fn lost(name: &str, bytes: &[u8]) -> Result<Option<Lost>, StateError> {
 
 /// Whether a step of the model may keep its state: it sees the same inputs, and it and the steps before it differ in
 /// nothing but settings that steer.
-fn may_keep(plan: &Plan, old: &str, new: &str) -> Result<(), String> {
-    let definition = plan.definition();
-    let first = plan.model.first().map(|step| format!(" {step:?}")).unwrap_or_default();
-    let inputs = definition.iter().find_map(|(_, text)| text.strip_suffix(&first).filter(|_| !first.is_empty()));
-    let (Some(old), Some(new)) =
-        (inputs.and_then(|inputs| old.strip_prefix(inputs)), inputs.and_then(|inputs| new.strip_prefix(inputs)))
-    else {
+fn may_keep(old: &str, new: &str) -> Result<(), String> {
+    let (old, new) = (definition::read(old).unwrap_or_default(), definition::read(new).unwrap_or_default());
+    let steps = |definition: &Value| definition.get("steps")?.as_array().map(|steps| unsteered(steps));
+    let (Some(then), Some(now), true) = (steps(&old), steps(&new), old.get("inputs") == new.get("inputs")) else {
         return Err("only steps of the model can be kept, and only where the features are what they were".into());
     };
-    if masked(old) == masked(new) {
+    if then == now {
         return Ok(());
     }
     Err(format!(
@@ -143,35 +142,42 @@ fn may_keep(plan: &Plan, old: &str, new: &str) -> Result<(), String> {
     ))
 }
 
-/// The text of settings without the values of those that steer.
-fn masked(text: &str) -> String {
-    let mut masked = String::new();
-    let words = text.split_inclusive(['{', ',']);
-    words.for_each(|word| {
-        let name = word.split_once(':').map(|(name, _)| name.trim());
-        match name.filter(|name| STEERING.contains(name)) {
-            Some(name) => {
-                masked.push_str(name);
-                // What closes behind the value belongs to the rest.
-                masked.extend(word.chars().filter(|letter| "}),".contains(*letter)));
-            }
-            None => masked.push_str(word),
+/// Steps with the defaults in the place of settings that steer.
+fn unsteered(steps: &[Value]) -> Vec<Value> {
+    let step = |step: &Value| {
+        let mut step = step.clone();
+        leave_out(&mut step);
+        Component::deserialize(&step).map_or(step, |component| definition::shortest(&component))
+    };
+    steps.iter().map(step).collect()
+}
+
+/// Leaves out settings that steer, however deep.
+fn leave_out(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            STEERING.iter().for_each(|name| drop(fields.remove(*name)));
+            fields.values_mut().for_each(leave_out);
         }
-    });
-    masked
+        Value::Array(items) => items.iter_mut().for_each(leave_out),
+        _ => {}
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
-    fn what_steers_is_masked_and_nothing_else() {
-        let text =
-            |lr: &str, more: &str| format!("Logistic(Settings {{ optimizer: Sgd(Sgd {{ lr: {lr} }}), {more} }})");
-        assert_eq!(masked(&text("0.1", "l2: 0.0")), masked(&text("0.25", "l2: 1e-3")));
-        assert_ne!(masked(&text("0.1", "l2: 0.0")), masked(&text("0.1", "loss: Log")));
-        assert_ne!(masked(&text("0.1", "models: 10")), masked(&text("0.1", "models: 20")));
-        assert_ne!(masked("Sgd(Sgd { lr: 0.1 })"), masked("Adam(Adam { lr: 0.1 })"));
+    fn what_steers_is_left_out_and_nothing_else() {
+        let of = |steps: Value| unsteered(steps.as_array().unwrap());
+        let learner = |settings: Value| of(json!([{"standard_scaler": {}}, {"logistic_regression": settings}]));
+        let plain = learner(json!({}));
+        assert_eq!(learner(json!({"optimizer": {"sgd": {"lr": 0.25}}})), plain);
+        assert_eq!(learner(json!({"l2": 1e-3, "intercept_lr": 0.5})), plain);
+        assert_ne!(learner(json!({"optimizer": {"adam": {"lr": 0.1}}})), plain);
+        let forest = |settings: Value| of(json!([{"bagging_classifier": settings}]));
+        assert_ne!(forest(json!({"n_models": 11})), forest(json!({"n_models": 12})));
     }
 }

@@ -1,8 +1,11 @@
 //! The saved state of a shard: counters, then one part for each component, with the definition it depends on.
 
+use std::sync::Arc;
+
 use gristmill_learn::{Chain, StateError, StateReader, StateWriter, Stateful};
 
 use super::{Counts, Shard};
+use crate::plan::Definition;
 use crate::rows::Drift;
 
 const NAME: &str = "shard";
@@ -126,22 +129,23 @@ impl Stateful for Shard {
         }
         let definition = self.plan.definition();
         to.u64(definition.len() as u64);
-        for ((name, definition), part) in definition.iter().zip(self.parts()) {
+        for (Definition { name, text }, part) in definition.iter().zip(self.parts()) {
             to.text(name);
-            to.text(definition);
+            to.text(text);
             to.part(part);
         }
     }
 
     fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
         self.load_header(from)?;
-        let definition = self.plan.definition();
+        let plan = Arc::clone(&self.plan);
+        let definition = plan.definition();
         let unfit = |why: String| StateError::Unfit { component: NAME.into(), why };
         let parts = from.length(24)?;
         if parts != definition.len() {
             return Err(unfit(format!("it has {parts} parts, this pipeline has {}", definition.len())));
         }
-        for ((name, text), part) in definition.iter().zip(self.parts_mut()) {
+        for (Definition { name, text }, part) in definition.iter().zip(self.parts_mut()) {
             let (found, saved) = (from.text()?, from.text()?);
             if found != name || saved != text {
                 return Err(unfit(format!("its `{found}` was defined otherwise than this pipeline's `{name}`")));

@@ -25,5 +25,5 @@ pub fn started(plan: &Arc<Plan>, member: usize) -> Result<Arc<Plan>, LearnError>
     let model = PythonScores::start(python.clone(), names, width, member)?;
     let answered = scoring.written().answered_by(Arc::new(model));
     let scoring = Scoring { versions: Arc::new(Versions::new(answered)), ..scoring.clone() };
-    Ok(Arc::new(Plan { scoring: Some(scoring), ..Plan::clone(plan) }))
+    Ok(Arc::new(plan.scoring_by(scoring)))
 }

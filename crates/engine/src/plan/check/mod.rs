@@ -7,6 +7,8 @@ mod foreign;
 mod learning;
 mod tables;
 
+use std::sync::OnceLock;
+
 use super::{ColumnPlan, InputPlan, KafkaPlan, Need, Plan, Reading};
 use crate::clean::Clean;
 use crate::document::{Document, Path, Place, Problem, path, with_nearest};
@@ -123,6 +125,7 @@ impl Checker<'_> {
             batch: pipeline.batch.clone(),
             state: pipeline.state.clone(),
             warnings: Vec::new(),
+            definition: OnceLock::new(),
         };
         self.brokers(&plan);
         self.loops(&plan);
