@@ -155,6 +155,7 @@ fn plans_and_descriptions_say_what_scores_are() {
     );
     let said = run(&folder, &["plan", "m.yaml"]);
     assert!(said.out.contains("evaluate      accuracy, of each row with a label\n"), "{said:?}");
+    assert!(said.out.contains("state         not kept: nothing is learned here\n"), "{said:?}");
     let said = run(&folder, &["describe", "model.onnx"]);
     assert!(said.out.contains("colour  category: blue, green, red\n"), "{said:?}");
     assert!(said.out.contains("shop    category: east, north, south, west\n"), "{said:?}");

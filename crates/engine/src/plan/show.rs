@@ -61,6 +61,7 @@ impl Plan {
                 format!("topics {} and {}, {saved}", self.journal_topic(), self.state_topic())
             }
             (InputPlan::File { .. }, Some(directory)) => format!("folder {directory}, {saved}"),
+            (InputPlan::File { .. }, None) if !self.learns() => "not kept: nothing is learned here".into(),
             (InputPlan::File { .. }, None) => "not kept: every run begins untrained".into(),
         }
     }

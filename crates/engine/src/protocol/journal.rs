@@ -91,7 +91,7 @@ pub enum JournalError {
     /// The records read again differ from those consumed then.
     #[error(
         "{partition}: the records from {from} to {next} are not those that were learned from: {found} of {count} are \
-         there, {}",
+         there, {}; was the input changed? `gristmill state reset FILE` starts over",
         if *.differ { "and they differ" } else { "the others are gone" }
     )]
     Differs {
@@ -111,7 +111,7 @@ pub enum JournalError {
     /// The model that scored is not there.
     #[error(
         "{partition}: the records from {from} to {next} were scored by version {version} of the model, and its bytes are no \
-         longer in the topic of models: put them back, or `gristmill state adopt` goes on from the last snapshot"
+         longer in the topic of models: put them back, or `gristmill state adopt FILE` goes on from the last snapshot"
     )]
     NoVersion {
         /// The partition.
@@ -126,7 +126,7 @@ pub enum JournalError {
     /// A table is no longer what it was.
     #[error(
         "{partition}: a table has changed, and the records from {from} to {next} were looked up in what it held before: put \
-         it back, or `gristmill state adopt` goes on from the last snapshot without learning them again"
+         it back, or `gristmill state adopt FILE` goes on from the last snapshot without learning them again"
     )]
     OtherTables {
         /// The partition.

@@ -213,52 +213,53 @@ impl fmt::Display for Stop {
             Self::StateLost { offsets } => write!(
                 f,
                 "the group stands at {offsets}, but there is no state that belongs to it: it was lost, or the group is \
-                 used by something else. `gristmill state adopt` goes on from there untrained, `gristmill state reset` \
-                 starts over"
+                 used by something else. `gristmill state adopt FILE` goes on from there untrained, `gristmill state \
+                 reset FILE` starts over"
             ),
             Self::JournalBehind { journal, offsets } => write!(
                 f,
                 "the journal ends at {journal}, the group stands at {offsets}: what was learned in between is lost. \
-                 `gristmill state adopt` goes on from there, `gristmill state reset` starts over"
+                 `gristmill state adopt FILE` goes on from there, `gristmill state reset FILE` starts over"
             ),
             Self::GroupReset { journal, offsets } => write!(
                 f,
                 "the group was set back to {offsets} although {journal} was learned already: reading on would learn \
                  twice. `gristmill state reset FILE --to {offsets} --partition P` takes the model back as well, \
-                 `gristmill state adopt` leaves it as it is and learns the records from there once more"
+                 `gristmill state adopt FILE` leaves it as it is and learns the records from there once more"
             ),
             Self::RecordsGone { position, first } => write!(
                 f,
                 "the next record to read is {position}, but the log begins at {first}: up to {} records were deleted \
-                 before they were read, as by a retention shorter than the pipeline stood still. `gristmill state adopt` \
-                 goes on without them",
+                 before they were read, as by a retention shorter than the pipeline stood still. `gristmill state adopt \
+                 FILE` goes on without them",
                 first - position
             ),
             Self::RowsGone { from, first } => write!(
                 f,
                 "the state must be rebuilt from {from} on, but the log begins at {first}: {} positions are gone. \
-                 `gristmill state adopt` goes on without them",
+                 `gristmill state adopt FILE` goes on without them",
                 first - from
             ),
             Self::JournalCut { snapshot, tail } => write!(
                 f,
                 "the journal does not go on from commit {snapshot}, where the snapshot was saved, to {tail}: entries are \
-                 gone. `gristmill state adopt` goes on with what the snapshot holds, `gristmill state reset` starts over"
+                 gone. `gristmill state adopt FILE` goes on with what the snapshot holds, `gristmill state reset FILE` starts \
+                 over"
             ),
             Self::OtherPlan { from, to } => write!(
                 f,
                 "what came from {from} to {to} was learned under another document, and this one would learn it \
                  differently. Where two pipelines use one group, give this one a `group.id` of its own under `kafka:`. \
                  Where the document was changed, put it back and let it run until it stops cleanly, which saves a \
-                 snapshot at the end; or go on without what came since the last snapshot: `gristmill state adopt`; or \
-                 start over: `gristmill state reset`"
+                 snapshot at the end; or go on without what came since the last snapshot: `gristmill state adopt FILE`; or \
+                 start over: `gristmill state reset FILE`"
             ),
             Self::OtherProgram { from, to } => write!(
                 f,
                 "what came from {from} to {to} was learned by another version of this program, which may have learned it \
                  differently. Let that one run until it stops cleanly, which saves a snapshot at the end; or go on \
-                 without what came since the last snapshot: `gristmill state adopt`; or start over: `gristmill state \
-                 reset`"
+                 without what came since the last snapshot: `gristmill state adopt FILE`; or start over: `gristmill state \
+                 reset FILE`"
             ),
         }
     }

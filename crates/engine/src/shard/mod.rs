@@ -75,8 +75,8 @@ pub enum ShardError {
     },
     /// The windows, or the rows that wait, have no room left, and the document says to stop then.
     #[error(
-        "{partition}: {what} take more than {limit}: raise `limit` under `state`, shorten them, or leave `then: stop` \
-         out, so that {otherwise}"
+        "{partition}: {what} take more than {limit}: raise `limit` under `state`, or leave `then: stop` out, so that \
+         {otherwise}"
     )]
     Full {
         /// The shard's partition.

@@ -79,7 +79,7 @@ impl KafkaFailure {
                 Kind::Other,
                 format!(
                     "{doing}: the group's next record is no longer in the topic ({detail}): records were deleted before \
-                     they were read. `gristmill state adopt` goes on without them, from where the topic begins now"
+                     they were read. `gristmill state adopt FILE` goes on without them, from where the topic begins now"
                 ),
             ),
             _ => Self::new(Kind::Other, format!("{doing}: {detail}")),

@@ -271,7 +271,9 @@ impl KeptTopics {
 fn entry(topic: &str, record: &RawRecord<'_>) -> Result<Entry, KafkaFailure> {
     Entry::decode(record.value.unwrap_or_default()).map_err(|error| {
         let message = format!(
-            "topic {topic}, offset {}: this is no entry of a journal ({error}); is the topic used by something else?",
+            "topic {topic}, offset {}: this is no entry of a journal ({error}). Where something else writes into this topic, \
+             give the pipeline a `group.id` of its own under `kafka:`; else `gristmill state reset FILE` deletes the topic \
+             and starts over",
             record.offset
         );
         KafkaFailure::new(Kind::Topic, message)

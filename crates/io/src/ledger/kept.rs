@@ -14,7 +14,7 @@ use gristmill::spec::Guarantee;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{Found, Known, LedgerError, Part};
-use crate::state::StateFailure;
+use crate::state::{StateFailure, unusable};
 
 /// The program that runs: state is only rebuilt by the program that built it.
 pub fn program() -> u64 {
@@ -86,9 +86,9 @@ pub fn reopen(plan: &Arc<Plan>, partition: &Partition, kept: &Kept) -> Result<Op
 fn open(plan: &Arc<Plan>, partition: &Partition, recovery: &Recovery) -> Result<Shard, LedgerError> {
     let Some(saved) = &recovery.saved else { return Ok(Shard::open(Arc::clone(plan), partition.clone(), None)?) };
     if saved.manifest.plan == plan.fingerprint() {
-        return Ok(Shard::open(Arc::clone(plan), partition.clone(), Some(&saved.state))?);
+        return Shard::open(Arc::clone(plan), partition.clone(), Some(&saved.state)).map_err(unusable);
     }
-    let adapted = Shard::adapt(Arc::clone(plan), partition.clone(), &saved.state, &[])?;
+    let adapted = Shard::adapt(Arc::clone(plan), partition.clone(), &saved.state, &[]).map_err(unusable)?;
     if adapted.changed.is_empty() {
         return Ok(adapted.shard);
     }

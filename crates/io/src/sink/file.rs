@@ -86,7 +86,7 @@ impl Lines {
             Keep::Bytes(bytes) if bytes > there => {
                 let why = format!(
                     "{bytes} bytes of answers were committed to it, but it has {there}: somebody else has changed it. \
-                     Put it back, or start over with `gristmill state reset`"
+                     Put it back, or start over with `gristmill state reset FILE`"
                 );
                 return Err(refused(why));
             }

@@ -41,6 +41,19 @@ fn failed(path: &Path, error: &std::io::Error) -> StateFailure {
     StateFailure::Kept { place: path.display().to_string(), why: error.to_string() }
 }
 
+/// The folder, for one run at a time, where the plan has one.
+fn locked(plan: &Plan) -> Result<Option<(PathBuf, File)>, StateFailure> {
+    let Some(directory) = plan.state.as_ref().and_then(|state| state.directory.as_ref()) else { return Ok(None) };
+    let path = PathBuf::from(directory);
+    fs::create_dir_all(&path).map_err(|error| failed(&path, &error))?;
+    let lock = File::create(path.join("lock")).map_err(|error| failed(&path, &error))?;
+    if lock.try_lock().is_err() {
+        let why = "another run uses it; wait for that one to end, or give this one a folder of its own".into();
+        return Err(StateFailure::Kept { place: path.display().to_string(), why });
+    }
+    Ok(Some((path, lock)))
+}
+
 /// A file's bytes; none where it is not there.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, StateFailure> {
     match fs::read(path) {
@@ -66,17 +79,10 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), StateFailure> {
 impl StateFolder {
     /// Opens a folder for one run at a time.
     pub fn open(plan: &Plan) -> Result<Option<Self>, StateFailure> {
-        let Some(directory) = plan.state.as_ref().and_then(|state| state.directory.as_ref()) else { return Ok(None) };
-        let path = PathBuf::from(directory);
-        fs::create_dir_all(&path).map_err(|error| failed(&path, &error))?;
-        let lock = File::create(path.join("lock")).map_err(|error| failed(&path, &error))?;
-        if lock.try_lock().is_err() {
-            let why = "another run uses it; wait for that one to end, or give this one a folder of its own".into();
-            return Err(StateFailure::Kept { place: path.display().to_string(), why });
-        }
+        let Some((path, lock)) = locked(plan)? else { return Ok(None) };
         let commits = commits(&path)?;
         if commits.is_empty() && !snapshots(&path)?.is_empty() {
-            let why = "it has a snapshot, but its journal is gone: `gristmill state reset` starts over".into();
+            let why = "it has a snapshot, but its journal is gone: `gristmill state reset FILE` starts over".into();
             return Err(StateFailure::Kept { place: path.display().to_string(), why });
         }
         let journal = File::options().create(true).append(true).open(path.join("journal"));
@@ -130,9 +136,10 @@ impl StateFolder {
         if any { Ok(self.shorten()?) } else { Ok(()) }
     }
 
-    /// Forgets everything.
-    pub(super) fn forget(self) -> Result<(), StateFailure> {
-        for file in snapshots(&self.path)?.into_iter().chain([self.path.join("journal")]) {
+    /// Forgets everything. Nothing is read before: what cannot be read is forgotten, too.
+    pub(super) fn forget(plan: &Plan) -> Result<(), StateFailure> {
+        let Some((path, _lock)) = locked(plan)? else { return Ok(()) };
+        for file in snapshots(&path)?.into_iter().chain([path.join("journal")]) {
             match fs::remove_file(&file) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(&file, &error)),
                 _ => {}
@@ -181,7 +188,10 @@ pub(super) fn commits(folder: &Path) -> Result<Vec<Commit>, StateFailure> {
         cut.map_err(|error| failed(&path, &error))?;
     }
     let decoded = frames.into_iter().map(Commit::decode).collect::<Result<Vec<_>, _>>();
-    decoded.map_err(|error| StateFailure::Kept { place: path.display().to_string(), why: error.to_string() })
+    decoded.map_err(|error| {
+        let why = format!("{error}; `gristmill state reset FILE` starts over");
+        StateFailure::Kept { place: path.display().to_string(), why }
+    })
 }
 
 /// What lies in a shard's snapshots.

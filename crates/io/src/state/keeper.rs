@@ -29,13 +29,7 @@ pub(super) enum Keeper {
 impl Keeper {
     /// Opens what the plan says; nobody may be at work in a folder meanwhile.
     pub(super) fn open(plan: &Arc<Plan>) -> Result<Self, LedgerError> {
-        if !plan.journals() {
-            let why = match plan.input {
-                InputPlan::File { .. } => "this pipeline keeps none; add `state: {directory: …}` to keep it",
-                InputPlan::Kafka { .. } => "this pipeline keeps none: nothing in it depends on the records before",
-            };
-            return Err(StateFailure::Kept { place: plan.name.to_string(), why: why.into() }.into());
-        }
+        keeps(plan)?;
         match StateFolder::open(plan)? {
             Some(folder) => Ok(Self::Folder(folder)),
             None => Ok(Self::Topics(Box::new(KeptTopics::open(plan)?))),
@@ -114,16 +108,25 @@ impl Keeper {
         }
     }
 
-    /// Forgets everything: the next run starts over.
-    pub(super) fn forget(self, plan: &Plan) -> Result<(), LedgerError> {
-        match self {
-            Self::Folder(folder) => Ok(folder.forget()?),
-            Self::Topics(_) => {
-                at_rest(plan)?;
-                Ok(kafka::forget_group(plan)?)
-            }
+    /// Forgets everything, whatever it is: the next run starts over.
+    pub(super) fn forget(plan: &Plan) -> Result<(), LedgerError> {
+        keeps(plan)?;
+        if let InputPlan::File { .. } = plan.input {
+            return Ok(StateFolder::forget(plan)?);
         }
+        at_rest(plan)?;
+        Ok(kafka::forget_group(plan)?)
     }
+}
+
+/// Whether there is any state to look at or to change.
+fn keeps(plan: &Plan) -> Result<(), StateFailure> {
+    let why = match plan.input {
+        _ if plan.journals() => return Ok(()),
+        InputPlan::File { .. } => "this pipeline keeps none; add `state: {directory: …}` to keep it",
+        InputPlan::Kafka { .. } => "this pipeline keeps none: nothing in it depends on the records before",
+    };
+    Err(StateFailure::Kept { place: plan.name.to_string(), why: why.into() })
 }
 
 /// The records of the input, to be read once more.

@@ -77,8 +77,30 @@ pub enum StateFailure {
         snapshots: Vec<i64>,
     },
     /// The input is not what was learned from.
-    #[error("{0}; was the input changed? `gristmill state reset` starts over")]
+    #[error(transparent)]
     Differs(#[from] gristmill::protocol::JournalError),
+    /// A snapshot is whole, and nothing that this program can read: a newer one wrote it, or somebody else.
+    #[error(
+        "{partition}: its saved state cannot be used: {source}. Go on with the version of gristmill that wrote it; or \
+         `gristmill state adopt FILE` goes on from where the group stands with a model that begins untrained; or \
+         `gristmill state reset FILE` starts over"
+    )]
+    Unusable {
+        /// The partition.
+        partition: gristmill::rows::Partition,
+        /// What does not fit.
+        source: gristmill_learn::StateError,
+    },
+}
+
+/// What a run says where a snapshot is none that it can read.
+pub(crate) fn unusable(error: gristmill::shard::ShardError) -> crate::ledger::LedgerError {
+    match error {
+        gristmill::shard::ShardError::State { partition, source } => {
+            StateFailure::Unusable { partition, source }.into()
+        }
+        other => other.into(),
+    }
 }
 
 /// What there is instead of a state that is not kept.

@@ -7,8 +7,8 @@ use gristmill::protocol::{Consumed, Entry, Kept, Learned, Run, Saved, Stop, lear
 use gristmill::rows::Partition;
 use gristmill::shard::{Adapted, Outbox, Shard};
 
-use super::StateFailure;
 use super::keeper::Past;
+use super::{StateFailure, unusable};
 use crate::codec::Decoder;
 use crate::ledger::{LedgerError, code, journal_wins};
 use crate::member::MemberError;
@@ -36,7 +36,9 @@ pub(super) fn adapted(
 ) -> Result<Adapted, LedgerError> {
     let shard = || Shard::open(Arc::clone(plan), partition.clone(), None);
     Ok(match saved {
-        Some(saved) => Shard::adapt(Arc::clone(plan), partition.clone(), &saved.state, keep)?,
+        // What cannot be kept although it was asked for says so itself.
+        Some(saved) => Shard::adapt(Arc::clone(plan), partition.clone(), &saved.state, keep)
+            .map_err(|error| if keep.is_empty() { unusable(error) } else { error.into() })?,
         None => Adapted { shard: shard()?, kept: vec![], changed: vec![], dropped: vec![], lost: vec![] },
     })
 }

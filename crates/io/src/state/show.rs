@@ -151,8 +151,15 @@ pub fn adopt(plan: &Arc<Plan>, partition: Option<i32>) -> Done<String> {
         let kept = keeper.kept(&partition)?;
         let Some(position) = kept.offsets.or(tail(&kept)) else { continue };
         let position = position.max(kept.first);
-        let saved = kept.slots.newest(None);
-        let Adapted { shard, changed, .. } = adapted(plan, &partition, saved.as_ref(), &[])?;
+        let mut saved = kept.slots.newest(None);
+        let adopted = match adapted(plan, &partition, saved.as_ref(), &[]) {
+            Err(LedgerError::State(StateFailure::Unusable { .. })) => {
+                saved = None;
+                adapted(plan, &partition, None, &[])
+            }
+            adopted => adopted,
+        };
+        let Adapted { shard, changed, .. } = adopted?;
         put(&mut keeper, plan, &kept, &shard, position)?;
         let with = saved.map_or("untrained".into(), |saved| format!("as of {}", saved.manifest.position));
         text += &format!("{partition} goes on at {position}, {with}{}\n", untrained(&changed));
@@ -200,7 +207,7 @@ pub fn reset_to(plan: &Arc<Plan>, partition: Option<i32>, position: i64) -> Done
 
 /// Forgets the state: the next run starts over.
 pub fn reset(plan: &Arc<Plan>) -> Done<()> {
-    Ok(Keeper::open(plan)?.forget(plan)?)
+    Ok(Keeper::forget(plan)?)
 }
 
 /// Whether the state may be changed: nobody is at work.

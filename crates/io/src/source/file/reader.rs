@@ -120,8 +120,11 @@ impl Reader {
 
     /// There are fewer records than were learned from.
     pub(super) fn shorter(&self, position: i64) -> SourceError {
-        let why =
-            format!("it has {} records, but {position} of it were learned already: is it another file?", self.next);
+        let why = format!(
+            "it has {} records, but {position} of it were learned already: is it another file? `gristmill state reset FILE` \
+             starts over",
+            self.next
+        );
         SourceError::File { path: self.path.clone(), why }
     }
 
