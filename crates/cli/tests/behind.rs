@@ -110,6 +110,32 @@ fn behind_transactions_the_lag_of_a_running_group_comes_to_nothing() {
     assert_eq!(lag(&name, &input, 4), 0);
 }
 
+/// Sooner than it looks behind its last records by itself: nobody comes after it who would.
+#[test]
+fn behind_transactions_the_lag_of_a_member_that_stops_is_nothing() {
+    let (name, folder) = (unique("lag-stop"), folder("lag-stop"));
+    let input = format!("{name}-in");
+    create(&input, 4, &[]);
+    write(&folder, "t.yaml", document(&name, &format!("{{kafka: {{topic: {name}-out, create: {{partitions: 4}}}}}}")));
+    let writer = Transactions::new(&input);
+    for round in 0..3 {
+        let child = gristmill(&folder, &["run", "t.yaml", "--json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Aborted ones behind them, too.
+        (0..4).for_each(|partition| writer.write(partition, 20 * round..20 * round + 20, true));
+        writer.write(1, 0..52, false);
+        // As soon as nothing but markers is left.
+        until("it has read", Duration::from_secs(60), || lag(&name, &input, 4) <= 4 + 53);
+        signal(&child, "-TERM");
+        let said = finish(child, Duration::from_secs(60));
+        assert_eq!((said.code, &said.report()["rows"]), (0, &(80 * (round + 1)).into()), "{}", said.err);
+        assert_eq!(lag(&name, &input, 4), 0, "round {round}: {}", said.err);
+    }
+}
+
 /// Every line is an answer, and every record has one, however often; the numbers of the records.
 fn answers(path: &Path) -> BTreeMap<usize, u64> {
     let text = std::fs::read_to_string(path).unwrap();

@@ -10,6 +10,8 @@ use crate::source::Ahead;
 
 /// How often a member that has read everything asks whether members elsewhere have, too.
 const ASK_ELSEWHERE: Duration = Duration::from_secs(1);
+/// How long a member that is to give partitions up asks what lies behind their last records.
+const ASK_FOR_LAST_MARKERS: Duration = Duration::from_secs(1);
 /// How long the end of a run, or a revocation, waits for commits that the brokers do not take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -103,6 +105,22 @@ impl Member {
         Ok(true)
     }
 
+    /// The same for partitions that this member is about to give up: nobody may come after it who would do it. Not for
+    /// long, since somebody waits.
+    pub(super) fn skip_last_markers(&mut self, partitions: &[Partition]) -> Result<(), MemberError> {
+        let began = self.clock.now();
+        for partition in partitions {
+            if self.clock.now().saturating_sub(began) > ASK_FOR_LAST_MARKERS {
+                break;
+            }
+            let end = self.control.end(partition.number);
+            if end.is_none() || self.seats.position(partition) < end {
+                self.skip_markers(partition, end)?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn begin_end(&mut self) {
         self.ending.get_or_insert(self.clock.now());
     }
@@ -110,6 +128,9 @@ impl Member {
     /// At the end of the run everything is committed and saved; whether that is done.
     pub(super) fn end(&mut self) -> Result<bool, MemberError> {
         if self.control.ended(self.number) {
+            if self.ending.is_none() {
+                self.skip_last_markers(&self.seats.all())?;
+            }
             self.begin_end();
         } else if self.failed.is_none() {
             // A partition that had been read to its end was lost before that was committed.

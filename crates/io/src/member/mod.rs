@@ -192,8 +192,8 @@ impl Member {
             }
             Event::Revoked(partitions) => {
                 // Acknowledged by `let_go`, when nothing of theirs is on its way any more.
-                self.seats.leave(partitions, self.clock.now());
-                Ok(())
+                self.seats.leave(partitions.clone(), self.clock.now());
+                self.skip_last_markers(&partitions)
             }
             Event::Lost(partitions) => {
                 for partition in &partitions {

@@ -14,8 +14,8 @@ use super::kafka::{BATCH, BATCH_BYTES, push};
 use super::{Ahead, Reread};
 use crate::kafka::{KafkaFailure, Reader, leaderless, passes, reader};
 
-/// For questions to a broker.
-const ANSWER: Duration = Duration::from_secs(10);
+/// For a question that nobody waits for.
+const ASK: Duration = Duration::from_secs(1);
 /// How long it may take to find out that only markers follow.
 const LOOK: Duration = Duration::from_millis(300);
 
@@ -98,8 +98,8 @@ impl Again {
         to: Option<i64>,
     ) -> Result<Ahead, KafkaFailure> {
         let client = self.client()?;
-        let bounds = client.fetch_watermarks(&partition.topic, partition.number, ANSWER);
-        // Nobody waits for this: another time will do.
+        let bounds = client.fetch_watermarks(&partition.topic, partition.number, ASK);
+        // Another time will do.
         let Ok((_, end)) = bounds else { return Ok(Ahead::Unknown) };
         let end = to.map_or(end, |to| to.min(end));
         if end <= position {
