@@ -74,10 +74,7 @@ impl Committer for Flushed {
         }
         self.kafka.flush()?;
         self.sinks.iter_mut().try_for_each(|sink| sink.flush())?;
-        for part in &commit.parts {
-            self.kafka.state(part).map_err(crate::sink::SinkError::from)?;
-        }
-        self.kafka.flush()?;
+        self.kafka.keep(&commit.parts)?;
         let entries = self.kafka.producer.context().take_entries();
         // Partitions that are no longer ours are committed by their owners.
         let consumer = self.seat.consumer();

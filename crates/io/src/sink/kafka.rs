@@ -97,6 +97,27 @@ impl KafkaSink {
     }
 }
 
+impl KafkaSink {
+    /// Writes the entries and pieces of these parts, and returns when they are safe. A partition that the topic has gained
+    /// is looked for; what was written beside it is then written twice, which a journal bears.
+    pub(crate) fn keep(&self, parts: &[Arc<Part>]) -> Result<(), SinkError> {
+        let mut unknown: Option<Instant> = None;
+        loop {
+            let kept = parts.iter().try_for_each(|part| self.state(part)).and_then(|()| self.delivered());
+            match kept {
+                Err(Refusal::Passing(error))
+                    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownPartition)
+                        && unknown.get_or_insert_with(Instant::now).elapsed() < GROWTH
+                        && !(self.stopped)() =>
+                {
+                    std::thread::sleep(GROWTH_PAUSE);
+                }
+                kept => return Ok(kept?),
+            }
+        }
+    }
+}
+
 impl Sink for KafkaSink {
     fn write(&mut self, part: &Part) -> Result<(), SinkError> {
         Ok(self.answers(part)?)
@@ -237,5 +258,57 @@ impl KafkaSink {
             Some(undelivered) => Err(self.refusal(&undelivered)),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gristmill::protocol::{Consumed, Entry, Run};
+    use gristmill::rows::Partition;
+    use gristmill::shard::Outbox;
+    use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+    use rdkafka::client::DefaultClientContext;
+
+    use super::*;
+
+    /// The broker that `cargo xtask test` started.
+    fn broker() -> String {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/broker/address");
+        let started = || std::fs::read_to_string(file).expect("run `cargo xtask broker start` first");
+        let known = std::env::var("GRISTMILL_BROKER");
+        known.unwrap_or_else(|_| started().lines().next().unwrap().to_string())
+    }
+
+    /// A producer that hears of a topic when it writes into it, and then as it was before it grew.
+    #[test]
+    fn an_entry_for_a_partition_that_the_journal_has_just_gained_is_written() {
+        let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros();
+        let document = format!(
+            "name: t\nkafka: {{bootstrap.servers: \"{}\", group.id: grown-{since}}}\ninput: {{kafka: {{topics: [in]}}, \
+             format: json, columns: {{x: float64, y: boolean}}}}\nfeatures: [x]\nlabel: {{column: y}}\nmodel: \
+             [logistic_regression]\nguarantee: at_least_once\n",
+            broker()
+        );
+        let plan = Arc::new(Plan::read("t", &document, &|_| None).unwrap());
+        let (topic, options) = (plan.journal_topic(), AdminOptions::new());
+        let admin: AdminClient<DefaultClientContext> =
+            rdkafka::ClientConfig::new().set("bootstrap.servers", broker()).create().unwrap();
+        let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1));
+        pollster::block_on(admin.create_topics([&new], &options)).unwrap().remove(0).unwrap();
+        let sink = KafkaSink::new(Arc::clone(&plan), crate::kafka::producer(&plan.kafka).unwrap(), Arc::new(|| false));
+        let part = |number: i32| {
+            let run = Run { topic: "in".into(), consumed: Consumed::nothing(0), flushed: false, tables: 0, version: 0 };
+            let entry = Some(Entry { sequence: 0, runs: vec![run], code: None, installed: false });
+            let (partition, letters, pieces) = (Partition::new("in", number), Vec::new(), Vec::new());
+            Arc::new(Part { partition, outbox: Outbox::default(), letters, entry, position: 0, pieces })
+        };
+        let grows = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_secs(2));
+            let new = NewPartitions::new(&topic, 3);
+            pollster::block_on(admin.create_partitions([&new], &options)).unwrap().remove(0).unwrap();
+        });
+        sink.keep(&[part(0), part(2)]).unwrap();
+        grows.join().unwrap();
+        assert!(sink.producer.context().take_entries().contains_key(&2));
     }
 }
