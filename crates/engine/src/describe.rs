@@ -1,6 +1,6 @@
 //! What there is and how it is written: the doc comments of the specification, in words.
 
-use gristmill_learn::Component;
+use gristmill_learn::{Component, MetricKind};
 use serde_json::Value;
 
 use crate::document::nearest;
@@ -161,9 +161,10 @@ pub fn describe(name: &str) -> Result<String, String> {
 }
 
 fn page(name: &str, kind: &str, description: &str, settings: &'static Value) -> String {
-    let mut page = format!("# {name} ({kind})\n\n{}\n", description.replace("```\n", "```rust\n").trim_end());
-    // Every second fence closes: only the opening one names the language.
-    page = close_fences(&page);
+    let mut page = format!("# {name} ({kind})\n\n{}", without_code(description));
+    if let Some(example) = example(name, kind) {
+        page.push_str(&format!("\nWith its defaults:\n\n```yaml\n{example}\n```\n"));
+    }
     let properties = settings.get("properties").and_then(Value::as_object);
     let required: Vec<&str> =
         settings.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
@@ -179,17 +180,38 @@ fn page(name: &str, kind: &str, description: &str, settings: &'static Value) -> 
     page
 }
 
-fn close_fences(page: &str) -> String {
-    let mut open = false;
-    let lines = page.lines().filter_map(|line| {
+/// A description without its examples in Rust: those are for whoever uses the library.
+fn without_code(description: &str) -> String {
+    let (mut code, mut text) = (false, String::new());
+    for line in description.lines() {
         if line.starts_with("```") {
-            open = !open;
-            return Some(if open { line } else { "```" });
+            code = !code;
+        } else if !code && !(line.is_empty() && text.ends_with("\n\n")) {
+            text += &format!("{line}\n");
         }
-        // Lines that only make the example compile are hidden, as rustdoc hides them.
-        (!(open && line.starts_with("# "))).then_some(line)
-    });
-    lines.map(|line| format!("{line}\n")).collect()
+    }
+    format!("{}\n", text.trim_end())
+}
+
+/// How a document writes it, with its defaults.
+fn example(name: &str, kind: &str) -> Option<String> {
+    let component = || Component::every().into_iter().map(|one| serde_json::to_value(one).ok());
+    let metric = || MetricKind::every().into_iter().map(|one| serde_json::to_value(one).ok());
+    let every: Vec<Value> = match kind {
+        "model" => component().collect::<Option<_>>()?,
+        "evaluate" => metric().collect::<Option<_>>()?,
+        _ => return None,
+    };
+    let settings = every.iter().find_map(|one| one.get(name))?.as_object()?;
+    let given: serde_json::Map<String, Value> = settings
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    Some(match given.is_empty() {
+        true => format!("{kind}: [{name}]"),
+        false => format!("{kind}:\n  - {name}: {}", settings_line(&given.into())),
+    })
 }
 
 fn kind_of(property: &'static Value) -> String {
@@ -235,7 +257,48 @@ fn kind_of(property: &'static Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use gristmill_learn::{Built, Signature, Task};
+
     use super::*;
+    use crate::plan::Plan;
+
+    /// What `describe` shows can be written into a document; there is no Rust in it, which a document cannot hold.
+    #[test]
+    fn every_example_is_a_part_of_a_document() {
+        let mut examples = 0;
+        for Listed { kind, name, .. } in list() {
+            let page = describe(&name).unwrap();
+            assert!(!page.contains("```rust") && !page.contains("let mut") && !page.contains("\n\n\n"), "{page}");
+            let Some((_, example)) = page.split_once("```yaml\n") else {
+                assert!(kind != "model" && kind != "evaluate" || ["file", "python"].contains(&name.as_str()), "{page}");
+                continue;
+            };
+            examples += 1;
+            let example = example.split_once("\n```").unwrap().0;
+            let learner = Component::every().into_iter().find(|one| name_of(one) == name);
+            let task = learner.map(|one| match one.build(&Signature::numeric(1)) {
+                Built::Learner(learner) => learner.task(),
+                Built::Transformer(_) => Task::BinaryClassification,
+            });
+            let label = match task {
+                Some(Task::Regression) => "label: {column: x}\n",
+                Some(Task::AnomalyDetection | Task::Clustering) => "",
+                _ => "label: {column: y, positive: 'a'}\n",
+            };
+            let model = if kind == "model" { "" } else { "model: [logistic_regression]\n" };
+            let document = format!(
+                "name: t\ninput:\n  file: {{path: '-'}}\n  format: json\n  columns: {{x: float64, y: string}}\n\
+                 features: [x]\n{label}{model}{example}\n"
+            );
+            if let Err(problems) = Plan::read("t.yaml", &document, &|_| None) {
+                // That it does not learn, or not for this label, is no matter of how it is written.
+                let problems = problems.to_string();
+                assert!(!problems.contains("unknown") && !problems.contains("must be"), "{document}\n{problems}");
+                println!("{name}: {problems}");
+            }
+        }
+        assert!(examples > 70, "{examples}");
+    }
 
     #[test]
     fn a_summary_is_a_whole_sentence() {
