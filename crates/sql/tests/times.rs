@@ -231,6 +231,32 @@ fn functions_of_time_say_what_duckdb_says() {
     }
 }
 
+/// The time itself, as DuckDB has it, whatever it is read with; the second format is taken where the first does not fit.
+#[test]
+fn a_time_is_read_by_its_format_in_every_year() {
+    for (asked, later) in [
+        ("to_timestamp(s, '%Y-%m-%dT%H:%M:%S%.f')", 0),
+        ("to_timestamp(s, '%d.%m.%Y', '%Y-%m-%dT%H:%M:%S%.f')", 0),
+        ("to_timestamp(s || '+01:00', '%Y-%m-%dT%H:%M:%S%.f%:z')", -3_600_000_000),
+        ("to_timestamp(s || ' Etc/GMT+2', '%Y-%m-%dT%H:%M:%S%.f %Z')", 7_200_000_000),
+    ] {
+        let program = compile(asked).unwrap_or_else(|mistakes| panic!("{asked}: {mistakes:?}"));
+        let features = program.evaluate(&mut Windows::new(&program), &rows(), TIMES.len());
+        let made = features.columns[0].as_primitive::<TimestampMicrosecondType>();
+        for (row, (time, expected)) in TIMES.iter().enumerate() {
+            let expected = expected[14] + later;
+            // An offset may lead beyond the year 9999: that is refused, not bent.
+            if expected > 253_402_300_799_999_999 {
+                assert!(features.failures.iter().any(|failure| failure.row == row), "{asked} of {time}");
+                continue;
+            }
+            assert_eq!(made.value(row), expected, "{asked} of {time}: {:?}", features.failures);
+        }
+    }
+    let whole = evaluate("to_timestamp('31.12.2999', '%d.%m.%Y')");
+    assert_eq!(whole.as_primitive::<TimestampMicrosecondType>().value(0), 32_503_593_600_000_000);
+}
+
 #[test]
 fn no_year_is_too_far_away() {
     for condition in [

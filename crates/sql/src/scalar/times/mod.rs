@@ -2,6 +2,7 @@
 //! and in 2262; so do its literals, which are read as microseconds here.
 
 mod civil;
+mod formatted;
 
 use std::sync::Arc;
 
@@ -128,12 +129,7 @@ impl ScalarUDFImpl for Function {
         let array = match self.called {
             Called::Trunc => trunc(&args.args)?,
             Called::Bin => bin(&args.args)?,
-            Called::Timestamp if args.args.len() > 1 => {
-                // Formats are read by DataFusion's own, between 1677 and 2262.
-                let options = Arc::clone(&args.config_options);
-                let read = datafusion_functions::datetime::to_timestamp_micros(&options).invoke_with_args(args)?;
-                return read.cast_to(&time(), None);
-            }
+            Called::Timestamp if args.args.len() > 1 => formatted::formatted(&args.args, rows(&args))?,
             Called::Timestamp => timestamp(&args.args)?,
         };
         let scalar = args.args.iter().all(|given| matches!(given, ColumnarValue::Scalar(_)));
@@ -143,6 +139,12 @@ impl ScalarUDFImpl for Function {
             Ok(ColumnarValue::Array(array))
         }
     }
+}
+
+/// How many rows there are; one of constants alone.
+fn rows(args: &ScalarFunctionArgs) -> usize {
+    let column = args.args.iter().any(|given| matches!(given, ColumnarValue::Array(_)));
+    if column { args.number_rows } else { 1 }
 }
 
 fn times(array: &ArrayRef, of: impl Fn(i64) -> Result<i64>) -> Result<ArrayRef> {
