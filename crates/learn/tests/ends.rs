@@ -1,6 +1,9 @@
 //! L13: every row ends, whatever is missing: no component, no base of an ensemble, no setting makes one that goes on for
 //! ever.
 //!
+//! In how many steps stands where they are made: a row looks at no more than the nodes of a tree, once for each level of it
+//! (`Nodes::find`), in an ensemble at those of all its trees.
+//!
 //! A component runs in a thread of its own and says after each row that it is done, so that a loop without end fails the
 //! test instead of hanging it. `LIMIT` is thousands of times what the slowest row takes.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, missing_docs)]

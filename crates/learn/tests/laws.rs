@@ -66,6 +66,32 @@ fn no_learner_says_anything_of_a_class_that_it_has_not_seen() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
+/// Values whose sums of products no float holds.
+const EXTREMES: [f64; 6] = [1e300, -1e300, f64::INFINITY, 1e155, -1.7e308, 5e-324];
+
+/// Learners whose sums are bounded: a class keeps its share, whatever the row.
+#[test]
+fn a_class_keeps_its_share_of_rows_that_no_sum_stands() {
+    let columns = Signature::numeric(2);
+    let bounded =
+        |component: &&Component| matches!(component, Component::SoftmaxRegression(_) | Component::MlpClassifier(_));
+    let every = Component::every();
+    assert_eq!(every.iter().filter(bounded).count(), 2);
+    for component in every.iter().filter(bounded) {
+        for classes in [&[0.0][..], &[0.0, 1.0], &[1.0, 1.0, 0.0], &[3.0, 0.0]] {
+            let Built::Learner(mut learner) = component.build(&columns) else { panic!("{component:?}") };
+            let rows = classes.iter().cycle().take(60).enumerate().map(|(row, class)| {
+                let ordinary = |other: usize| (row * other % 11) as f64 - 5.0;
+                let first = if row % 3 > 0 { EXTREMES[row % 6] } else { ordinary(7) };
+                let second = if row % 4 == 0 { EXTREMES[row / 4 % 6] } else { ordinary(3) };
+                (vec![first, second], Truth::Value(*class))
+            });
+            let kept = laws::unseen(learner.as_mut(), &rows.collect());
+            assert_eq!(kept, Ok(()), "{classes:?} {component:?}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

@@ -183,7 +183,9 @@ impl<L: Budgeted> Nodes<L> {
     }
 
     /// Follows a row from the root. Where the value is missing the heavier branch is taken. Branches point forward and each
-    /// test has some, so that no walk goes round in circles.
+    /// test has some, so that no walk goes round in circles: it takes no more tests than the tree is deep. To find the heavier
+    /// branch each node behind the test is looked at once, so that a row looks at no more than the tree's nodes times its
+    /// depth, whatever is missing, and at one node a level where nothing is.
     #[inline]
     pub(super) fn find(&self, row: &[f64], stop_at_unknown: bool) -> Found {
         let mut at = 0;
@@ -358,6 +360,7 @@ impl<L: Budgeted> Stateful for Nodes<L> {
 
     fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
         let count = from.length(8)?;
+        let mut led_to = vec![false; count];
         self.list.clear();
         for _ in 0..count {
             if from.u64()? == 0 {
@@ -371,10 +374,13 @@ impl<L: Budgeted> Stateful for Nodes<L> {
             let (mut column, mut children) = (0_u32, Vec::<u32>::new());
             column.load(from)?;
             children.load(from)?;
-            // Branches point forward, so that no walk can go round in circles.
-            if children.is_empty()
-                || children.iter().any(|child| *child as usize <= self.list.len() || *child as usize >= count)
-            {
+            // Branches point forward, so that no walk can go round in circles, and no two of them to one node: each that lies
+            // behind a test is looked at once.
+            let mut leads = |child: &u32| {
+                let fresh = led_to.get_mut(*child as usize).is_some_and(|led| !std::mem::replace(led, true));
+                fresh && *child as usize > self.list.len()
+            };
+            if children.is_empty() || !children.iter().all(&mut leads) {
                 return Err(StateError::Unfit { component: "tree".into(), why: "a branch leads nowhere".into() });
             }
             self.list.push(Node::Branch { column, test, children: Children::of(children) });
@@ -385,5 +391,95 @@ impl<L: Budgeted> Stateful for Nodes<L> {
 
     fn size(&self) -> usize {
         size_of::<Self>() + self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::state::stateful;
+
+    thread_local! {
+        /// How often a leaf was asked for its weight.
+        static ASKED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    #[derive(Debug, Clone, Default)]
+    struct Leaf {
+        weight: f64,
+        depth: usize,
+    }
+
+    stateful!(Leaf, "leaf", 1: weight, depth);
+
+    impl Budgeted for Leaf {
+        fn weight(&self) -> f64 {
+            ASKED.set(ASKED.get() + 1);
+            self.weight
+        }
+
+        fn promise(&self) -> f64 {
+            0.0
+        }
+
+        fn depth(&self) -> usize {
+            self.depth
+        }
+
+        fn is_awake(&self) -> bool {
+            false
+        }
+
+        fn sleep(&mut self) -> usize {
+            0
+        }
+    }
+
+    /// A tree that is as deep as it can be, with a light leaf beside each test; the column of its tests is the first one.
+    fn comb(depth: usize) -> Nodes<Leaf> {
+        let mut nodes = Nodes::new(Leaf::default());
+        let mut at = 0;
+        for level in 1..=depth {
+            let leaves = [1.0, 2.0 * depth as f64].map(|weight| Leaf { weight, depth: level });
+            nodes.split(at, 0, Test::AtMost(level as f64), leaves.into());
+            at = nodes.list.len() - 1;
+        }
+        nodes
+    }
+
+    #[test]
+    fn a_row_looks_at_no_more_than_the_nodes_of_the_tree_at_each_level_of_it() {
+        for depth in [1, 2, 10, 200] {
+            let nodes = comb(depth);
+            let asked = |row: f64| {
+                ASKED.set(0);
+                let Found::Leaf(leaf) = nodes.find(&[row], false) else { panic!("it is a tree of numbers") };
+                (leaf, ASKED.get())
+            };
+            assert_eq!(asked(1e9), (nodes.list.len() - 1, 0), "nothing is missing");
+            let (leaf, missing) = asked(f64::NAN);
+            // The heavy leaf lies deepest.
+            assert_eq!(leaf, nodes.list.len() - 1);
+            assert!(missing <= nodes.list.len() * nodes.depth(), "{missing} of {} nodes", nodes.list.len());
+        }
+    }
+
+    /// Forty tests, both branches of each to the same next one, would be a million million walks for a missing value.
+    #[test]
+    fn a_saved_tree_in_which_two_branches_lead_to_one_node_is_refused() {
+        let mut nodes = comb(40);
+        for (at, node) in nodes.list.iter_mut().enumerate() {
+            if let Node::Branch { children, .. } = node {
+                let next = children.iter().last().unwrap();
+                assert!(next as usize > at);
+                *children = Children::of(vec![next, next]);
+            }
+        }
+        let saved = StateWriter::of(&nodes);
+        assert!(StateReader::into(&saved, &mut comb(1)).is_err());
+        let saved = StateWriter::of(&comb(40));
+        assert!(StateReader::into(&saved, &mut comb(1)).is_ok());
     }
 }
