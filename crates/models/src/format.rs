@@ -117,8 +117,7 @@ fn json(bytes: &[u8]) -> Result<ForeignModel, ReadError> {
     } else if document.get("features_info").is_some() {
         catboost::read(&document)
     } else if document.get("tree_info").is_some() {
-        let what = "this is what LightGBM's `dump_model` gives for other programs, which LightGBM itself does not read";
-        Err(ReadError::unsupported(what, "save the booster with `save_model(\"model.txt\")`"))
+        Err(refused::lightgbm_dump())
     } else {
         Err(ReadError::unsupported("this JSON document is no model of a known format", KNOWN))
     }

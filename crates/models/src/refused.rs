@@ -70,6 +70,10 @@ pub(crate) fn refused(bytes: &[u8]) -> Option<ReadError> {
     if bytes.starts_with(b"[") && holds(bytes.get(..256).unwrap_or(bytes), "\"nodeid\"") {
         return Some(ReadError::unsupported(XGBOOST_DUMP, XGBOOST_SAVE));
     }
+    // As Python prints it.
+    if bytes.starts_with(b"{'") && holds(bytes, "'tree_info'") {
+        return Some(lightgbm_dump());
+    }
     if bytes.starts_with(b"<") && holds(bytes.get(..4096).unwrap_or(bytes), "<PMML") {
         return Some(ReadError::unsupported("this is PMML, which is not read", IN_PYTHON));
     }
@@ -97,6 +101,12 @@ fn is_pickle(bytes: &[u8]) -> bool {
         [b'(' | b']' | b'}', .., b'.'] => holds(bytes, "copy_reg\n_reconstructor\n") || bytes.starts_with(b"(dp0\n"),
         _ => false,
     }
+}
+
+/// What LightGBM gives for other programs.
+pub(crate) fn lightgbm_dump() -> ReadError {
+    let what = "this is what LightGBM's `dump_model` gives for other programs, which LightGBM itself does not read";
+    ReadError::unsupported(what, "save the booster with `save_model(\"model.txt\")`")
 }
 
 /// Why a zip archive is no model that is read.
