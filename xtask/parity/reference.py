@@ -158,6 +158,8 @@ CASES = [
      [{"hoeffding_tree_regressor": {"leaf_prediction": "mean"}}], "mae", TREE),
     (FEW, lambda seed: tree.HoeffdingAdaptiveTreeRegressor(leaf_prediction="mean", seed=seed), ["friedman"],
      [{"hoeffding_adaptive_tree_regressor": {"tree": {"leaf_prediction": "mean"}}}], "mae", FOREST),
+    (FEW, lambda seed: forest.ARFRegressor(leaf_prediction="mean", n_models=3, seed=seed), ["friedman"],
+     [{"adaptive_random_forest_regressor": {"leaf_prediction": "mean", "n_models": 3}}], "mae", FOREST),
     (MANY, lambda seed: scaled(tree.HoeffdingAdaptiveTreeRegressor(seed=seed)), ["trump_approval"],
      [SCALER, "hoeffding_adaptive_tree_regressor"], "mae", FOREST),
     (lambda: feature_selection.SelectKBest(similarity=stats.PearsonCorr(), k=4) | log(), ["phishing"],
