@@ -69,7 +69,7 @@ fn labels_that_are_no_numbers() {
     });
     let rest = "features: [x]\nlabel: {column: y}\nmodel: [standard_scaler, linear_regression]";
     let (report, _) = reported("numbers", "x: float64, y: float64", rest, &lines);
-    let expected = "`y` was infinite in 4 rows: these were scored, not measured and not learned from";
+    let expected = "`y` was infinite or beyond 1e75 in 4 rows: these were scored, not measured and not learned from";
     assert_eq!(report["warnings"], serde_json::json!([expected]));
     assert_eq!(report["learned"], 28);
 }

@@ -186,7 +186,7 @@ fn without_code(description: &str) -> String {
     for line in description.lines() {
         if line.starts_with("```") {
             code = !code;
-        } else if !code && !(line.is_empty() && text.ends_with("\n\n")) {
+        } else if !(code || line.is_empty() && text.ends_with("\n\n")) {
             text += &format!("{line}\n");
         }
     }

@@ -73,8 +73,9 @@ fn of_labels(plan: &Plan, labels: &Labels) -> Option<String> {
     let column = plan.columns.get(label.column).map_or("the label", |column| &column.name);
     let all: u64 = labels.iter().map(|(_, rows)| rows).sum();
     if plan.task != Task::BinaryClassification {
-        let message =
-            format!("`{column}` was infinite in {all} rows: these were scored, not measured and not learned from");
+        let message = format!(
+            "`{column}` was infinite or beyond 1e75 in {all} rows: these were scored, not measured and not learned from"
+        );
         return (all > 0).then_some(message);
     }
     let named = |names: &[&(String, u64)]| {
@@ -143,7 +144,7 @@ mod tests {
         let numbers = plan("{column: y, positive: 1}", "float64", "logistic_regression");
         assert_eq!(said(&numbers, &[("1.0", 1), ("0", 2)]), "");
         let value = plan("{column: y}", "float64", "linear_regression");
-        assert!(said(&value, &[("infinite", 2)]).starts_with("`y` was infinite in 2 rows: "));
+        assert!(said(&value, &[("infinite", 2)]).starts_with("`y` was infinite or beyond 1e75 in 2 rows: "));
     }
 
     #[test]

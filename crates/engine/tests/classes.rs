@@ -143,3 +143,52 @@ fn both_classes_have_their_probabilities_once_both_have_come() {
         }
     }
 }
+
+/// Numbers that no model can take, and one that it can.
+const ABSURD: [Option<f64>; 6] =
+    [Some(1e300), Some(-1e300), Some(1e76), Some(f64::INFINITY), Some(f64::NEG_INFINITY), Some(f64::NAN)];
+
+/// What is decided of forty rows of two features, with these in the place of one value each; the label where there is one.
+fn decided_with(model: &str, values: &[Option<f64>]) -> Option<Vec<Map<String, Value>>> {
+    let labels = ["label: {column: y, positive: 1}\n", "label: {column: y}\n", ""];
+    let document = |label: &str| {
+        format!(
+            "name: t\ninput:\n  file: {{path: '-'}}\n  format: json\n  columns: {{x: float64, z: float64, y: int64}}\n\
+             features: [x, z]\n{label}model: [{model}]\noutputs: {{all: {{stdout: {{}}}}}}\n"
+        )
+    };
+    let plan = labels.iter().find_map(|label| Plan::read("t.yaml", &document(label), &|_| None).ok())?;
+    let mut shard = Shard::open(Arc::new(plan), Partition::new("t", 0), None).unwrap();
+    let mut raw = RawRows::new(Partition::new("t", 0));
+    for offset in 0..40 {
+        raw.push(RawRecord { offset, timestamp: None, key: None, value: Some(b"{}"), headers: &[] });
+    }
+    let ordinary = |row: usize| Some((row * 7 % 5) as f64 - 2.0);
+    let x = |row: usize| row.checked_sub(20).and_then(|row| values.get(row).copied()).unwrap_or_else(|| ordinary(row));
+    let rows = 0..40_usize;
+    let columns = vec![
+        Column::Float64(rows.clone().map(x).collect::<Float64Array>()),
+        Column::Float64(rows.clone().map(|row| Some((row * 3 % 7) as f64)).collect::<Float64Array>()),
+        Column::Int64(rows.clone().map(|row| Some((row * 7 % 5 / 2) as i64 % 2)).collect::<Int64Array>()),
+    ];
+    let rows = Rows { columns, records: rows.collect(), drift: Drift::default() };
+    let (mut refusals, mut outbox) = (Vec::<Refusal>::new(), Outbox::default());
+    shard.step(&raw, &rows, &mut refusals, &mut outbox).unwrap();
+    let value = |bytes: &[u8]| serde_json::from_slice::<Map<String, Value>>(bytes).unwrap();
+    Some(outbox.decisions().map(|decision| value(decision.value)).collect())
+}
+
+/// One such row used to leave naive Bayes and trees without an answer for all rows after it.
+#[test]
+fn an_absurd_number_is_a_missing_one() {
+    let mut tried = 0;
+    for component in Component::every().iter().filter(|component| component.is_learner()) {
+        let model = serde_json::to_value(component).unwrap().as_object().unwrap().keys().next().unwrap().clone();
+        // A learner behind another model has no place here.
+        let Some(missing) = decided_with(&model, &[None; 6]) else { continue };
+        tried += 1;
+        assert!(decided_with(&model, &ABSURD).unwrap() == missing, "{model}");
+        assert!(missing[30..].iter().all(|decision| !decision["score"].is_null()), "{model}: {:?}", missing[39]);
+    }
+    assert!(tried > 30, "{tried}");
+}

@@ -14,8 +14,10 @@ outputs: {all: {file: {path: all.ndjson}}}
 state: {directory: state}
 ";
 
+type Damage = (&'static str, fn(&Path), &'static str, usize);
+
 /// What happened to a folder in which sixty rows were read, what is said, and how many commands are advised.
-const STOPS: [(&str, fn(&Path), &str, usize); 5] = [
+const STOPS: [Damage; 5] = [
     ("journal", |folder| std::fs::remove_file(folder.join("state/journal")).unwrap(), "its journal is gone", 1),
     (
         "entry",

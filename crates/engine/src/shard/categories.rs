@@ -13,6 +13,16 @@ use crate::rows::{Cell, Column};
 /// More categories of one column than this are taken as missing.
 pub(crate) const MOST: usize = 10_000;
 
+/// A number beyond this, on either side of 0, is missing to the model, as infinities are: a sum of its squares, or of the
+/// squares of its products, is infinite, and one such row would leave a model without an answer for ever.
+const LARGEST: f64 = 1e75;
+
+/// The number, where a model can learn from it.
+pub(super) fn usable(number: f64) -> Option<f64> {
+    // NaN is not below anything.
+    Some(number).filter(|number| number.abs() <= LARGEST)
+}
+
 /// For each nominal feature its categories: numbered in the order in which they appeared, or as a model from a file
 /// numbers them.
 #[derive(Debug, Clone)]
@@ -77,9 +87,9 @@ impl Categories {
         match (self.columns.get(feature), cell) {
             (Some(Some(codes)), Cell::String(name)) => codes.numbers.get(name).map_or(f64::NAN, |code| *code as f64),
             (Some(Some(_)), _) => f64::NAN,
-            // Infinities are missing too: nothing downstream has to ask again.
+            // Nothing downstream has to ask again whether a number is one.
             (_, cell) => {
-                let number = Some(cell.number()).filter(|number| number.is_finite()).unwrap_or(f64::NAN);
+                let number = usable(cell.number()).unwrap_or(f64::NAN);
                 match self.numbered.get(feature) {
                     Some(Some(codes)) => codes.get(&bits(number)).map_or(f64::NAN, |code| *code as f64),
                     _ => number,
@@ -101,8 +111,8 @@ impl Categories {
                 if column.null_count() == 0 && self.numbered.get(feature).is_some_and(Option::is_none) =>
             {
                 let values = column.values().iter().skip(first);
-                let finite = |value: &f64| if value.is_finite() { *value } else { f64::NAN };
-                numbers.zip(values).for_each(|(number, value)| *number = finite(value));
+                let known = |value: &f64| usable(*value).unwrap_or(f64::NAN);
+                numbers.zip(values).for_each(|(number, value)| *number = known(value));
             }
             (_, column) => {
                 let cell = |row: usize| column.map_or(Cell::Missing, |column| column.cell(row));

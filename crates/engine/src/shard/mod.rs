@@ -41,7 +41,7 @@ use crate::lookup::Lookup;
 use crate::plan::{Plan, Reading};
 use crate::rows::{Cell, Drift, Partition, Refusal, Rows, Stage, count};
 use crate::spec::Size;
-use categories::Categories;
+use categories::{Categories, usable};
 use classes::Classes;
 use decide::Answered;
 use hold::Hold;
@@ -396,12 +396,14 @@ impl Shard {
         let Some(label) = &self.plan.label else { return Ok(None) };
         let cell = rows.columns.get(label.column).map_or(Cell::Missing, |column| column.cell(row));
         let truth = match self.plan.task {
-            Task::Regression => Some(cell.number()).filter(|value| value.is_finite()).map(Truth::Value),
+            Task::Regression => usable(cell.number()).map(Truth::Value),
             Task::BinaryClassification | Task::AnomalyDetection => self.classes.truth(cell)?,
             Task::Classification | Task::Clustering => self.classes.named(cell, self.class_limit())?,
         };
         match cell {
-            Cell::Float64(value) if value.is_infinite() => count(&mut self.labels, "infinite", 1),
+            Cell::Float64(value) if !value.is_nan() && usable(value).is_none() => {
+                count(&mut self.labels, "infinite", 1)
+            }
             Cell::Missing => {}
             label if self.plan.task == Task::BinaryClassification => count(&mut self.labels, &label.text(), 1),
             _ => {}
