@@ -34,8 +34,9 @@ pub(crate) struct ValueGrowth {
     /// How far a leaf's value goes towards each row's: a boosted tree forgets. 0: the value is the mean of all rows.
     pub(crate) forget: f64,
     /// Whether the rows that a leaf inherited stand in no branch of its splits, so that merits are nearly equal until it has
-    /// seen many rows itself. Boosted trees of classes and forests measure better with it: where a class is rare, steps
-    /// have long tails, of which the ratio of two merits proves little.
+    /// seen many rows itself. Boosted trees of classes and forests measure better with it (the Handbook's boosted trees,
+    /// the parity table's forests); why is not known. Perhaps the ratio of two merits proves little where steps have
+    /// long tails, as those of a rare class have.
     pub(crate) holds_back: bool,
     pub(crate) model_selector_decay: f64,
     /// Numbers are rounded to so many parts of one.
