@@ -190,7 +190,7 @@ fn rounds_are_as_the_document_says() {
     }
     for (setting, words) in [
         (", rounds: 99", "asks for 99"),
-        (", rounds: 0", "a number from 1 on"),
+        (", rounds: 0", "it must be at least 1"),
         (", rounds: last", "neither `best` nor `all`"),
     ] {
         let why =
