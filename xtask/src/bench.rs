@@ -183,7 +183,8 @@ fn kafka_streams() -> Result<Option<String>, String> {
     Ok(Some(format!("{0}/kafka-streams-peer-1.jar:{0}/lib/*", target.display())))
 }
 
-fn keep(name: &str, text: &str) -> Done {
+/// Puts a raw result, and where it was measured, before the older ones.
+pub(crate) fn keep(name: &str, text: &str) -> Done {
     let output = |program: &str, arguments: &[&str]| {
         let output = Command::new(program).args(arguments).current_dir(root()).output();
         output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string()).unwrap_or_default()

@@ -35,6 +35,7 @@ cargo xtask torture [--minutes M]        kill, stop and move real members of rea
 cargo xtask memory [--rows N] [NAME ...] components over a stream that drifts (default all, 10000000 rows: hours)
 cargo xtask docs                         generate schema and reference pages
 cargo xtask parity                       measure the references anew, and write docs/reference/parity.md
+cargo xtask parity forests               forests and bagging beside River's on thirty seeds of ten streams (an hour)
 cargo xtask frameworks                   models of TensorFlow, PyTorch and scikit-learn, exported and live (several GB)
 cargo xtask boosters                     models of every objective of the boosting libraries: the tests' recorded files
 cargo xtask sql-golden [--live]          ask DuckDB about windows over random tables: the tests' golden file, or new ones
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         ["memory", only @ ..] => soak::memory("10000000", only),
         ["docs"] => docs::write(),
         ["parity"] => parity::run(),
+        ["parity", "forests"] => parity::forests(),
         ["frameworks"] => frameworks::run(),
         ["boosters"] => boosters::run(),
         ["sql-golden"] => sql::golden(),

@@ -1,8 +1,8 @@
 //! Our components beside their references, which come from the Python package index.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use crate::{Done, data, python, root, succeed};
+use crate::{Done, bench, data, python, root, succeed};
 
 /// What the references need, by version.
 const PACKAGES: [&str; 5] =
@@ -24,4 +24,23 @@ pub(crate) fn run() -> Done {
     let mut ours = Command::new("cargo");
     ours.args(["test", "--quiet", "--package", "gristmill-learn", "--test", "parity_table"]).current_dir(root());
     succeed(ours.env("GRISTMILL_PARITY_PAGE", root().join("docs/reference/parity.md")))
+}
+
+/// Measures River's forests and bagging on streams that River makes, seed by seed, then ours on the same rows; keeps the
+/// table of both. What River has said is kept in `target/forests`: only what is missing there is run.
+pub(crate) fn forests() -> Done {
+    let python = python::environment("parity", &PACKAGES)?;
+    let folder = root().join("target/forests");
+    println!("parity: River's forests, test then train on thirty seeds of ten streams: an hour");
+    python::output(&python, "parity/forests.py", &[&folder.to_string_lossy()], "")?;
+    let mut ours = Command::new("cargo");
+    ours.args(["bench", "--quiet", "--package", "gristmill-learn", "--bench", "forests"]).current_dir(root());
+    ours.env("GRISTMILL_FORESTS", folder).stderr(Stdio::inherit());
+    let output = ours.output().map_err(|error| format!("cargo cannot be started: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("ours failed: {}", output.status));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    print!("{text}");
+    bench::keep("forests", &text)
 }

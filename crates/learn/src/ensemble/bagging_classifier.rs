@@ -9,8 +9,7 @@ use crate::{Component, LearnError, Merge, Predictions, Signature, StateReader, T
 /// Online bagging: each model learns each row as often as a Poisson number of mean 1 has it.
 ///
 /// Predicts a probability for each class, the mean of all models'. Memory: that of `n_models` models. Source: N. C. Oza,
-/// S. Russell, "Online Bagging and Boosting", AISTATS 2001; `ensemble.BaggingClassifier` of River. A row that is to be
-/// learned k times is learned once with weight k.
+/// S. Russell, "Online Bagging and Boosting", AISTATS 2001; `ensemble.BaggingClassifier` of River.
 ///
 /// ```
 /// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, ensemble::BaggingClassifierSettings};
@@ -99,8 +98,8 @@ impl ByRow for BaggingClassifier {
     fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64) {
         let Some(class) = truth.and_then(Truth::class) else { return };
         for place in 0..self.members.models.len() {
-            let times = self.poisson.draw(&mut self.random) as f64;
-            self.members.teach(place, row, class, weight * times);
+            let times = self.poisson.draw(&mut self.random);
+            self.members.teach_times(place, row, class, weight, times);
         }
     }
 
