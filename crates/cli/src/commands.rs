@@ -22,7 +22,7 @@ use gristmill_io::state;
 use gristmill_io::table::TableError;
 
 use crate::arguments::{Candidate, Command, DeadLetters, Document, Model as ModelAction, Out, Run, State};
-use crate::{demo, metrics, screen, signals};
+use crate::{demo, metrics, paths, screen, signals};
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -160,8 +160,9 @@ fn read(document: &Document) -> Result<Arc<Plan>, Failure> {
     })?;
     let environment = |name: &str| std::env::var(name).ok();
     let files = |path: &str| model_bytes(Path::new(path));
-    let plan = Plan::read_changed(&shown, &text, &document.set, &environment, &files);
-    plan.map(Arc::new).map_err(Failure::Document)
+    let plan = Plan::read_changed(&shown, &text, &document.set, &environment, &files).map_err(Failure::Document)?;
+    paths::spare(&plan, &document.file)?;
+    Ok(Arc::new(plan))
 }
 
 fn run(arguments: &Run) -> Result<(), Failure> {
@@ -203,7 +204,9 @@ fn print_report(report: &Report, json: bool) -> Result<(), Failure> {
 }
 
 fn features(document: &Document, out: &Path) -> Result<(), Failure> {
-    let written = history::write(&read(document)?, out).map_err(|error| match error {
+    let plan = read(document)?;
+    paths::spare_from(&plan, &document.file, out)?;
+    let written = history::write(&plan, out).map_err(|error| match error {
         HistoryError::Topic | HistoryError::Table(TableError::Ending { .. }) => Failure::Usage(error.to_string()),
         error => Failure::Run(error.to_string()),
     })?;

@@ -4,6 +4,7 @@ mod arguments;
 mod commands;
 mod demo;
 mod metrics;
+mod paths;
 mod screen;
 mod signals;
 

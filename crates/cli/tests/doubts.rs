@@ -100,6 +100,9 @@ fn more_categories_than_are_told_apart() {
                     outputs: {all: {file: {path: out.ndjson}}}\n";
     write(&folder, "t.yaml", document);
     let plan = run(&folder, &["plan", "t.yaml"]).out;
-    assert!(plan.contains("x string: of each the first 1000 are told apart, further ones count as missing"), "{plan}");
+    assert!(
+        plan.contains("x string: of each the model tells the first 1000 apart, and further ones count as missing"),
+        "{plan}"
+    );
     assert!(plan.contains("`x` identifies records and is a feature"), "{plan}");
 }

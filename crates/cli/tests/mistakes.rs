@@ -319,3 +319,39 @@ fn a_model_file_is_described_or_refused_in_words() {
         assert!(said.code == 2 && said.err.contains(words), "{words}\n{said:?}");
     }
 }
+
+/// What is read stays as it is, whatever its path is called.
+#[test]
+fn nothing_that_is_read_is_written() {
+    let folder = folder("spared");
+    let data =
+        "id,a,y\n".to_string() + &(0..20).map(|row| format!("{row},{row},{}\n", row % 2 == 0)).collect::<String>();
+    let data_file = write(&folder, "g.csv", &data);
+    std::os::unix::fs::symlink(&data_file, folder.join("link.csv")).unwrap();
+    let absolute = data_file.to_string_lossy().into_owned();
+    let document = |out: &str| {
+        format!(
+            "name: t\ninput:\n  file: {{path: g.csv}}\n  columns: {{id: string, a: float64, y: boolean}}\n  id: id\n\
+             features: [a]\nlabel: {{column: y}}\nmodel: [standard_scaler, logistic_regression]\n\
+             outputs: {{o: {{file: {{path: {out}}}}}}}\n"
+        )
+    };
+    for (out, words) in [
+        ("g.csv", "would write into the file of the input"),
+        ("link.csv", "which is the file of the input"),
+        (absolute.as_str(), "which is the file of the input"),
+        ("t.yaml", "which is the document itself"),
+    ] {
+        write(&folder, "t.yaml", document(out));
+        for command in ["check", "run"] {
+            let said = run(&folder, &[command, "t.yaml"]);
+            assert!(said.code == 2 && said.err.contains(words), "{command} {out}: {said:?}");
+        }
+        assert_eq!(std::fs::read_to_string(folder.join("t.yaml")).unwrap(), document(out));
+    }
+    write(&folder, "t.yaml", document("o.ndjson"));
+    let said = run(&folder, &["features", "t.yaml", "--out", "link.csv"]);
+    assert!(said.code == 2 && said.err.contains("which is the file of the input"), "{said:?}");
+    assert_eq!(std::fs::read_to_string(&data_file).unwrap(), data);
+    assert_eq!(run(&folder, &["run", "t.yaml", "--quiet"]).code, 0);
+}

@@ -1,7 +1,6 @@
 //! What a run's figures say that its document cannot have meant.
 
-use gristmill_learn::tree::CATEGORIES;
-use gristmill_learn::{Chain, Task};
+use gristmill_learn::Task;
 use serde_json::{Map, Value};
 
 use crate::document::nearest;
@@ -12,6 +11,12 @@ use crate::shard::MOST_CATEGORIES;
 const ABSURD: f64 = 1_000.0;
 /// Metrics that are errors: less is better.
 const ERRORS: [&str; 5] = ["mae", "rmse", "mape", "pinball", "log_loss"];
+/// A log loss up to this is that of a model that is often wrong, and of no other.
+const SURPRISED: f64 = 10.0;
+/// What is to be done about such a metric.
+const DIVERGED: &str = "the model has diverged, or a few absurd values decide it. Scale the features (`standard_scaler` last \
+                        before the learner); against outliers, and against a feature that was the same for long and then \
+                        changes, bound the steps with `optimizer: adam` or `loss: {huber: {}}`; or look at the largest errors";
 /// Of so many labels one should have been the positive class.
 const MANY: u64 = 100;
 /// So many names are listed.
@@ -32,35 +37,41 @@ pub(crate) fn doubts(
     for (key, value) in metrics.iter().filter(|(key, _)| is_error(key)) {
         let Some(value) = value.as_f64() else { continue };
         let of = |(name, scores): (&String, &Value)| Some((scores.get(key)?.as_f64()?, name.clone()));
-        let best = baselines.iter().filter_map(of).filter(|(value, _)| *value > 0.0);
-        let best = best.min_by(|(one, _), (other, _)| one.total_cmp(other));
-        if let Some((floor, name)) = best.filter(|(floor, _)| value > ABSURD * floor) {
-            doubts.push(format!(
-                "`{key}` is {value:.3e}, {:.0} times that of `{name}` ({floor:.4}): the model has diverged, or a few absurd \
-                 values decide it. Scale the features (`standard_scaler` last before the learner); against outliers, and \
-                 against a feature that was the same for long and then changes, bound the steps with `optimizer: adam` or \
-                 `loss: {{huber: {{}}}}`; or look at the largest errors",
-                value / floor
-            ));
+        // A baseline that is right by chance, as on labels that have not varied yet, is no measure.
+        let worst = baselines.iter().filter_map(of).max_by(|(one, _), (other, _)| one.total_cmp(other));
+        let floor = if key.starts_with("log_loss") { SURPRISED } else { 0.0 };
+        let beyond = |floor: f64| value > ABSURD * floor && floor > 0.0;
+        if let Some((baseline, name)) = worst.filter(|(baseline, _)| value > floor && beyond(*baseline)) {
+            let times = shown(value / baseline);
+            let what = format!("`{key}` is {}, {times} times that of `{name}` ({})", shown(value), shown(baseline));
+            doubts.push(format!("{what}: {DIVERGED}"));
         }
     }
+    let r2 = metrics.iter().filter(|(key, _)| key.starts_with("r2"));
+    let far = r2.filter_map(|(key, value)| Some((key, value.as_f64().filter(|r2| *r2 < -ABSURD * ABSURD)?)));
+    doubts.extend(far.map(|(key, value)| format!("`{key}` is {}: {DIVERGED}", shown(value))));
     doubts
+}
+
+/// A number as reports show it: in full where that says something.
+pub(crate) fn shown(value: f64) -> String {
+    match value.abs() {
+        large if large >= 1e9 => format!("{value:.3e}"),
+        large if large >= ABSURD => format!("{value:.0}"),
+        _ => format!("{value:.4}"),
+    }
 }
 
 /// Features of text with more categories than the model tells apart.
 fn of_categories(plan: &Plan, categories: &Map<String, Value>) -> Vec<String> {
-    let by_learner = Chain::new(&plan.model, &plan.signature).is_ok_and(|chain| chain.takes_categories());
-    let most = if by_learner { CATEGORIES } else { MOST_CATEGORIES } as u64;
+    let apart = plan.told_apart();
     let crowded = categories.iter().filter_map(|(name, count)| Some((name, count.as_u64()?)));
     let told = |(name, count): (&String, u64)| {
         let more = if count >= MOST_CATEGORIES as u64 { " or more" } else { "" };
-        format!(
-            "`{name}` has {count}{more} categories, of which the model tells the first {most} apart; further ones count as \
-             missing. Leave out what identifies a record, or put `target_encoder` or `feature_hasher` before the model"
-        )
+        format!("`{name}` has {count}{more} categories, of which {apart}. {}", apart.advice(name))
     };
     // Where the last number was given there may have been more.
-    crowded.filter(|(_, count)| *count > most || *count >= MOST_CATEGORIES as u64).map(told).collect()
+    crowded.filter(|(_, count)| *count > apart.most() || *count >= MOST_CATEGORIES as u64).map(told).collect()
 }
 
 /// Whether a metric, by its key with settings, is an error.
@@ -97,6 +108,12 @@ fn of_labels(plan: &Plan, labels: &Labels) -> Option<String> {
         return Some(format!(
             "the positive class `{positive}` of `{column}` has not come in {all} labels: {came}{meant}"
         ));
+    }
+    if others.is_empty() && all >= MANY {
+        let other =
+            label.negative.as_ref().map_or("no other class".into(), |class| format!("the negative class `{class}`"));
+        let came = if label.negative.is_some() { "has not come" } else { "has come" };
+        return Some(format!("{other} of `{column}` {came} in {all} labels: all are `{}`", label.positive));
     }
     let several = others.len() > 1 && label.negative.is_none();
     several.then(|| {
@@ -136,6 +153,13 @@ mod tests {
         assert_eq!(said(&words, &[("no", 7), ("yes", 2)]), expected);
         assert_eq!(said(&words, &[("no", 7), ("Yes", 2)]), "");
         assert_eq!([said(&words, &[]), said(&words, &[("fine", 99)])], ["", ""]);
+        let all = said(&words, &[("Yes", 100)]);
+        assert_eq!(all, "no other class of `y` has come in 100 labels: all are `Yes`");
+        let both = plan("{column: y, positive: 'yes', negative: 'no'}", "string", "logistic_regression");
+        assert_eq!(
+            said(&both, &[("yes", 100)]),
+            "the negative class `no` of `y` has not come in 100 labels: all are `yes`"
+        );
         assert!(said(&words, &[("fine", 100)]).ends_with("has not come in 100 labels: `fine` (100)"));
         // Nothing is known of labels that came before they were counted.
         assert_eq!(said(&words, &[("Yes", 0), ("no", 3)]), "");
@@ -158,12 +182,17 @@ mod tests {
             let categories = Map::from_iter([("x".to_string(), count.into())]);
             doubts(&plan, &Vec::new(), &categories, &Map::new(), &Map::new()).join("\n")
         };
-        let begins = "`x` has 1001 categories, of which the model tells the first 1000 apart;";
+        let begins = "`x` has 1001 categories, of which the model tells the first 1000 apart, and further ones count as missing. Leave";
         assert!(said("hoeffding_tree_regressor", 1_001).starts_with(begins));
         assert_eq!(said("hoeffding_tree_regressor", 1_000), "");
         let encoded = "target_encoder, linear_regression";
         assert_eq!(said(encoded, 9_999), "");
-        assert!(said(encoded, 10_000).starts_with("`x` has 10000 or more categories"));
+        let most = "`x` has 10000 or more categories, of which a pipeline tells the first 10000 apart,";
+        assert!(said(encoded, 10_000).starts_with(most) && !said(encoded, 10_000).contains("feature_hasher"));
+        let columns = "one_hot_encoder, linear_regression";
+        let begins = "`x` has 21 categories, of which `one_hot_encoder` tells the first 20 apart (`max_categories`),";
+        assert!(said(columns, 21).starts_with(begins), "{}", said(columns, 21));
+        assert_eq!(said(columns, 20), "");
     }
 
     #[test]
@@ -172,13 +201,25 @@ mod tests {
         let of = |mae: f64, mean: f64| {
             let baselines =
                 serde_json::json!({"mean": {"mae": mean, "r2": 0.0}, "last_value": {"mae": 9.0 * mean, "r2": 0.0}});
-            let metrics = serde_json::json!({"mae": mae, "r2": -1e18});
+            let metrics = serde_json::json!({"mae": mae, "r2": -9.0});
             doubts(&plan, &Vec::new(), &Map::new(), metrics.as_object().unwrap(), baselines.as_object().unwrap())
                 .join("\n")
         };
         assert!(
-            of(7.4e9, 17.0).starts_with("`mae` is 7.400e9, 435294118 times that of `mean` (17.0000): the model has")
+            of(7.4e9, 17.0)
+                .starts_with("`mae` is 7.400e9, 48366013 times that of `last_value` (153.0000): the model has")
         );
         assert_eq!([of(16_999.0, 17.0), of(7.4e9, 0.0)], ["", ""]);
+        let said = |metrics: Value, baselines: Value| {
+            let none = Map::new();
+            let figures = (metrics.as_object().unwrap(), baselines.as_object().unwrap());
+            doubts(&plan, &Vec::new(), &none, figures.0, figures.1).join("\n")
+        };
+        let mean = serde_json::json!({"mean": {"r2": -0.01}});
+        assert!(said(serde_json::json!({"r2": -5.8e31}), mean.clone()).starts_with("`r2` is -5.800e31: the model has"));
+        assert_eq!(said(serde_json::json!({"r2": -99.0}), mean), "");
+        // A baseline that has been right by chance so far makes no model bad.
+        let lucky = serde_json::json!({"last_class": {"log_loss": 1e-15}, "majority_class": {"log_loss": 1e-15}});
+        assert_eq!(said(serde_json::json!({"log_loss": 0.27}), lucky), "");
     }
 }

@@ -324,7 +324,9 @@ fn object(scores: Scores) -> Map<String, Value> {
 
 /// A metric's value as it is shown; a dash where it has none.
 fn figure(value: Option<&Value>) -> String {
-    value.and_then(Value::as_f64).map_or("-".into(), |value| format!("{value:.4}"))
+    value
+        .and_then(Value::as_f64)
+        .map_or("-".into(), |value| if value.abs() < 1e9 { format!("{value:.4}") } else { format!("{value:.3e}") })
 }
 
 impl fmt::Display for Report {

@@ -98,7 +98,7 @@ fn values_of_several_types() {
     for window in ["1", "1 hour", "30 minutes", "500 ms", "'2 days'"] {
         read(&GOOD.replace("{window: 1000}", &format!("{{window: {window}}}"))).unwrap_or_else(|all| panic!("{all}"));
     }
-    let units = "units: week, day, hour, minute, s, ms";
+    let units = "units: week, day, hour, minute, s, ms, min, second";
     check("{window: 1000}", "{window: 1 h}", &[(15, 42, units)]);
     check("{window: 1000}", "{window: soon}", &[(15, 42, "`soon` is no time")]);
     check("{window: 1000}", "{window: 0}", &[(15, 42, "at least 1")]);
@@ -432,4 +432,29 @@ fn a_plan_says_lengths_of_time_in_their_largest_unit() {
     for words in ["grace         10 min: ", "late {after: 1 hour", "deduplicate {within: 1 day"] {
         assert!(shown.contains(words), "{words}\n{shown}");
     }
+}
+
+/// What is written is neither read nor written by another, however its path is spelled.
+#[test]
+fn mistakes_in_files() {
+    let document = |outputs: &str| {
+        format!(
+            "name: t\ninput:\n  file: {{path: data/g.csv}}\n  columns: {{id: string, a: float64, y: boolean}}\n  id: id\n\
+             table:\n  shops: {{file: {{path: shops.csv}}, columns: {{id: string, rent: float64}}, on: id}}\n\
+             features: [a, shops.rent]\nlabel: {{column: y}}\nmodel: [standard_scaler, logistic_regression]\n{outputs}"
+        )
+    };
+    for (outputs, words) in [
+        ("outputs: {o: {file: {path: data/g.csv}}}", "would write into the file of the input"),
+        ("outputs: {o: {file: {path: ./data/../data/g.csv}}}", "would write into the file of the input"),
+        ("outputs: {o: {file: {path: shops.csv}}}", "would write into the file of the table `shops`"),
+        ("outputs: {o: {file: {path: o.nd}}}\ndead_letters: {file: {path: data/g.csv}}", "into the file of the input"),
+        ("outputs: {o: {file: {path: o.nd}}, p: {file: {path: ./o.nd}}}", "into the file of `outputs.o`"),
+        ("outputs: {o: {file: {path: o.nd}}}\ndead_letters: {file: {path: o.nd}}", "into the file of `outputs.o`"),
+    ] {
+        let problems = read(&document(outputs)).map(|_| ()).unwrap_err();
+        assert_eq!(problems.list().len(), 1, "{problems}");
+        assert!(problems.list()[0].message.contains(words), "{outputs}: {problems}");
+    }
+    read(&document("outputs: {o: {file: {path: g.csv}}}")).unwrap_or_else(|problems| panic!("{problems}"));
 }

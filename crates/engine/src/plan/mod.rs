@@ -1,5 +1,6 @@
 //! What a document means: every name resolved, every type known, every mistake found. Touches nothing else.
 
+mod apart;
 mod check;
 pub(crate) mod definition;
 mod kafka;

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use gristmill_learn::tree::CATEGORIES;
-use gristmill_learn::{Chain, Kind};
+use gristmill_learn::Kind;
 
 use super::{InputPlan, Plan, TargetPlan};
 use crate::describe;
@@ -102,11 +101,8 @@ impl Plan {
         }
         let nominal = self.signature.kinds().iter().zip(&self.features).filter(|(kind, _)| **kind == Kind::Nominal);
         let nominal = self.column_list(nominal.map(|(_, feature)| *feature));
-        if !nominal.is_empty() && Chain::new(&self.model, &self.signature).is_ok_and(|chain| chain.takes_categories()) {
-            steps.push((
-                "categories",
-                format!("{nominal}: of each the first {CATEGORIES} are told apart, further ones count as missing"),
-            ));
+        if !nominal.is_empty() && !self.model.is_empty() {
+            steps.push(("categories", format!("{nominal}: of each {}", self.told_apart())));
         }
         let file = self.scoring.as_ref().map(|scoring| {
             let (foreign, signature) = (scoring.written(), scoring.written().signature());

@@ -21,6 +21,8 @@ use super::{KafkaFailure, Kind, PlainContext};
 
 /// How long one attempt to reach the brokers takes; then there is a message.
 const ATTEMPT: Duration = Duration::from_secs(5);
+/// How long the events of a client that is not let in are taken from its queue.
+const EVENTS: Duration = Duration::from_millis(50);
 /// How long a broker has to tell what is good to know and not needed.
 const GLANCE: Duration = Duration::from_secs(2);
 /// How often in a row a broker may hang up.
@@ -256,7 +258,8 @@ impl Preparation<'_> {
         let began = std::time::Instant::now();
         loop {
             let answer = self.client.fetch_metadata(Some(rights::NOWHERE), Duration::from_millis(500));
-            while self.client.poll(Duration::ZERO).is_some() {}
+            // A poll that does not wait takes one event, and the reason stands behind many that say only that all are down.
+            while answer.is_err() && self.client.poll(EVENTS).is_some() {}
             match answer {
                 Ok(_) => return Ok(()),
                 Err(error) if self.client.client().context().refused() || began.elapsed() > ATTEMPT => {

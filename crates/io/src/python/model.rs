@@ -145,7 +145,7 @@ impl Scores for PythonScores {
         let body = stream(&self.names, asked.columns, rows).map_err(|error| LearnError::Model(error.to_string()))?;
         // A row that ends the process alone would end the next one, too.
         let answer = self.insist(asked.pupil.as_ref(), "score", &body, rows > 1)?;
-        let numbers = numbers(&answer.body, rows, self.width).map_err(LearnError::Model)?;
+        let mut numbers = numbers(&answer.body, rows, self.width).map_err(LearnError::Model)?;
         if numbers.iter().any(|number| !number.is_finite()) {
             return Err(LearnError::Model("it answered something that is no finite number".into()));
         }
@@ -153,6 +153,10 @@ impl Scores for PythonScores {
             .chunks(self.width.max(1))
             .try_for_each(|row| sound(&self.python.gives, row))
             .map_err(LearnError::Model)?;
+        if self.python.gives != Gives::Value {
+            // What is beside 0 and 1 is rounding, and would make the other class's probability a negative one.
+            numbers.iter_mut().for_each(|number| *number = number.clamp(0.0, 1.0));
+        }
         out.extend(numbers);
         Ok(())
     }

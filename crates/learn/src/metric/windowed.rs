@@ -18,13 +18,16 @@ pub enum Window {
 
 /// Rows that a window can hold.
 const MOST: u32 = 1_000_000;
-const UNITS: [(&str, i64); 6] = [
+const UNITS: [(&str, i64); 8] = [
     ("week", 604_800_000_000),
     ("day", 86_400_000_000),
     ("hour", 3_600_000_000),
     ("minute", 60_000_000),
     ("s", 1_000_000),
     ("ms", 1_000),
+    // As other lengths of time may be written.
+    ("min", 60_000_000),
+    ("second", 1_000_000),
 ];
 
 impl Window {
@@ -98,7 +101,7 @@ impl schemars::JsonSchema for Window {
         schemars::json_schema!({
             "anyOf": [
                 {"type": "integer", "minimum": 1, "maximum": MOST},
-                {"type": "string", "pattern": "^[0-9]+ (ms|s|minutes?|hours?|days?|weeks?)$"}
+                {"type": "string", "pattern": "^[0-9]+ (ms|s|seconds?|min|minutes?|hours?|days?|weeks?)$"}
             ]
         })
     }
@@ -299,6 +302,10 @@ mod tests {
             let window = Window::parse(text).unwrap();
             assert_eq!((window, window.to_string().as_str()), (Window::Time(micros), text));
         }
+        assert_eq!(
+            [Window::parse("10 min"), Window::parse("90 seconds")],
+            [Window::parse("10 minutes"), Window::parse("90 s")]
+        );
         assert_eq!([Window::parse("soon"), Window::parse("0 s"), Window::parse("1")], [None; 3]);
     }
 }

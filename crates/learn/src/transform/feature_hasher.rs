@@ -5,7 +5,8 @@ use crate::{Kind, Signature, Transformer, Truth};
 
 /// Hashes nominal columns into a fixed number of columns: a category adds 1 or -1 to the column of its hash.
 ///
-/// Needs no memory of categories, so their number does not matter; different ones may collide. Numeric columns pass
+/// Needs no memory of categories, however many there are; different ones may collide. (A pipeline numbers the first 10,000
+/// of a column; further ones come as missing.) Numeric columns pass
 /// unchanged, before the new ones. A missing value adds nothing. Memory: none. Source: K. Weinberger and others, "Feature
 /// Hashing for Large Scale Multitask Learning", ICML 2009; `preprocessing.FeatureHasher` of River (another hash).
 ///

@@ -49,11 +49,6 @@ impl Checker<'_> {
             let target = self.target(&at, &Targets::of(output));
             let acting = self.acting(output, name, (task, at_zero), computed);
             if let Some(target) = target {
-                let same_file =
-                    plans.iter().any(|other| other.target == target && matches!(target, TargetPlan::File { .. }));
-                if same_file {
-                    self.wrong(at, "two outputs cannot write the same file");
-                }
                 plans.push(OutputPlan { name: name.clone(), target, acting, when_text: output.when.clone() });
             }
         }

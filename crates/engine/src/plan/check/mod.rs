@@ -3,6 +3,7 @@
 mod answers;
 mod cleaning;
 mod features;
+mod files;
 mod foreign;
 mod learning;
 mod tables;
@@ -129,6 +130,7 @@ impl Checker<'_> {
         };
         self.brokers(&plan);
         self.loops(&plan);
+        self.files(&plan);
         Some(Plan { guarantee_reason: answers::reason(&plan), warnings: std::mem::take(&mut self.warnings), ..plan })
     }
 

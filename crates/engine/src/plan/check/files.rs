@@ -1,0 +1,72 @@
+//! Files that are read or written: none is both, and none is written twice.
+
+use std::path::{self, PathBuf};
+
+use super::Checker;
+use crate::document::{Path, path};
+use crate::lookup::TableSource;
+use crate::plan::{InputPlan, Plan, TargetPlan};
+use crate::spec::Step;
+
+impl Plan {
+    /// The files of records that it reads: what each is, and its path as written.
+    pub fn files_read(&self) -> Vec<(String, &str)> {
+        let input = match &self.input {
+            InputPlan::File { path, .. } if path != "-" => Some(("the file of the input".to_string(), path.as_str())),
+            _ => None,
+        };
+        let tables = self.tables.iter().filter_map(|table| match &table.source {
+            TableSource::File { path, .. } => Some((format!("the file of the table `{}`", table.name), path.as_str())),
+            TableSource::Topic(_) => None,
+        });
+        input.into_iter().chain(tables).collect()
+    }
+
+    /// The files that it writes: where they stand in the document, and their paths as written.
+    pub fn files_written(&self) -> Vec<(Path, &str)> {
+        let outputs = self.outputs.iter().map(|output| (path(["outputs", &output.name]), &output.target));
+        let letters = self.dead_letters.iter().map(|target| (path(["dead_letters"]), target));
+        outputs
+            .chain(letters)
+            .filter_map(|(at, target)| match target {
+                TargetPlan::File { path } => Some((at, path.as_str())),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+impl Checker<'_> {
+    /// A file that is written is neither read nor written by another. Only what is written is looked at here: links and
+    /// the folder that paths begin in are another's business.
+    pub(super) fn files(&mut self, plan: &Plan) {
+        let mut known: Vec<(String, PathBuf)> =
+            plan.files_read().into_iter().map(|(what, path)| (what, plain(path))).collect();
+        known.extend(self.pipeline.model.iter().filter_map(|step| match step {
+            Step::File(file) => Some(("the file of the model".to_string(), plain(&file.path))),
+            Step::Python(python) => Some(("the file of the model".to_string(), plain(&python.path))),
+            Step::Component(_) => None,
+        }));
+        for (at, file) in plan.files_written() {
+            let file = plain(file);
+            if let Some((what, _)) = known.iter().find(|(_, other)| *other == file) {
+                self.wrong_with_help(at, format!("this would write into {what}"), "give it a file of its own");
+            } else {
+                known.push((format!("the file of `{}`", at.join(".")), file));
+            }
+        }
+    }
+}
+
+/// A path without what says nothing: `./a` and `b/../a` are `a`.
+fn plain(path: &str) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path::Path::new(path).components() {
+        match part {
+            path::Component::CurDir => {}
+            path::Component::ParentDir if plain.file_name().is_some() => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    plain
+}
