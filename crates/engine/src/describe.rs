@@ -180,7 +180,7 @@ fn page(name: &str, kind: &str, description: &str, settings: &'static Value) -> 
     page
 }
 
-/// A description without its examples in Rust: those are for whoever uses the library.
+/// A description without its examples in Rust: those are for users of the library.
 fn without_code(description: &str) -> String {
     let (mut code, mut text) = (false, String::new());
     for line in description.lines() {

@@ -71,9 +71,9 @@ impl<'a> Checker<'a> {
         let schema = self.resolve(schema);
         if let Some(options) = schema.get("anyOf").and_then(Value::as_array) {
             let others = options.iter().filter(|option| option.get("type").and_then(Value::as_str) != Some("null"));
-            let others: Vec<&Value> = others.map(|option| self.resolve(option)).collect();
-            let name = |option: &&&Value| option.get("type").and_then(Value::as_str).map(str::to_string);
-            let fitting = others.iter().find(|option| name(option).is_some_and(|name| looks_like(node, &name)));
+            let others: Vec<&'a Value> = others.map(|option| self.resolve(option)).collect();
+            let name = |option: &'a Value| option.get("type").and_then(Value::as_str);
+            let fitting = others.iter().find(|option| name(option).is_some_and(|name| looks_like(node, name)));
             let fitting = fitting.or(others.first()).copied();
             return node.is_null() || fitting.is_none_or(|option| self.node(node, option));
         }
@@ -100,23 +100,15 @@ impl<'a> Checker<'a> {
             "object" => self.mapping(node, schema),
             "array" => self.sequence(node, schema),
             "string" => self.text(node, schema),
-            "boolean" => self.scalar(node, "true or false", |text| matches!(text, "true" | "false")),
-            "integer" => {
-                self.scalar(node, "a whole number", |text| text.parse::<i128>().is_ok()) && self.range(node, schema)
-            }
-            "number" => {
-                self.scalar(node, "a number", |text| text.parse::<f64>().is_ok_and(f64::is_finite))
-                    && self.range(node, schema)
-            }
+            "boolean" => self.scalar(node, "true or false", looks_like(node, name)),
+            "integer" => self.scalar(node, "a whole number", looks_like(node, name)) && self.range(node, schema),
+            "number" => self.scalar(node, "a number", looks_like(node, name)) && self.range(node, schema),
             _ => true,
         }
     }
 
-    fn scalar(&mut self, node: &Node, wanted: &str, fits: impl Fn(&str) -> bool) -> bool {
-        if node.text().is_some_and(fits) {
-            return true;
-        }
-        self.wrong(node.place, format!("expected {wanted}, found {}", node.describe()), None)
+    fn scalar(&mut self, node: &Node, wanted: &str, fits: bool) -> bool {
+        fits || self.wrong(node.place, format!("expected {wanted}, found {}", node.describe()), None)
     }
 
     fn range(&mut self, node: &Node, schema: &Value) -> bool {
@@ -140,7 +132,7 @@ impl<'a> Checker<'a> {
     }
 
     fn text(&mut self, node: &Node, schema: &Value) -> bool {
-        if !self.scalar(node, "text", |_| true) {
+        if !self.scalar(node, "text", node.text().is_some()) {
             return false;
         }
         let text = node.text().unwrap_or_default();

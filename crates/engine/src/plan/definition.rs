@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{ColumnPlan, Plan};
+use super::{ColumnPlan, Computed, Plan};
 use crate::describe;
 use crate::lookup::TablePlan;
 
@@ -53,21 +53,15 @@ fn leave_out(whole: &mut Value, at: &str, same: &dyn Fn(&Value) -> bool) {
     };
     for key in keys {
         leave_out(whole, &format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")), same);
-        let fields = |whole: &mut Value| whole.pointer_mut(at).and_then(Value::as_object_mut).map(std::mem::take);
-        let Some(before) = named.then(|| fields(whole)).flatten() else { continue };
-        let mut without = before.clone();
-        without.remove(&key);
-        put(whole, at, without);
-        if !same(whole) {
-            put(whole, at, before);
+        let left_out = named.then(|| fields(whole, at)?.remove(&key)).flatten();
+        if let Some(value) = left_out.filter(|_| !same(whole)) {
+            fields(whole, at).map(|fields| fields.insert(key, value));
         }
     }
 }
 
-fn put(whole: &mut Value, at: &str, fields: Map<String, Value>) {
-    if let Some(place) = whole.pointer_mut(at) {
-        *place = Value::Object(fields);
-    }
+fn fields<'a>(whole: &'a mut Value, at: &str) -> Option<&'a mut Map<String, Value>> {
+    whole.pointer_mut(at)?.as_object_mut()
 }
 
 /// JSON whose keys are in order.
@@ -100,6 +94,10 @@ fn given(fields: Value) -> Value {
 
 fn typed(column: &ColumnPlan) -> Value {
     json!([column.name, shortest(&column.kind)])
+}
+
+fn items(computed: &Computed) -> Value {
+    computed.items.iter().map(|item| json!([item.name, item.text])).collect()
 }
 
 impl TablePlan {
@@ -144,9 +142,8 @@ impl Plan {
         parts.extend(self.tables.iter().zip(&tables).map(table));
         parts.push(self.categories_definition(&tables));
         if let Some(computed) = &self.computed {
-            let items: Value = computed.items.iter().map(|item| json!([item.name, item.text])).collect();
             let time = self.named(self.time);
-            let windows = json!({"columns": columns, "time": time, "items": items, "tables": tables});
+            let windows = json!({"columns": columns, "time": time, "items": items(computed), "tables": tables});
             parts.push(Definition::new("windows", &given(windows)));
         }
         self.learning_definitions(self.inputs(&tables), &mut parts);
@@ -183,8 +180,7 @@ impl Plan {
         let names: Value = nominal.iter().filter_map(|column| self.named(Some(*column))).collect();
         let own = self.columns.len() + self.flags.len();
         let made = nominal.iter().any(|column| *column >= own);
-        let computed = self.computed.as_ref().filter(|_| made);
-        let items = computed.map(|made| made.items.iter().map(|item| json!([item.name, item.text])).collect::<Value>());
+        let items = self.computed.as_ref().filter(|_| made).map(items);
         let tables = Some(tables).filter(|tables| made && !tables.is_empty());
         Definition::new("categories", &given(json!({"of": names, "computed": items, "tables": tables})))
     }
@@ -195,11 +191,9 @@ impl Plan {
             Some(column) => Some(typed(column)),
             None => self.column(*column).map(|(name, kind)| json!([name, kind])),
         };
-        let computed = self.computed.as_ref();
-        let items = computed.map(|made| made.items.iter().map(|item| json!([item.name, item.text])).collect::<Value>());
         given(json!({
             "features": self.features.iter().filter_map(feature).collect::<Value>(),
-            "computed": items,
+            "computed": self.computed.as_ref().map(items),
             "tables": Some(tables).filter(|tables| !tables.is_empty()),
         }))
     }

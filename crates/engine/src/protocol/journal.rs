@@ -284,20 +284,13 @@ mod tests {
         for (format, rest, run) in [
             (1, vec![], old),
             (2, [number(1), number(7)].concat(), Run { version: 0, ..run.clone() }),
-            (3, [number(1), number(7), number(4)].concat(), run),
+            (3, [number(1), number(7), number(4)].concat(), run.clone()),
         ] {
             let bytes = [head(format), first.clone(), second.clone(), rest].concat();
             let entry = Entry { sequence: 9, runs: vec![run], code: None, installed: false };
             assert_eq!(Entry::decode(&bytes), Ok(entry), "format {format}");
         }
         // What this program writes: the flags of what comes behind, the plan and the program.
-        let run = Run {
-            topic: "t".into(),
-            consumed: Consumed { from: 3, next: 6, count: 2, checksum: 0x0102_0304 },
-            flushed: true,
-            tables: 7,
-            version: 4,
-        };
         let rest = [number(1), number(7), number(4), number(3), number(11), number(12)].concat();
         let bytes = [head(4), first, second, rest].concat();
         let code = Some(Code { plan: 11, program: 12 });

@@ -105,8 +105,8 @@ impl Member {
         Ok(true)
     }
 
-    /// The same for partitions that this member is about to give up: nobody may come after it who would do it. Not for
-    /// long, since somebody waits.
+    /// The same for partitions that this member is about to give up: no other member may come after it to do it. Not for
+    /// long, since the group waits.
     pub(super) fn skip_last_markers(&mut self, partitions: &[Partition]) -> Result<(), MemberError> {
         let began = self.clock.now();
         for partition in partitions {

@@ -79,7 +79,7 @@ pub enum StateFailure {
     /// The input is not what was learned from.
     #[error(transparent)]
     Differs(#[from] gristmill::protocol::JournalError),
-    /// A snapshot is whole, and nothing that this program can read: a newer one wrote it, or somebody else.
+    /// A snapshot is whole, and nothing that this program can read: a newer one wrote it, or another program.
     #[error(
         "{partition}: its saved state cannot be used: {source}. Go on with the version of gristmill that wrote it; or \
          `gristmill state adopt FILE` goes on from where the group stands with a model that begins untrained; or \
