@@ -244,7 +244,8 @@ fn a_record_larger_than_its_answer_may_be() {
             &format!("topic `{topic}-dead` takes no record as large as the answer to {topic}-0, offset 1"),
         ],
     );
-    assert_eq!(count(&format!("{topic}-dead"), 1), 0);
+    // Not by its watermarks: a broker marks a transaction's end, now and then twice, with a record that nobody reads.
+    assert!(consume(&format!("{topic}-dead")).is_empty());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Why no connection comes about, and which setting helps: librdkafka's reasons in the words of a document.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
@@ -21,37 +21,54 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// Why a broker hung up as it did.
 pub(super) fn hung_up(doing: &str, kafka: &KafkaPlan, how: &str) -> Option<KafkaFailure> {
     let brokers = kafka.brokers();
-    if how.contains(HUNG_UP_AT_ONCE) && brokers.split(',').any(speaks_tls) {
-        let message = format!(
-            "{doing}: the listener at {brokers} speaks TLS: set `security.protocol` under `kafka:` to SSL, or to SASL_SSL \
-             where it also asks for a password, and `ssl.ca.location` to the certificate of the authority that has signed \
-             its own"
-        );
-        return Some(KafkaFailure::new(Kind::Refused, message));
-    }
-    let (kind, advice) = meaning(how).filter(|(kind, _)| *kind == Kind::Handshake)?;
+    let answers = |listener: Listener| brokers.split(',').any(|address| answer_to_tls(address) == listener);
+    let protocol = kafka.properties.iter().rev().find(|(name, _)| name == "security.protocol");
+    let (kind, advice) = if protocol.is_some_and(|(_, protocol)| protocol.to_ascii_lowercase().contains("ssl")) {
+        // Which words of TLS come first from what is not TLS depends on when it hangs up, so it is asked.
+        meaning(how).or_else(|| answers(Listener::Other).then_some((Kind::Handshake, NOT_TLS)))?
+    } else if how.contains(HUNG_UP_AT_ONCE) && answers(Listener::Tls) {
+        (Kind::Refused, TLS)
+    } else {
+        meaning(how).filter(|(kind, _)| *kind == Kind::Handshake)?
+    };
     Some(KafkaFailure::new(kind, format!("{doing}: no connection to {brokers}: {advice}")))
 }
 
-/// Whether a listener answers the beginning of a conversation in TLS with a word of TLS, be it that it does not understand.
-fn speaks_tls(address: &str) -> bool {
+/// What a listener does with the beginning of a conversation in TLS.
+#[derive(PartialEq, Eq)]
+enum Listener {
+    /// It answers with a word of TLS, be it that it does not understand.
+    Tls,
+    /// It is there, and hangs up or says something else.
+    Other,
+    /// It is not there, or says nothing in time.
+    Silent,
+}
+
+fn answer_to_tls(address: &str) -> Listener {
     // A hello of TLS 1.2 with one cipher and nothing else.
     let mut hello = vec![0x16, 3, 1, 0, 45, 1, 0, 0, 41, 3, 3];
     hello.extend([0x5a; 32]);
     hello.extend([0, 0, 2, 0xc0, 0x2f, 1, 0]);
     let address = address.trim().rsplit("//").next().unwrap_or_default();
-    let Ok(mut addresses) = address.to_socket_addrs() else { return false };
-    let answered = addresses.next().and_then(|address| {
-        let mut stream = TcpStream::connect_timeout(&address, ANSWER).ok()?;
-        stream.set_read_timeout(Some(ANSWER)).ok()?;
-        stream.write_all(&hello).ok()?;
-        let mut first = [0];
-        stream.read_exact(&mut first).ok()?;
-        Some(first)
-    });
-    // A handshake, or an alert.
-    matches!(answered, Some([0x15 | 0x16]))
+    let connected = address.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+    let Some(Ok(mut stream)) = connected.map(|address| TcpStream::connect_timeout(&address, ANSWER)) else {
+        return Listener::Silent;
+    };
+    let mut first = [0];
+    let asked = stream.set_read_timeout(Some(ANSWER)).and_then(|()| stream.write_all(&hello));
+    match asked.and_then(|()| stream.read_exact(&mut first)) {
+        // A handshake, or an alert.
+        Ok(()) if matches!(first, [0x15 | 0x16]) => Listener::Tls,
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Listener::Silent,
+        _ => Listener::Other,
+    }
 }
+
+const TLS: &str = "the listener there speaks TLS: set `security.protocol` under `kafka:` to SSL, or to SASL_SSL where it also \
+                   asks for a password, and `ssl.ca.location` to the certificate of the authority that has signed its own";
+const NOT_TLS: &str = "the broker's listener does not speak TLS: set `security.protocol` under `kafka:` to PLAINTEXT or \
+                       SASL_PLAINTEXT, or write the port of its listener for TLS into `bootstrap.servers`";
 
 const MEANINGS: [Meaning; 5] = [
     (
@@ -89,12 +106,7 @@ const MEANINGS: [Meaning; 5] = [
         "the broker's certificate is for another name: write a name that it has into `bootstrap.servers`, and see that the \
          broker's `advertised.listeners` has one, too",
     ),
-    (
-        &["PLAINTEXT broker listener", "wrong version number", "packet length too long"],
-        Kind::Refused,
-        "the broker's listener does not speak TLS: set `security.protocol` under `kafka:` to PLAINTEXT or SASL_PLAINTEXT, \
-         or write the port of its listener for TLS into `bootstrap.servers`",
-    ),
+    (&["PLAINTEXT broker listener", "wrong version number", "packet length too long"], Kind::Refused, NOT_TLS),
 ];
 
 /// What a reason means, where it means one of these.
@@ -123,8 +135,8 @@ pub(super) fn unreadable(kafka: &KafkaPlan) -> Option<String> {
         // librdkafka looks for the system's own by this word.
         let error = std::fs::File::open(path).err().filter(|_| path != "probe")?;
         let why = match error.kind() {
-            std::io::ErrorKind::NotFound => "there is no such file".to_string(),
-            std::io::ErrorKind::PermissionDenied => "this user may not read it".to_string(),
+            ErrorKind::NotFound => "there is no such file".to_string(),
+            ErrorKind::PermissionDenied => "this user may not read it".to_string(),
             _ => error.to_string(),
         };
         Some(format!("`{name}` under `kafka:` is {path}, and {why}"))
@@ -133,7 +145,27 @@ pub(super) fn unreadable(kafka: &KafkaPlan) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use gristmill::plan::Start;
+
     use super::*;
+
+    /// librdkafka words a listener without TLS after the moment at which it hung up.
+    #[test]
+    fn a_listener_that_does_not_speak_tls_is_asked() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || listener.incoming().for_each(drop));
+        let plan = |protocol: &str| {
+            let pairs = [("bootstrap.servers", address.to_string()), ("security.protocol", protocol.to_string())];
+            let properties = pairs.map(|(name, value)| (name.to_string(), value)).to_vec();
+            KafkaPlan { properties, group: "g".into(), start: Start::Earliest, next_generation: None }
+        };
+        for how in ["Disconnected: SSL connection closed by peer", "Disconnected"] {
+            let failure = hung_up("connecting", &plan("SASL_SSL"), how).unwrap();
+            assert!(failure.to_string().contains("does not speak TLS"), "{failure}");
+        }
+        assert!(hung_up("connecting", &plan("plaintext"), "Disconnected").is_none());
+    }
 
     #[test]
     fn what_librdkafka_says_of_connections_has_a_meaning() {
