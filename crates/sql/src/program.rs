@@ -1,12 +1,14 @@
 //! Compiled items, and their evaluation.
 
+use std::ops::Range;
+
 use arrow_array::ArrayRef;
 use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 
 use crate::scalar::clean::cleaned;
 use crate::scalar::{Known, Scalar};
 use crate::window::value::{Kind, Value};
-use crate::window::{Group, GroupPlan, Order};
+use crate::window::{Ahead, Group, GroupPlan, Order};
 
 /// A column: of the input, or made from others.
 #[derive(Debug, Clone)]
@@ -145,11 +147,11 @@ impl Stateful for Windows {
 }
 
 /// A column and its kind.
-type Kept = (Kind, ArrayRef);
+type Typed = (Kind, ArrayRef);
 
 /// What a lane keeps of a row: nothing where the filter does not hold.
-fn lane_value((value, filter): &(Option<Kept>, Option<Kept>), row: usize) -> Value {
-    let holds = |(kind, column): &Kept| matches!(kind.value(column, row), Value::Boolean(true));
+fn lane_value((value, filter): &(Option<Typed>, Option<Typed>), row: usize) -> Value {
+    let holds = |(kind, column): &Typed| matches!(kind.value(column, row), Value::Boolean(true));
     match value {
         _ if !filter.as_ref().is_none_or(holds) => Value::Null,
         Some((kind, column)) => kind.value(column, row),
@@ -160,8 +162,38 @@ fn lane_value((value, filter): &(Option<Kept>, Option<Kept>), row: usize) -> Val
 /// For how many rows ahead what they need is looked at.
 const AHEAD: usize = 32;
 
+/// The keys of the next rows, one behind the other, and where a group has found them.
+#[derive(Default)]
+struct NextKeys {
+    bytes: Vec<u8>,
+    ends: Vec<(usize, usize)>,
+    found: Vec<Ahead>,
+}
+
+impl NextKeys {
+    /// Looks at what these rows will need.
+    fn look_ahead(&mut self, columns: &[Typed], rows: Range<usize>, group: &Group) {
+        self.bytes.clear();
+        self.ends.clear();
+        for row in rows {
+            let start = self.bytes.len();
+            columns.iter().for_each(|(kind, column)| kind.key(column, row, &mut self.bytes));
+            self.ends.push((start, self.bytes.len()));
+        }
+        let keys = self.ends.iter().map(|(start, end)| self.bytes.get(*start..*end).unwrap_or_default());
+        std::hint::black_box(group.look_ahead(keys, &mut self.found));
+    }
+
+    /// The key of a row.
+    fn key(&self, row: usize) -> (&[u8], Ahead) {
+        let (start, end) = self.ends.get(row % AHEAD).copied().unwrap_or_default();
+        let key = self.bytes.get(start..end).unwrap_or_default();
+        (key, self.found.get(row % AHEAD).copied().unwrap_or_default())
+    }
+}
+
 /// A batch on its way through a program.
-struct Run<'a> {
+struct Evaluation<'a> {
     program: &'a Program,
     base: &'a [ArrayRef],
     rows: usize,
@@ -217,22 +249,23 @@ impl Program {
     /// of a window does not enter it.
     pub fn evaluate(&self, windows: &mut Windows, base: &[ArrayRef], rows: usize) -> Features {
         let (columns, failed) = (vec![None; self.nodes.len()], vec![None; rows]);
-        let mut run = Run { program: self, base, rows, columns, failed, orders: vec![Order::default(); rows] };
+        let mut evaluation =
+            Evaluation { program: self, base, rows, columns, failed, orders: vec![Order::default(); rows] };
         let deepest = self.nodes.iter().map(|node| node.level).max().unwrap_or(0);
         for level in 0..=deepest {
             for (number, group) in windows.groups.iter_mut().enumerate() {
                 if self.groups.get(number).is_some_and(|(at, _)| *at == level) {
-                    run.feed(number, group, windows.limit);
+                    evaluation.feed(number, group, windows.limit);
                 }
             }
             for number in 0..self.nodes.len() {
-                run.compute(number, level);
+                evaluation.compute(number, level);
             }
         }
-        let count = |of: fn(&Order) -> bool| run.orders.iter().filter(|order| of(order)).count() as u64;
+        let count = |of: fn(&Order) -> bool| evaluation.orders.iter().filter(|order| of(order)).count() as u64;
         windows.late += count(|order| order.late);
         windows.missed += count(|order| order.missed);
-        run.finish()
+        evaluation.finish()
     }
 
     /// The first item that needs a node: where a failure is shown.
@@ -241,7 +274,7 @@ impl Program {
     }
 }
 
-impl Run<'_> {
+impl Evaluation<'_> {
     fn column(&self, node: usize) -> Option<ArrayRef> {
         self.columns.get(node).cloned().flatten()
     }
@@ -273,50 +306,38 @@ impl Run<'_> {
         }
     }
 
+    /// The column of a node, and its kind.
+    fn typed(&self, node: usize) -> Option<Typed> {
+        Some((self.program.nodes.get(node).map_or(Kind::Float, |node| node.kind), self.column(node)?))
+    }
+
     /// Feeds all rows that have not failed to a group, one after the other.
     fn feed(&mut self, number: usize, group: &mut Group, limit: u64) {
         let Some((_, plan)) = self.program.groups.get(number) else { return };
-        let kind = |node: usize| self.program.nodes.get(node).map_or(Kind::Float, |node| node.kind);
-        let with_kind = |node: usize| Some((kind(node), self.column(node)?));
-        let keys: Vec<_> = plan.partition.iter().filter_map(|node| with_kind(*node)).collect();
-        let lanes: Vec<_> =
-            plan.lanes.iter().map(|(value, filter)| (value.and_then(with_kind), filter.and_then(with_kind))).collect();
-        let Some((_, times)) = with_kind(plan.time) else { return };
+        let keys: Vec<Typed> = plan.partition.iter().filter_map(|node| self.typed(*node)).collect();
+        let lane = |node: &Option<usize>| node.and_then(|node| self.typed(node));
+        let lanes: Vec<_> = plan.lanes.iter().map(|(value, filter)| (lane(value), lane(filter))).collect();
+        let Some((_, times)) = self.typed(plan.time) else { return };
         let mut values: Vec<Vec<Value>> = plan.calls.iter().map(|_| Vec::with_capacity(self.rows)).collect();
-        let mut failed = Vec::new();
-        let (mut bytes, mut ends, mut ahead): (Vec<u8>, Vec<(usize, usize)>, _) = Default::default();
+        let (mut failed, mut next) = (Vec::new(), NextKeys::default());
         let (mut row_lanes, mut given) = (Vec::new(), Vec::new());
         for row in 0..self.rows {
             if row % AHEAD == 0 {
-                bytes.clear();
-                ends.clear();
-                for next in row..(row + AHEAD).min(self.rows) {
-                    let start = bytes.len();
-                    keys.iter().for_each(|(kind, column)| kind.key(column, next, &mut bytes));
-                    ends.push((start, bytes.len()));
-                }
-                let keys = ends.iter().map(|(start, end)| bytes.get(*start..*end).unwrap_or_default());
-                std::hint::black_box(group.look_ahead(keys, &mut ahead));
+                next.look_ahead(&keys, row..(row + AHEAD).min(self.rows), group);
             }
-            let (start, end) = ends.get(row % AHEAD).copied().unwrap_or_default();
-            let key = bytes.get(start..end).unwrap_or_default();
-            let key = (key, ahead.get(row % AHEAD).copied().unwrap_or_default());
-            let time = if self.failed.get(row).is_some_and(Option::is_some) {
-                Value::Null
-            } else if let time @ Value::Time(_) = Kind::Time.value(&times, row) {
-                time
-            } else {
-                failed.push((row, 0, "event time is missing".to_string()));
-                Value::Null
-            };
-            if let Value::Time(time) = time {
-                row_lanes.extend(lanes.iter().map(|lane| lane_value(lane, row)));
-                let order = group.row(key, time, &mut row_lanes, limit, &mut given);
-                if let Some(held) = self.orders.get_mut(row) {
-                    *held = Order { late: held.late | order.late, missed: held.missed | order.missed };
+            let is_out = self.failed.get(row).is_some_and(Option::is_some);
+            match Kind::Time.value(&times, row) {
+                Value::Time(time) if !is_out => {
+                    row_lanes.extend(lanes.iter().map(|lane| lane_value(lane, row)));
+                    let order = group.row(next.key(row), time, &mut row_lanes, limit, &mut given);
+                    if let Some(held) = self.orders.get_mut(row) {
+                        *held = Order { late: held.late | order.late, missed: held.missed | order.missed };
+                    }
                 }
-            } else {
-                given.extend(plan.calls.iter().map(|_| Ok(Value::Null)));
+                _ => {
+                    failed.extend((!is_out).then(|| (row, 0, "event time is missing".to_string())));
+                    given.extend(plan.calls.iter().map(|_| Ok(Value::Null)));
+                }
             }
             for ((call, value), column) in given.drain(..).enumerate().zip(&mut values) {
                 column.push(value.unwrap_or_else(|_| {
@@ -325,17 +346,26 @@ impl Run<'_> {
                 }));
             }
         }
+        self.put_windows(number, plan, &values, &failed);
+    }
+
+    /// Puts what a group's calls have given into their nodes.
+    fn put_windows(
+        &mut self,
+        group: usize,
+        plan: &GroupPlan,
+        values: &[Vec<Value>],
+        failed: &[(usize, usize, String)],
+    ) {
         let places = self.program.nodes.iter().enumerate().filter_map(|(node, made)| match made.source {
-            Source::Window(group, call) if group == number => Some((node, call)),
+            Source::Window(number, call) if number == group => Some((node, call)),
             _ => None,
         });
-        let places: Vec<(usize, usize)> = places.collect();
         for (node, call) in places {
             let made = plan.calls.get(call).zip(values.get(call)).map(|(call, values)| call.gives.array(values));
             self.put(node, made);
             let here = failed.iter().filter(|(_, failed, _)| *failed == call);
-            let here: Vec<(usize, String)> = here.map(|(row, _, message)| (*row, message.clone())).collect();
-            here.into_iter().for_each(|(row, message)| self.fail(row, node, message));
+            here.for_each(|(row, _, message)| self.fail(*row, node, message.clone()));
         }
     }
 

@@ -5,46 +5,7 @@ use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion_common::{DFSchema, Result};
 use datafusion_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator};
 
-/// Functions that have a value for whatever they are given, where that is a number with a fraction, text or time.
-const SAFE: &[&str] = &[
-    "abs",
-    "acos",
-    "asin",
-    "atan",
-    "atan2",
-    "btrim",
-    "cbrt",
-    "ceil",
-    "character_length",
-    "coalesce",
-    "concat",
-    "cos",
-    "date_part",
-    "date_trunc",
-    "exp",
-    "floor",
-    "greatest",
-    "isnan",
-    "iszero",
-    "least",
-    "ln",
-    "log",
-    "log10",
-    "log2",
-    "lower",
-    "ltrim",
-    "nullif",
-    "number",
-    "power",
-    "round",
-    "rtrim",
-    "signum",
-    "sin",
-    "starts_with",
-    "tan",
-    "tanh",
-    "upper",
-];
+use super::functions::is_safe;
 
 /// Whether a row may make an expression fail. What is not known never to fail may.
 pub(super) fn may_fail(expr: &Expr, schema: &DFSchema) -> bool {
@@ -74,21 +35,7 @@ fn part_is_safe(part: &Expr, schema: &DFSchema) -> Result<bool> {
         | Expr::Case(_)
         | Expr::TryCast(_) => true,
         Expr::Negative(_) => part.get_type(schema)?.is_floating(),
-        Expr::BinaryExpr(BinaryExpr { op, .. }) => match op {
-            Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo => {
-                part.get_type(schema)?.is_floating()
-            }
-            Operator::StringConcat | Operator::And | Operator::Or => true,
-            Operator::Eq
-            | Operator::NotEq
-            | Operator::Lt
-            | Operator::LtEq
-            | Operator::Gt
-            | Operator::GtEq
-            | Operator::IsDistinctFrom
-            | Operator::IsNotDistinctFrom => true,
-            _ => false,
-        },
+        Expr::BinaryExpr(BinaryExpr { op, .. }) => operator_is_safe(*op, &part.get_type(schema)?),
         Expr::Cast(Cast { expr, .. }) => {
             let (from, to) = (expr.get_type(schema)?, part.get_type(schema)?);
             let number = from.is_integer() || from.is_floating() || from == DataType::Boolean || from == to;
@@ -98,8 +45,19 @@ fn part_is_safe(part: &Expr, schema: &DFSchema) -> Result<bool> {
             let name = function.name();
             let whole = part.get_type(schema)?.is_integer();
             // The least whole number has no absolute value.
-            SAFE.contains(&name) && !(whole && matches!(name, "abs" | "power"))
+            is_safe(name) && !(whole && matches!(name, "abs" | "power"))
         }
         _ => false,
     })
+}
+
+/// Whether an operator has a value for whatever it is given, where its own is of this type.
+fn operator_is_safe(operator: Operator, value: &DataType) -> bool {
+    use Operator as O;
+    match operator {
+        O::Plus | O::Minus | O::Multiply | O::Divide | O::Modulo => value.is_floating(),
+        O::StringConcat | O::And | O::Or => true,
+        O::Eq | O::NotEq | O::Lt | O::LtEq | O::Gt | O::GtEq | O::IsDistinctFrom | O::IsNotDistinctFrom => true,
+        _ => false,
+    }
 }

@@ -10,7 +10,7 @@ pub(crate) mod value;
 
 pub(crate) use call::{Call, Frame, Function};
 pub(crate) use entries::ALWAYS;
-pub(crate) use keyed::{Group, Order};
+pub(crate) use keyed::{Ahead, Group, Order};
 
 /// The windows of one key of `PARTITION BY`: what they share and what each counts.
 #[derive(Debug, Clone, PartialEq)]
