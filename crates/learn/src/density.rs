@@ -77,12 +77,10 @@ pub(crate) fn from_logarithms(votes: &mut [f64]) {
     votes.iter_mut().for_each(|vote| *vote = density(*vote));
 }
 
-/// Makes the sum of some numbers 1, unless all are 0.
+/// Makes the sum of some numbers 1; where it is not above 0 all of them become 0.
 pub(crate) fn sum_to_one(votes: &mut [f64]) {
     let sum: f64 = votes.iter().sum();
-    if sum != 0.0 {
-        votes.iter_mut().for_each(|vote| *vote /= sum);
-    }
+    votes.iter_mut().for_each(|vote| *vote = if sum > 0.0 { *vote / sum } else { 0.0 });
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ pub mod metric;
 pub mod neighbors;
 pub mod neural;
 pub mod random;
+mod settings;
 mod state;
 mod traits;
 pub mod transform;

@@ -2,6 +2,7 @@
 
 use crate::features::is_complete;
 use crate::random::Random;
+use crate::settings::component_settings;
 use crate::traits::ByRow;
 use crate::{Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Task, Truth};
 
@@ -16,48 +17,42 @@ pub enum Limits {
     Workspace,
 }
 
-/// Half-space trees: a row is unusual where few rows of the last window fell into its part of the space.
-///
-/// Scores in [0, 1], 1 is most unusual; 0 until the first window is full. Scale the columns to [0, 1] first
-/// (`min_max_scaler`); a missing value follows the heavier branch. Memory: 24 bytes for each of `n_trees` x
-/// 2^(`height` + 1) nodes. Source: S. C. Tan, K. M. Ting, T. F. Liu, "Fast Anomaly Detection for Streaming Data", IJCAI
-/// 2011; `anomaly.HalfSpaceTrees` of River.
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, anomaly::HalfSpaceTreesSettings};
-/// let mut trees = HalfSpaceTreesSettings { window_size: 100, ..Default::default() }.build(&Signature::numeric(1));
-/// for step in 0..500_u32 {
-///     trees.learn(&Features::row(&[0.4 + f64::from(step % 10) / 50.0]), Labels::None)?;
-/// }
-/// let mut out = Predictions::default();
-/// trees.predict(&Features::new(&[0.5, 0.95], 1), &mut out)?;
-/// assert!(out.values()[0] < 0.8 && out.values()[1] > 0.95);
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct HalfSpaceTreesSettings {
-    /// The number of trees, 1 to 1,000. Default 10.
-    #[schemars(range(min = 1, max = 1000))]
-    pub n_trees: usize,
-    /// The depth of each tree, 1 to 20. Default 8.
-    #[schemars(range(min = 1, max = 20))]
-    pub height: usize,
-    /// The rows of a window, 1 or more. Default 250.
-    #[schemars(range(min = 1))]
-    pub window_size: u64,
-    /// The share of the window below which a node is not looked into any further, in [0, 1]. Default 0.1.
-    #[schemars(range(min = 0, max = 1))]
-    pub size_limit: f64,
-    /// Where the trees cut the space: `padded` (River's) or `workspace` (the paper's). Default `padded`.
-    pub limits: Limits,
-    /// The seed of the cuts. Default 42.
-    pub seed: u64,
-}
-
-impl Default for HalfSpaceTreesSettings {
-    fn default() -> Self {
-        Self { n_trees: 10, height: 8, window_size: 250, size_limit: 0.1, limits: Limits::default(), seed: 42 }
+component_settings! {
+    /// Half-space trees: a row is unusual where few rows of the last window fell into its part of the space.
+    ///
+    /// Scores in [0, 1], 1 is most unusual; 0 until the first window is full. Scale the columns to [0, 1] first
+    /// (`min_max_scaler`); a missing value follows the heavier branch. Memory: 24 bytes for each of `n_trees` x
+    /// 2^(`height` + 1) nodes. Source: S. C. Tan, K. M. Ting, T. F. Liu, "Fast Anomaly Detection for Streaming Data", IJCAI
+    /// 2011; `anomaly.HalfSpaceTrees` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, anomaly::HalfSpaceTreesSettings};
+    /// let mut trees = HalfSpaceTreesSettings { window_size: 100, ..Default::default() }.build(&Signature::numeric(1));
+    /// for step in 0..500_u32 {
+    ///     trees.learn(&Features::row(&[0.4 + f64::from(step % 10) / 50.0]), Labels::None)?;
+    /// }
+    /// let mut out = Predictions::default();
+    /// trees.predict(&Features::new(&[0.5, 0.95], 1), &mut out)?;
+    /// assert!(out.values()[0] < 0.8 && out.values()[1] > 0.95);
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    HalfSpaceTreesSettings {
+        /// The number of trees, 1 to 1,000. Default 10.
+        #[schemars(range(min = 1, max = 1000))]
+        n_trees: usize = 10,
+        /// The depth of each tree, 1 to 20. Default 8.
+        #[schemars(range(min = 1, max = 20))]
+        height: usize = 8,
+        /// The rows of a window, 1 or more. Default 250.
+        #[schemars(range(min = 1))]
+        window_size: u64 = 250,
+        /// The share of the window below which a node is not looked into any further, in [0, 1]. Default 0.1.
+        #[schemars(range(min = 0, max = 1))]
+        size_limit: f64 = 0.1,
+        /// Where the trees cut the space: `padded` (River's) or `workspace` (the paper's). Default `padded`.
+        limits: Limits = Limits::default(),
+        /// The seed of the cuts. Default 42.
+        seed: u64 = 42,
     }
 }
 
@@ -67,11 +62,6 @@ const FIRST: u32 = 2;
 const PADDING: f64 = 0.15;
 
 impl HalfSpaceTreesSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> HalfSpaceTrees {
         let mut random = Random::new(self.seed);

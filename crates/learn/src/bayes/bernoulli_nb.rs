@@ -1,49 +1,39 @@
 //! Naive Bayes with yes or no.
 
-use super::normalise;
+use super::{answer, grow};
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::traits::{ByRow, mergeable};
 use crate::{Merge, Predictions, Signature, Task, Truth};
 
-/// Bernoulli naive Bayes: columns as yes or no.
-///
-/// Predicts a probability for each class. A missing value takes no part. Memory: 16 bytes a column
-/// and class. Source: `naive_bayes.BernoulliNB` of River.
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, bayes::BernoulliNbSettings};
-/// let mut model = BernoulliNbSettings::default().build(&Signature::numeric(2));
-/// for (row, class) in [([1.0, 0.0], 0), ([1.0, 1.0], 0), ([0.0, 1.0], 1)] {
-///     model.learn(&Features::row(&row), Labels::Classes(&[class]))?;
-/// }
-/// let mut out = Predictions::default();
-/// model.predict(&Features::row(&[1.0, 0.0]), &mut out)?;
-/// let (zero, one) = (2.0 / 3.0 * 3.0 / 4.0 * 2.0 / 4.0, 1.0 / 3.0 * 1.0 / 3.0 * 1.0 / 3.0);
-/// assert!((out.row(0)[0] - zero / (zero + one)).abs() < 1e-12);
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct BernoulliNbSettings {
-    /// Rows imagined for each column, so that nothing is impossible, above 0. Default 1.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub alpha: f64,
-    /// The value above which a column counts as yes. Default 0.
-    pub true_threshold: f64,
-}
-
-impl Default for BernoulliNbSettings {
-    fn default() -> Self {
-        Self { alpha: 1.0, true_threshold: 0.0 }
+component_settings! {
+    /// Bernoulli naive Bayes: columns as yes or no.
+    ///
+    /// Predicts a probability for each class. A missing value takes no part. Memory: 16 bytes a column
+    /// and class. Source: `naive_bayes.BernoulliNB` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, bayes::BernoulliNbSettings};
+    /// let mut model = BernoulliNbSettings::default().build(&Signature::numeric(2));
+    /// for (row, class) in [([1.0, 0.0], 0), ([1.0, 1.0], 0), ([0.0, 1.0], 1)] {
+    ///     model.learn(&Features::row(&row), Labels::Classes(&[class]))?;
+    /// }
+    /// let mut out = Predictions::default();
+    /// model.predict(&Features::row(&[1.0, 0.0]), &mut out)?;
+    /// let (zero, one) = (2.0 / 3.0 * 3.0 / 4.0 * 2.0 / 4.0, 1.0 / 3.0 * 1.0 / 3.0 * 1.0 / 3.0);
+    /// assert!((out.row(0)[0] - zero / (zero + one)).abs() < 1e-12);
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    BernoulliNbSettings {
+        /// Rows imagined for each column, so that nothing is impossible, above 0. Default 1.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        alpha: f64 = 1.0,
+        /// The value above which a column counts as yes. Default 0.
+        true_threshold: f64 = 0.0,
     }
 }
 
 impl BernoulliNbSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> BernoulliNb {
         BernoulliNb { settings: self.clone(), width: signature.width(), rows: 0.0, classes: Vec::new() }
@@ -70,17 +60,17 @@ stateful!(BernoulliNb, "bernoulli_nb", 1: rows, classes);
 stateful!(Class: rows, counts);
 mergeable!(BernoulliNb);
 
-impl BernoulliNb {
-    fn fresh(&self) -> Class {
-        Class { rows: 0.0, counts: vec![(0.0, 0.0); self.width] }
+impl Class {
+    fn new(width: usize) -> Self {
+        Self { rows: 0.0, counts: vec![(0.0, 0.0); width] }
     }
+}
 
+impl BernoulliNb {
     /// The union of both; exact.
     fn absorb(&mut self, other: &Self) {
         self.rows += other.rows;
-        while self.classes.len() < other.classes.len() {
-            self.classes.push(self.fresh());
-        }
+        grow(&mut self.classes, other.classes.len(), || Class::new(self.width));
         for (mine, theirs) in self.classes.iter_mut().zip(&other.classes) {
             mine.rows += theirs.rows;
             for ((rows, yes), (more_rows, more_yes)) in mine.counts.iter_mut().zip(&theirs.counts) {
@@ -111,19 +101,13 @@ impl ByRow for BernoulliNb {
     }
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
-        out.push_with(|votes| {
-            votes.clear();
-            let vote = |class: &Class| if class.rows > 0.0 { self.log_joint(class, row) } else { f64::NEG_INFINITY };
-            votes.extend(self.classes.iter().map(vote));
-            normalise(votes);
-        });
+        let log_joint = |class: &Class| (class.rows > 0.0).then(|| self.log_joint(class, row));
+        out.push_with(|votes| answer(votes, &self.classes, log_joint));
     }
 
     fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64) {
         let Some(class) = truth.and_then(Truth::class).map(|class| class as usize) else { return };
-        while self.classes.len() <= class {
-            self.classes.push(self.fresh());
-        }
+        grow(&mut self.classes, class + 1, || Class::new(self.width));
         self.rows += weight;
         let threshold = self.settings.true_threshold;
         if let Some(class) = self.classes.get_mut(class) {

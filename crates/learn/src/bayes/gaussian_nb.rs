@@ -2,51 +2,41 @@
 
 use std::f64::consts::FRAC_1_PI;
 
-use super::normalise;
+use super::{answer, grow};
 use crate::density::{Scale, distance, in_proportion, sum_to_one};
 use crate::features::is_complete;
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::traits::{ByRow, mergeable};
 use crate::{Merge, Predictions, Signature, Stateful, Task, Truth};
 
-/// Gaussian naive Bayes: each column of each class as a normal distribution.
-///
-/// Predicts a probability for each class. A missing value takes no part. Memory: 40 bytes a column and class. Source:
-/// `naive_bayes.GaussianNB` of River.
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, bayes::GaussianNbSettings};
-/// let mut model = GaussianNbSettings::default().build(&Signature::numeric(1));
-/// for (x, class) in [(1.0, 0), (2.0, 0), (3.0, 0), (11.0, 1), (12.0, 1), (13.0, 1)] {
-///     model.learn(&Features::row(&[x]), Labels::Classes(&[class]))?;
-/// }
-/// let mut out = Predictions::default();
-/// model.predict(&Features::new(&[2.0, 7.0], 1), &mut out)?;
-/// assert!(out.row(0)[0] > 0.999);
-/// assert_eq!(out.row(1), [0.5, 0.5]); // half way between
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct GaussianNbSettings {
-    /// Added to each density, 0 or above, so that one column cannot rule a class out. With 0 a column that has not varied
-    /// within a class takes no part, which is faster and often better. Default 1e-9, as in River.
-    #[schemars(extend("minimum" = 0))]
-    pub floor: f64,
-}
-
-impl Default for GaussianNbSettings {
-    fn default() -> Self {
-        Self { floor: 1e-9 }
+component_settings! {
+    /// Gaussian naive Bayes: each column of each class as a normal distribution.
+    ///
+    /// Predicts a probability for each class. A missing value takes no part. Memory: 40 bytes a column and class. Source:
+    /// `naive_bayes.GaussianNB` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, bayes::GaussianNbSettings};
+    /// let mut model = GaussianNbSettings::default().build(&Signature::numeric(1));
+    /// for (x, class) in [(1.0, 0), (2.0, 0), (3.0, 0), (11.0, 1), (12.0, 1), (13.0, 1)] {
+    ///     model.learn(&Features::row(&[x]), Labels::Classes(&[class]))?;
+    /// }
+    /// let mut out = Predictions::default();
+    /// model.predict(&Features::new(&[2.0, 7.0], 1), &mut out)?;
+    /// assert!(out.row(0)[0] > 0.999);
+    /// assert_eq!(out.row(1), [0.5, 0.5]); // half way between
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    GaussianNbSettings {
+        /// Added to each density, 0 or above, so that one column cannot rule a class out. With 0 a column that has not varied
+        /// within a class takes no part, which is faster and often better. Default 1e-9, as in River.
+        #[schemars(extend("minimum" = 0))]
+        floor: f64 = 1e-9,
     }
 }
 
 impl GaussianNbSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> GaussianNb {
         GaussianNb { floor: self.floor, width: signature.width(), rows: 0.0, classes: Vec::new() }
@@ -224,9 +214,7 @@ impl GaussianNb {
     /// The union of both (Chan, Golub, LeVeque, 1979). Exact but for rounding.
     fn absorb(&mut self, other: &Self) {
         self.rows += other.rows;
-        while self.classes.len() < other.classes.len() {
-            self.classes.push(Class::new(self.width));
-        }
+        grow(&mut self.classes, other.classes.len(), || Class::new(self.width));
         self.classes.iter_mut().zip(&other.classes).for_each(|(mine, theirs)| mine.absorb(theirs));
     }
 }
@@ -242,30 +230,22 @@ impl ByRow for GaussianNb {
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         let complete = is_complete(row);
+        let of_class = |class: &Class| match self.floor {
+            0.0 => class.log_joint(row, complete),
+            floor => class.log_joint_above(row, floor),
+        };
+        let log_joint = |class: &Class| (class.rows > 0.0).then(|| of_class(class));
         out.push_with(|votes| {
             if self.floor == 0.0 && complete && self.joint(row, votes) {
                 return sum_to_one(votes);
             }
-            votes.clear();
-            votes.extend(self.classes.iter().map(|class| {
-                if class.rows > 0.0 {
-                    match self.floor {
-                        0.0 => class.log_joint(row, complete),
-                        floor => class.log_joint_above(row, floor),
-                    }
-                } else {
-                    f64::NEG_INFINITY
-                }
-            }));
-            normalise(votes);
+            answer(votes, &self.classes, log_joint);
         });
     }
 
     fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64) {
         let Some(class) = truth.and_then(Truth::class).map(|class| class as usize) else { return };
-        while self.classes.len() <= class {
-            self.classes.push(Class::new(self.width));
-        }
+        grow(&mut self.classes, class + 1, || Class::new(self.width));
         self.rows += weight;
         if let Some(class) = self.classes.get_mut(class) {
             class.learn(row, weight);

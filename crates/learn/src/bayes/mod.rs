@@ -8,8 +8,18 @@ pub use bernoulli_nb::{BernoulliNb, BernoulliNbSettings};
 pub use gaussian_nb::{GaussianNb, GaussianNbSettings};
 pub use multinomial_nb::{MultinomialNb, MultinomialNbSettings};
 
-/// Turns logarithms of joint probabilities into probabilities; minus infinity is none.
-fn normalise(votes: &mut [f64]) {
+/// Makes room for so many classes.
+fn grow<Class>(classes: &mut Vec<Class>, count: usize, fresh: impl FnMut() -> Class) {
+    if classes.len() < count {
+        classes.resize_with(count, fresh);
+    }
+}
+
+/// The probability of each class, of the logarithm of its joint probability with the row; a class that was not seen has
+/// none.
+fn answer<Class>(votes: &mut Vec<f64>, classes: &[Class], log_joint: impl Fn(&Class) -> Option<f64>) {
+    votes.clear();
+    votes.extend(classes.iter().map(|class| log_joint(class).unwrap_or(f64::NEG_INFINITY)));
     crate::density::from_logarithms(votes);
     crate::density::sum_to_one(votes);
 }

@@ -1,46 +1,36 @@
 //! Naive Bayes with counts.
 
-use super::normalise;
+use super::{answer, grow};
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::traits::{ByRow, mergeable};
 use crate::{Merge, Predictions, Signature, Task, Truth};
 
-/// Multinomial naive Bayes: columns as counts, such as of words.
-///
-/// Predicts a probability for each class. A missing value counts as 0, and so does a negative one. Memory: 8 bytes a column
-/// and class. Source: `naive_bayes.MultinomialNB` of River.
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, bayes::MultinomialNbSettings};
-/// let mut model = MultinomialNbSettings::default().build(&Signature::numeric(2));
-/// for (row, class) in [([2.0, 0.0], 0), ([1.0, 1.0], 0), ([0.0, 3.0], 1)] {
-///     model.learn(&Features::row(&row), Labels::Classes(&[class]))?;
-/// }
-/// let mut out = Predictions::default();
-/// model.predict(&Features::row(&[1.0, 0.0]), &mut out)?;
-/// assert!((out.row(0)[0] - (2.0 / 3.0 * 4.0 / 6.0) / (2.0 / 3.0 * 4.0 / 6.0 + 1.0 / 3.0 * 1.0 / 5.0)).abs() < 1e-12);
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct MultinomialNbSettings {
-    /// Rows imagined for each column, so that nothing is impossible, above 0. Default 1.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub alpha: f64,
-}
-
-impl Default for MultinomialNbSettings {
-    fn default() -> Self {
-        Self { alpha: 1.0 }
+component_settings! {
+    /// Multinomial naive Bayes: columns as counts, such as of words.
+    ///
+    /// Predicts a probability for each class. A missing value counts as 0, and so does a negative one. Memory: 8 bytes a column
+    /// and class. Source: `naive_bayes.MultinomialNB` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, bayes::MultinomialNbSettings};
+    /// let mut model = MultinomialNbSettings::default().build(&Signature::numeric(2));
+    /// for (row, class) in [([2.0, 0.0], 0), ([1.0, 1.0], 0), ([0.0, 3.0], 1)] {
+    ///     model.learn(&Features::row(&row), Labels::Classes(&[class]))?;
+    /// }
+    /// let mut out = Predictions::default();
+    /// model.predict(&Features::row(&[1.0, 0.0]), &mut out)?;
+    /// assert!((out.row(0)[0] - (2.0 / 3.0 * 4.0 / 6.0) / (2.0 / 3.0 * 4.0 / 6.0 + 1.0 / 3.0 * 1.0 / 5.0)).abs() < 1e-12);
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    MultinomialNbSettings {
+        /// Rows imagined for each column, so that nothing is impossible, above 0. Default 1.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        alpha: f64 = 1.0,
     }
 }
 
 impl MultinomialNbSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> MultinomialNb {
         MultinomialNb { settings: self.clone(), width: signature.width(), rows: 0.0, classes: Vec::new() }
@@ -72,17 +62,17 @@ fn count(x: f64) -> f64 {
     if x.is_finite() { x.clamp(0.0, 1e12) } else { 0.0 }
 }
 
-impl MultinomialNb {
-    fn fresh(&self) -> Class {
-        Class { rows: 0.0, total: 0.0, counts: vec![0.0; self.width] }
+impl Class {
+    fn new(width: usize) -> Self {
+        Self { rows: 0.0, total: 0.0, counts: vec![0.0; width] }
     }
+}
 
+impl MultinomialNb {
     /// The union of both; exact.
     fn absorb(&mut self, other: &Self) {
         self.rows += other.rows;
-        while self.classes.len() < other.classes.len() {
-            self.classes.push(self.fresh());
-        }
+        grow(&mut self.classes, other.classes.len(), || Class::new(self.width));
         for (mine, theirs) in self.classes.iter_mut().zip(&other.classes) {
             mine.rows += theirs.rows;
             mine.total += theirs.total;
@@ -111,19 +101,13 @@ impl ByRow for MultinomialNb {
     }
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
-        out.push_with(|votes| {
-            votes.clear();
-            let vote = |class: &Class| if class.rows > 0.0 { self.log_joint(class, row) } else { f64::NEG_INFINITY };
-            votes.extend(self.classes.iter().map(vote));
-            normalise(votes);
-        });
+        let log_joint = |class: &Class| (class.rows > 0.0).then(|| self.log_joint(class, row));
+        out.push_with(|votes| answer(votes, &self.classes, log_joint));
     }
 
     fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64) {
         let Some(class) = truth.and_then(Truth::class).map(|class| class as usize) else { return };
-        while self.classes.len() <= class {
-            self.classes.push(self.fresh());
-        }
+        grow(&mut self.classes, class + 1, || Class::new(self.width));
         self.rows += weight;
         if let Some(class) = self.classes.get_mut(class) {
             class.rows += weight;

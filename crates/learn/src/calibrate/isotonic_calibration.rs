@@ -1,55 +1,45 @@
 //! Isotonic calibration.
 
 use super::Seen;
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::traits::ByRow;
 use crate::{Predictions, Signature, Task, Truth};
 
-/// Isotonic calibration: the curve over the score in the last column that never falls and fits the labels best.
-///
-/// Scores from 0 to 1 are counted in bins of equal width with the labels that came with them; the bins are pooled where they
-/// would fall (pool adjacent violators), and between their middles the curve is straight. Each bin begins with `prior` rows
-/// that say the score is right, so that a score stays as it is where no labels have come. A score that is missing is
-/// answered by the share of positives so far, and nothing is learned from it. Memory: 32 bytes a bin; the time of learning
-/// grows with the bins. Sources: B. Zadrozny and C. Elkan, "Transforming classifier scores into accurate multiclass
-/// probability estimates", 2002; `CalibratedClassifierCV(method="isotonic")` of scikit-learn, which pools single rows.
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature};
-/// use gristmill_learn::calibrate::IsotonicCalibrationSettings;
-/// let mut model = IsotonicCalibrationSettings::default().build(&Signature::numeric(1));
-/// // A score of 0.9 that is right in one case of two.
-/// for label in [1, 0].repeat(200) {
-///     model.learn(&Features::row(&[0.905]), Labels::Classes(&[label]))?;
-/// }
-/// let mut out = Predictions::default();
-/// model.predict(&Features::row(&[0.905]), &mut out)?;
-/// assert!((out.values()[0] - 0.5).abs() < 0.03);
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct IsotonicCalibrationSettings {
-    /// The number of bins, from 2 to 10,000. Default 100.
-    #[schemars(range(min = 2, max = 10_000))]
-    pub bins: usize,
-    /// For how many rows each bin counts before the first label, above 0. Default 1.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub prior: f64,
-}
-
-impl Default for IsotonicCalibrationSettings {
-    fn default() -> Self {
-        Self { bins: 100, prior: 1.0 }
+component_settings! {
+    /// Isotonic calibration: the curve over the score in the last column that never falls and fits the labels best.
+    ///
+    /// Scores from 0 to 1 are counted in bins of equal width with the labels that came with them; the bins are pooled where they
+    /// would fall (pool adjacent violators), and between their middles the curve is straight. Each bin begins with `prior` rows
+    /// that say the score is right, so that a score stays as it is where no labels have come. A score that is missing is
+    /// answered by the share of positives so far, and nothing is learned from it. Memory: 32 bytes a bin; the time of learning
+    /// grows with the bins. Sources: B. Zadrozny and C. Elkan, "Transforming classifier scores into accurate multiclass
+    /// probability estimates", 2002; `CalibratedClassifierCV(method="isotonic")` of scikit-learn, which pools single rows.
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature};
+    /// use gristmill_learn::calibrate::IsotonicCalibrationSettings;
+    /// let mut model = IsotonicCalibrationSettings::default().build(&Signature::numeric(1));
+    /// // A score of 0.9 that is right in one case of two.
+    /// for label in [1, 0].repeat(200) {
+    ///     model.learn(&Features::row(&[0.905]), Labels::Classes(&[label]))?;
+    /// }
+    /// let mut out = Predictions::default();
+    /// model.predict(&Features::row(&[0.905]), &mut out)?;
+    /// assert!((out.values()[0] - 0.5).abs() < 0.03);
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    IsotonicCalibrationSettings {
+        /// The number of bins, from 2 to 10,000. Default 100.
+        #[schemars(range(min = 2, max = 10_000))]
+        bins: usize = 100,
+        /// For how many rows each bin counts before the first label, above 0. Default 1.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        prior: f64 = 1.0,
     }
 }
 
 impl IsotonicCalibrationSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> IsotonicCalibration {
         let bins = self.bins.max(2);

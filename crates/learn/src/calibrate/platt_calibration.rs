@@ -1,42 +1,43 @@
 //! Platt's calibration.
 
 use super::Seen;
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::traits::ByRow;
 use crate::{Predictions, Signature, Task, Truth};
 
-/// Platt's calibration: a logistic curve over the score in the last column, fitted as labels come.
-///
-/// Predicts 1 / (1 + exp(-(a s + b))), where s is the log odds of the score, or the score itself where that is a margin.
-/// It begins with a = 1 and b = 0, so that a probability stays as it is until labels say otherwise, and learns a and b by
-/// one Newton step for each label (the extended Kalman filter of a logistic regression). A score that is missing is
-/// answered by the share of positives so far, and nothing is learned from it. Memory: 64 bytes. Sources: J. Platt,
-/// "Probabilistic outputs for support vector machines", 1999; W. D. Penny and S. J. Roberts, "Dynamic logistic
-/// regression", 1999; `CalibratedClassifierCV(method="sigmoid")` of scikit-learn fits the same curve to all rows at once.
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, calibrate::PlattCalibrationSettings};
-/// let mut model = PlattCalibrationSettings::default().build(&Signature::numeric(1));
-/// // A score of 0.9 that is right in one case of two.
-/// for label in [1, 0].repeat(200) {
-///     model.learn(&Features::row(&[0.9]), Labels::Classes(&[label]))?;
-/// }
-/// let mut out = Predictions::default();
-/// model.predict(&Features::row(&[0.9]), &mut out)?;
-/// assert!((out.values()[0] - 0.5).abs() < 0.01);
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct PlattCalibrationSettings {
-    /// What the score is: `probability` (default), a number from 0 to 1, or `margin`, any number.
-    pub score: ScoreKind,
-    /// The variance that a and b have before the first label, above 0: the larger, the sooner labels count. Default 1.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub prior_variance: f64,
-    /// How much of what was learned is kept at each row, in (0, 1]: below 1, old rows are forgotten. Default 1.
-    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
-    pub forgetting: f64,
+component_settings! {
+    /// Platt's calibration: a logistic curve over the score in the last column, fitted as labels come.
+    ///
+    /// Predicts 1 / (1 + exp(-(a s + b))), where s is the log odds of the score, or the score itself where that is a margin.
+    /// It begins with a = 1 and b = 0, so that a probability stays as it is until labels say otherwise, and learns a and b by
+    /// one Newton step for each label (the extended Kalman filter of a logistic regression). A score that is missing is
+    /// answered by the share of positives so far, and nothing is learned from it. Memory: 64 bytes. Sources: J. Platt,
+    /// "Probabilistic outputs for support vector machines", 1999; W. D. Penny and S. J. Roberts, "Dynamic logistic
+    /// regression", 1999; `CalibratedClassifierCV(method="sigmoid")` of scikit-learn fits the same curve to all rows at once.
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, calibrate::PlattCalibrationSettings};
+    /// let mut model = PlattCalibrationSettings::default().build(&Signature::numeric(1));
+    /// // A score of 0.9 that is right in one case of two.
+    /// for label in [1, 0].repeat(200) {
+    ///     model.learn(&Features::row(&[0.9]), Labels::Classes(&[label]))?;
+    /// }
+    /// let mut out = Predictions::default();
+    /// model.predict(&Features::row(&[0.9]), &mut out)?;
+    /// assert!((out.values()[0] - 0.5).abs() < 0.01);
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    PlattCalibrationSettings {
+        /// What the score is: `probability` (default), a number from 0 to 1, or `margin`, any number.
+        score: ScoreKind = ScoreKind::Probability,
+        /// The variance that a and b have before the first label, above 0: the larger, the sooner labels count. Default 1.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        prior_variance: f64 = 1.0,
+        /// How much of what was learned is kept at each row, in (0, 1]: below 1, old rows are forgotten. Default 1.
+        #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
+        forgetting: f64 = 1.0,
+    }
 }
 
 /// What a score is.
@@ -50,23 +51,12 @@ pub enum ScoreKind {
     Margin,
 }
 
-impl Default for PlattCalibrationSettings {
-    fn default() -> Self {
-        Self { score: ScoreKind::Probability, prior_variance: 1.0, forgetting: 1.0 }
-    }
-}
-
 /// Probabilities nearer to 0 or 1 count as these.
 const NEAREST: f64 = 1e-12;
 /// The variance that forgetting may give back: a and b stay finite where nothing is learned for long.
 const MOST_VARIANCE: f64 = 1e6;
 
 impl PlattCalibrationSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> PlattCalibration {
         PlattCalibration {

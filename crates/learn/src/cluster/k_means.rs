@@ -1,61 +1,51 @@
 //! k-means on a stream.
 
 use crate::random::Random;
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::traits::{ByRow, mergeable};
 use crate::{Merge, Predictions, Signature, Task, Truth};
 
-/// k-means: the nearest of k centres, which moves towards each row that it gets.
-///
-/// Predicts the distance to each centre; the nearest is the row's cluster, numbered from 0. Scale the columns first; a missing value takes no part. Centres begin at
-/// random. With `halflife` a centre forgets: at each of its rows it goes that share of the way. Memory: 8 bytes a column
-/// and cluster. Source: D. Sculley, "Web-Scale k-Means Clustering", WWW 2010; `cluster.KMeans` of River.
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Prediction, Predictions, Signature, cluster::KMeansSettings};
-/// let mut model = KMeansSettings { n_clusters: 2, ..Default::default() }.build(&Signature::numeric(1));
-/// for step in 0..400 {
-///     model.learn(&Features::row(&[if step % 2 == 0 { -5.0 } else { 5.0 }]), Labels::None)?;
-/// }
-/// let mut out = Predictions::default();
-/// model.predict(&Features::new(&[-4.0, 4.0, 6.0], 1), &mut out)?;
-/// let cluster = |row| Prediction::Distances(out.row(row)).class();
-/// assert!(cluster(0) != cluster(1) && cluster(1) == cluster(2));
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct KMeansSettings {
-    /// The number of clusters, 1 to 10,000. Default 5.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub n_clusters: usize,
-    /// How far a centre goes towards each row that it gets, in (0, 1]. Default 0.5.
-    #[schemars(range(min = 0, max = 1))]
-    pub halflife: f64,
-    /// The mean of the normal distribution from which centres begin. Default 0.
-    pub mu: f64,
-    /// The standard deviation of the normal distribution from which centres begin, 0 or above. Default 1.
-    #[schemars(extend("minimum" = 0))]
-    pub sigma: f64,
-    /// The exponent of the distance, 1 or above: 1 adds up absolute differences, 2 squared ones. Default 2.
-    #[schemars(extend("minimum" = 1))]
-    pub p: f64,
-    /// The seed of the first centres. Default 42.
-    pub seed: u64,
-}
-
-impl Default for KMeansSettings {
-    fn default() -> Self {
-        Self { n_clusters: 5, halflife: 0.5, mu: 0.0, sigma: 1.0, p: 2.0, seed: 42 }
+component_settings! {
+    /// k-means: the nearest of k centres, which moves towards each row that it gets.
+    ///
+    /// Predicts the distance to each centre; the nearest is the row's cluster, numbered from 0. Scale the columns first; a missing value takes no part. Centres begin at
+    /// random. With `halflife` a centre forgets: at each of its rows it goes that share of the way. Memory: 8 bytes a column
+    /// and cluster. Source: D. Sculley, "Web-Scale k-Means Clustering", WWW 2010; `cluster.KMeans` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Model, Prediction, Predictions, Signature, cluster::KMeansSettings};
+    /// let mut model = KMeansSettings { n_clusters: 2, ..Default::default() }.build(&Signature::numeric(1));
+    /// for step in 0..400 {
+    ///     model.learn(&Features::row(&[if step % 2 == 0 { -5.0 } else { 5.0 }]), Labels::None)?;
+    /// }
+    /// let mut out = Predictions::default();
+    /// model.predict(&Features::new(&[-4.0, 4.0, 6.0], 1), &mut out)?;
+    /// let cluster = |row| Prediction::Distances(out.row(row)).class();
+    /// assert!(cluster(0) != cluster(1) && cluster(1) == cluster(2));
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    KMeansSettings {
+        /// The number of clusters, 1 to 10,000. Default 5.
+        #[schemars(range(min = 1, max = 10_000))]
+        n_clusters: usize = 5,
+        /// How far a centre goes towards each row that it gets, in (0, 1]. Default 0.5.
+        #[schemars(range(min = 0, max = 1))]
+        halflife: f64 = 0.5,
+        /// The mean of the normal distribution from which centres begin. Default 0.
+        mu: f64 = 0.0,
+        /// The standard deviation of the normal distribution from which centres begin, 0 or above. Default 1.
+        #[schemars(extend("minimum" = 0))]
+        sigma: f64 = 1.0,
+        /// The exponent of the distance, 1 or above: 1 adds up absolute differences, 2 squared ones. Default 2.
+        #[schemars(extend("minimum" = 1))]
+        p: f64 = 2.0,
+        /// The seed of the first centres. Default 42.
+        seed: u64 = 42,
     }
 }
 
 impl KMeansSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> KMeans {
         let mut random = Random::new(self.seed);

@@ -1,43 +1,38 @@
 //! Adaptive windowing.
 
 use super::{Detector, Signal};
+use crate::settings::settings;
 use crate::state::stateful;
 
-/// ADWIN: keeps a window that shrinks when the means of its older and its newer part differ.
-///
-/// Works for any numbers of a bounded range. Memory: 16 bytes for each of at most `max_buckets` + 1 buckets of every
-/// power of two up to the window's length. Source: A. Bifet, R. Gavaldà, "Learning from Time-Changing Data with
-/// Adaptive Windowing", SDM 2007; `drift.ADWIN` of River, whose alarms come at the same values.
-///
-/// ```
-/// use gristmill_learn::drift::{AdwinSettings, Detector, Signal};
-/// let mut adwin = AdwinSettings::default().build();
-/// let signals = (0..2000).map(|index| adwin.update(if index < 1000 { 0.0 } else { 1.0 }));
-/// let alarms: Vec<usize> = signals.enumerate().filter(|(_, signal)| *signal == Signal::Drift).map(|(at, _)| at).collect();
-/// assert_eq!(alarms, [1023]);
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct AdwinSettings {
-    /// The chance of a false alarm, in (0, 1). Default 0.002.
-    #[schemars(range(min = 0, max = 1))]
-    pub delta: f64,
-    /// How many values pass between two looks, 1 or more. Default 32.
-    #[schemars(range(min = 1))]
-    pub clock: u64,
-    /// Buckets of one size that are kept, 1 to 100; more are more exact and slower. Default 5.
-    #[schemars(range(min = 1, max = 100))]
-    pub max_buckets: usize,
-    /// The shortest part of the window that is compared, 1 or more. Default 5.
-    #[schemars(range(min = 1))]
-    pub min_window_length: u64,
-    /// How many values must have come before the first look. Default 10.
-    pub grace_period: u64,
-}
-
-impl Default for AdwinSettings {
-    fn default() -> Self {
-        Self { delta: 0.002, clock: 32, max_buckets: 5, min_window_length: 5, grace_period: 10 }
+settings! {
+    /// ADWIN: keeps a window that shrinks when the means of its older and its newer part differ.
+    ///
+    /// Works for any numbers of a bounded range. Memory: 16 bytes for each of at most `max_buckets` + 1 buckets of every
+    /// power of two up to the window's length. Source: A. Bifet, R. Gavaldà, "Learning from Time-Changing Data with
+    /// Adaptive Windowing", SDM 2007; `drift.ADWIN` of River, whose alarms come at the same values.
+    ///
+    /// ```
+    /// use gristmill_learn::drift::{AdwinSettings, Detector, Signal};
+    /// let mut adwin = AdwinSettings::default().build();
+    /// let signals = (0..2000).map(|index| adwin.update(if index < 1000 { 0.0 } else { 1.0 }));
+    /// let alarms: Vec<usize> = signals.enumerate().filter(|(_, signal)| *signal == Signal::Drift).map(|(at, _)| at).collect();
+    /// assert_eq!(alarms, [1023]);
+    /// ```
+    AdwinSettings {
+        /// The chance of a false alarm, in (0, 1). Default 0.002.
+        #[schemars(range(min = 0, max = 1))]
+        delta: f64 = 0.002,
+        /// How many values pass between two looks, 1 or more. Default 32.
+        #[schemars(range(min = 1))]
+        clock: u64 = 32,
+        /// Buckets of one size that are kept, 1 to 100; more are more exact and slower. Default 5.
+        #[schemars(range(min = 1, max = 100))]
+        max_buckets: usize = 5,
+        /// The shortest part of the window that is compared, 1 or more. Default 5.
+        #[schemars(range(min = 1))]
+        min_window_length: u64 = 5,
+        /// How many values must have come before the first look. Default 10.
+        grace_period: u64 = 10,
     }
 }
 

@@ -1,35 +1,30 @@
 //! The drift detection method.
 
 use super::{Detector, Signal};
+use crate::settings::settings;
 use crate::state::stateful;
 
-/// DDM: tells when the error rate has risen too far above its lowest.
-///
-/// For errors: 1 is a mistake, 0 is right. Memory: 48 bytes. Source: J. Gama and others, "Learning with Drift
-/// Detection", SBIA 2004; `drift.binary.DDM` of River.
-///
-/// ```
-/// use gristmill_learn::drift::{DdmSettings, Detector, Signal};
-/// let mut ddm = DdmSettings::default().build();
-/// let first = (0..2000).position(|index| ddm.update(f64::from(index % 10 == 0 || index >= 1000)) == Signal::Drift);
-/// assert_eq!(first, Some(1020));
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct DdmSettings {
-    /// How many values must have come before the first look. Default 30.
-    pub warm_start: u64,
-    /// Standard deviations above the lowest rate for a warning, above 0. Default 2.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub warning_threshold: f64,
-    /// Standard deviations above the lowest rate for an alarm, above 0. Default 3.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub drift_threshold: f64,
-}
-
-impl Default for DdmSettings {
-    fn default() -> Self {
-        Self { warm_start: 30, warning_threshold: 2.0, drift_threshold: 3.0 }
+settings! {
+    /// DDM: tells when the error rate has risen too far above its lowest.
+    ///
+    /// For errors: 1 is a mistake, 0 is right. Memory: 48 bytes. Source: J. Gama and others, "Learning with Drift
+    /// Detection", SBIA 2004; `drift.binary.DDM` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::drift::{DdmSettings, Detector, Signal};
+    /// let mut ddm = DdmSettings::default().build();
+    /// let first = (0..2000).position(|index| ddm.update(f64::from(index % 10 == 0 || index >= 1000)) == Signal::Drift);
+    /// assert_eq!(first, Some(1020));
+    /// ```
+    DdmSettings {
+        /// How many values must have come before the first look. Default 30.
+        warm_start: u64 = 30,
+        /// Standard deviations above the lowest rate for a warning, above 0. Default 2.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        warning_threshold: f64 = 2.0,
+        /// Standard deviations above the lowest rate for an alarm, above 0. Default 3.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        drift_threshold: f64 = 3.0,
     }
 }
 

@@ -1,36 +1,31 @@
 //! The early drift detection method.
 
 use super::{Detector, Signal};
+use crate::settings::settings;
 use crate::state::stateful;
 
-/// EDDM: tells when mistakes come too much closer together than they did at best; finds slow changes earlier than DDM.
-///
-/// For errors: 1 is a mistake, 0 is right. Memory: 56 bytes. Source: M. Baena-García and others, "Early Drift Detection
-/// Method", 2006; `drift.binary.EDDM` of River.
-///
-/// ```
-/// use gristmill_learn::drift::{Detector, EddmSettings, Signal};
-/// let mut eddm = EddmSettings::default().build();
-/// let alarms: Vec<u32> =
-///     (0..1200).filter(|at| eddm.update(f64::from(at % 10 == 0 || *at >= 1000)) == Signal::Drift).collect();
-/// assert_eq!(alarms, [300, 1086]); // the same as River's, the early one included
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct EddmSettings {
-    /// How many values, and how many mistakes, must have come before the first alarm. Default 30.
-    pub warm_start: u64,
-    /// The share of the best distance below which it warns, in (0, 1). Default 0.95.
-    #[schemars(range(min = 0, max = 1))]
-    pub alpha: f64,
-    /// The share of the best distance below which it raises an alarm, in (0, 1), at most `alpha`. Default 0.9.
-    #[schemars(range(min = 0, max = 1))]
-    pub beta: f64,
-}
-
-impl Default for EddmSettings {
-    fn default() -> Self {
-        Self { warm_start: 30, alpha: 0.95, beta: 0.9 }
+settings! {
+    /// EDDM: tells when mistakes come too much closer together than they did at best; finds slow changes earlier than DDM.
+    ///
+    /// For errors: 1 is a mistake, 0 is right. Memory: 56 bytes. Source: M. Baena-García and others, "Early Drift Detection
+    /// Method", 2006; `drift.binary.EDDM` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::drift::{Detector, EddmSettings, Signal};
+    /// let mut eddm = EddmSettings::default().build();
+    /// let alarms: Vec<u32> =
+    ///     (0..1200).filter(|at| eddm.update(f64::from(at % 10 == 0 || *at >= 1000)) == Signal::Drift).collect();
+    /// assert_eq!(alarms, [300, 1086]); // the same as River's, the early one included
+    /// ```
+    EddmSettings {
+        /// How many values, and how many mistakes, must have come before the first alarm. Default 30.
+        warm_start: u64 = 30,
+        /// The share of the best distance below which it warns, in (0, 1). Default 0.95.
+        #[schemars(range(min = 0, max = 1))]
+        alpha: f64 = 0.95,
+        /// The share of the best distance below which it raises an alarm, in (0, 1), at most `alpha`. Default 0.9.
+        #[schemars(range(min = 0, max = 1))]
+        beta: f64 = 0.9,
     }
 }
 

@@ -1,35 +1,30 @@
 //! Drift detection by Hoeffding's bound on averages.
 
 use super::{Detector, Signal};
+use crate::settings::settings;
 use crate::state::stateful;
 
-/// HDDM-A: compares the average before a moving cut with that of everything, by Hoeffding's bound.
-///
-/// For numbers in [0, 1]; good at sudden changes. Memory: 64 bytes. Source: I. Frías-Blanco and others, "Online and
-/// Non-Parametric Drift Detection Methods Based on Hoeffding's Bounds", TKDE 27 (2015); `drift.binary.HDDMA` of River.
-///
-/// ```
-/// use gristmill_learn::drift::{Detector, HddmASettings, Signal};
-/// let mut hddm = HddmASettings::default().build();
-/// let first = (0..2000).position(|index| hddm.update(f64::from(index % 10 == 0 || index >= 1000)) == Signal::Drift);
-/// assert_eq!(first, Some(1004));
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct HddmASettings {
-    /// The chance of a false alarm, in (0, 1). Default 0.001.
-    #[schemars(range(min = 0, max = 1))]
-    pub drift_confidence: f64,
-    /// The chance of a false warning, in (0, 1). Default 0.005.
-    #[schemars(range(min = 0, max = 1))]
-    pub warning_confidence: f64,
-    /// Whether a falling average counts, too. Default false.
-    pub two_sided_test: bool,
-}
-
-impl Default for HddmASettings {
-    fn default() -> Self {
-        Self { drift_confidence: 0.001, warning_confidence: 0.005, two_sided_test: false }
+settings! {
+    /// HDDM-A: compares the average before a moving cut with that of everything, by Hoeffding's bound.
+    ///
+    /// For numbers in [0, 1]; good at sudden changes. Memory: 64 bytes. Source: I. Frías-Blanco and others, "Online and
+    /// Non-Parametric Drift Detection Methods Based on Hoeffding's Bounds", TKDE 27 (2015); `drift.binary.HDDMA` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::drift::{Detector, HddmASettings, Signal};
+    /// let mut hddm = HddmASettings::default().build();
+    /// let first = (0..2000).position(|index| hddm.update(f64::from(index % 10 == 0 || index >= 1000)) == Signal::Drift);
+    /// assert_eq!(first, Some(1004));
+    /// ```
+    HddmASettings {
+        /// The chance of a false alarm, in (0, 1). Default 0.001.
+        #[schemars(range(min = 0, max = 1))]
+        drift_confidence: f64 = 0.001,
+        /// The chance of a false warning, in (0, 1). Default 0.005.
+        #[schemars(range(min = 0, max = 1))]
+        warning_confidence: f64 = 0.005,
+        /// Whether a falling average counts, too. Default false.
+        two_sided_test: bool = false,
     }
 }
 

@@ -1,37 +1,32 @@
 //! Drift detection by McDiarmid's bound on weighted averages.
 
 use super::{Detector, Signal};
+use crate::settings::settings;
 use crate::state::stateful;
 
-/// HDDM-W: compares exponentially weighted averages before and after a moving cut, by McDiarmid's bound.
-///
-/// For numbers in [0, 1]; good at slow changes. Memory: 160 bytes. Source: as `hddm_a`; `drift.binary.HDDMW` of River.
-///
-/// ```
-/// use gristmill_learn::drift::{Detector, HddmWSettings, Signal};
-/// let mut hddm = HddmWSettings::default().build();
-/// let first = (0..2000).position(|index| hddm.update(f64::from(index % 10 == 0 || index >= 1000)) == Signal::Drift);
-/// assert_eq!(first, Some(1011));
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct HddmWSettings {
-    /// The chance of a false alarm, in (0, 1). Default 0.001.
-    #[schemars(range(min = 0, max = 1))]
-    pub drift_confidence: f64,
-    /// The chance of a false warning, in (0, 1). Default 0.005.
-    #[schemars(range(min = 0, max = 1))]
-    pub warning_confidence: f64,
-    /// The weight of the newest value, in (0, 1). Default 0.05.
-    #[schemars(range(min = 0, max = 1))]
-    pub lambda_val: f64,
-    /// Whether a falling average counts, too. Default false.
-    pub two_sided_test: bool,
-}
-
-impl Default for HddmWSettings {
-    fn default() -> Self {
-        Self { drift_confidence: 0.001, warning_confidence: 0.005, lambda_val: 0.05, two_sided_test: false }
+settings! {
+    /// HDDM-W: compares exponentially weighted averages before and after a moving cut, by McDiarmid's bound.
+    ///
+    /// For numbers in [0, 1]; good at slow changes. Memory: 160 bytes. Source: as `hddm_a`; `drift.binary.HDDMW` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::drift::{Detector, HddmWSettings, Signal};
+    /// let mut hddm = HddmWSettings::default().build();
+    /// let first = (0..2000).position(|index| hddm.update(f64::from(index % 10 == 0 || index >= 1000)) == Signal::Drift);
+    /// assert_eq!(first, Some(1011));
+    /// ```
+    HddmWSettings {
+        /// The chance of a false alarm, in (0, 1). Default 0.001.
+        #[schemars(range(min = 0, max = 1))]
+        drift_confidence: f64 = 0.001,
+        /// The chance of a false warning, in (0, 1). Default 0.005.
+        #[schemars(range(min = 0, max = 1))]
+        warning_confidence: f64 = 0.005,
+        /// The weight of the newest value, in (0, 1). Default 0.05.
+        #[schemars(range(min = 0, max = 1))]
+        lambda_val: f64 = 0.05,
+        /// Whether a falling average counts, too. Default false.
+        two_sided_test: bool = false,
     }
 }
 

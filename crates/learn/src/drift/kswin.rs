@@ -4,43 +4,38 @@ use std::collections::VecDeque;
 
 use super::{Detector, Signal};
 use crate::random::Random;
+use crate::settings::settings;
 use crate::state::stateful;
 
-/// KSWIN: compares the newest values of a window with a random sample of the older ones by the Kolmogorov-Smirnov test.
-///
-/// For any numbers; finds changes of the whole distribution, not only of the mean. Memory: 8 bytes for each value of
-/// the window. Source: C. Raab, M. Heusinger, F.-M. Schleif, "Reactive Soft Prototype Computing for Concept Drift
-/// Streams", Neurocomputing 416 (2020); `drift.KSWIN` of River, whose sample is another.
-///
-/// ```
-/// use gristmill_learn::drift::{Detector, KswinSettings, Signal};
-/// let mut kswin = KswinSettings { alpha: 1e-6, ..Default::default() }.build();
-/// let first = (0..2000_u32).position(|index| {
-///     let value = f64::from(index * 7919 % 1000) / 1000.0;
-///     kswin.update(if index < 1000 { value } else { value * 3.0 }) == Signal::Drift
-/// });
-/// assert!((1000..1030).contains(&first.unwrap()));
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct KswinSettings {
-    /// The probability below which the parts count as different, in (0, 1). It is asked at every value, so alarms
-    /// without cause come about once in 1/alpha values. Default 0.005, as in River.
-    #[schemars(range(min = 0, max = 1))]
-    pub alpha: f64,
-    /// The values of the window, 2 to 100,000. Default 100.
-    #[schemars(range(min = 2, max = 100_000))]
-    pub window_size: usize,
-    /// The newest values, and the sample's, at most half of the window. Default 30.
-    #[schemars(range(min = 1, max = 50_000))]
-    pub stat_size: usize,
-    /// The seed of the sample. Default 42.
-    pub seed: u64,
-}
-
-impl Default for KswinSettings {
-    fn default() -> Self {
-        Self { alpha: 0.005, window_size: 100, stat_size: 30, seed: 42 }
+settings! {
+    /// KSWIN: compares the newest values of a window with a random sample of the older ones by the Kolmogorov-Smirnov test.
+    ///
+    /// For any numbers; finds changes of the whole distribution, not only of the mean. Memory: 8 bytes for each value of
+    /// the window. Source: C. Raab, M. Heusinger, F.-M. Schleif, "Reactive Soft Prototype Computing for Concept Drift
+    /// Streams", Neurocomputing 416 (2020); `drift.KSWIN` of River, whose sample is another.
+    ///
+    /// ```
+    /// use gristmill_learn::drift::{Detector, KswinSettings, Signal};
+    /// let mut kswin = KswinSettings { alpha: 1e-6, ..Default::default() }.build();
+    /// let first = (0..2000_u32).position(|index| {
+    ///     let value = f64::from(index * 7919 % 1000) / 1000.0;
+    ///     kswin.update(if index < 1000 { value } else { value * 3.0 }) == Signal::Drift
+    /// });
+    /// assert!((1000..1030).contains(&first.unwrap()));
+    /// ```
+    KswinSettings {
+        /// The probability below which the parts count as different, in (0, 1). It is asked at every value, so alarms
+        /// without cause come about once in 1/alpha values. Default 0.005, as in River.
+        #[schemars(range(min = 0, max = 1))]
+        alpha: f64 = 0.005,
+        /// The values of the window, 2 to 100,000. Default 100.
+        #[schemars(range(min = 2, max = 100_000))]
+        window_size: usize = 100,
+        /// The newest values, and the sample's, at most half of the window. Default 30.
+        #[schemars(range(min = 1, max = 50_000))]
+        stat_size: usize = 30,
+        /// The seed of the sample. Default 42.
+        seed: u64 = 42,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The test of Page and Hinkley.
 
 use super::{Detector, Signal};
+use crate::settings::settings;
 use crate::state::stateful;
 
 /// In which direction a change is looked for.
@@ -16,38 +17,32 @@ pub enum PageHinkleyMode {
     Both,
 }
 
-/// The Page-Hinkley test: adds up how far values are from their mean, and tells when the sum has turned too far.
-///
-/// For any numbers. Memory: 48 bytes. Source: E. S. Page, "Continuous Inspection Schemes", 1954; `drift.PageHinkley`
-/// of River.
-///
-/// ```
-/// use gristmill_learn::drift::{Detector, PageHinkleySettings, Signal};
-/// let mut test = PageHinkleySettings::default().build();
-/// let first = (0..2000).position(|index| test.update(if index < 1000 { 0.0 } else { 1.0 }) == Signal::Drift);
-/// assert_eq!(first, Some(1051));
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct PageHinkleySettings {
-    /// How many values must have come before the first alarm. Default 30.
-    pub min_instances: u64,
-    /// The change that is tolerated, 0 or above, in the values' unit. Default 0.005.
-    #[schemars(extend("minimum" = 0))]
-    pub delta: f64,
-    /// How far the sum may turn, above 0. Default 50.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub threshold: f64,
-    /// How much of the sum is kept at each value, in (0, 1]. Default 0.9999.
-    #[schemars(range(min = 0, max = 1))]
-    pub alpha: f64,
-    /// In which direction a change is looked for. Default `both`.
-    pub mode: PageHinkleyMode,
-}
-
-impl Default for PageHinkleySettings {
-    fn default() -> Self {
-        Self { min_instances: 30, delta: 0.005, threshold: 50.0, alpha: 1.0 - 0.0001, mode: PageHinkleyMode::Both }
+settings! {
+    /// The Page-Hinkley test: adds up how far values are from their mean, and tells when the sum has turned too far.
+    ///
+    /// For any numbers. Memory: 48 bytes. Source: E. S. Page, "Continuous Inspection Schemes", 1954; `drift.PageHinkley`
+    /// of River.
+    ///
+    /// ```
+    /// use gristmill_learn::drift::{Detector, PageHinkleySettings, Signal};
+    /// let mut test = PageHinkleySettings::default().build();
+    /// let first = (0..2000).position(|index| test.update(if index < 1000 { 0.0 } else { 1.0 }) == Signal::Drift);
+    /// assert_eq!(first, Some(1051));
+    /// ```
+    PageHinkleySettings {
+        /// How many values must have come before the first alarm. Default 30.
+        min_instances: u64 = 30,
+        /// The change that is tolerated, 0 or above, in the values' unit. Default 0.005.
+        #[schemars(extend("minimum" = 0))]
+        delta: f64 = 0.005,
+        /// How far the sum may turn, above 0. Default 50.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        threshold: f64 = 50.0,
+        /// How much of the sum is kept at each value, in (0, 1]. Default 0.9999.
+        #[schemars(range(min = 0, max = 1))]
+        alpha: f64 = 1.0 - 0.0001,
+        /// In which direction a change is looked for. Default `both`.
+        mode: PageHinkleyMode = PageHinkleyMode::Both,
     }
 }
 

@@ -1,54 +1,34 @@
 //! Online boosting.
 
-use super::members::{Members, check};
+use super::members::{Members, classify_by_members, ensemble_settings};
 use crate::random::{Poisson, Random};
 use crate::state::stateful;
 use crate::traits::ByRow;
-use crate::{Component, Predictions, Signature, Task, Truth};
+use crate::{Predictions, Signature, Truth};
 
-/// Online AdaBoost: what a model gets wrong, the next one learns more often.
-///
-/// Predicts a probability for each class: the models' votes, weighted by the logarithm of the odds that each is right.
-/// Memory: that of `n_models` models. Source: N. C. Oza, S. Russell, "Online Bagging and Boosting", AISTATS 2001;
-/// `ensemble.AdaBoostClassifier` of River. A row that is to be learned k times is learned once with weight k.
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, ensemble::AdaBoostClassifierSettings};
-/// let mut ensemble = AdaBoostClassifierSettings::default().build(&Signature::numeric(2));
-/// for step in 0..4000_u32 {
-///     let (a, b) = (f64::from(step * 7 % 100), f64::from(step * 13 % 100));
-///     ensemble.learn(&Features::row(&[a, b]), Labels::Classes(&[u32::from(a > 50.0 && b > 50.0)]))?;
-/// }
-/// let mut out = Predictions::default();
-/// ensemble.predict(&Features::new(&[80.0, 80.0, 80.0, 20.0], 2), &mut out)?;
-/// assert!(out.row(0)[1] > 0.8 && out.row(1)[1] < 0.2);
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct AdaBoostClassifierSettings {
-    /// The model to repeat: one that predicts classes. Default `hoeffding_tree_classifier`.
-    pub model: Box<Component>,
-    /// The number of models, 1 to 1,000. Default 10.
-    #[schemars(range(min = 1, max = 1000))]
-    pub n_models: usize,
-    /// The seed of everything random. Default 42.
-    pub seed: u64,
-}
-
-impl Default for AdaBoostClassifierSettings {
-    fn default() -> Self {
-        let model = Box::new(Component::HoeffdingTreeClassifier(Default::default()));
-        Self { model, n_models: 10, seed: 42 }
-    }
+ensemble_settings! {
+    /// Online AdaBoost: what a model gets wrong, the next one learns more often.
+    ///
+    /// Predicts a probability for each class: the models' votes, weighted by the logarithm of the odds that each is right.
+    /// Memory: that of `n_models` models. Source: N. C. Oza, S. Russell, "Online Bagging and Boosting", AISTATS 2001;
+    /// `ensemble.AdaBoostClassifier` of River. A row that is to be learned k times is learned once with weight k.
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, ensemble::AdaBoostClassifierSettings};
+    /// let mut ensemble = AdaBoostClassifierSettings::default().build(&Signature::numeric(2));
+    /// for step in 0..4000_u32 {
+    ///     let (a, b) = (f64::from(step * 7 % 100), f64::from(step * 13 % 100));
+    ///     ensemble.learn(&Features::row(&[a, b]), Labels::Classes(&[u32::from(a > 50.0 && b > 50.0)]))?;
+    /// }
+    /// let mut out = Predictions::default();
+    /// ensemble.predict(&Features::new(&[80.0, 80.0, 80.0, 20.0], 2), &mut out)?;
+    /// assert!(out.row(0)[1] > 0.8 && out.row(1)[1] < 0.2);
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    AdaBoostClassifierSettings {}
 }
 
 impl AdaBoostClassifierSettings {
-    /// Whether the settings fit together; the error says which do not.
-    pub fn check(&self) -> Result<(), String> {
-        check(&self.model)
-    }
-
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> AdaBoostClassifier {
         let members = Members::new(&self.model, signature, self.n_models);
@@ -71,21 +51,7 @@ stateful!(AdaBoostClassifier, "ada_boost_classifier", 1: random, members, record
 const MOST: f64 = 100.0;
 
 impl ByRow for AdaBoostClassifier {
-    fn task(&self) -> Task {
-        Task::Classification
-    }
-
-    fn width(&self) -> usize {
-        self.members.width()
-    }
-
-    fn takes_nominal(&self) -> bool {
-        self.members.takes_nominal()
-    }
-
-    fn class_limit(&self) -> u32 {
-        self.members.class_limit()
-    }
+    classify_by_members!();
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         let weight = |place: usize| {

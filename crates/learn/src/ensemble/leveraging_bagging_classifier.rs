@@ -1,63 +1,42 @@
 //! Leveraging bagging.
 
-use super::members::{Members, check};
+use super::members::{Members, classify_by_members, ensemble_settings};
 use crate::drift::{Adwin, AdwinSettings, Detector, Signal};
 use crate::random::{Poisson, Random};
 use crate::traits::ByRow;
-use crate::{
-    Component, LearnError, Merge, Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Task, Truth,
-};
+use crate::{LearnError, Merge, Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Truth};
 
-/// Leveraging bagging: online bagging with more weight, which throws out its worst model when errors rise.
-///
-/// Predicts a probability for each class, the mean of all models'. Memory: that of `n_models` models and detectors.
-/// Source: A. Bifet, G. Holmes, B. Pfahringer, "Leveraging Bagging for Evolving Data Streams", ECML 2010;
-/// `ensemble.LeveragingBaggingClassifier` of River. As in MOA a row that is to be learned k times is learned once with
-/// weight k.
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, ensemble::LeveragingBaggingClassifierSettings};
-/// let mut ensemble = LeveragingBaggingClassifierSettings::default().build(&Signature::numeric(2));
-/// for step in 0..4000_u32 {
-///     let (a, b) = (f64::from(step * 7 % 100), f64::from(step * 13 % 100));
-///     ensemble.learn(&Features::row(&[a, b]), Labels::Classes(&[u32::from(a > 50.0 && b > 50.0)]))?;
-/// }
-/// let mut out = Predictions::default();
-/// ensemble.predict(&Features::new(&[80.0, 80.0, 80.0, 20.0], 2), &mut out)?;
-/// assert!(out.row(0)[1] > 0.8 && out.row(1)[1] < 0.2);
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct LeveragingBaggingClassifierSettings {
-    /// The model to repeat: one that predicts classes. Default `hoeffding_tree_classifier`.
-    pub model: Box<Component>,
-    /// The number of models, 1 to 1,000. Default 10.
-    #[schemars(range(min = 1, max = 1000))]
-    pub n_models: usize,
-    /// How often a model learns a row on average, 0 to 100. Default 6.
-    #[schemars(range(min = 0, max = 100))]
-    pub w: f64,
-    /// The chance of a false alarm of the detectors, in (0, 1). Default 0.002.
-    #[schemars(range(min = 0, max = 1))]
-    pub adwin_delta: f64,
-    /// The seed of everything random. Default 42.
-    pub seed: u64,
-}
-
-impl Default for LeveragingBaggingClassifierSettings {
-    fn default() -> Self {
-        let model = Box::new(Component::HoeffdingTreeClassifier(Default::default()));
-        Self { model, n_models: 10, w: 6.0, adwin_delta: 0.002, seed: 42 }
+ensemble_settings! {
+    /// Leveraging bagging: online bagging with more weight, which throws out its worst model when errors rise.
+    ///
+    /// Predicts a probability for each class, the mean of all models'. Memory: that of `n_models` models and detectors.
+    /// Source: A. Bifet, G. Holmes, B. Pfahringer, "Leveraging Bagging for Evolving Data Streams", ECML 2010;
+    /// `ensemble.LeveragingBaggingClassifier` of River. As in MOA a row that is to be learned k times is learned once with
+    /// weight k.
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, ensemble::LeveragingBaggingClassifierSettings};
+    /// let mut ensemble = LeveragingBaggingClassifierSettings::default().build(&Signature::numeric(2));
+    /// for step in 0..4000_u32 {
+    ///     let (a, b) = (f64::from(step * 7 % 100), f64::from(step * 13 % 100));
+    ///     ensemble.learn(&Features::row(&[a, b]), Labels::Classes(&[u32::from(a > 50.0 && b > 50.0)]))?;
+    /// }
+    /// let mut out = Predictions::default();
+    /// ensemble.predict(&Features::new(&[80.0, 80.0, 80.0, 20.0], 2), &mut out)?;
+    /// assert!(out.row(0)[1] > 0.8 && out.row(1)[1] < 0.2);
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    LeveragingBaggingClassifierSettings {
+        /// How often a model learns a row on average, 0 to 100. Default 6.
+        #[schemars(range(min = 0, max = 100))]
+        w: f64 = 6.0,
+        /// The chance of a false alarm of the detectors, in (0, 1). Default 0.002.
+        #[schemars(range(min = 0, max = 1))]
+        adwin_delta: f64 = 0.002,
     }
 }
 
 impl LeveragingBaggingClassifierSettings {
-    /// Whether the settings fit together; the error says which do not.
-    pub fn check(&self) -> Result<(), String> {
-        check(&self.model)
-    }
-
     fn detector(&self) -> Adwin {
         AdwinSettings { delta: self.adwin_delta, ..AdwinSettings::default() }.build()
     }
@@ -122,21 +101,7 @@ impl Merge for LeveragingBaggingClassifier {
 }
 
 impl ByRow for LeveragingBaggingClassifier {
-    fn task(&self) -> Task {
-        Task::Classification
-    }
-
-    fn width(&self) -> usize {
-        self.members.width()
-    }
-
-    fn takes_nominal(&self) -> bool {
-        self.members.takes_nominal()
-    }
-
-    fn class_limit(&self) -> u32 {
-        self.members.class_limit()
-    }
+    classify_by_members!();
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         self.members.vote(row, |_| 1.0, out);

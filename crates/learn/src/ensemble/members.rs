@@ -13,6 +13,55 @@ pub(super) struct Members {
     room: Predictions,
 }
 
+/// Declares the settings of an ensemble of one model many times.
+macro_rules! ensemble_settings {
+    ($(#[$doc:meta])* $settings:ident { $($own:tt)* }) => {
+        $crate::settings::settings! {
+            $(#[$doc])*
+            $settings {
+                /// The model to repeat: one that predicts classes. Default `hoeffding_tree_classifier`.
+                model: Box<$crate::Component> = Box::new($crate::Component::HoeffdingTreeClassifier(Default::default())),
+                /// The number of models, 1 to 1,000. Default 10.
+                #[schemars(range(min = 1, max = 1000))]
+                n_models: usize = 10,
+                $($own)*
+                /// The seed of everything random. Default 42.
+                seed: u64 = 42,
+            }
+        }
+
+        impl $settings {
+            /// Whether the settings fit together; the error says which do not.
+            pub fn check(&self) -> Result<(), String> {
+                $crate::ensemble::members::check(&self.model)
+            }
+        }
+    };
+}
+pub(super) use ensemble_settings;
+
+/// What a classifier that is an ensemble says of itself: what its members say.
+macro_rules! classify_by_members {
+    () => {
+        fn task(&self) -> $crate::Task {
+            $crate::Task::Classification
+        }
+
+        fn width(&self) -> usize {
+            self.members.width()
+        }
+
+        fn takes_nominal(&self) -> bool {
+            self.members.takes_nominal()
+        }
+
+        fn class_limit(&self) -> u32 {
+            self.members.class_limit()
+        }
+    };
+}
+pub(super) use classify_by_members;
+
 /// Why a component cannot be part of an ensemble of classifiers.
 pub(super) fn check(model: &Component) -> Result<(), String> {
     model.check()?;
@@ -117,8 +166,7 @@ impl Members {
                     (_, votes) => add(sum, votes, weight),
                 }
             }
-            let all: f64 = sum.iter().sum();
-            sum.iter_mut().for_each(|vote| *vote = if all > 0.0 { *vote / all } else { 0.0 });
+            crate::density::sum_to_one(sum);
         });
     }
 }

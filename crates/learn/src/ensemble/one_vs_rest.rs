@@ -1,37 +1,32 @@
 //! Many classes by models for two.
 
 use super::members::{Members, check};
+use crate::settings::settings;
 use crate::state::stateful;
 use crate::traits::ByRow;
 use crate::{Component, Predictions, Signature, Task, Truth};
 
-/// One against the rest: for each class a model that tells it from all others.
-///
-/// Makes a classifier for any number of classes of one for two. Predicts a probability for each class: each model's own,
-/// scaled to 1. Memory: that of one model a class. Source: `multiclass.OneVsRestClassifier` of River.
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, ensemble::OneVsRestSettings};
-/// let mut model = OneVsRestSettings::default().build(&Signature::numeric(2));
-/// for step in 0..6000 {
-///     let (row, class) = [([1.0, 0.0], 0), ([0.0, 1.0], 1), ([-1.0, -1.0], 2)][step % 3];
-///     model.learn(&Features::row(&row), Labels::Classes(&[class]))?;
-/// }
-/// let mut out = Predictions::default();
-/// model.predict(&Features::row(&[-1.0, -1.0]), &mut out)?;
-/// assert!(out.row(0)[2] > 0.7);
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct OneVsRestSettings {
-    /// The model to repeat for each class: one that predicts classes. Default `logistic_regression`.
-    pub model: Box<Component>,
-}
-
-impl Default for OneVsRestSettings {
-    fn default() -> Self {
-        Self { model: Box::new(Component::LogisticRegression(Default::default())) }
+settings! {
+    /// One against the rest: for each class a model that tells it from all others.
+    ///
+    /// Makes a classifier for any number of classes of one for two. Predicts a probability for each class: each model's own,
+    /// scaled to 1. Memory: that of one model a class. Source: `multiclass.OneVsRestClassifier` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, ensemble::OneVsRestSettings};
+    /// let mut model = OneVsRestSettings::default().build(&Signature::numeric(2));
+    /// for step in 0..6000 {
+    ///     let (row, class) = [([1.0, 0.0], 0), ([0.0, 1.0], 1), ([-1.0, -1.0], 2)][step % 3];
+    ///     model.learn(&Features::row(&row), Labels::Classes(&[class]))?;
+    /// }
+    /// let mut out = Predictions::default();
+    /// model.predict(&Features::row(&[-1.0, -1.0]), &mut out)?;
+    /// assert!(out.row(0)[2] > 0.7);
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    OneVsRestSettings {
+        /// The model to repeat for each class: one that predicts classes. Default `logistic_regression`.
+        model: Box<Component> = Box::new(Component::LogisticRegression(Default::default())),
     }
 }
 

@@ -2,52 +2,42 @@
 
 use super::dot;
 use super::loss::sigmoid;
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::traits::ByRow;
 use crate::{Predictions, Signature, Task, Truth};
 
-/// ALMA: approximates the separating plane of the largest margin for two classes.
-///
-/// Predicts the sigmoid of the margin, which is no calibrated probability. There is no intercept. Scale the columns
-/// first. Memory: 8 bytes a column. Source: C. Gentile, "A New Approximate Maximal Margin Classification Algorithm",
-/// JMLR 2 (2001); `linear_model.ALMAClassifier` of River.
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Signature, linear::AlmaClassifierSettings};
-/// let mut model = AlmaClassifierSettings::default().build(&Signature::numeric(2));
-/// model.learn(&Features::row(&[3.0, 4.0]), Labels::Classes(&[1]))?;
-/// assert!((model.weights()[0] - 0.6).abs() < 1e-12); // scaled back to length 1
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct AlmaClassifierSettings {
-    /// The norm, above 1. Default 2.
-    #[schemars(extend("exclusiveMinimum" = 1))]
-    pub p: f64,
-    /// How near to the largest margin, in (0, 1]. Default 0.9.
-    #[schemars(range(min = 0, max = 1))]
-    pub alpha: f64,
-    /// Scales the margin asked for, above 0. Default 1/0.9.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub b: f64,
-    /// Scales the steps, above 0. Default √2.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub c: f64,
-}
-
-impl Default for AlmaClassifierSettings {
-    fn default() -> Self {
-        Self { p: 2.0, alpha: 0.9, b: 1.0 / 0.9, c: std::f64::consts::SQRT_2 }
+component_settings! {
+    /// ALMA: approximates the separating plane of the largest margin for two classes.
+    ///
+    /// Predicts the sigmoid of the margin, which is no calibrated probability. There is no intercept. Scale the columns
+    /// first. Memory: 8 bytes a column. Source: C. Gentile, "A New Approximate Maximal Margin Classification Algorithm",
+    /// JMLR 2 (2001); `linear_model.ALMAClassifier` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Signature, linear::AlmaClassifierSettings};
+    /// let mut model = AlmaClassifierSettings::default().build(&Signature::numeric(2));
+    /// model.learn(&Features::row(&[3.0, 4.0]), Labels::Classes(&[1]))?;
+    /// assert!((model.weights()[0] - 0.6).abs() < 1e-12); // scaled back to length 1
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    AlmaClassifierSettings {
+        /// The norm, above 1. Default 2.
+        #[schemars(extend("exclusiveMinimum" = 1))]
+        p: f64 = 2.0,
+        /// How near to the largest margin, in (0, 1]. Default 0.9.
+        #[schemars(range(min = 0, max = 1))]
+        alpha: f64 = 0.9,
+        /// Scales the margin asked for, above 0. Default 1/0.9.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        b: f64 = 1.0 / 0.9,
+        /// Scales the steps, above 0. Default √2.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        c: f64 = std::f64::consts::SQRT_2,
     }
 }
 
 impl AlmaClassifierSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> AlmaClassifier {
         AlmaClassifier { settings: self.clone(), weights: vec![0.0; signature.width()].into(), mistakes: 1.0 }

@@ -1,53 +1,43 @@
 //! Bayesian linear regression.
 
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::traits::ByRow;
 use crate::{Predictions, Signature, Task, Truth};
 
-/// Bayesian linear regression with a normal prior, updated exactly with each row.
-///
-/// Predicts the mean of the posterior. There is no intercept; add a column of ones for it. A missing value counts as
-/// 0. With `smoothing` old rows are forgotten. Memory: 16 bytes a pair of columns; time grows with the square of the
-/// columns, with their cube under `smoothing`. Source: C. M. Bishop, "Pattern Recognition and Machine Learning",
-/// section 3.3; `linear_model.BayesianLinearRegression` of River.
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, linear::BayesianLinearRegressionSettings};
-/// let mut model = BayesianLinearRegressionSettings::default().build(&Signature::numeric(1));
-/// for x in [1.0, 2.0, 3.0] {
-///     model.learn(&Features::row(&[x]), Labels::Values(&[2.0 * x]))?;
-/// }
-/// let mut out = Predictions::default();
-/// model.predict(&Features::row(&[1.0]), &mut out)?;
-/// assert!((out.values()[0] - 28.0 / 15.0).abs() < 1e-12); // sum(xy) / (1 + sum(x²))
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct BayesianLinearRegressionSettings {
-    /// The variance of the prior of each weight, above 0, as River takes it. Default 1.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub alpha: f64,
-    /// The precision of the noise, above 0. Default 1.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub beta: f64,
-    /// How much of the past is kept at each row, in (0, 1). Default: all of it.
-    #[schemars(range(min = 0, max = 1))]
-    pub smoothing: Option<f64>,
-}
-
-impl Default for BayesianLinearRegressionSettings {
-    fn default() -> Self {
-        Self { alpha: 1.0, beta: 1.0, smoothing: None }
+component_settings! {
+    /// Bayesian linear regression with a normal prior, updated exactly with each row.
+    ///
+    /// Predicts the mean of the posterior. There is no intercept; add a column of ones for it. A missing value counts as
+    /// 0. With `smoothing` old rows are forgotten. Memory: 16 bytes a pair of columns; time grows with the square of the
+    /// columns, with their cube under `smoothing`. Source: C. M. Bishop, "Pattern Recognition and Machine Learning",
+    /// section 3.3; `linear_model.BayesianLinearRegression` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, linear::BayesianLinearRegressionSettings};
+    /// let mut model = BayesianLinearRegressionSettings::default().build(&Signature::numeric(1));
+    /// for x in [1.0, 2.0, 3.0] {
+    ///     model.learn(&Features::row(&[x]), Labels::Values(&[2.0 * x]))?;
+    /// }
+    /// let mut out = Predictions::default();
+    /// model.predict(&Features::row(&[1.0]), &mut out)?;
+    /// assert!((out.values()[0] - 28.0 / 15.0).abs() < 1e-12); // sum(xy) / (1 + sum(x²))
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    BayesianLinearRegressionSettings {
+        /// The variance of the prior of each weight, above 0, as River takes it. Default 1.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        alpha: f64 = 1.0,
+        /// The precision of the noise, above 0. Default 1.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        beta: f64 = 1.0,
+        /// How much of the past is kept at each row, in (0, 1). Default: all of it.
+        #[schemars(range(min = 0, max = 1))]
+        smoothing: Option<f64> = None,
     }
 }
 
 impl BayesianLinearRegressionSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> BayesianLinearRegression {
         let width = signature.width();

@@ -3,47 +3,34 @@
 use super::optimizer::{Optimizer, Steps};
 use crate::state::stateful;
 
-/// Declares the settings of a linear model that learns by gradient descent, and its model, which holds the weights.
+/// Declares the settings of a linear model that learns by gradient descent, and its model: weights, and what is minimised.
 macro_rules! descent_settings {
     (
         $(#[$doc:meta])*
         $settings:ident => $model:ident, $name:literal, { $($(#[$about:meta])* $field:ident: $kind:ty)? }
         defaults: $optimizer:expr, $intercept_lr:literal
+        minimises: $loss:ty = |$given:ident| $minimised:expr
     ) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-        #[serde(deny_unknown_fields, default)]
-        pub struct $settings {
-            /// How weights follow the gradient; the default is the model's own.
-            pub optimizer: $crate::linear::Optimizer,
-            $($(#[$about])* pub $field: $kind,)?
-            /// Strength of the penalty on squared weights, 0 or above. Default 0.
-            #[schemars(extend("minimum" = 0))]
-            pub l2: f64,
-            /// Strength of the penalty on absolute weights, 0 or above; not together with `l2`. Default 0.
-            #[schemars(extend("minimum" = 0))]
-            pub l1: f64,
-            /// The intercept to start from. Default 0.
-            pub intercept_init: f64,
-            /// The learning rate of the intercept, 0 or above; 0 keeps it where it is.
-            #[schemars(extend("minimum" = 0))]
-            pub intercept_lr: f64,
-            /// The largest absolute gradient of the loss that is followed. Default 1e12.
-            #[schemars(extend("exclusiveMinimum" = 0))]
-            pub clip_gradient: f64,
-        }
-
-        impl Default for $settings {
-            fn default() -> Self {
-                Self {
-                    optimizer: $optimizer,
-                    $($field: <$kind>::default(),)?
-                    l2: 0.0,
-                    l1: 0.0,
-                    intercept_init: 0.0,
-                    intercept_lr: $intercept_lr,
-                    clip_gradient: 1e12,
-                }
+        $crate::settings::settings! {
+            $(#[$doc])*
+            $settings {
+                /// How weights follow the gradient; the default is the model's own.
+                optimizer: $crate::linear::Optimizer = $optimizer,
+                $($(#[$about])* $field: $kind = <$kind>::default(),)?
+                /// Strength of the penalty on squared weights, 0 or above. Default 0.
+                #[schemars(extend("minimum" = 0))]
+                l2: f64 = 0.0,
+                /// Strength of the penalty on absolute weights, 0 or above; not together with `l2`. Default 0.
+                #[schemars(extend("minimum" = 0))]
+                l1: f64 = 0.0,
+                /// The intercept to start from. Default 0.
+                intercept_init: f64 = 0.0,
+                /// The learning rate of the intercept, 0 or above; 0 keeps it where it is.
+                #[schemars(extend("minimum" = 0))]
+                intercept_lr: f64 = $intercept_lr,
+                /// The largest absolute gradient of the loss that is followed. Default 1e12.
+                #[schemars(extend("exclusiveMinimum" = 0))]
+                clip_gradient: f64 = 1e12,
             }
         }
 
@@ -53,15 +40,26 @@ macro_rules! descent_settings {
                 $crate::linear::descent::check_penalties(self.l1, self.l2)
             }
 
-            fn descent(&self, signature: &$crate::Signature) -> $crate::linear::descent::Descent {
+            /// The model for rows of these columns.
+            pub fn build(&self, signature: &$crate::Signature) -> $model {
                 let restraint = $crate::linear::descent::Restraint {
                     l1: self.l1,
                     l2: self.l2,
                     clip_gradient: self.clip_gradient,
                     intercept_lr: self.intercept_lr,
                 };
-                $crate::linear::descent::Descent::new(signature.width(), &self.optimizer, restraint, self.intercept_init)
+                let (width, intercept) = (signature.width(), self.intercept_init);
+                let descent = $crate::linear::descent::Descent::new(width, &self.optimizer, restraint, intercept);
+                let $given = self;
+                $model { loss: $minimised, descent }
             }
+        }
+
+        #[doc = concat!("The model behind [`", stringify!($settings), "`].")]
+        #[derive(Debug, Clone)]
+        pub struct $model {
+            loss: $loss,
+            descent: $crate::linear::descent::Descent,
         }
 
         $crate::state::stateful!($model, $name, 1: descent);
@@ -82,6 +80,29 @@ macro_rules! descent_settings {
             /// Strategies for the Structured Perceptron", NAACL 2010); what an optimizer remembers stays mine.
             fn absorb(&mut self, other: &Self) {
                 self.descent.absorb(&other.descent);
+            }
+        }
+
+        impl $crate::ByRow for $model {
+            fn task(&self) -> $crate::Task {
+                <$loss as $crate::linear::loss::Loss>::TASK
+            }
+
+            fn width(&self) -> usize {
+                self.weights().len()
+            }
+
+            fn predict_row(&self, row: &[f64], out: &mut $crate::Predictions) {
+                out.push(<$loss as $crate::linear::loss::Loss>::predicted(self.descent.dot(row)));
+            }
+
+            fn learn_row(&mut self, row: &[f64], truth: Option<$crate::Truth>, weight: f64) {
+                let gradient = $crate::linear::loss::Loss::slope(&self.loss, truth, self.descent.dot(row));
+                self.descent.step(row, gradient * weight);
+            }
+
+            fn as_merge(&mut self) -> Option<&mut dyn $crate::Merge> {
+                Some(self)
             }
         }
     };

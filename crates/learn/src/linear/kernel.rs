@@ -1,58 +1,52 @@
 //! Support vector machines that are not linear: linear ones on random Fourier features.
 
 use super::descent::{Descent, Restraint};
-use super::loss::sigmoid;
+use super::loss::Loss;
 use super::{BinaryLoss, EpsilonInsensitive, Hinge, Optimizer, RegressionLoss};
 use crate::random::Random;
+use crate::settings::component_settings;
 use crate::traits::ByRow;
 use crate::{Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Task, Truth};
 
+/// Declares the settings of a linear model on random Fourier features, and the model.
 macro_rules! kernel {
     (
-        $(#[$doc:meta])* $settings:ident => $(#[$about:meta])* $model:ident, $name:literal, $loss:ty,
-        $($(#[$tube_doc:meta])* $tube:ident: $kind:ty,)?
+        $(#[$doc:meta])* $settings:ident => $model:ident, $name:literal
+        { $($(#[$tube_doc:meta])* $tube:ident: $kind:ty)? }
+        minimises: $loss:ty = |$given:ident| $minimised:expr
     ) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-        #[serde(deny_unknown_fields, default)]
-        pub struct $settings {
-            /// The width of the kernel exp(-γ |x - x'|²), above 0. Default 1.
-            #[schemars(extend("exclusiveMinimum" = 0))]
-            pub gamma: f64,
-            /// The number of random features, 1 to 100,000. Default 100.
-            #[schemars(range(min = 1, max = 100_000))]
-            pub n_components: usize,
-            /// The seed of the random features. Default 42.
-            pub seed: u64,
-            /// How weights follow the gradient. Default `{sgd: {lr: 0.01}}`.
-            pub optimizer: Optimizer,
-            /// Strength of the penalty on squared weights, 0 or above. Default 0.
-            #[schemars(extend("minimum" = 0))]
-            pub l2: f64,
-            $($(#[$tube_doc])* pub $tube: $kind,)?
-        }
-
-        impl Default for $settings {
-            fn default() -> Self {
-                let (n_components, optimizer) = (100, Optimizer::default());
-                Self { gamma: 1.0, n_components, seed: 42, optimizer, l2: 0.0, $($tube: <$kind>::default(),)? }
+        component_settings! {
+            $(#[$doc])*
+            $settings {
+                /// The width of the kernel exp(-γ |x - x'|²), above 0. Default 1.
+                #[schemars(extend("exclusiveMinimum" = 0))]
+                gamma: f64 = 1.0,
+                /// The number of random features, 1 to 100,000. Default 100.
+                #[schemars(range(min = 1, max = 100_000))]
+                n_components: usize = 100,
+                /// The seed of the random features. Default 42.
+                seed: u64 = 42,
+                /// How weights follow the gradient. Default `{sgd: {lr: 0.01}}`.
+                optimizer: Optimizer = Optimizer::default(),
+                /// Strength of the penalty on squared weights, 0 or above. Default 0.
+                #[schemars(extend("minimum" = 0))]
+                l2: f64 = 0.0,
+                $($(#[$tube_doc])* $tube: $kind = <$kind>::default(),)?
             }
         }
 
         impl $settings {
-            /// Whether the settings fit together: they always do.
-            pub fn check(&self) -> Result<(), String> {
-                Ok(())
-            }
-
-            fn parts(&self, signature: &Signature) -> (Fourier, Descent) {
+            /// The model for rows of these columns.
+            pub fn build(&self, signature: &Signature) -> $model {
                 let restraint = Restraint { l1: 0.0, l2: self.l2, clip_gradient: 1e12, intercept_lr: 0.01 };
                 let descent = Descent::new(self.n_components, &self.optimizer, restraint, 0.0);
-                (Fourier::new(self.gamma, self.n_components, self.seed, signature.width()), descent)
+                let fourier = Fourier::new(self.gamma, self.n_components, self.seed, signature.width());
+                let $given = self;
+                $model { fourier, loss: $minimised, descent }
             }
         }
 
-        $(#[$about])*
+        #[doc = concat!("The model behind [`", stringify!($settings), "`].")]
         #[derive(Debug, Clone)]
         pub struct $model {
             fourier: Fourier,
@@ -74,6 +68,26 @@ macro_rules! kernel {
             fn size(&self) -> usize {
                 // The waves are drawn again from the seed, not saved, but they take room.
                 self.descent.size() + 8 * (self.fourier.frequencies.len() + self.fourier.phases.len())
+            }
+        }
+
+        impl ByRow for $model {
+            fn task(&self) -> Task {
+                <$loss>::TASK
+            }
+
+            fn width(&self) -> usize {
+                self.fourier.width
+            }
+
+            fn predict_row(&self, row: &[f64], out: &mut Predictions) {
+                out.push(<$loss>::predicted(self.descent.dot(&self.fourier.waves(row))));
+            }
+
+            fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64) {
+                let waves = self.fourier.waves(row);
+                let gradient = self.loss.slope(truth, self.descent.dot(&waves));
+                self.descent.step(&waves, gradient * weight);
             }
         }
     };
@@ -99,8 +113,9 @@ kernel! {
     /// assert!(out.values()[0] < 0.5 && out.values()[1] > 0.5 && out.values()[2] < 0.5);
     /// # Ok::<(), gristmill_learn::LearnError>(())
     /// ```
-    KernelSvcSettings => /// The model behind [`KernelSvcSettings`].
-    KernelSvc, "kernel_svc", BinaryLoss,
+    KernelSvcSettings => KernelSvc, "kernel_svc"
+    {}
+    minimises: BinaryLoss = |_settings| BinaryLoss::Hinge(Hinge::default())
 }
 
 kernel! {
@@ -121,26 +136,12 @@ kernel! {
     /// assert!(out.values()[0] < 0.5 && out.values()[1] > 3.0);
     /// # Ok::<(), gristmill_learn::LearnError>(())
     /// ```
-    KernelSvrSettings => /// The model behind [`KernelSvrSettings`].
-    KernelSvr, "kernel_svr", RegressionLoss,
-    /// The tube around the prediction in which errors cost nothing. Default `{epsilon: 0.1}`.
-    tube: EpsilonInsensitive,
-}
-
-impl KernelSvcSettings {
-    /// The model for rows of these columns.
-    pub fn build(&self, signature: &Signature) -> KernelSvc {
-        let (fourier, descent) = self.parts(signature);
-        KernelSvc { fourier, loss: BinaryLoss::Hinge(Hinge::default()), descent }
+    KernelSvrSettings => KernelSvr, "kernel_svr"
+    {
+        /// The tube around the prediction in which errors cost nothing. Default `{epsilon: 0.1}`.
+        tube: EpsilonInsensitive
     }
-}
-
-impl KernelSvrSettings {
-    /// The model for rows of these columns.
-    pub fn build(&self, signature: &Signature) -> KernelSvr {
-        let (fourier, descent) = self.parts(signature);
-        KernelSvr { fourier, loss: RegressionLoss::EpsilonInsensitive(self.tube.clone()), descent }
-    }
+    minimises: RegressionLoss = |settings| RegressionLoss::EpsilonInsensitive(settings.tube.clone())
 }
 
 /// Random waves whose products stand for the kernel: √(2/D) cos(w·x + b).
@@ -170,45 +171,5 @@ impl Fourier {
             if angle.abs() < 1e15 { scale * libm::cos(angle) } else { 0.0 }
         };
         waves.map(wave).collect()
-    }
-}
-
-impl ByRow for KernelSvc {
-    fn task(&self) -> Task {
-        Task::BinaryClassification
-    }
-
-    fn width(&self) -> usize {
-        self.fourier.width
-    }
-
-    fn predict_row(&self, row: &[f64], out: &mut Predictions) {
-        out.push(sigmoid(self.descent.dot(&self.fourier.waves(row))));
-    }
-
-    fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64) {
-        let waves = self.fourier.waves(row);
-        let gradient = self.loss.gradient(truth == Some(Truth::Class(1)), self.descent.dot(&waves));
-        self.descent.step(&waves, gradient * weight);
-    }
-}
-
-impl ByRow for KernelSvr {
-    fn task(&self) -> Task {
-        Task::Regression
-    }
-
-    fn width(&self) -> usize {
-        self.fourier.width
-    }
-
-    fn predict_row(&self, row: &[f64], out: &mut Predictions) {
-        out.push(self.descent.dot(&self.fourier.waves(row)));
-    }
-
-    fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64) {
-        let waves = self.fourier.waves(row);
-        let gradient = self.loss.gradient(truth.map_or(f64::NAN, Truth::number), self.descent.dot(&waves));
-        self.descent.step(&waves, gradient * weight);
     }
 }

@@ -1,8 +1,7 @@
 //! Linear regression by gradient descent.
 
-use super::descent::{Descent, descent_settings};
+use super::descent::descent_settings;
 use super::{Optimizer, RegressionLoss};
-use crate::{Merge, Predictions, Signature, Task, Truth, traits::ByRow};
 
 descent_settings! {
     /// Linear regression by gradient descent.
@@ -32,50 +31,13 @@ descent_settings! {
         loss: RegressionLoss
     }
     defaults: Optimizer::default(), 0.01
-}
-
-/// The model behind [`LinearRegressionSettings`].
-#[derive(Debug, Clone)]
-pub struct LinearRegression {
-    loss: RegressionLoss,
-    descent: Descent,
-}
-
-impl LinearRegressionSettings {
-    /// The model for rows of these columns.
-    pub fn build(&self, signature: &Signature) -> LinearRegression {
-        LinearRegression { loss: self.loss.clone(), descent: self.descent(signature) }
-    }
-}
-
-impl ByRow for LinearRegression {
-    fn task(&self) -> Task {
-        Task::Regression
-    }
-
-    fn width(&self) -> usize {
-        self.weights().len()
-    }
-
-    fn predict_row(&self, row: &[f64], out: &mut Predictions) {
-        out.push(self.descent.dot(row));
-    }
-
-    fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64) {
-        let y = truth.map_or(f64::NAN, Truth::number);
-        let gradient = self.loss.gradient(y, self.descent.dot(row));
-        self.descent.step(row, gradient * weight);
-    }
-
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
-    }
+    minimises: RegressionLoss = |settings| settings.loss.clone()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Features, Labels, LearnError, Learner};
+    use crate::{Features, Labels, LearnError, Learner, Signature, Task};
 
     #[test]
     fn the_first_steps_by_hand() {

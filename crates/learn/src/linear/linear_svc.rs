@@ -2,52 +2,42 @@
 
 use super::dot;
 use super::loss::sigmoid;
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::traits::{ByRow, mergeable};
 use crate::{Merge, Predictions, Signature, Task, Truth};
 
-/// Linear support vector machine for two classes, by Pegasos.
-///
-/// Each step t shrinks the weights by 1 - 1/t, moves them by y·x / (λ t) where the margin is below 1, and keeps them
-/// in the ball of radius 1/√λ that must hold the best ones. Predicts the sigmoid of the margin, which is no calibrated
-/// probability. Scale the columns first. Memory: 8 bytes a column. Source: S. Shalev-Shwartz, Y. Singer, N. Srebro,
-/// "Pegasos: Primal Estimated sub-GrAdient SOlver for SVM", ICML 2007; the intercept is the weight of a column
-/// of ones (section 6), and the first step is the second of the schedule, as in MOA's `SPegasos`.
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, linear::LinearSvcSettings};
-/// let mut model = LinearSvcSettings { lambda: 0.01, ..Default::default() }.build(&Signature::numeric(1));
-/// for step in 0..2000 {
-///     let x = f64::from(step % 10) - 4.5;
-///     model.learn(&Features::row(&[x]), Labels::Classes(&[u32::from(x > 0.0)]))?;
-/// }
-/// let mut out = Predictions::default();
-/// model.predict(&Features::new(&[-2.0, 2.0], 1), &mut out)?;
-/// assert!(out.values()[0] < 0.3 && out.values()[1] > 0.7);
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct LinearSvcSettings {
-    /// λ, the strength of the penalty on squared weights, above 0. Default 1e-4.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub lambda: f64,
-    /// Whether to learn an intercept. Default true.
-    pub learn_intercept: bool,
-}
-
-impl Default for LinearSvcSettings {
-    fn default() -> Self {
-        Self { lambda: 1e-4, learn_intercept: true }
+component_settings! {
+    /// Linear support vector machine for two classes, by Pegasos.
+    ///
+    /// Each step t shrinks the weights by 1 - 1/t, moves them by y·x / (λ t) where the margin is below 1, and keeps them
+    /// in the ball of radius 1/√λ that must hold the best ones. Predicts the sigmoid of the margin, which is no calibrated
+    /// probability. Scale the columns first. Memory: 8 bytes a column. Source: S. Shalev-Shwartz, Y. Singer, N. Srebro,
+    /// "Pegasos: Primal Estimated sub-GrAdient SOlver for SVM", ICML 2007; the intercept is the weight of a column
+    /// of ones (section 6), and the first step is the second of the schedule, as in MOA's `SPegasos`.
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, linear::LinearSvcSettings};
+    /// let mut model = LinearSvcSettings { lambda: 0.01, ..Default::default() }.build(&Signature::numeric(1));
+    /// for step in 0..2000 {
+    ///     let x = f64::from(step % 10) - 4.5;
+    ///     model.learn(&Features::row(&[x]), Labels::Classes(&[u32::from(x > 0.0)]))?;
+    /// }
+    /// let mut out = Predictions::default();
+    /// model.predict(&Features::new(&[-2.0, 2.0], 1), &mut out)?;
+    /// assert!(out.values()[0] < 0.3 && out.values()[1] > 0.7);
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    LinearSvcSettings {
+        /// λ, the strength of the penalty on squared weights, above 0. Default 1e-4.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        lambda: f64 = 1e-4,
+        /// Whether to learn an intercept. Default true.
+        learn_intercept: bool = true,
     }
 }
 
 impl LinearSvcSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> LinearSvc {
         let weights = vec![0.0; signature.width()].into_boxed_slice();

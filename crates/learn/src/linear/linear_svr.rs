@@ -1,8 +1,7 @@
 //! Linear support vector regression.
 
-use super::descent::{Descent, descent_settings};
+use super::descent::descent_settings;
 use super::{EpsilonInsensitive, Optimizer, RegressionLoss};
-use crate::{Merge, Predictions, Signature, Task, Truth, traits::ByRow};
 
 descent_settings! {
     /// Linear support vector regression: gradient descent on the epsilon-insensitive loss with a penalty on squared
@@ -30,43 +29,5 @@ descent_settings! {
         tube: EpsilonInsensitive
     }
     defaults: Optimizer::default(), 0.01
-}
-
-/// The model behind [`LinearSvrSettings`].
-#[derive(Debug, Clone)]
-pub struct LinearSvr {
-    loss: RegressionLoss,
-    descent: Descent,
-}
-
-impl LinearSvrSettings {
-    /// The model for rows of these columns.
-    pub fn build(&self, signature: &Signature) -> LinearSvr {
-        let loss = RegressionLoss::EpsilonInsensitive(self.tube.clone());
-        LinearSvr { loss, descent: self.descent(signature) }
-    }
-}
-
-impl ByRow for LinearSvr {
-    fn task(&self) -> Task {
-        Task::Regression
-    }
-
-    fn width(&self) -> usize {
-        self.weights().len()
-    }
-
-    fn predict_row(&self, row: &[f64], out: &mut Predictions) {
-        out.push(self.descent.dot(row));
-    }
-
-    fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64) {
-        let y = truth.map_or(f64::NAN, Truth::number);
-        let gradient = self.loss.gradient(y, self.descent.dot(row));
-        self.descent.step(row, gradient * weight);
-    }
-
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
-    }
+    minimises: RegressionLoss = |settings| RegressionLoss::EpsilonInsensitive(settings.tube.clone())
 }

@@ -1,9 +1,7 @@
 //! Logistic regression by gradient descent.
 
-use super::descent::{Descent, descent_settings};
-use super::loss::sigmoid;
+use super::descent::descent_settings;
 use super::{BinaryLoss, Optimizer};
-use crate::{Merge, Predictions, Signature, Task, Truth, traits::ByRow};
 
 descent_settings! {
     /// Logistic regression by gradient descent.
@@ -30,50 +28,13 @@ descent_settings! {
         loss: BinaryLoss
     }
     defaults: Optimizer::default(), 0.01
-}
-
-/// The model behind [`LogisticRegressionSettings`].
-#[derive(Debug, Clone)]
-pub struct LogisticRegression {
-    loss: BinaryLoss,
-    descent: Descent,
-}
-
-impl LogisticRegressionSettings {
-    /// The model for rows of these columns.
-    pub fn build(&self, signature: &Signature) -> LogisticRegression {
-        LogisticRegression { loss: self.loss.clone(), descent: self.descent(signature) }
-    }
-}
-
-impl ByRow for LogisticRegression {
-    fn task(&self) -> Task {
-        Task::BinaryClassification
-    }
-
-    fn width(&self) -> usize {
-        self.weights().len()
-    }
-
-    fn predict_row(&self, row: &[f64], out: &mut Predictions) {
-        out.push(sigmoid(self.descent.dot(row)));
-    }
-
-    fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64) {
-        let positive = truth == Some(Truth::Class(1));
-        let gradient = self.loss.gradient(positive, self.descent.dot(row));
-        self.descent.step(row, gradient * weight);
-    }
-
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
-    }
+    minimises: BinaryLoss = |settings| settings.loss.clone()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Features, Labels, Learner, Model};
+    use crate::{Features, Labels, Learner, Model, Predictions, Signature};
 
     #[test]
     fn the_first_steps_by_hand() {

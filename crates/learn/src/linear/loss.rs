@@ -1,5 +1,8 @@
 //! What linear models minimise. Source: `optim.losses` of River.
 
+use crate::settings::settings;
+use crate::{Task, Truth};
+
 /// The losses of a regression.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -17,48 +20,30 @@ pub enum RegressionLoss {
     EpsilonInsensitive(EpsilonInsensitive),
 }
 
-/// P. J. Huber, "Robust Estimation of a Location Parameter", 1964.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Huber {
-    /// The error from which on the loss is absolute, above 0. Default 0.1.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub epsilon: f64,
-}
-
-impl Default for Huber {
-    fn default() -> Self {
-        Self { epsilon: 0.1 }
+settings! {
+    /// P. J. Huber, "Robust Estimation of a Location Parameter", 1964.
+    Huber {
+        /// The error from which on the loss is absolute, above 0. Default 0.1.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        epsilon: f64 = 0.1,
     }
 }
 
-/// R. Koenker, G. Bassett, "Regression Quantiles", 1978.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Quantile {
-    /// The quantile to follow, in (0, 1). Default 0.5, the median.
-    #[schemars(range(min = 0, max = 1))]
-    pub alpha: f64,
-}
-
-impl Default for Quantile {
-    fn default() -> Self {
-        Self { alpha: 0.5 }
+settings! {
+    /// R. Koenker, G. Bassett, "Regression Quantiles", 1978.
+    Quantile {
+        /// The quantile to follow, in (0, 1). Default 0.5, the median.
+        #[schemars(range(min = 0, max = 1))]
+        alpha: f64 = 0.5,
     }
 }
 
-/// V. Vapnik, "The Nature of Statistical Learning Theory", 1995.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct EpsilonInsensitive {
-    /// The error that costs nothing, 0 or above. Default 0.1.
-    #[schemars(extend("minimum" = 0))]
-    pub epsilon: f64,
-}
-
-impl Default for EpsilonInsensitive {
-    fn default() -> Self {
-        Self { epsilon: 0.1 }
+settings! {
+    /// V. Vapnik, "The Nature of Statistical Learning Theory", 1995.
+    EpsilonInsensitive {
+        /// The error that costs nothing, 0 or above. Default 0.1.
+        #[schemars(extend("minimum" = 0))]
+        epsilon: f64 = 0.1,
     }
 }
 
@@ -99,36 +84,24 @@ impl Default for BinaryLoss {
     }
 }
 
-/// The log loss with a weight for each class.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct LogLoss {
-    /// How much a row of the positive class counts, 0 or above. Default 1.
-    #[schemars(extend("minimum" = 0))]
-    pub weight_pos: f64,
-    /// How much a row of the negative class counts, 0 or above. Default 1.
-    #[schemars(extend("minimum" = 0))]
-    pub weight_neg: f64,
-}
-
-impl Default for LogLoss {
-    fn default() -> Self {
-        Self { weight_pos: 1.0, weight_neg: 1.0 }
+settings! {
+    /// The log loss with a weight for each class.
+    LogLoss {
+        /// How much a row of the positive class counts, 0 or above. Default 1.
+        #[schemars(extend("minimum" = 0))]
+        weight_pos: f64 = 1.0,
+        /// How much a row of the negative class counts, 0 or above. Default 1.
+        #[schemars(extend("minimum" = 0))]
+        weight_neg: f64 = 1.0,
     }
 }
 
-/// The hinge loss.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Hinge {
-    /// The margin, 0 or above. Default 1.
-    #[schemars(extend("minimum" = 0))]
-    pub threshold: f64,
-}
-
-impl Default for Hinge {
-    fn default() -> Self {
-        Self { threshold: 1.0 }
+settings! {
+    /// The hinge loss.
+    Hinge {
+        /// The margin, 0 or above. Default 1.
+        #[schemars(extend("minimum" = 0))]
+        threshold: f64 = 1.0,
     }
 }
 
@@ -151,6 +124,40 @@ impl BinaryLoss {
             Self::Hinge(Hinge { threshold }) if margin <= *threshold => -sign,
             Self::Hinge(_) => 0.0,
         }
+    }
+}
+
+/// What a linear model minimises: which task that is of, and what its weighted sums mean.
+pub(super) trait Loss {
+    /// What is predicted.
+    const TASK: Task;
+    /// The prediction of a weighted sum.
+    fn predicted(sum: f64) -> f64;
+    /// The derivative by the weighted sum.
+    fn slope(&self, truth: Option<Truth>, sum: f64) -> f64;
+}
+
+impl Loss for RegressionLoss {
+    const TASK: Task = Task::Regression;
+
+    fn predicted(sum: f64) -> f64 {
+        sum
+    }
+
+    fn slope(&self, truth: Option<Truth>, sum: f64) -> f64 {
+        self.gradient(truth.map_or(f64::NAN, Truth::number), sum)
+    }
+}
+
+impl Loss for BinaryLoss {
+    const TASK: Task = Task::BinaryClassification;
+
+    fn predicted(sum: f64) -> f64 {
+        sigmoid(sum)
+    }
+
+    fn slope(&self, truth: Option<Truth>, sum: f64) -> f64 {
+        self.gradient(truth == Some(Truth::Class(1)), sum)
     }
 }
 

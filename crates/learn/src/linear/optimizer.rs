@@ -1,5 +1,6 @@
 //! How weights follow the gradient.
 
+use crate::settings::settings;
 use crate::state::stateful;
 
 /// How weights follow the gradient. Source: `optim` of River.
@@ -16,86 +17,62 @@ pub enum Optimizer {
     FtrlProximal(FtrlProximal),
 }
 
-/// Plain stochastic gradient descent with a constant step.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Sgd {
-    /// The learning rate, above 0. Default 0.01.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub lr: f64,
-}
-
-impl Default for Sgd {
-    fn default() -> Self {
-        Self { lr: 0.01 }
+settings! {
+    /// Plain stochastic gradient descent with a constant step.
+    Sgd {
+        /// The learning rate, above 0. Default 0.01.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        lr: f64 = 0.01,
     }
 }
 
-/// J. Duchi, E. Hazan, Y. Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization",
-/// JMLR 12 (2011).
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct AdaGrad {
-    /// The learning rate, above 0. Default 0.1.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub lr: f64,
-    /// Added to the sum of squared gradients against a division by 0. Default 1e-8.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub eps: f64,
-}
-
-impl Default for AdaGrad {
-    fn default() -> Self {
-        Self { lr: 0.1, eps: 1e-8 }
+settings! {
+    /// J. Duchi, E. Hazan, Y. Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization",
+    /// JMLR 12 (2011).
+    AdaGrad {
+        /// The learning rate, above 0. Default 0.1.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        lr: f64 = 0.1,
+        /// Added to the sum of squared gradients against a division by 0. Default 1e-8.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        eps: f64 = 1e-8,
     }
 }
 
-/// D. P. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Adam {
-    /// The learning rate, above 0. Default 0.1, as in River.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub lr: f64,
-    /// How much of the mean gradient is kept at each step, in [0, 1). Default 0.9.
-    #[schemars(range(min = 0, max = 1))]
-    pub beta_1: f64,
-    /// How much of the mean squared gradient is kept at each step, in [0, 1). Default 0.999.
-    #[schemars(range(min = 0, max = 1))]
-    pub beta_2: f64,
-    /// Added to the root against a division by 0. Default 1e-8.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub eps: f64,
-}
-
-impl Default for Adam {
-    fn default() -> Self {
-        Self { lr: 0.1, beta_1: 0.9, beta_2: 0.999, eps: 1e-8 }
+settings! {
+    /// D. P. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015.
+    Adam {
+        /// The learning rate, above 0. Default 0.1, as in River.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        lr: f64 = 0.1,
+        /// How much of the mean gradient is kept at each step, in [0, 1). Default 0.9.
+        #[schemars(range(min = 0, max = 1))]
+        beta_1: f64 = 0.9,
+        /// How much of the mean squared gradient is kept at each step, in [0, 1). Default 0.999.
+        #[schemars(range(min = 0, max = 1))]
+        beta_2: f64 = 0.999,
+        /// Added to the root against a division by 0. Default 1e-8.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        eps: f64 = 1e-8,
     }
 }
 
-/// H. B. McMahan and others, "Ad Click Prediction: a View from the Trenches", KDD 2013. As in River the weights of a
-/// step are those that the rows before it gave; where `l1` holds a weight at 0, it is 0 (in River it stays as it was).
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct FtrlProximal {
-    /// The learning rate, above 0. Default 0.05.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub alpha: f64,
-    /// Smooths the first steps, 0 or above. Default 1.
-    #[schemars(extend("minimum" = 0))]
-    pub beta: f64,
-    /// Strength of the penalty on absolute weights, 0 or above. Default 0.
-    #[schemars(extend("minimum" = 0))]
-    pub l1: f64,
-    /// Strength of the penalty on squared weights, 0 or above. Default 1.
-    #[schemars(extend("minimum" = 0))]
-    pub l2: f64,
-}
-
-impl Default for FtrlProximal {
-    fn default() -> Self {
-        Self { alpha: 0.05, beta: 1.0, l1: 0.0, l2: 1.0 }
+settings! {
+    /// H. B. McMahan and others, "Ad Click Prediction: a View from the Trenches", KDD 2013. As in River the weights of a
+    /// step are those that the rows before it gave; where `l1` holds a weight at 0, it is 0 (in River it stays as it was).
+    FtrlProximal {
+        /// The learning rate, above 0. Default 0.05.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        alpha: f64 = 0.05,
+        /// Smooths the first steps, 0 or above. Default 1.
+        #[schemars(extend("minimum" = 0))]
+        beta: f64 = 1.0,
+        /// Strength of the penalty on absolute weights, 0 or above. Default 0.
+        #[schemars(extend("minimum" = 0))]
+        l1: f64 = 0.0,
+        /// Strength of the penalty on squared weights, 0 or above. Default 1.
+        #[schemars(extend("minimum" = 0))]
+        l2: f64 = 1.0,
     }
 }
 

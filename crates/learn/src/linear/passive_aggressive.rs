@@ -2,6 +2,7 @@
 
 use super::dot;
 use super::loss::sigmoid;
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::traits::{ByRow, mergeable};
 use crate::{Merge, Predictions, Signature, Task, Truth};
@@ -19,89 +20,67 @@ pub enum Mode {
     PaII,
 }
 
-/// Passive-aggressive classification into two classes.
-///
-/// Predicts the sigmoid of the margin, which is no calibrated probability. Scale the columns first. Memory: 8 bytes a
-/// column. Source: K. Crammer and others, "Online Passive-Aggressive Algorithms", JMLR 7 (2006);
-/// `linear_model.PAClassifier` of River, whose `mode` 0, 1, 2 is `pa`, `pa_i`, `pa_i_i` here.
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Signature, linear::PassiveAggressiveClassifierSettings};
-/// let mut model = PassiveAggressiveClassifierSettings::default().build(&Signature::numeric(1));
-/// model.learn(&Features::row(&[2.0]), Labels::Classes(&[1]))?;
-/// assert_eq!((model.weights(), model.intercept()), (&[0.5][..], 0.25)); // loss 1 over a squared length of 4
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct PassiveAggressiveClassifierSettings {
-    /// The aggressiveness, above 0: the largest step of `pa_i`, the stiffness of `pa_i_i`. Default 1.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub c: f64,
-    /// How large a step may be. Default `pa_i`.
-    pub mode: Mode,
-    /// Whether to learn an intercept. Default true.
-    pub learn_intercept: bool,
-}
-
-impl Default for PassiveAggressiveClassifierSettings {
-    fn default() -> Self {
-        Self { c: 1.0, mode: Mode::PaI, learn_intercept: true }
+component_settings! {
+    /// Passive-aggressive classification into two classes.
+    ///
+    /// Predicts the sigmoid of the margin, which is no calibrated probability. Scale the columns first. Memory: 8 bytes a
+    /// column. Source: K. Crammer and others, "Online Passive-Aggressive Algorithms", JMLR 7 (2006);
+    /// `linear_model.PAClassifier` of River, whose `mode` 0, 1, 2 is `pa`, `pa_i`, `pa_i_i` here.
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Signature, linear::PassiveAggressiveClassifierSettings};
+    /// let mut model = PassiveAggressiveClassifierSettings::default().build(&Signature::numeric(1));
+    /// model.learn(&Features::row(&[2.0]), Labels::Classes(&[1]))?;
+    /// assert_eq!((model.weights(), model.intercept()), (&[0.5][..], 0.25)); // loss 1 over a squared length of 4
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    PassiveAggressiveClassifierSettings {
+        /// The aggressiveness, above 0: the largest step of `pa_i`, the stiffness of `pa_i_i`. Default 1.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        c: f64 = 1.0,
+        /// How large a step may be. Default `pa_i`.
+        mode: Mode = Mode::PaI,
+        /// Whether to learn an intercept. Default true.
+        learn_intercept: bool = true,
     }
 }
 
 impl PassiveAggressiveClassifierSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> PassiveAggressiveClassifier {
         PassiveAggressiveClassifier(Margin::new(self.c, self.mode, self.learn_intercept, signature.width()))
     }
 }
 
-/// Passive-aggressive regression.
-///
-/// Predicts a number. Scale the columns first. Memory: 8 bytes a column. Source: as
-/// `passive_aggressive_classifier`; `linear_model.PARegressor` of River, whose loss takes the label as a class and
-/// doubles it; this one follows the paper.
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Signature, linear::PassiveAggressiveRegressorSettings};
-/// let mut model = PassiveAggressiveRegressorSettings { c: 9.0, eps: 0.0, ..Default::default() }.build(&Signature::numeric(1));
-/// model.learn(&Features::row(&[2.0]), Labels::Values(&[4.0]))?;
-/// assert_eq!((model.weights(), model.intercept()), (&[2.0][..], 1.0)); // an error of 4 over a squared length of 4
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct PassiveAggressiveRegressorSettings {
-    /// The aggressiveness, above 0: the largest step of `pa_i`, the stiffness of `pa_i_i`. Default 1.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub c: f64,
-    /// How large a step may be. Default `pa_i`.
-    pub mode: Mode,
-    /// The error that costs nothing, 0 or above. Default 0.1.
-    #[schemars(extend("minimum" = 0))]
-    pub eps: f64,
-    /// Whether to learn an intercept. Default true.
-    pub learn_intercept: bool,
-}
-
-impl Default for PassiveAggressiveRegressorSettings {
-    fn default() -> Self {
-        Self { c: 1.0, mode: Mode::PaI, eps: 0.1, learn_intercept: true }
+component_settings! {
+    /// Passive-aggressive regression.
+    ///
+    /// Predicts a number. Scale the columns first. Memory: 8 bytes a column. Source: as
+    /// `passive_aggressive_classifier`; `linear_model.PARegressor` of River, whose loss takes the label as a class and
+    /// doubles it; this one follows the paper.
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Signature, linear::PassiveAggressiveRegressorSettings};
+    /// let mut model = PassiveAggressiveRegressorSettings { c: 9.0, eps: 0.0, ..Default::default() }.build(&Signature::numeric(1));
+    /// model.learn(&Features::row(&[2.0]), Labels::Values(&[4.0]))?;
+    /// assert_eq!((model.weights(), model.intercept()), (&[2.0][..], 1.0)); // an error of 4 over a squared length of 4
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    PassiveAggressiveRegressorSettings {
+        /// The aggressiveness, above 0: the largest step of `pa_i`, the stiffness of `pa_i_i`. Default 1.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        c: f64 = 1.0,
+        /// How large a step may be. Default `pa_i`.
+        mode: Mode = Mode::PaI,
+        /// The error that costs nothing, 0 or above. Default 0.1.
+        #[schemars(extend("minimum" = 0))]
+        eps: f64 = 0.1,
+        /// Whether to learn an intercept. Default true.
+        learn_intercept: bool = true,
     }
 }
 
 impl PassiveAggressiveRegressorSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> PassiveAggressiveRegressor {
         let margin = Margin::new(self.c, self.mode, self.learn_intercept, signature.width());

@@ -1,9 +1,7 @@
 //! The perceptron.
 
-use super::descent::{Descent, descent_settings};
-use super::loss::sigmoid;
+use super::descent::descent_settings;
 use super::{BinaryLoss, Hinge, Optimizer};
-use crate::{Merge, Predictions, Signature, Task, Truth, traits::ByRow};
 
 descent_settings! {
     /// The perceptron: a step of size 1 on every mistake.
@@ -23,43 +21,6 @@ descent_settings! {
     /// ```
     PerceptronSettings => Perceptron, "perceptron", {}
     defaults: Optimizer::sgd(1.0), 1.0
-}
-
-/// The model behind [`PerceptronSettings`].
-#[derive(Debug, Clone)]
-pub struct Perceptron {
-    descent: Descent,
-}
-
-/// A step for what is wrong or undecided.
-const LOSS: BinaryLoss = BinaryLoss::Hinge(Hinge { threshold: 0.0 });
-
-impl PerceptronSettings {
-    /// The model for rows of these columns.
-    pub fn build(&self, signature: &Signature) -> Perceptron {
-        Perceptron { descent: self.descent(signature) }
-    }
-}
-
-impl ByRow for Perceptron {
-    fn task(&self) -> Task {
-        Task::BinaryClassification
-    }
-
-    fn width(&self) -> usize {
-        self.weights().len()
-    }
-
-    fn predict_row(&self, row: &[f64], out: &mut Predictions) {
-        out.push(sigmoid(self.descent.dot(row)));
-    }
-
-    fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64) {
-        let gradient = LOSS.gradient(truth == Some(Truth::Class(1)), self.descent.dot(row));
-        self.descent.step(row, gradient * weight);
-    }
-
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
-    }
+    // A step for what is wrong or undecided.
+    minimises: BinaryLoss = |_settings| BinaryLoss::Hinge(Hinge { threshold: 0.0 })
 }

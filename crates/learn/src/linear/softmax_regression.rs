@@ -2,44 +2,40 @@
 
 use super::optimizer::Steps;
 use super::{Optimizer, dot};
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::traits::ByRow;
 use crate::{Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Task, Truth};
 
-/// Softmax regression, also called multinomial logistic regression, by gradient descent on the cross-entropy.
-///
-/// Predicts a probability for each class seen. Scale the columns first (`standard_scaler`). There is no intercept; add
-/// a column of ones for it. Memory: 8 bytes a column and class, 8 to 16 more with an optimizer other than `sgd`.
-/// Source: `linear_model.SoftmaxRegression` of River.
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, linear::SoftmaxRegressionSettings};
-/// let mut model = SoftmaxRegressionSettings::default().build(&Signature::numeric(2));
-/// for step in 0..3000 {
-///     let (row, class) = [([1.0, 0.0], 0), ([0.0, 1.0], 1), ([-1.0, -1.0], 2)][step % 3];
-///     model.learn(&Features::row(&row), Labels::Classes(&[class]))?;
-/// }
-/// let mut out = Predictions::default();
-/// model.predict(&Features::row(&[-1.0, -1.0]), &mut out)?;
-/// assert!(out.row(0)[2] > 0.9);
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct SoftmaxRegressionSettings {
-    /// How weights follow the gradient. Default `{sgd: {lr: 0.01}}`.
-    pub optimizer: Optimizer,
-    /// Strength of the penalty on squared weights, 0 or above. Default 0.
-    #[schemars(extend("minimum" = 0))]
-    pub l2: f64,
+component_settings! {
+    /// Softmax regression, also called multinomial logistic regression, by gradient descent on the cross-entropy.
+    ///
+    /// Predicts a probability for each class seen. Scale the columns first (`standard_scaler`). There is no intercept; add
+    /// a column of ones for it. Memory: 8 bytes a column and class, 8 to 16 more with an optimizer other than `sgd`.
+    /// Source: `linear_model.SoftmaxRegression` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, linear::SoftmaxRegressionSettings};
+    /// let mut model = SoftmaxRegressionSettings::default().build(&Signature::numeric(2));
+    /// for step in 0..3000 {
+    ///     let (row, class) = [([1.0, 0.0], 0), ([0.0, 1.0], 1), ([-1.0, -1.0], 2)][step % 3];
+    ///     model.learn(&Features::row(&row), Labels::Classes(&[class]))?;
+    /// }
+    /// let mut out = Predictions::default();
+    /// model.predict(&Features::row(&[-1.0, -1.0]), &mut out)?;
+    /// assert!(out.row(0)[2] > 0.9);
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    SoftmaxRegressionSettings {
+        /// How weights follow the gradient. Default `{sgd: {lr: 0.01}}`.
+        optimizer: Optimizer = Optimizer::default(),
+        /// Strength of the penalty on squared weights, 0 or above. Default 0.
+        #[schemars(extend("minimum" = 0))]
+        l2: f64 = 0.0,
+    }
 }
 
 impl SoftmaxRegressionSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> SoftmaxRegression {
         SoftmaxRegression { settings: self.clone(), width: signature.width(), classes: Vec::new() }
@@ -78,8 +74,7 @@ impl SoftmaxRegression {
         let most = sums.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max);
         let powers = sums.iter().map(|sum| sum.map_or(0.0, |sum| crate::exponential::exp(sum - most)));
         let mut powers: Vec<f64> = powers.collect();
-        let all: f64 = powers.iter().sum();
-        powers.iter_mut().for_each(|power| *power = if all > 0.0 { *power / all } else { 0.0 });
+        crate::density::sum_to_one(&mut powers);
         powers
     }
 }

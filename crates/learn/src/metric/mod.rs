@@ -104,22 +104,16 @@ macro_rules! metric_settings {
         $({ $($(#[$about:meta])* $field:ident: $kind:ty = $default:expr,)* })?
         |$given:ident| $build:expr
     ) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-        #[serde(deny_unknown_fields, default)]
-        pub struct $settings {
-            $($($(#[$about])* pub $field: $kind,)*)?
-            /// Only the last rows of each shard count: so many labelled rows (`1000`, at most 1,000,000), or those of
-            /// the last stretch of event time (`1 hour`). Each costs 24 bytes, and 8 a class. Default: all rows.
-            pub window: Option<$crate::metric::Window>,
-            /// Shown for each value of this column as well, such as `country`: the first 1,000 values apart, the rows of
-            /// further ones together. Each value costs as much memory as the metric itself. Default: not.
-            pub by: Option<String>,
-        }
-
-        impl Default for $settings {
-            fn default() -> Self {
-                Self { $($($field: $default,)*)? window: None, by: None }
+        $crate::settings::settings! {
+            $(#[$doc])*
+            $settings {
+                $($($(#[$about])* $field: $kind = $default,)*)?
+                /// Only the last rows of each shard count: so many labelled rows (`1000`, at most 1,000,000), or those of
+                /// the last stretch of event time (`1 hour`). Each costs 24 bytes, and 8 a class. Default: all rows.
+                window: Option<$crate::metric::Window> = None,
+                /// Shown for each value of this column as well, such as `country`: the first 1,000 values apart, the rows of
+                /// further ones together. Each value costs as much memory as the metric itself. Default: not.
+                by: Option<String> = None,
             }
         }
 

@@ -1,54 +1,44 @@
 //! Nearest neighbours for classes.
 
 use super::window::Window;
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::traits::ByRow;
 use crate::{Predictions, Signature, Task, Truth};
 
-/// k nearest neighbours: the classes of the most similar rows among the last ones.
-///
-/// Predicts a probability for each class: the neighbours' votes, each by the inverse of its distance. Scale the columns
-/// first; over rows that lack values distances are those of `nan_euclidean_distances` of scikit-learn: over the columns
-/// that both have, scaled up; a row that shares none with any is answered by the shares of the classes. Memory: `window_size` rows. Source: `neighbors.KNNClassifier` of River with
-/// an exact window (`LazySearch`).
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, neighbors::KnnClassifierSettings};
-/// let mut model = KnnClassifierSettings { n_neighbors: 3, ..Default::default() }.build(&Signature::numeric(1));
-/// for (x, class) in [(1.0, 0), (2.0, 0), (9.0, 1), (11.0, 1)] {
-///     model.learn(&Features::row(&[x]), Labels::Classes(&[class]))?;
-/// }
-/// let mut out = Predictions::default();
-/// model.predict(&Features::row(&[10.0]), &mut out)?;
-/// assert_eq!(out.row(0), [0.125 / 2.125, 2.0 / 2.125]); // two at distance 1, one at 8
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct KnnClassifierSettings {
-    /// The neighbours that are asked, 1 to 1,000. Default 5.
-    #[schemars(range(min = 1, max = 1000))]
-    pub n_neighbors: usize,
-    /// The rows that are remembered, 1 to 1,000,000; each costs 8 bytes a column, and time at every prediction.
-    /// Default 1000.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub window_size: usize,
-    /// Whether nearer neighbours count more. Default true.
-    pub weighted: bool,
-}
-
-impl Default for KnnClassifierSettings {
-    fn default() -> Self {
-        Self { n_neighbors: 5, window_size: 1000, weighted: true }
+component_settings! {
+    /// k nearest neighbours: the classes of the most similar rows among the last ones.
+    ///
+    /// Predicts a probability for each class: the neighbours' votes, each by the inverse of its distance. Scale the columns
+    /// first; over rows that lack values distances are those of `nan_euclidean_distances` of scikit-learn: over the columns
+    /// that both have, scaled up; a row that shares none with any is answered by the shares of the classes. Memory: `window_size` rows. Source: `neighbors.KNNClassifier` of River with
+    /// an exact window (`LazySearch`).
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, neighbors::KnnClassifierSettings};
+    /// let mut model = KnnClassifierSettings { n_neighbors: 3, ..Default::default() }.build(&Signature::numeric(1));
+    /// for (x, class) in [(1.0, 0), (2.0, 0), (9.0, 1), (11.0, 1)] {
+    ///     model.learn(&Features::row(&[x]), Labels::Classes(&[class]))?;
+    /// }
+    /// let mut out = Predictions::default();
+    /// model.predict(&Features::row(&[10.0]), &mut out)?;
+    /// assert_eq!(out.row(0), [0.125 / 2.125, 2.0 / 2.125]); // two at distance 1, one at 8
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    KnnClassifierSettings {
+        /// The neighbours that are asked, 1 to 1,000. Default 5.
+        #[schemars(range(min = 1, max = 1000))]
+        n_neighbors: usize = 5,
+        /// The rows that are remembered, 1 to 1,000,000; each costs 8 bytes a column, and time at every prediction.
+        /// Default 1000.
+        #[schemars(range(min = 1, max = 1_000_000))]
+        window_size: usize = 1000,
+        /// Whether nearer neighbours count more. Default true.
+        weighted: bool = true,
     }
 }
 
 impl KnnClassifierSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> KnnClassifier {
         KnnClassifier {
@@ -98,8 +88,7 @@ impl ByRow for KnnClassifier {
                 };
                 votes.iter_mut().skip(class as usize).take(1).for_each(|vote| *vote += weight);
             }
-            let all: f64 = votes.iter().sum();
-            votes.iter_mut().for_each(|vote| *vote = if all > 0.0 { *vote / all } else { 0.0 });
+            crate::density::sum_to_one(votes);
         });
     }
 

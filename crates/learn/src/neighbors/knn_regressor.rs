@@ -2,40 +2,41 @@
 
 use super::window::Window;
 use crate::features::is_complete;
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::traits::ByRow;
 use crate::{Predictions, Signature, Task, Truth};
 
-/// k nearest neighbours: the mean of the most similar rows among the last ones.
-///
-/// Predicts a number; 0 before the first row. Scale the columns first; over rows that lack values
-/// distances are those of `nan_euclidean_distances` of scikit-learn: over the columns that both have, scaled up; a row that
-/// shares none with any is answered by the mean. Memory: `window_size` rows. Source: `neighbors.KNNRegressor` of River with an exact window (`LazySearch`).
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, neighbors::KnnRegressorSettings};
-/// let mut model = KnnRegressorSettings { n_neighbors: 2, ..Default::default() }.build(&Signature::numeric(1));
-/// for x in [1.0, 2.0, 9.0, 11.0] {
-///     model.learn(&Features::row(&[x]), Labels::Values(&[10.0 * x]))?;
-/// }
-/// let mut out = Predictions::default();
-/// model.predict(&Features::row(&[10.0]), &mut out)?;
-/// assert_eq!(out.values(), [100.0]);
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct KnnRegressorSettings {
-    /// The neighbours that are asked, 1 to 1,000. Default 5.
-    #[schemars(range(min = 1, max = 1000))]
-    pub n_neighbors: usize,
-    /// The rows that are remembered, 1 to 1,000,000; each costs 8 bytes a column, and time at every prediction.
-    /// Default 1000.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub window_size: usize,
-    /// How the neighbours' values become one: `mean`, `median` or `weighted_mean` (by the inverse of the distance).
-    /// Default `mean`.
-    pub aggregation_method: Neighbourhood,
+component_settings! {
+    /// k nearest neighbours: the mean of the most similar rows among the last ones.
+    ///
+    /// Predicts a number; 0 before the first row. Scale the columns first; over rows that lack values
+    /// distances are those of `nan_euclidean_distances` of scikit-learn: over the columns that both have, scaled up; a row that
+    /// shares none with any is answered by the mean. Memory: `window_size` rows. Source: `neighbors.KNNRegressor` of River with an exact window (`LazySearch`).
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, neighbors::KnnRegressorSettings};
+    /// let mut model = KnnRegressorSettings { n_neighbors: 2, ..Default::default() }.build(&Signature::numeric(1));
+    /// for x in [1.0, 2.0, 9.0, 11.0] {
+    ///     model.learn(&Features::row(&[x]), Labels::Values(&[10.0 * x]))?;
+    /// }
+    /// let mut out = Predictions::default();
+    /// model.predict(&Features::row(&[10.0]), &mut out)?;
+    /// assert_eq!(out.values(), [100.0]);
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    KnnRegressorSettings {
+        /// The neighbours that are asked, 1 to 1,000. Default 5.
+        #[schemars(range(min = 1, max = 1000))]
+        n_neighbors: usize = 5,
+        /// The rows that are remembered, 1 to 1,000,000; each costs 8 bytes a column, and time at every prediction.
+        /// Default 1000.
+        #[schemars(range(min = 1, max = 1_000_000))]
+        window_size: usize = 1000,
+        /// How the neighbours' values become one: `mean`, `median` or `weighted_mean` (by the inverse of the distance).
+        /// Default `mean`.
+        aggregation_method: Neighbourhood = Neighbourhood::Mean,
+    }
 }
 
 /// How the neighbours' values become one.
@@ -51,18 +52,7 @@ pub enum Neighbourhood {
     WeightedMean,
 }
 
-impl Default for KnnRegressorSettings {
-    fn default() -> Self {
-        Self { n_neighbors: 5, window_size: 1000, aggregation_method: Neighbourhood::Mean }
-    }
-}
-
 impl KnnRegressorSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> KnnRegressor {
         KnnRegressor { settings: self.clone(), window: Window::new(signature.width(), self.window_size.max(1)) }

@@ -1,6 +1,7 @@
 //! A dense layer: weights, what its rows ask of them, and how they follow.
 
 use crate::random::Random;
+use crate::settings::settings;
 use crate::state::stateful;
 
 /// What a hidden layer does to its sums.
@@ -57,48 +58,36 @@ impl Default for NeuralOptimizer {
     }
 }
 
-/// Stochastic gradient descent with momentum.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct SgdOptimizer {
-    /// The learning rate, above 0. Default 0.01.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub lr: f64,
-    /// How much of the last step is kept, in [0, 1). Default 0.9.
-    #[schemars(range(min = 0, max = 1))]
-    pub momentum: f64,
-}
-
-impl Default for SgdOptimizer {
-    fn default() -> Self {
-        Self { lr: 0.01, momentum: 0.9 }
+settings! {
+    /// Stochastic gradient descent with momentum.
+    SgdOptimizer {
+        /// The learning rate, above 0. Default 0.01.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        lr: f64 = 0.01,
+        /// How much of the last step is kept, in [0, 1). Default 0.9.
+        #[schemars(range(min = 0, max = 1))]
+        momentum: f64 = 0.9,
     }
 }
 
 macro_rules! adam {
     ($(#[$doc:meta])* $name:ident, $($(#[$about:meta])* $field:ident = $default:literal)?) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-        #[serde(deny_unknown_fields, default)]
-        pub struct $name {
-            /// The learning rate, above 0. Default 0.001.
-            #[schemars(extend("exclusiveMinimum" = 0))]
-            pub lr: f64,
-            /// How much of the mean gradient is kept at each step, in [0, 1). Default 0.9.
-            #[schemars(range(min = 0, max = 1))]
-            pub beta_1: f64,
-            /// How much of the mean squared gradient is kept at each step, in [0, 1). Default 0.999.
-            #[schemars(range(min = 0, max = 1))]
-            pub beta_2: f64,
-            /// Added to the root against a division by 0. Default 1e-8.
-            #[schemars(extend("exclusiveMinimum" = 0))]
-            pub eps: f64,
-            $($(#[$about])* #[schemars(extend("minimum" = 0))] pub $field: f64,)?
-        }
-
-        impl Default for $name {
-            fn default() -> Self {
-                Self { lr: 0.001, beta_1: 0.9, beta_2: 0.999, eps: 1e-8, $($field: $default)? }
+        settings! {
+            $(#[$doc])*
+            $name {
+                /// The learning rate, above 0. Default 0.001.
+                #[schemars(extend("exclusiveMinimum" = 0))]
+                lr: f64 = 0.001,
+                /// How much of the mean gradient is kept at each step, in [0, 1). Default 0.9.
+                #[schemars(range(min = 0, max = 1))]
+                beta_1: f64 = 0.9,
+                /// How much of the mean squared gradient is kept at each step, in [0, 1). Default 0.999.
+                #[schemars(range(min = 0, max = 1))]
+                beta_2: f64 = 0.999,
+                /// Added to the root against a division by 0. Default 1e-8.
+                #[schemars(extend("exclusiveMinimum" = 0))]
+                eps: f64 = 1e-8,
+                $($(#[$about])* #[schemars(extend("minimum" = 0))] $field: f64 = $default,)?
             }
         }
     };

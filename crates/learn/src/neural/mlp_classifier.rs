@@ -52,8 +52,7 @@ fn softmax(sums: &mut [f64], seen: &[bool]) {
     for (sum, seen) in sums.iter_mut().zip(seen) {
         *sum = if *seen { crate::exponential::exp(*sum - most) } else { 0.0 };
     }
-    let all: f64 = sums.iter().sum();
-    sums.iter_mut().for_each(|sum| *sum = if all > 0.0 { *sum / all } else { 0.0 });
+    crate::density::sum_to_one(sums);
 }
 
 impl ByRow for MlpClassifier {

@@ -7,40 +7,26 @@ use crate::state::stateful;
 /// Declares the settings of a network: those that all have, and its own.
 macro_rules! network_settings {
     ($(#[$doc:meta])* $settings:ident, $hidden:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-        #[serde(deny_unknown_fields, default)]
-        pub struct $settings {
-            /// The units of each hidden layer, up to 10 layers of 1 to 10,000 units.
-            pub hidden_layer_sizes: Vec<usize>,
-            /// What hidden layers do to their sums: `relu`, `tanh`, `sigmoid` or `identity`. Default `relu`.
-            pub activation: $crate::neural::Activation,
-            /// How weights follow the gradient. Default `{adam: {lr: 0.001}}`.
-            pub optimizer: $crate::neural::NeuralOptimizer,
-            /// Strength of the penalty on squared weights, 0 or above; not with `adam_w`. Default 0.0001.
-            #[schemars(extend("minimum" = 0))]
-            pub alpha: f64,
-            /// The share of hidden units left out at random while a row is learned, in [0, 1). Default 0.
-            #[schemars(range(min = 0, max = 1))]
-            pub dropout: f64,
-            /// The rows after which the weights take a step, 1 or more. Default 1.
-            #[schemars(range(min = 1))]
-            pub batch_size: u64,
-            /// The seed of the first weights and of dropout. Default 42.
-            pub seed: u64,
-        }
-
-        impl Default for $settings {
-            fn default() -> Self {
-                Self {
-                    hidden_layer_sizes: $hidden,
-                    activation: Default::default(),
-                    optimizer: Default::default(),
-                    alpha: 1e-4,
-                    dropout: 0.0,
-                    batch_size: 1,
-                    seed: 42,
-                }
+        $crate::settings::settings! {
+            $(#[$doc])*
+            $settings {
+                /// The units of each hidden layer, up to 10 layers of 1 to 10,000 units.
+                hidden_layer_sizes: Vec<usize> = $hidden,
+                /// What hidden layers do to their sums: `relu`, `tanh`, `sigmoid` or `identity`. Default `relu`.
+                activation: $crate::neural::Activation = Default::default(),
+                /// How weights follow the gradient. Default `{adam: {lr: 0.001}}`.
+                optimizer: $crate::neural::NeuralOptimizer = Default::default(),
+                /// Strength of the penalty on squared weights, 0 or above; not with `adam_w`. Default 0.0001.
+                #[schemars(extend("minimum" = 0))]
+                alpha: f64 = 1e-4,
+                /// The share of hidden units left out at random while a row is learned, in [0, 1). Default 0.
+                #[schemars(range(min = 0, max = 1))]
+                dropout: f64 = 0.0,
+                /// The rows after which the weights take a step, 1 or more. Default 1.
+                #[schemars(range(min = 1))]
+                batch_size: u64 = 1,
+                /// The seed of the first weights and of dropout. Default 42.
+                seed: u64 = 42,
             }
         }
 

@@ -1,42 +1,32 @@
 //! Scaling that follows a drifting column.
 
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::{Kind, Signature, Transformer, Truth};
 
-/// Scales each column by an exponentially weighted mean and variance, so that it follows a column that drifts.
-///
-/// Nominal columns pass unchanged; a column that has not varied yet becomes 0. Memory: 16 bytes a column. Source:
-/// `preprocessing.AdaptiveStandardScaler` of River; T. Finch, "Incremental Calculation of Weighted Mean and Variance",
-/// 2009.
-///
-/// ```
-/// use gristmill_learn::{Signature, Transformer, transform::AdaptiveStandardScalerSettings};
-/// let mut scaler = AdaptiveStandardScalerSettings { fading_factor: 0.5 }.build(&Signature::numeric(1));
-/// [0.0, 2.0].iter().for_each(|x| scaler.learn(&[*x], None));
-/// let mut out = Vec::new();
-/// scaler.transform(&[2.0], &mut out);
-/// assert_eq!(out, [1.0]); // mean 1, variance 1
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct AdaptiveStandardScalerSettings {
-    /// How much the newest value counts, in (0, 1). Default 0.3.
-    #[schemars(range(min = 0, max = 1))]
-    pub fading_factor: f64,
-}
-
-impl Default for AdaptiveStandardScalerSettings {
-    fn default() -> Self {
-        Self { fading_factor: 0.3 }
+component_settings! {
+    /// Scales each column by an exponentially weighted mean and variance, so that it follows a column that drifts.
+    ///
+    /// Nominal columns pass unchanged; a column that has not varied yet becomes 0. Memory: 16 bytes a column. Source:
+    /// `preprocessing.AdaptiveStandardScaler` of River; T. Finch, "Incremental Calculation of Weighted Mean and Variance",
+    /// 2009.
+    ///
+    /// ```
+    /// use gristmill_learn::{Signature, Transformer, transform::AdaptiveStandardScalerSettings};
+    /// let mut scaler = AdaptiveStandardScalerSettings { fading_factor: 0.5 }.build(&Signature::numeric(1));
+    /// [0.0, 2.0].iter().for_each(|x| scaler.learn(&[*x], None));
+    /// let mut out = Vec::new();
+    /// scaler.transform(&[2.0], &mut out);
+    /// assert_eq!(out, [1.0]); // mean 1, variance 1
+    /// ```
+    AdaptiveStandardScalerSettings {
+        /// How much the newest value counts, in (0, 1). Default 0.3.
+        #[schemars(range(min = 0, max = 1))]
+        fading_factor: f64 = 0.3,
     }
 }
 
 impl AdaptiveStandardScalerSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The scaler for rows of these columns.
     pub fn build(&self, signature: &Signature) -> AdaptiveStandardScaler {
         let moments = vec![(f64::NAN, f64::NAN); signature.width()].into();

@@ -1,44 +1,34 @@
 //! Any number of categories in few columns.
 
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::{Kind, Signature, Transformer, Truth};
 
-/// Hashes nominal columns into a fixed number of columns: a category adds 1 or -1 to the column of its hash.
-///
-/// Needs no memory of categories, however many there are; different ones may collide. (A pipeline numbers the first 10,000
-/// of a column; further ones come as missing.) Numeric columns pass
-/// unchanged, before the new ones. A missing value adds nothing. Memory: none. Source: K. Weinberger and others, "Feature
-/// Hashing for Large Scale Multitask Learning", ICML 2009; `preprocessing.FeatureHasher` of River (another hash).
-///
-/// ```
-/// use gristmill_learn::{Kind, Signature, Transformer, transform::FeatureHasherSettings};
-/// let hasher = FeatureHasherSettings { n_features: 8, ..Default::default() }.build(&Signature::new(vec![Kind::Nominal]));
-/// let mut out = Vec::new();
-/// hasher.transform(&[3.0], &mut out);
-/// assert_eq!(out.iter().map(|x| x.abs()).sum::<f64>(), 1.0);
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct FeatureHasherSettings {
-    /// The number of new columns, 1 to 1,000,000. Default 64.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub n_features: usize,
-    /// The seed of the hash. Default 42.
-    pub seed: u64,
-}
-
-impl Default for FeatureHasherSettings {
-    fn default() -> Self {
-        Self { n_features: 64, seed: 42 }
+component_settings! {
+    /// Hashes nominal columns into a fixed number of columns: a category adds 1 or -1 to the column of its hash.
+    ///
+    /// Needs no memory of categories, however many there are; different ones may collide. (A pipeline numbers the first 10,000
+    /// of a column; further ones come as missing.) Numeric columns pass
+    /// unchanged, before the new ones. A missing value adds nothing. Memory: none. Source: K. Weinberger and others, "Feature
+    /// Hashing for Large Scale Multitask Learning", ICML 2009; `preprocessing.FeatureHasher` of River (another hash).
+    ///
+    /// ```
+    /// use gristmill_learn::{Kind, Signature, Transformer, transform::FeatureHasherSettings};
+    /// let hasher = FeatureHasherSettings { n_features: 8, ..Default::default() }.build(&Signature::new(vec![Kind::Nominal]));
+    /// let mut out = Vec::new();
+    /// hasher.transform(&[3.0], &mut out);
+    /// assert_eq!(out.iter().map(|x| x.abs()).sum::<f64>(), 1.0);
+    /// ```
+    FeatureHasherSettings {
+        /// The number of new columns, 1 to 1,000,000. Default 64.
+        #[schemars(range(min = 1, max = 1_000_000))]
+        n_features: usize = 64,
+        /// The seed of the hash. Default 42.
+        seed: u64 = 42,
     }
 }
 
 impl FeatureHasherSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The hasher for rows of these columns.
     pub fn build(&self, signature: &Signature) -> FeatureHasher {
         FeatureHasher { settings: self.clone(), kinds: signature.kinds().to_vec() }

@@ -3,43 +3,33 @@
 use std::collections::BTreeMap;
 
 use super::category;
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::traits::mergeable;
 use crate::{Kind, Merge, Signature, Transformer, Truth};
 
-/// Turns each category into the share of rows that have it, in [0, 1].
-///
-/// What is unknown or beyond the cap is 0; what is missing stays missing. Numeric columns pass unchanged. Memory: 16 bytes
-/// a category. Source: `CountFrequencyEncoder` of feature-engine.
-///
-/// ```
-/// use gristmill_learn::{Kind, Signature, Transformer, transform::FrequencyEncoderSettings};
-/// let mut encoder = FrequencyEncoderSettings::default().build(&Signature::new(vec![Kind::Nominal]));
-/// [7.0, 7.0, 7.0, 3.0].iter().for_each(|x| encoder.learn(&[*x], None));
-/// let mut out = Vec::new();
-/// [7.0, 3.0, 5.0].iter().for_each(|x| encoder.transform(&[*x], &mut out));
-/// assert_eq!(out, [0.75, 0.25, 0.0]);
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct FrequencyEncoderSettings {
-    /// The most categories of each column, 1 to 1,000,000; further ones count as unknown. Default 10000.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub max_categories: usize,
-}
-
-impl Default for FrequencyEncoderSettings {
-    fn default() -> Self {
-        Self { max_categories: 10_000 }
+component_settings! {
+    /// Turns each category into the share of rows that have it, in [0, 1].
+    ///
+    /// What is unknown or beyond the cap is 0; what is missing stays missing. Numeric columns pass unchanged. Memory: 16 bytes
+    /// a category. Source: `CountFrequencyEncoder` of feature-engine.
+    ///
+    /// ```
+    /// use gristmill_learn::{Kind, Signature, Transformer, transform::FrequencyEncoderSettings};
+    /// let mut encoder = FrequencyEncoderSettings::default().build(&Signature::new(vec![Kind::Nominal]));
+    /// [7.0, 7.0, 7.0, 3.0].iter().for_each(|x| encoder.learn(&[*x], None));
+    /// let mut out = Vec::new();
+    /// [7.0, 3.0, 5.0].iter().for_each(|x| encoder.transform(&[*x], &mut out));
+    /// assert_eq!(out, [0.75, 0.25, 0.0]);
+    /// ```
+    FrequencyEncoderSettings {
+        /// The most categories of each column, 1 to 1,000,000; further ones count as unknown. Default 10000.
+        #[schemars(range(min = 1, max = 1_000_000))]
+        max_categories: usize = 10_000,
     }
 }
 
 impl FrequencyEncoderSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The encoder for rows of these columns.
     pub fn build(&self, signature: &Signature) -> FrequencyEncoder {
         let columns = vec![BTreeMap::new(); signature.width()].into();

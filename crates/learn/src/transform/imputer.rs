@@ -1,6 +1,7 @@
 //! Filling what is missing.
 
 use super::quantiles::Quantiles;
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::{Kind, Signature, Transformer, Truth};
 
@@ -19,32 +20,27 @@ pub enum Fill {
     Constant(f64),
 }
 
-/// Fills missing values with a statistic of the column's other values.
-///
-/// A column of which nothing was seen stays missing. Memory: 100 bytes a column; 8 for each category of a nominal one, at
-/// most 10,000. Source: `preprocessing.StatImputer` of River.
-///
-/// ```
-/// use gristmill_learn::{Signature, Transformer, transform::ImputerSettings};
-/// let mut imputer = ImputerSettings::default().build(&Signature::numeric(1));
-/// [1.0, 5.0, f64::NAN].iter().for_each(|x| imputer.learn(&[*x], None));
-/// let mut out = Vec::new();
-/// imputer.transform(&[f64::NAN], &mut out);
-/// assert_eq!(out, [3.0]);
-/// ```
-#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ImputerSettings {
-    /// What a missing value is filled with: `mean`, `median`, `last` or `{constant: …}`. Default `mean`.
-    pub with: Fill,
+component_settings! {
+    /// Fills missing values with a statistic of the column's other values.
+    ///
+    /// A column of which nothing was seen stays missing. Memory: 100 bytes a column; 8 for each category of a nominal one, at
+    /// most 10,000. Source: `preprocessing.StatImputer` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Signature, Transformer, transform::ImputerSettings};
+    /// let mut imputer = ImputerSettings::default().build(&Signature::numeric(1));
+    /// [1.0, 5.0, f64::NAN].iter().for_each(|x| imputer.learn(&[*x], None));
+    /// let mut out = Vec::new();
+    /// imputer.transform(&[f64::NAN], &mut out);
+    /// assert_eq!(out, [3.0]);
+    /// ```
+    ImputerSettings {
+        /// What a missing value is filled with: `mean`, `median`, `last` or `{constant: …}`. Default `mean`.
+        with: Fill = Fill::default(),
+    }
 }
 
 impl ImputerSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The imputer for rows of these columns.
     pub fn build(&self, signature: &Signature) -> Imputer {
         let column = Column { median: Quantiles::new(&[0.5]), last: f64::NAN, ..Column::default() };

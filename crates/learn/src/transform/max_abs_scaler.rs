@@ -1,31 +1,27 @@
 //! Scaling to [-1, 1].
 
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::traits::mergeable;
 use crate::{Kind, Merge, Signature, Transformer, Truth};
 
-/// Scales each column to [-1, 1] by the greatest absolute value seen; 0 stays 0.
-///
-/// Nominal columns pass unchanged. Memory: 8 bytes a column. Source: `preprocessing.MaxAbsScaler` of River.
-///
-/// ```
-/// use gristmill_learn::{Signature, Transformer, transform::MaxAbsScalerSettings};
-/// let mut scaler = MaxAbsScalerSettings::default().build(&Signature::numeric(1));
-/// [2.0, -8.0].iter().for_each(|x| scaler.learn(&[*x], None));
-/// let mut out = Vec::new();
-/// scaler.transform(&[2.0], &mut out);
-/// assert_eq!(out, [0.25]);
-/// ```
-#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct MaxAbsScalerSettings {}
+component_settings! {
+    /// Scales each column to [-1, 1] by the greatest absolute value seen; 0 stays 0.
+    ///
+    /// Nominal columns pass unchanged. Memory: 8 bytes a column. Source: `preprocessing.MaxAbsScaler` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Signature, Transformer, transform::MaxAbsScalerSettings};
+    /// let mut scaler = MaxAbsScalerSettings::default().build(&Signature::numeric(1));
+    /// [2.0, -8.0].iter().for_each(|x| scaler.learn(&[*x], None));
+    /// let mut out = Vec::new();
+    /// scaler.transform(&[2.0], &mut out);
+    /// assert_eq!(out, [0.25]);
+    /// ```
+    MaxAbsScalerSettings {}
+}
 
 impl MaxAbsScalerSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The scaler for rows of these columns.
     pub fn build(&self, signature: &Signature) -> MaxAbsScaler {
         MaxAbsScaler { kinds: signature.kinds().to_vec(), most: vec![0.0; signature.width()].into() }

@@ -1,32 +1,28 @@
 //! Scaling to [0, 1].
 
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::traits::mergeable;
 use crate::{Kind, Merge, Signature, Transformer, Truth};
 
-/// Scales each column to [0, 1] by the least and the greatest value seen.
-///
-/// Nominal columns pass unchanged; a column that has not varied yet becomes 0; a value beyond what was seen lies beyond
-/// [0, 1]. Memory: 16 bytes a column. Source: `preprocessing.MinMaxScaler` of River.
-///
-/// ```
-/// use gristmill_learn::{Signature, Transformer, transform::MinMaxScalerSettings};
-/// let mut scaler = MinMaxScalerSettings::default().build(&Signature::numeric(1));
-/// [2.0, 6.0].iter().for_each(|x| scaler.learn(&[*x], None));
-/// let mut out = Vec::new();
-/// scaler.transform(&[3.0], &mut out);
-/// assert_eq!(out, [0.25]);
-/// ```
-#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct MinMaxScalerSettings {}
+component_settings! {
+    /// Scales each column to [0, 1] by the least and the greatest value seen.
+    ///
+    /// Nominal columns pass unchanged; a column that has not varied yet becomes 0; a value beyond what was seen lies beyond
+    /// [0, 1]. Memory: 16 bytes a column. Source: `preprocessing.MinMaxScaler` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Signature, Transformer, transform::MinMaxScalerSettings};
+    /// let mut scaler = MinMaxScalerSettings::default().build(&Signature::numeric(1));
+    /// [2.0, 6.0].iter().for_each(|x| scaler.learn(&[*x], None));
+    /// let mut out = Vec::new();
+    /// scaler.transform(&[3.0], &mut out);
+    /// assert_eq!(out, [0.25]);
+    /// ```
+    MinMaxScalerSettings {}
+}
 
 impl MinMaxScalerSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The scaler for rows of these columns.
     pub fn build(&self, signature: &Signature) -> MinMaxScaler {
         let ends = vec![(f64::INFINITY, f64::NEG_INFINITY); signature.width()].into();

@@ -1,42 +1,32 @@
 //! A column for each category.
 
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::{Kind, Signature, Transformer, Truth};
 
-/// Turns each nominal column into one column a category: 1 where it is that category, else 0.
-///
-/// Categories get their columns in the order in which they are learned; what is unknown, missing or beyond the cap is 0
-/// everywhere. Numeric columns pass unchanged, before the new ones. The number of columns that come out is fixed by the
-/// cap. Memory: 8 bytes a category. Source: `preprocessing.OneHotEncoder` of River.
-///
-/// ```
-/// use gristmill_learn::{Kind, Signature, Transformer, transform::OneHotEncoderSettings};
-/// let mut encoder = OneHotEncoderSettings { max_categories: 3 }.build(&Signature::new(vec![Kind::Nominal]));
-/// [0.0, 1.0].iter().for_each(|x| encoder.learn(&[*x], None));
-/// let mut out = Vec::new();
-/// encoder.transform(&[1.0], &mut out);
-/// assert_eq!(out, [0.0, 1.0, 0.0]);
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct OneHotEncoderSettings {
-    /// The most categories of each column, 1 to 10,000. Default 20.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub max_categories: usize,
-}
-
-impl Default for OneHotEncoderSettings {
-    fn default() -> Self {
-        Self { max_categories: 20 }
+component_settings! {
+    /// Turns each nominal column into one column a category: 1 where it is that category, else 0.
+    ///
+    /// Categories get their columns in the order in which they are learned; what is unknown, missing or beyond the cap is 0
+    /// everywhere. Numeric columns pass unchanged, before the new ones. The number of columns that come out is fixed by the
+    /// cap. Memory: 8 bytes a category. Source: `preprocessing.OneHotEncoder` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Kind, Signature, Transformer, transform::OneHotEncoderSettings};
+    /// let mut encoder = OneHotEncoderSettings { max_categories: 3 }.build(&Signature::new(vec![Kind::Nominal]));
+    /// [0.0, 1.0].iter().for_each(|x| encoder.learn(&[*x], None));
+    /// let mut out = Vec::new();
+    /// encoder.transform(&[1.0], &mut out);
+    /// assert_eq!(out, [0.0, 1.0, 0.0]);
+    /// ```
+    OneHotEncoderSettings {
+        /// The most categories of each column, 1 to 10,000. Default 20.
+        #[schemars(range(min = 1, max = 10_000))]
+        max_categories: usize = 20,
     }
 }
 
 impl OneHotEncoderSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The encoder for rows of these columns.
     pub fn build(&self, signature: &Signature) -> OneHotEncoder {
         let codes = vec![Vec::new(); signature.width()].into();

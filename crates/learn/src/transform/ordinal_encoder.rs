@@ -3,42 +3,32 @@
 use std::collections::BTreeMap;
 
 use super::category;
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::{Kind, Signature, Transformer, Truth};
 
-/// Turns each category into a number: 1 for the first one learned, 2 for the next, and so on.
-///
-/// What is unknown or beyond the cap is 0; what is missing stays missing. Numeric columns pass unchanged. Memory: 16 bytes
-/// a category. Source: `preprocessing.OrdinalEncoder` of River.
-///
-/// ```
-/// use gristmill_learn::{Kind, Signature, Transformer, transform::OrdinalEncoderSettings};
-/// let mut encoder = OrdinalEncoderSettings::default().build(&Signature::new(vec![Kind::Nominal]));
-/// [7.0, 3.0].iter().for_each(|x| encoder.learn(&[*x], None));
-/// let mut out = Vec::new();
-/// [7.0, 3.0, 5.0].iter().for_each(|x| encoder.transform(&[*x], &mut out));
-/// assert_eq!(out, [1.0, 2.0, 0.0]);
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct OrdinalEncoderSettings {
-    /// The most categories of each column, 1 to 1,000,000; further ones count as unknown. Default 10000.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub max_categories: usize,
-}
-
-impl Default for OrdinalEncoderSettings {
-    fn default() -> Self {
-        Self { max_categories: 10_000 }
+component_settings! {
+    /// Turns each category into a number: 1 for the first one learned, 2 for the next, and so on.
+    ///
+    /// What is unknown or beyond the cap is 0; what is missing stays missing. Numeric columns pass unchanged. Memory: 16 bytes
+    /// a category. Source: `preprocessing.OrdinalEncoder` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Kind, Signature, Transformer, transform::OrdinalEncoderSettings};
+    /// let mut encoder = OrdinalEncoderSettings::default().build(&Signature::new(vec![Kind::Nominal]));
+    /// [7.0, 3.0].iter().for_each(|x| encoder.learn(&[*x], None));
+    /// let mut out = Vec::new();
+    /// [7.0, 3.0, 5.0].iter().for_each(|x| encoder.transform(&[*x], &mut out));
+    /// assert_eq!(out, [1.0, 2.0, 0.0]);
+    /// ```
+    OrdinalEncoderSettings {
+        /// The most categories of each column, 1 to 1,000,000; further ones count as unknown. Default 10000.
+        #[schemars(range(min = 1, max = 1_000_000))]
+        max_categories: usize = 10_000,
     }
 }
 
 impl OrdinalEncoderSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The encoder for rows of these columns.
     pub fn build(&self, signature: &Signature) -> OrdinalEncoder {
         let columns = vec![BTreeMap::new(); signature.width()].into();

@@ -1,42 +1,32 @@
 //! Products of columns.
 
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::{Kind, Signature, Transformer, Truth};
 
-/// Adds the products of up to `degree` numeric columns, so that a linear model can bend.
-///
-/// What came in stays in front; products with a missing value are missing. Memory: none. Source:
-/// `feature_extraction.PolynomialExtender` of River.
-///
-/// ```
-/// use gristmill_learn::{Signature, Transformer, transform::PolynomialExtenderSettings};
-/// let extender = PolynomialExtenderSettings::default().build(&Signature::numeric(2));
-/// let mut out = Vec::new();
-/// extender.transform(&[2.0, 3.0], &mut out);
-/// assert_eq!(out, [2.0, 3.0, 4.0, 6.0, 9.0]);
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct PolynomialExtenderSettings {
-    /// The most columns of a product, 2 to 4. Default 2.
-    #[schemars(range(min = 2, max = 4))]
-    pub degree: usize,
-    /// Whether only products of different columns are added. Default false.
-    pub interaction_only: bool,
-}
-
-impl Default for PolynomialExtenderSettings {
-    fn default() -> Self {
-        Self { degree: 2, interaction_only: false }
+component_settings! {
+    /// Adds the products of up to `degree` numeric columns, so that a linear model can bend.
+    ///
+    /// What came in stays in front; products with a missing value are missing. Memory: none. Source:
+    /// `feature_extraction.PolynomialExtender` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Signature, Transformer, transform::PolynomialExtenderSettings};
+    /// let extender = PolynomialExtenderSettings::default().build(&Signature::numeric(2));
+    /// let mut out = Vec::new();
+    /// extender.transform(&[2.0, 3.0], &mut out);
+    /// assert_eq!(out, [2.0, 3.0, 4.0, 6.0, 9.0]);
+    /// ```
+    PolynomialExtenderSettings {
+        /// The most columns of a product, 2 to 4. Default 2.
+        #[schemars(range(min = 2, max = 4))]
+        degree: usize = 2,
+        /// Whether only products of different columns are added. Default false.
+        interaction_only: bool = false,
     }
 }
 
 impl PolynomialExtenderSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The extender for rows of these columns.
     pub fn build(&self, signature: &Signature) -> PolynomialExtender {
         let numeric: Vec<usize> =

@@ -1,42 +1,32 @@
 //! Numbers as bins.
 
 use super::quantiles::Quantiles;
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::{Kind, Signature, Transformer, Truth};
 
-/// Turns each numeric column into the number of its bin, where all bins get about as many rows.
-///
-/// Bins are numbered from 0; their ends are estimates (P²) that go on moving. Nominal columns pass unchanged. Memory: 32
-/// bytes a bin and column. Source: `preprocessing.KBinsDiscretizer(strategy="quantile")` of scikit-learn.
-///
-/// ```
-/// use gristmill_learn::{Signature, Transformer, transform::QuantileBinningSettings};
-/// let mut binning = QuantileBinningSettings { n_bins: 4 }.build(&Signature::numeric(1));
-/// (0..1000).for_each(|x| binning.learn(&[f64::from(x * 7 % 1000)], None));
-/// let mut out = Vec::new();
-/// [10.0, 400.0, 990.0].iter().for_each(|x| binning.transform(&[*x], &mut out));
-/// assert_eq!(out, [0.0, 1.0, 3.0]);
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct QuantileBinningSettings {
-    /// The number of bins, 2 to 100. Default 10.
-    #[schemars(range(min = 2, max = 100))]
-    pub n_bins: usize,
-}
-
-impl Default for QuantileBinningSettings {
-    fn default() -> Self {
-        Self { n_bins: 10 }
+component_settings! {
+    /// Turns each numeric column into the number of its bin, where all bins get about as many rows.
+    ///
+    /// Bins are numbered from 0; their ends are estimates (P²) that go on moving. Nominal columns pass unchanged. Memory: 32
+    /// bytes a bin and column. Source: `preprocessing.KBinsDiscretizer(strategy="quantile")` of scikit-learn.
+    ///
+    /// ```
+    /// use gristmill_learn::{Signature, Transformer, transform::QuantileBinningSettings};
+    /// let mut binning = QuantileBinningSettings { n_bins: 4 }.build(&Signature::numeric(1));
+    /// (0..1000).for_each(|x| binning.learn(&[f64::from(x * 7 % 1000)], None));
+    /// let mut out = Vec::new();
+    /// [10.0, 400.0, 990.0].iter().for_each(|x| binning.transform(&[*x], &mut out));
+    /// assert_eq!(out, [0.0, 1.0, 3.0]);
+    /// ```
+    QuantileBinningSettings {
+        /// The number of bins, 2 to 100. Default 10.
+        #[schemars(range(min = 2, max = 100))]
+        n_bins: usize = 10,
     }
 }
 
 impl QuantileBinningSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The bins for rows of these columns.
     pub fn build(&self, signature: &Signature) -> QuantileBinning {
         let bins = self.n_bins.clamp(2, 100);

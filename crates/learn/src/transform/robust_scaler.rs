@@ -1,49 +1,39 @@
 //! Scaling that outliers cannot move.
 
 use super::quantiles::Quantiles;
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::{Kind, Signature, Transformer, Truth};
 
-/// Takes the median away and divides by the range between two quantiles, which outliers hardly move.
-///
-/// Nominal columns pass unchanged; a column whose quantiles are equal becomes 0. The quantiles are estimates (P²).
-/// Memory: 144 bytes a column. Source: `preprocessing.RobustScaler` of River.
-///
-/// ```
-/// use gristmill_learn::{Signature, Transformer, transform::RobustScalerSettings};
-/// let mut scaler = RobustScalerSettings::default().build(&Signature::numeric(1));
-/// [1.0, 2.0, 3.0, 4.0, 5.0].iter().for_each(|x| scaler.learn(&[*x], None));
-/// let mut out = Vec::new();
-/// scaler.transform(&[5.0], &mut out);
-/// assert_eq!(out, [1.0]); // (5 - 3) / (4 - 2)
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct RobustScalerSettings {
-    /// Whether to take the median away. Default true.
-    pub with_centering: bool,
-    /// Whether to divide by the range. Default true.
-    pub with_scaling: bool,
-    /// The lower quantile, in (0, 0.5). Default 0.25.
-    #[schemars(range(min = 0, max = 0.5))]
-    pub q_inf: f64,
-    /// The upper quantile, in (0.5, 1). Default 0.75.
-    #[schemars(range(min = 0.5, max = 1))]
-    pub q_sup: f64,
-}
-
-impl Default for RobustScalerSettings {
-    fn default() -> Self {
-        Self { with_centering: true, with_scaling: true, q_inf: 0.25, q_sup: 0.75 }
+component_settings! {
+    /// Takes the median away and divides by the range between two quantiles, which outliers hardly move.
+    ///
+    /// Nominal columns pass unchanged; a column whose quantiles are equal becomes 0. The quantiles are estimates (P²).
+    /// Memory: 144 bytes a column. Source: `preprocessing.RobustScaler` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Signature, Transformer, transform::RobustScalerSettings};
+    /// let mut scaler = RobustScalerSettings::default().build(&Signature::numeric(1));
+    /// [1.0, 2.0, 3.0, 4.0, 5.0].iter().for_each(|x| scaler.learn(&[*x], None));
+    /// let mut out = Vec::new();
+    /// scaler.transform(&[5.0], &mut out);
+    /// assert_eq!(out, [1.0]); // (5 - 3) / (4 - 2)
+    /// ```
+    RobustScalerSettings {
+        /// Whether to take the median away. Default true.
+        with_centering: bool = true,
+        /// Whether to divide by the range. Default true.
+        with_scaling: bool = true,
+        /// The lower quantile, in (0, 0.5). Default 0.25.
+        #[schemars(range(min = 0, max = 0.5))]
+        q_inf: f64 = 0.25,
+        /// The upper quantile, in (0.5, 1). Default 0.75.
+        #[schemars(range(min = 0.5, max = 1))]
+        q_sup: f64 = 0.75,
     }
 }
 
 impl RobustScalerSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The scaler for rows of these columns.
     pub fn build(&self, signature: &Signature) -> RobustScaler {
         let quantiles = Quantiles::new(&[self.q_inf, 0.5, self.q_sup]);

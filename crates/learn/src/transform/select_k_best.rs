@@ -1,44 +1,34 @@
 //! The columns that say most about the label.
 
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::{Kind, Signature, Transformer, Truth};
 
-/// Keeps the k numeric columns that are most correlated with the label, and sets the others to 0.
-///
-/// By the absolute value of Pearson's correlation so far; among equal ones the earlier column. The number of columns
-/// stays. Nominal columns pass unchanged. Without labels everything passes. Memory: 48 bytes a column. Source:
-/// `feature_selection.SelectKBest` with `stats.PearsonCorr` of River.
-///
-/// ```
-/// use gristmill_learn::{Signature, Transformer, Truth, transform::SelectKBestSettings};
-/// let mut best = SelectKBestSettings { k: 1 }.build(&Signature::numeric(2));
-/// for (a, b, y) in [(1.0, 3.0, 1.0), (2.0, 1.0, 2.0), (3.0, 2.0, 3.0)] {
-///     best.learn(&[a, b], Some(Truth::Value(y)));
-/// }
-/// let mut out = Vec::new();
-/// best.transform(&[4.0, 5.0], &mut out);
-/// assert_eq!(out, [4.0, 0.0]);
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct SelectKBestSettings {
-    /// The columns to keep, 1 or more. Default 10.
-    #[schemars(range(min = 1))]
-    pub k: usize,
-}
-
-impl Default for SelectKBestSettings {
-    fn default() -> Self {
-        Self { k: 10 }
+component_settings! {
+    /// Keeps the k numeric columns that are most correlated with the label, and sets the others to 0.
+    ///
+    /// By the absolute value of Pearson's correlation so far; among equal ones the earlier column. The number of columns
+    /// stays. Nominal columns pass unchanged. Without labels everything passes. Memory: 48 bytes a column. Source:
+    /// `feature_selection.SelectKBest` with `stats.PearsonCorr` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Signature, Transformer, Truth, transform::SelectKBestSettings};
+    /// let mut best = SelectKBestSettings { k: 1 }.build(&Signature::numeric(2));
+    /// for (a, b, y) in [(1.0, 3.0, 1.0), (2.0, 1.0, 2.0), (3.0, 2.0, 3.0)] {
+    ///     best.learn(&[a, b], Some(Truth::Value(y)));
+    /// }
+    /// let mut out = Vec::new();
+    /// best.transform(&[4.0, 5.0], &mut out);
+    /// assert_eq!(out, [4.0, 0.0]);
+    /// ```
+    SelectKBestSettings {
+        /// The columns to keep, 1 or more. Default 10.
+        #[schemars(range(min = 1))]
+        k: usize = 10,
     }
 }
 
 impl SelectKBestSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The selection for rows of these columns.
     pub fn build(&self, signature: &Signature) -> SelectKBest {
         let columns = vec![Column::default(); signature.width()].into();

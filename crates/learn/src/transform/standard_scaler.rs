@@ -1,43 +1,33 @@
 //! Scaling to mean 0 and variance 1.
 
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::traits::mergeable;
 use crate::{Kind, Merge, Signature, Transformer, Truth};
 
-/// Scales each column to mean 0 and variance 1 with the running mean and the running population variance.
-///
-/// Nominal columns pass unchanged. A column that has not varied yet becomes 0; a missing value is not learned from and stays missing; one so large
-/// that its square overflows is not learned from. Memory: 24 bytes a column. Source: `preprocessing.StandardScaler`
-/// of River; B. P. Welford, "Note on a Method for Calculating Corrected Sums of Squares and Products", Technometrics
-/// 4 (1962).
-///
-/// ```
-/// use gristmill_learn::{Signature, Transformer, transform::StandardScalerSettings};
-/// let mut scaler = StandardScalerSettings::default().build(&Signature::numeric(1));
-/// [1.0, 2.0, 3.0].iter().for_each(|x| scaler.learn(&[*x], None));
-/// let mut out = Vec::new();
-/// scaler.transform(&[3.0], &mut out);
-/// assert_eq!(out, [1.224744871391589]); // (3 - 2) / sqrt(2/3)
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct StandardScalerSettings {
-    /// Whether to divide by the standard deviation; without it columns are only centred. Default true.
-    pub with_std: bool,
-}
-
-impl Default for StandardScalerSettings {
-    fn default() -> Self {
-        Self { with_std: true }
+component_settings! {
+    /// Scales each column to mean 0 and variance 1 with the running mean and the running population variance.
+    ///
+    /// Nominal columns pass unchanged. A column that has not varied yet becomes 0; a missing value is not learned from and stays missing; one so large
+    /// that its square overflows is not learned from. Memory: 24 bytes a column. Source: `preprocessing.StandardScaler`
+    /// of River; B. P. Welford, "Note on a Method for Calculating Corrected Sums of Squares and Products", Technometrics
+    /// 4 (1962).
+    ///
+    /// ```
+    /// use gristmill_learn::{Signature, Transformer, transform::StandardScalerSettings};
+    /// let mut scaler = StandardScalerSettings::default().build(&Signature::numeric(1));
+    /// [1.0, 2.0, 3.0].iter().for_each(|x| scaler.learn(&[*x], None));
+    /// let mut out = Vec::new();
+    /// scaler.transform(&[3.0], &mut out);
+    /// assert_eq!(out, [1.224744871391589]); // (3 - 2) / sqrt(2/3)
+    /// ```
+    StandardScalerSettings {
+        /// Whether to divide by the standard deviation; without it columns are only centred. Default true.
+        with_std: bool = true,
     }
 }
 
 impl StandardScalerSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The scaler for rows of these columns.
     pub fn build(&self, signature: &Signature) -> StandardScaler {
         let column = |kind: &Kind| Column { nominal: *kind == Kind::Nominal, ..Column::default() };

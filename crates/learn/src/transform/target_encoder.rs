@@ -3,51 +3,41 @@
 use std::collections::BTreeMap;
 
 use super::category;
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::traits::mergeable;
 use crate::{Kind, Merge, Signature, Transformer, Truth};
 
-/// Turns each category into the mean label of its rows so far, drawn towards the mean of all rows while they are few.
-///
-/// For two classes the label is 1 where the row is positive; among many classes the index of the class, which says little:
-/// use `one_hot_encoder` there. A row is encoded before its label is learned when it is scored, so nothing leaks into the
-/// score. What is unknown is the mean of all rows. Numeric columns pass unchanged. Memory: 24 bytes a category. Source:
-/// `feature_extraction.TargetAgg` with `stats.BayesianMean` of River.
-///
-/// ```
-/// use gristmill_learn::{Kind, Signature, Transformer, Truth, transform::TargetEncoderSettings};
-/// let settings = TargetEncoderSettings { prior_weight: 1.0, ..Default::default() };
-/// let mut encoder = settings.build(&Signature::new(vec![Kind::Nominal]));
-/// for (category, label) in [(7.0, 1.0), (7.0, 1.0), (3.0, 0.0), (3.0, 0.0)] {
-///     encoder.learn(&[category], Some(Truth::Value(label)));
-/// }
-/// let mut out = Vec::new();
-/// [7.0, 3.0, 5.0].iter().for_each(|x| encoder.transform(&[*x], &mut out));
-/// assert_eq!(out, [2.5 / 3.0, 0.5 / 3.0, 0.5]);
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct TargetEncoderSettings {
-    /// The most categories of each column, 1 to 1,000,000; further ones count as unknown. Default 10000.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub max_categories: usize,
-    /// The rows that the mean of all rows counts for, 0 or above. Default 10.
-    #[schemars(extend("minimum" = 0))]
-    pub prior_weight: f64,
-}
-
-impl Default for TargetEncoderSettings {
-    fn default() -> Self {
-        Self { max_categories: 10_000, prior_weight: 10.0 }
+component_settings! {
+    /// Turns each category into the mean label of its rows so far, drawn towards the mean of all rows while they are few.
+    ///
+    /// For two classes the label is 1 where the row is positive; among many classes the index of the class, which says little:
+    /// use `one_hot_encoder` there. A row is encoded before its label is learned when it is scored, so nothing leaks into the
+    /// score. What is unknown is the mean of all rows. Numeric columns pass unchanged. Memory: 24 bytes a category. Source:
+    /// `feature_extraction.TargetAgg` with `stats.BayesianMean` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Kind, Signature, Transformer, Truth, transform::TargetEncoderSettings};
+    /// let settings = TargetEncoderSettings { prior_weight: 1.0, ..Default::default() };
+    /// let mut encoder = settings.build(&Signature::new(vec![Kind::Nominal]));
+    /// for (category, label) in [(7.0, 1.0), (7.0, 1.0), (3.0, 0.0), (3.0, 0.0)] {
+    ///     encoder.learn(&[category], Some(Truth::Value(label)));
+    /// }
+    /// let mut out = Vec::new();
+    /// [7.0, 3.0, 5.0].iter().for_each(|x| encoder.transform(&[*x], &mut out));
+    /// assert_eq!(out, [2.5 / 3.0, 0.5 / 3.0, 0.5]);
+    /// ```
+    TargetEncoderSettings {
+        /// The most categories of each column, 1 to 1,000,000; further ones count as unknown. Default 10000.
+        #[schemars(range(min = 1, max = 1_000_000))]
+        max_categories: usize = 10_000,
+        /// The rows that the mean of all rows counts for, 0 or above. Default 10.
+        #[schemars(extend("minimum" = 0))]
+        prior_weight: f64 = 10.0,
     }
 }
 
 impl TargetEncoderSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The encoder for rows of these columns.
     pub fn build(&self, signature: &Signature) -> TargetEncoder {
         let columns = vec![BTreeMap::new(); signature.width()].into();

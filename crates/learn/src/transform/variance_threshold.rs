@@ -1,44 +1,34 @@
 //! Leaving out what does not vary.
 
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::{Kind, Signature, Transformer, Truth};
 
-/// Sets columns whose variance is not above a threshold to 0, so that a model does not see them.
-///
-/// The number of columns stays, so a column comes back when it begins to vary. Until `min_samples` values came a column
-/// passes. Nominal columns pass unchanged. Memory: 24 bytes a column. Source: `feature_selection.VarianceThreshold` of
-/// River.
-///
-/// ```
-/// use gristmill_learn::{Signature, Transformer, transform::VarianceThresholdSettings};
-/// let mut threshold = VarianceThresholdSettings::default().build(&Signature::numeric(2));
-/// [1.0, 2.0].iter().for_each(|x| threshold.learn(&[*x, 7.0], None));
-/// let mut out = Vec::new();
-/// threshold.transform(&[2.0, 7.0], &mut out);
-/// assert_eq!(out, [2.0, 0.0]);
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct VarianceThresholdSettings {
-    /// The variance that a column must exceed, 0 or above. Default 0.
-    #[schemars(extend("minimum" = 0))]
-    pub threshold: f64,
-    /// The values that must have come before a column is left out. Default 2.
-    pub min_samples: u64,
-}
-
-impl Default for VarianceThresholdSettings {
-    fn default() -> Self {
-        Self { threshold: 0.0, min_samples: 2 }
+component_settings! {
+    /// Sets columns whose variance is not above a threshold to 0, so that a model does not see them.
+    ///
+    /// The number of columns stays, so a column comes back when it begins to vary. Until `min_samples` values came a column
+    /// passes. Nominal columns pass unchanged. Memory: 24 bytes a column. Source: `feature_selection.VarianceThreshold` of
+    /// River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Signature, Transformer, transform::VarianceThresholdSettings};
+    /// let mut threshold = VarianceThresholdSettings::default().build(&Signature::numeric(2));
+    /// [1.0, 2.0].iter().for_each(|x| threshold.learn(&[*x, 7.0], None));
+    /// let mut out = Vec::new();
+    /// threshold.transform(&[2.0, 7.0], &mut out);
+    /// assert_eq!(out, [2.0, 0.0]);
+    /// ```
+    VarianceThresholdSettings {
+        /// The variance that a column must exceed, 0 or above. Default 0.
+        #[schemars(extend("minimum" = 0))]
+        threshold: f64 = 0.0,
+        /// The values that must have come before a column is left out. Default 2.
+        min_samples: u64 = 2,
     }
 }
 
 impl VarianceThresholdSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The threshold for rows of these columns.
     pub fn build(&self, signature: &Signature) -> VarianceThreshold {
         let columns = vec![Column::default(); signature.width()].into();

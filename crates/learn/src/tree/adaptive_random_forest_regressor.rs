@@ -1,11 +1,12 @@
 //! The adaptive random forest for values.
 
-use super::forest::{MaxFeatures, Places, adwin};
+use super::forest::Forest;
+use super::settings::forest_settings;
 use super::value_tree::ValueTree;
 use super::{HoeffdingTreeRegressorSettings, ValueLeafPrediction};
 use crate::state::stateful;
 use crate::traits::ByRow;
-use crate::{DetectorKind, LearnError, Merge, Predictions, Signature, StateReader, Task, Truth};
+use crate::{LearnError, Merge, Predictions, Signature, Task, Truth};
 
 /// How the trees' predictions become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -18,101 +19,45 @@ pub enum Aggregation {
     Median,
 }
 
-/// The adaptive random forest for regression: Hoeffding trees on random columns and resampled rows, each replaced when
-/// its errors drift.
-///
-/// Predicts a number. Takes nominal columns. Scale the columns first, or use `leaf_prediction: mean`. Memory: twice
-/// `n_models` trees of at most `max_size`. Source: H. M. Gomes and others, "Adaptive Random Forests for Data Stream
-/// Regression", ESANN 2018; `forest.ARFRegressor` of River.
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, tree::AdaptiveRandomForestRegressorSettings};
-/// let mut forest = AdaptiveRandomForestRegressorSettings::default().build(&Signature::numeric(1));
-/// for step in 0..2000_u32 {
-///     let x = f64::from(step * 7 % 100) / 100.0;
-///     forest.learn(&Features::row(&[x]), Labels::Values(&[if x < 0.5 { 10.0 } else { 20.0 }]))?;
-/// }
-/// let mut out = Predictions::default();
-/// forest.predict(&Features::new(&[0.2, 0.8], 1), &mut out)?;
-/// assert!((out.values()[0] - 10.0).abs() < 1.0 && (out.values()[1] - 20.0).abs() < 1.0);
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct AdaptiveRandomForestRegressorSettings {
-    /// The number of trees, 1 to 1,000. Default 10.
-    #[schemars(range(min = 1, max = 1000))]
-    pub n_models: usize,
-    /// How many columns each leaf looks at: `sqrt`, `sqrt_plus_one` (MOA's), `log2` or `all`. Default `sqrt`.
-    pub max_features: MaxFeatures,
-    /// How often a tree learns a row on average, 0 to 100. Default 6.
-    #[schemars(range(min = 0, max = 100))]
-    pub lambda_value: f64,
-    /// How the trees' predictions become one: `mean` or `median`. Default `median`.
-    pub aggregation_method: Aggregation,
-    /// What finds that a tree has drifted. Default `{adwin: {delta: 0.001}}`.
-    pub drift_detector: DetectorKind,
-    /// What finds that a tree may be drifting. Default `{adwin: {delta: 0.01}}`.
-    pub warning_detector: DetectorKind,
-    /// The weight of rows between two attempts to split a leaf, above 0. Default 50.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub grace_period: f64,
-    /// How deep each tree may grow, 1 to 1,000. Default 1000.
-    #[schemars(range(min = 1, max = 1000))]
-    pub max_depth: usize,
-    /// The chance of a wrong split, in (0, 1). Default 0.01.
-    #[schemars(range(min = 0, max = 1))]
-    pub delta: f64,
-    /// The bound below which two columns count as equally good, 0 or above. Default 0.05.
-    #[schemars(extend("minimum" = 0))]
-    pub tau: f64,
-    /// How a leaf predicts: `mean`, `model` or `adaptive`. Default `adaptive`.
-    pub leaf_prediction: ValueLeafPrediction,
-    /// How much of its error a leaf remembers at each row, in [0, 1]. Default 0.95.
-    #[schemars(range(min = 0, max = 1))]
-    pub model_selector_decay: f64,
-    /// The decimal places to which numbers are rounded before splits are looked for, 0 to 10. Default 1.
-    #[schemars(range(min = 0, max = 10))]
-    pub digits: u32,
-    /// The least weight of a branch, 0 or above. Default 5.
-    #[schemars(extend("minimum" = 0))]
-    pub min_samples_split: f64,
-    /// The most memory of each tree, in MiB, above 0. Default 500.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub max_size: f64,
-    /// The seed of everything random. Default 42.
-    pub seed: u64,
-}
-
-impl Default for AdaptiveRandomForestRegressorSettings {
-    fn default() -> Self {
-        Self {
-            n_models: 10,
-            max_features: MaxFeatures::default(),
-            lambda_value: 6.0,
-            aggregation_method: Aggregation::default(),
-            drift_detector: adwin(0.001),
-            warning_detector: adwin(0.01),
-            grace_period: 50.0,
-            max_depth: 1000,
-            delta: 0.01,
-            tau: 0.05,
-            leaf_prediction: ValueLeafPrediction::default(),
-            model_selector_decay: 0.95,
-            digits: 1,
-            min_samples_split: 5.0,
-            max_size: 500.0,
-            seed: 42,
-        }
-    }
+forest_settings! {
+    /// The adaptive random forest for regression: Hoeffding trees on random columns and resampled rows, each replaced when
+    /// its errors drift.
+    ///
+    /// Predicts a number. Takes nominal columns. Scale the columns first, or use `leaf_prediction: mean`. Memory: twice
+    /// `n_models` trees of at most `max_size`. Source: H. M. Gomes and others, "Adaptive Random Forests for Data Stream
+    /// Regression", ESANN 2018; `forest.ARFRegressor` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, tree::AdaptiveRandomForestRegressorSettings};
+    /// let mut forest = AdaptiveRandomForestRegressorSettings::default().build(&Signature::numeric(1));
+    /// for step in 0..2000_u32 {
+    ///     let x = f64::from(step * 7 % 100) / 100.0;
+    ///     forest.learn(&Features::row(&[x]), Labels::Values(&[if x < 0.5 { 10.0 } else { 20.0 }]))?;
+    /// }
+    /// let mut out = Predictions::default();
+    /// forest.predict(&Features::new(&[0.2, 0.8], 1), &mut out)?;
+    /// assert!((out.values()[0] - 10.0).abs() < 1.0 && (out.values()[1] - 20.0).abs() < 1.0);
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    AdaptiveRandomForestRegressorSettings {
+        /// How the trees' predictions become one: `mean` or `median`. Default `median`.
+        aggregation_method: Aggregation = Aggregation::default(),
+    } {} {
+        /// How a leaf predicts: `mean`, `model` or `adaptive`. Default `adaptive`.
+        leaf_prediction: ValueLeafPrediction = ValueLeafPrediction::default(),
+        /// How much of its error a leaf remembers at each row, in [0, 1]. Default 0.95.
+        #[schemars(range(min = 0, max = 1))]
+        model_selector_decay: f64 = 0.95,
+        /// The decimal places to which numbers are rounded before splits are looked for, 0 to 10. Default 1.
+        #[schemars(range(min = 0, max = 10))]
+        digits: u32 = 1,
+        /// The least weight of a branch, 0 or above. Default 5.
+        #[schemars(extend("minimum" = 0))]
+        min_samples_split: f64 = 5.0,
+    } max_size: 500
 }
 
 impl AdaptiveRandomForestRegressorSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> AdaptiveRandomForestRegressor {
         let tree = HoeffdingTreeRegressorSettings {
@@ -133,8 +78,8 @@ impl AdaptiveRandomForestRegressorSettings {
         let kinds = signature.kinds().to_vec();
         let make = move |random| ValueTree::new(growth.clone(), &kinds, random);
         let detectors = [&self.warning_detector, &self.drift_detector];
-        let places = Places::new(self.n_models, self.lambda_value, self.seed, detectors, Box::new(make));
-        AdaptiveRandomForestRegressor { aggregation: self.aggregation_method, width: signature.width(), places }
+        let forest = Forest::new(self.n_models, self.lambda_value, self.seed, detectors, Box::new(make));
+        AdaptiveRandomForestRegressor { aggregation: self.aggregation_method, width: signature.width(), forest }
     }
 }
 
@@ -142,18 +87,15 @@ impl AdaptiveRandomForestRegressorSettings {
 pub struct AdaptiveRandomForestRegressor {
     aggregation: Aggregation,
     width: usize,
-    places: Places<ValueTree>,
+    forest: Forest<ValueTree>,
 }
 
 const NAME: &str = "adaptive_random_forest_regressor";
-stateful!(AdaptiveRandomForestRegressor, NAME, 1: places);
+stateful!(AdaptiveRandomForestRegressor, NAME, 1: forest);
 
 impl Merge for AdaptiveRandomForestRegressor {
     fn merge(&mut self, saved: &[u8]) -> Result<(), LearnError> {
-        let mut from = StateReader::new(saved);
-        from.begin(NAME, 1)?;
-        self.places.absorb(&mut from)?;
-        Ok(from.end()?)
+        Ok(self.forest.merge(NAME, saved)?)
     }
 }
 
@@ -186,7 +128,7 @@ impl ByRow for AdaptiveRandomForestRegressor {
     }
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
-        let mut values: Vec<f64> = self.places.places.iter().map(|place| place.tree.predict(row)).collect();
+        let mut values: Vec<f64> = self.forest.trees.iter().map(|member| member.tree.predict(row)).collect();
         if self.aggregation == Aggregation::Mean {
             return out.push(values.iter().sum::<f64>() / values.len().max(1) as f64);
         }
@@ -202,10 +144,10 @@ impl ByRow for AdaptiveRandomForestRegressor {
 
     fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64) {
         let Some(Truth::Value(y)) = truth else { return };
-        self.places.learn(
-            |place| {
-                let error = place.tree.predict(row) - y;
-                normalised(&mut place.record, error)
+        self.forest.learn(
+            |member| {
+                let error = member.tree.predict(row) - y;
+                normalised(&mut member.record, error)
             },
             |tree, times| tree.learn(row, y, weight * times),
         );

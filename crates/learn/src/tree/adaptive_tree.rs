@@ -1,31 +1,11 @@
 //! A tree whose branches are watched, and replaced by alternates that grow beside them when they drift.
 
 use super::LOOK;
-use super::node::{Budgeted, Test};
+use super::growable_leaf::GrowableLeaf;
+use super::node::Test;
 use crate::drift::{Detector, Signal};
 use crate::random::{Poisson, Random};
 use crate::{DetectorKind, Kind, StateError, StateReader, StateWriter, Stateful, Truth};
-
-/// A leaf that can become a branch.
-pub(super) trait Sprout: Budgeted + Clone {
-    /// How it grows.
-    type Growth;
-    /// A new leaf that begins with these statistics.
-    fn sprout(growth: &Self::Growth, kinds: &[Kind], random: &mut Random, depth: usize, begins: &[f64]) -> Self;
-    /// Its answer: probabilities, or one value.
-    fn answer(&self, row: &[f64], growth: &Self::Growth, kinds: &[Kind], out: &mut Vec<f64>);
-    /// Learns a row.
-    fn taught(&mut self, row: &[f64], truth: Truth, weight: f64, growth: &Self::Growth, kinds: &[Kind]);
-    /// The leaves it is to be split into, when it is time.
-    fn branches(
-        &mut self,
-        growth: &Self::Growth,
-        kinds: &[Kind],
-        random: &mut Random,
-    ) -> Option<(usize, Test, Vec<Self>)>;
-    /// The most bytes of a tree.
-    fn most(growth: &Self::Growth) -> usize;
-}
 
 /// How alternates are begun and judged.
 #[derive(Debug, Clone)]
@@ -37,7 +17,7 @@ pub(super) struct Adaption {
 }
 
 /// The tree.
-pub(super) struct AdaptiveTree<L: Sprout> {
+pub(super) struct AdaptiveTree<L: GrowableLeaf> {
     pub(super) growth: L::Growth,
     pub(super) kinds: Vec<Kind>,
     adaption: Adaption,
@@ -51,16 +31,16 @@ struct Node<L> {
     detector: Box<dyn Detector>,
     rows: f64,
     errors: f64,
-    part: Part<L>,
+    body: Body<L>,
 }
 
-enum Part<L> {
+enum Body<L> {
     Leaf(L),
     Branch { column: usize, test: Test, children: Vec<Node<L>>, alternate: Option<Box<Node<L>>> },
 }
 
 /// What all nodes need to know while a row is learned.
-struct Lesson<'a, L: Sprout> {
+struct TrainingRow<'a, L: GrowableLeaf> {
     growth: &'a L::Growth,
     kinds: &'a [Kind],
     adaption: &'a Adaption,
@@ -70,9 +50,9 @@ struct Lesson<'a, L: Sprout> {
     error: &'a dyn Fn(&[f64]) -> f64,
 }
 
-impl<L: Sprout> Node<L> {
+impl<L: GrowableLeaf> Node<L> {
     fn leaf(leaf: L, adaption: &Adaption) -> Self {
-        Self { detector: adaption.drift_detector.build(), rows: 0.0, errors: 0.0, part: Part::Leaf(leaf) }
+        Self { detector: adaption.drift_detector.build(), rows: 0.0, errors: 0.0, body: Body::Leaf(leaf) }
     }
 
     fn error(&self) -> f64 {
@@ -80,16 +60,16 @@ impl<L: Sprout> Node<L> {
     }
 
     fn seen(&self) -> f64 {
-        match &self.part {
-            Part::Leaf(leaf) => leaf.weight(),
-            Part::Branch { children, .. } => children.iter().map(Self::seen).sum(),
+        match &self.body {
+            Body::Leaf(leaf) => leaf.weight(),
+            Body::Branch { children, .. } => children.iter().map(Self::seen).sum(),
         }
     }
 
     fn depth(&self) -> usize {
-        match &self.part {
-            Part::Leaf(leaf) => leaf.depth(),
-            Part::Branch { children, .. } => children.first().map_or(1, Self::depth).saturating_sub(1),
+        match &self.body {
+            Body::Leaf(leaf) => leaf.depth(),
+            Body::Branch { children, .. } => children.first().map_or(1, Self::depth).saturating_sub(1),
         }
     }
 
@@ -110,7 +90,7 @@ impl<L: Sprout> Node<L> {
     /// The leaf of a row, and the roots of the alternates on the way.
     fn walk<'a>(&'a self, row: &[f64], alternates: &mut Vec<&'a Self>) -> &'a Self {
         let mut node = self;
-        while let Part::Branch { column, test, children, alternate } = &node.part {
+        while let Body::Branch { column, test, children, alternate } = &node.body {
             alternates.extend(alternate.as_deref());
             match children.get(Self::next(*column, test, children, row)) {
                 Some(child) => node = child,
@@ -120,13 +100,13 @@ impl<L: Sprout> Node<L> {
         node
     }
 
-    fn learn(&mut self, lesson: &Lesson<'_, L>, random: &mut Random, poisson: &Poisson, room: &mut Vec<f64>) {
-        let (row, growth, kinds) = (lesson.row, lesson.growth, lesson.kinds);
+    fn learn(&mut self, given: &TrainingRow<'_, L>, random: &mut Random, poisson: &Poisson, room: &mut Vec<f64>) {
+        let (row, growth, kinds) = (given.row, given.growth, given.kinds);
         room.clear();
-        if let Part::Leaf(leaf) = &self.walk(row, &mut Vec::new()).part {
+        if let Body::Leaf(leaf) = &self.walk(row, &mut Vec::new()).body {
             leaf.answer(row, growth, kinds, room);
         }
-        let error = (lesson.error)(room);
+        let error = (given.error)(room);
         let before = self.error();
         let drifted = self.detector.update(error) == Signal::Drift;
         self.rows += 1.0;
@@ -136,40 +116,40 @@ impl<L: Sprout> Node<L> {
         if drifted {
             (self.rows, self.errors) = (0.0, 0.0);
         }
-        match &mut self.part {
-            Part::Leaf(leaf) => {
-                let times = if lesson.adaption.bootstrap_sampling { poisson.draw(random).max(1) } else { 1 };
-                leaf.taught(row, lesson.truth, lesson.weight * times as f64, growth, kinds);
+        match &mut self.body {
+            Body::Leaf(leaf) => {
+                let times = if given.adaption.bootstrap_sampling { poisson.draw(random).max(1) } else { 1 };
+                leaf.learn_truth(row, given.truth, given.weight * times as f64, growth, kinds);
                 if let Some((column, test, leaves)) = leaf.branches(growth, kinds, random) {
-                    let children = leaves.into_iter().map(|leaf| Self::leaf(leaf, lesson.adaption)).collect();
-                    self.detector = lesson.adaption.drift_detector.build();
+                    let children = leaves.into_iter().map(|leaf| Self::leaf(leaf, given.adaption)).collect();
+                    self.detector = given.adaption.drift_detector.build();
                     (self.rows, self.errors) = (0.0, 0.0);
-                    self.part = Part::Branch { column, test, children, alternate: None };
+                    self.body = Body::Branch { column, test, children, alternate: None };
                 }
             }
-            Part::Branch { .. } => self.learn_branch(worse, lesson, random, poisson, room),
+            Body::Branch { .. } => self.learn_branch(worse, given, random, poisson, room),
         }
     }
 
     fn learn_branch(
         &mut self,
         worse: bool,
-        lesson: &Lesson<'_, L>,
+        given: &TrainingRow<'_, L>,
         random: &mut Random,
         poisson: &Poisson,
         room: &mut Vec<f64>,
     ) {
         let (depth, rows, error) = (self.depth(), self.rows, self.error());
-        let Part::Branch { column, test, children, alternate } = &mut self.part else { return };
+        let Body::Branch { column, test, children, alternate } = &mut self.body else { return };
         let mut switched = false;
         if worse {
-            let leaf = L::sprout(lesson.growth, lesson.kinds, random, depth, &[]);
-            *alternate = Some(Box::new(Self::leaf(leaf, lesson.adaption)));
+            let leaf = L::begin(given.growth, given.kinds, random, depth, &[]);
+            *alternate = Some(Box::new(Self::leaf(leaf, given.adaption)));
         } else if let Some(other) = alternate.as_deref() {
-            let least = lesson.adaption.drift_window_threshold;
+            let least = given.adaption.drift_window_threshold;
             if other.rows > least && rows > least {
                 let spread = 2.0 * error * (1.0 - error) * (1.0 / other.rows + 1.0 / rows);
-                let bound = (spread * libm::log(2.0 / lesson.adaption.switch_significance)).sqrt();
+                let bound = (spread * libm::log(2.0 / given.adaption.switch_significance)).sqrt();
                 switched = error - other.error() > bound;
                 if other.error() - error > bound {
                     *alternate = None;
@@ -178,21 +158,21 @@ impl<L: Sprout> Node<L> {
         }
         if let (true, Some(other)) = (switched, alternate.take_if(|_| switched)) {
             *self = *other;
-            return self.learn(lesson, random, poisson, room);
+            return self.learn(given, random, poisson, room);
         }
         if let Some(alternate) = alternate {
-            alternate.learn(lesson, random, poisson, room);
+            alternate.learn(given, random, poisson, room);
         }
-        let next = Self::next(*column, test, children, lesson.row);
+        let next = Self::next(*column, test, children, given.row);
         if let Some(child) = children.get_mut(next) {
-            child.learn(lesson, random, poisson, room);
+            child.learn(given, random, poisson, room);
         }
     }
 
     fn each_leaf(&mut self, visit: &mut dyn FnMut(&mut L)) {
-        match &mut self.part {
-            Part::Leaf(leaf) => visit(leaf),
-            Part::Branch { children, alternate, .. } => {
+        match &mut self.body {
+            Body::Leaf(leaf) => visit(leaf),
+            Body::Branch { children, alternate, .. } => {
                 children.iter_mut().for_each(|child| child.each_leaf(visit));
                 alternate.iter_mut().for_each(|child| child.each_leaf(visit));
             }
@@ -203,12 +183,12 @@ impl<L: Sprout> Node<L> {
         self.detector.save(to);
         self.rows.save(to);
         self.errors.save(to);
-        match &self.part {
-            Part::Leaf(leaf) => {
+        match &self.body {
+            Body::Leaf(leaf) => {
                 to.u64(0);
                 leaf.save(to);
             }
-            Part::Branch { column, test, children, alternate } => {
+            Body::Branch { column, test, children, alternate } => {
                 to.u64(1);
                 column.save(to);
                 test.save(to);
@@ -231,7 +211,7 @@ impl<L: Sprout> Node<L> {
         if from.u64()? == 0 {
             let mut leaf = L::default();
             leaf.load(from)?;
-            node.part = Part::Leaf(leaf);
+            node.body = Body::Leaf(leaf);
             return Ok(node);
         }
         let (mut column, mut test) = (0_usize, Test::default());
@@ -243,25 +223,25 @@ impl<L: Sprout> Node<L> {
             0 => None,
             _ => Some(Box::new(Self::load(adaption, from, depth + 1)?)),
         };
-        node.part = Part::Branch { column, test, children, alternate };
+        node.body = Body::Branch { column, test, children, alternate };
         Ok(node)
     }
 
     fn size(&self) -> usize {
         let own = size_of::<Self>() + self.detector.size();
-        own + match &self.part {
-            Part::Leaf(leaf) => leaf.size(),
-            Part::Branch { children, alternate, .. } => {
+        own + match &self.body {
+            Body::Leaf(leaf) => leaf.size(),
+            Body::Branch { children, alternate, .. } => {
                 children.iter().map(Self::size).sum::<usize>() + alternate.as_ref().map_or(0, |other| other.size())
             }
         }
     }
 }
 
-impl<L: Sprout> AdaptiveTree<L> {
+impl<L: GrowableLeaf> AdaptiveTree<L> {
     pub(super) fn new(growth: L::Growth, kinds: &[Kind], adaption: Adaption, seed: u64) -> Self {
         let mut random = Random::new(seed);
-        let root = Node::leaf(L::sprout(&growth, kinds, &mut random, 0, &[]), &adaption);
+        let root = Node::leaf(L::begin(&growth, kinds, &mut random, 0, &[]), &adaption);
         Self { growth, kinds: kinds.to_vec(), adaption, random, poisson: Poisson::new(1.0), root }
     }
 
@@ -272,7 +252,7 @@ impl<L: Sprout> AdaptiveTree<L> {
         let mut next = Some(&self.root);
         while let Some(root) = next {
             let node = root.walk(row, &mut open);
-            if let Part::Leaf(leaf) = &node.part {
+            if let Body::Leaf(leaf) = &node.body {
                 leaf.answer(row, &self.growth, &self.kinds, &mut room);
                 each(&room, node.error());
             }
@@ -283,8 +263,8 @@ impl<L: Sprout> AdaptiveTree<L> {
     /// Learns a row; `error` judges an answer, from 0 (right) to 1.
     pub(super) fn learn(&mut self, row: &[f64], truth: Truth, weight: f64, error: &dyn Fn(&[f64]) -> f64) {
         let Self { growth, kinds, adaption, random, poisson, root } = self;
-        let lesson = Lesson::<L> { growth, kinds, adaption, row, truth, weight, error };
-        root.learn(&lesson, random, poisson, &mut Vec::new());
+        let given = TrainingRow::<L> { growth, kinds, adaption, row, truth, weight, error };
+        root.learn(&given, random, poisson, &mut Vec::new());
     }
 
     /// Counts a row; where the tree is larger than its budget no leaf goes on to split.
@@ -296,7 +276,7 @@ impl<L: Sprout> AdaptiveTree<L> {
     }
 }
 
-impl<L: Sprout> Stateful for AdaptiveTree<L> {
+impl<L: GrowableLeaf> Stateful for AdaptiveTree<L> {
     fn save(&self, to: &mut StateWriter) {
         self.random.save(to);
         self.root.save(to);

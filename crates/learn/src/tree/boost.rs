@@ -1,6 +1,7 @@
 //! Trees that each learn what the trees before it left over.
 
-use super::value_tree::{ValueGrowth, ValueTree};
+use super::growth::ValueGrowth;
+use super::value_tree::ValueTree;
 use crate::Kind;
 use crate::random::Random;
 

@@ -1,65 +1,14 @@
 //! A tree that grows by Hoeffding's bound and predicts classes.
 
-use super::SplitCriterion;
 use super::criterion::{Distribution, hoeffding_bound};
+use super::growable_leaf::GrowableLeaf;
+use super::growth::{ClassGrowth, LeafPrediction};
 use super::node::{Budgeted, Found, Node, Nodes, Suggestion, Test};
-use super::sprout::Sprout;
-use super::watch::{Watch, at_least};
+use super::splitter::{Splitter, at_least};
 use crate::random::Random;
 use crate::state::stateful;
 use crate::traits::most_probable;
 use crate::{Kind, Stateful, Truth};
-
-/// How a leaf predicts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LeafPrediction {
-    /// The shares of the classes it has seen.
-    Mc,
-    /// Naive Bayes.
-    Nb,
-    /// Whichever of the two has been right more often.
-    #[default]
-    Nba,
-}
-
-/// How a tree of classes grows.
-#[derive(Debug, Clone)]
-pub(crate) struct ClassGrowth {
-    pub(crate) grace_period: f64,
-    pub(crate) max_depth: usize,
-    pub(crate) split_criterion: SplitCriterion,
-    pub(crate) delta: f64,
-    pub(crate) tau: f64,
-    pub(crate) leaf_prediction: LeafPrediction,
-    pub(crate) nb_threshold: f64,
-    pub(crate) n_splits: usize,
-    pub(crate) binary_split: bool,
-    pub(crate) min_branch_fraction: f64,
-    pub(crate) max_share_to_split: f64,
-    /// In bytes.
-    pub(crate) max_size: usize,
-    /// How many columns, drawn for each leaf, it looks at; all of them where none is given.
-    pub(crate) max_features: Option<usize>,
-}
-
-impl ClassGrowth {
-    /// Watches the columns that a new leaf looks at.
-    fn watch(&self, kinds: &[Kind], random: &mut Random) -> Watch {
-        Watch::new(watched(kinds.len(), self.max_features, random).into_iter(), kinds)
-    }
-}
-
-/// The columns that a leaf looks at: all of them, or so many at random.
-pub(super) fn watched(width: usize, max_features: Option<usize>, random: &mut Random) -> Vec<usize> {
-    let mut columns: Vec<usize> = (0..width).collect();
-    if let Some(count) = max_features.filter(|count| *count < width) {
-        random.choose(&mut columns, count);
-        columns.truncate(count);
-        columns.sort_unstable();
-    }
-    columns
-}
 
 /// What a leaf does after it has looked at its columns.
 pub(super) enum Decision {
@@ -92,10 +41,10 @@ pub(super) struct Leaf {
     majority_right: f64,
     bayes_right: f64,
     /// None where the leaf will not split any more.
-    watch: Option<Watch>,
+    splitter: Option<Splitter>,
 }
 
-stateful!(Leaf: depth, classes, total, last_attempt, majority_right, bayes_right, watch);
+stateful!(Leaf: depth, classes, total, last_attempt, majority_right, bayes_right, splitter);
 
 impl Budgeted for Leaf {
     fn weight(&self) -> f64 {
@@ -111,25 +60,25 @@ impl Budgeted for Leaf {
     }
 
     fn is_awake(&self) -> bool {
-        self.watch.is_some()
+        self.splitter.is_some()
     }
 
     fn sleep(&mut self) -> usize {
-        self.watch.take().map_or(0, |watch| watch.size())
+        self.splitter.take().map_or(0, |splitter| splitter.size())
     }
 }
 
 impl Leaf {
-    fn new(depth: usize, classes: Vec<f64>, watch: Watch) -> Self {
+    fn new(depth: usize, classes: Vec<f64>, splitter: Splitter) -> Self {
         let total = classes.iter().sum();
-        let watch = Some(watch);
-        Self { depth, classes, total, last_attempt: total, majority_right: 0.0, bayes_right: 0.0, watch }
+        let splitter = Some(splitter);
+        Self { depth, classes, total, last_attempt: total, majority_right: 0.0, bayes_right: 0.0, splitter }
     }
 
     fn bayes(&self, row: &[f64], votes: &mut Vec<f64>) -> bool {
-        match &self.watch {
-            Some(watch) if self.total > 0.0 => {
-                watch.votes(row, &self.classes, self.total, votes);
+        match &self.splitter {
+            Some(splitter) if self.total > 0.0 => {
+                splitter.votes(row, &self.classes, self.total, votes);
                 true
             }
             _ => false,
@@ -153,7 +102,7 @@ impl Leaf {
 
     /// Learns a row; by how many bytes it grows with that.
     fn learn(&mut self, row: &[f64], class: usize, weight: f64, growth: &ClassGrowth, votes: &mut Vec<f64>) -> usize {
-        if self.watch.is_some() && growth.leaf_prediction == LeafPrediction::Nba {
+        if self.splitter.is_some() && growth.leaf_prediction == LeafPrediction::Nba {
             if self.total == 0.0 || most_probable(&self.classes) == Some(class as u32) {
                 self.majority_right += weight;
             }
@@ -164,16 +113,16 @@ impl Leaf {
         let grown = at_least(&mut self.classes, class + 1);
         self.classes.iter_mut().skip(class).take(1).for_each(|held| *held += weight);
         self.total += weight;
-        grown + self.watch.as_mut().map_or(0, |watch| watch.learn(row, class, weight))
+        grown + self.splitter.as_mut().map_or(0, |splitter| splitter.learn(row, class, weight))
     }
 
     /// Whether it is time to look at the columns, and what they say.
     fn decide(&self, growth: &ClassGrowth) -> Decision {
-        let Some(watch) = self.watch.as_ref().filter(|_| !self.is_pure()) else { return Decision::Wait };
+        let Some(splitter) = self.splitter.as_ref().filter(|_| !self.is_pure()) else { return Decision::Wait };
         if self.is_dominated(growth) {
             return Decision::BeginAgain;
         }
-        let (best, second) = best_two(watch.suggestions(&self.classes, growth));
+        let (best, second) = best_two(splitter.suggestions(&self.classes, growth));
         let bound = self.bound(growth);
         if !(best.merit - second > bound || bound < growth.tau) {
             return Decision::Wait;
@@ -201,12 +150,12 @@ impl Leaf {
         if self.is_dominated(growth) {
             return Some(Vec::new());
         }
-        Some(self.watch.as_ref()?.suggestions(&self.classes, growth))
+        Some(self.splitter.as_ref()?.suggestions(&self.classes, growth))
     }
 
-    /// Forgets what it has seen of the columns and watches them anew.
-    pub(super) fn watch_anew(&mut self, growth: &ClassGrowth, kinds: &[Kind]) {
-        self.watch = Some(growth.watch(kinds, &mut Random::new(0)));
+    /// Forgets what it has seen of the columns and begins to watch them again.
+    pub(super) fn forget_columns(&mut self, growth: &ClassGrowth, kinds: &[Kind]) {
+        self.splitter = Some(Splitter::of(growth, kinds, &mut Random::new(0)));
     }
 
     /// The bound on the error of a merit.
@@ -246,12 +195,12 @@ pub(super) fn best_two(suggestions: Vec<Suggestion>) -> (Suggestion, f64) {
 
 impl ClassTree {
     pub(crate) fn new(growth: ClassGrowth, kinds: &[Kind], mut random: Random) -> Self {
-        let nodes = Nodes::new(Leaf::new(0, Vec::new(), growth.watch(kinds, &mut random)));
+        let nodes = Nodes::new(Leaf::new(0, Vec::new(), Splitter::of(&growth, kinds, &mut random)));
         Self { growth, kinds: kinds.to_vec(), random, classes: 0, nodes }
     }
 
-    fn watch(&mut self) -> Watch {
-        self.growth.watch(&self.kinds, &mut self.random)
+    fn splitter(&mut self) -> Splitter {
+        Splitter::of(&self.growth, &self.kinds, &mut self.random)
     }
 
     pub(crate) fn width(&self) -> usize {
@@ -277,7 +226,7 @@ impl ClassTree {
         let growth = &self.growth;
         let Some((leaf, bytes)) = self.nodes.leaf_mut(at) else { return };
         *bytes += leaf.learn(row, class, weight, growth, votes);
-        if leaf.watch.is_none() {
+        if leaf.splitter.is_none() {
             return;
         }
         if leaf.depth >= depth {
@@ -289,10 +238,10 @@ impl ClassTree {
     }
 
     fn add_way(&mut self, at: usize, row: &[f64]) -> usize {
-        let watch = self.watch();
+        let splitter = self.splitter();
         let Some(Node::Branch { column, .. }) = self.nodes.list.get(at) else { return at };
         let code = row.get(*column as usize).copied().unwrap_or(0.0) as u64;
-        let leaf = Leaf::new(self.nodes.depth_below(at), Vec::new(), watch);
+        let leaf = Leaf::new(self.nodes.depth_below(at), Vec::new(), splitter);
         let place = self.nodes.add_way(at, code, leaf);
         self.nodes.keep_budget(self.growth.max_size);
         place
@@ -306,7 +255,7 @@ impl ClassTree {
             Decision::Wait => {}
             Decision::BeginAgain => self.begin_again(at),
             Decision::Split(column, test, branches) => {
-                let leaves = branches.into_iter().map(|classes| Leaf::new(depth, classes, self.watch())).collect();
+                let leaves = branches.into_iter().map(|classes| Leaf::new(depth, classes, self.splitter())).collect();
                 self.nodes.split(at, column, test, leaves);
                 self.nodes.keep_budget(self.growth.max_size);
             }
@@ -316,33 +265,33 @@ impl ClassTree {
     /// No column is worth a split: what the leaf has seen of them is forgotten, and it begins to watch anew, as in
     /// River (whose memory management wakes the leaf it has just put to sleep).
     fn begin_again(&mut self, at: usize) {
-        let watch = self.watch();
+        let splitter = self.splitter();
         if let Some((leaf, bytes)) = self.nodes.leaf_mut(at) {
             *bytes -= leaf.sleep();
-            *bytes += watch.size();
-            leaf.watch = Some(watch);
+            *bytes += splitter.size();
+            leaf.splitter = Some(splitter);
         }
     }
 
     /// Nodes, leaves that may still split, and depth.
     pub(crate) fn shape(&self) -> (usize, usize, usize) {
-        let active = self.nodes.leaves().filter(|(_, leaf)| leaf.watch.is_some()).count();
+        let active = self.nodes.leaves().filter(|(_, leaf)| leaf.splitter.is_some()).count();
         (self.nodes.list.len(), active, self.nodes.depth())
     }
 }
 
-impl Sprout for Leaf {
+impl GrowableLeaf for Leaf {
     type Growth = ClassGrowth;
 
-    fn sprout(growth: &ClassGrowth, kinds: &[Kind], random: &mut Random, depth: usize, begins: &[f64]) -> Self {
-        Self::new(depth, begins.to_vec(), growth.watch(kinds, random))
+    fn begin(growth: &ClassGrowth, kinds: &[Kind], random: &mut Random, depth: usize, statistics: &[f64]) -> Self {
+        Self::new(depth, statistics.to_vec(), Splitter::of(growth, kinds, random))
     }
 
     fn answer(&self, row: &[f64], growth: &ClassGrowth, _: &[Kind], out: &mut Vec<f64>) {
         self.predict(row, growth, out);
     }
 
-    fn taught(&mut self, row: &[f64], truth: Truth, weight: f64, growth: &ClassGrowth, _: &[Kind]) {
+    fn learn_truth(&mut self, row: &[f64], truth: Truth, weight: f64, growth: &ClassGrowth, _: &[Kind]) {
         if let Some(class) = truth.class() {
             self.learn(row, class as usize, weight, growth, &mut Vec::new());
         }
@@ -354,7 +303,7 @@ impl Sprout for Leaf {
         kinds: &[Kind],
         random: &mut Random,
     ) -> Option<(usize, Test, Vec<Self>)> {
-        if self.watch.is_none()
+        if self.splitter.is_none()
             || self.depth >= growth.max_depth
             || self.total - self.last_attempt < growth.grace_period
         {
@@ -364,11 +313,11 @@ impl Sprout for Leaf {
         match self.decide(growth) {
             Decision::Wait => None,
             Decision::BeginAgain => {
-                self.watch = Some(growth.watch(kinds, random));
+                self.splitter = Some(Splitter::of(growth, kinds, random));
                 None
             }
             Decision::Split(column, test, branches) => {
-                let leaf = |classes: Vec<f64>| Self::new(self.depth + 1, classes, growth.watch(kinds, random));
+                let leaf = |classes: Vec<f64>| Self::new(self.depth + 1, classes, Splitter::of(growth, kinds, random));
                 Some((column, test, branches.into_iter().map(leaf).collect()))
             }
         }

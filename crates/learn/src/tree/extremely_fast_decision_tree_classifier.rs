@@ -2,55 +2,46 @@
 
 use super::HoeffdingTreeClassifierSettings;
 use super::LOOK;
-use super::class_tree::{ClassGrowth, Leaf};
+use super::class_tree::Leaf;
+use super::growable_leaf::GrowableLeaf;
+use super::growth::ClassGrowth;
 use super::node::{Budgeted, Suggestion, Test};
-use super::sprout::Sprout;
 use crate::random::Random;
+use crate::settings::component_settings;
 use crate::state::stateful;
 use crate::traits::ByRow;
 use crate::{Kind, Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Task, Truth};
 
-/// The extremely fast decision tree, also called Hoeffding anytime tree: splits as soon as a split is better than none,
-/// and goes back on it when another one turns out to be better.
-///
-/// Predicts a probability for each class. Takes nominal columns; a missing value follows the heavier branch. Memory: about
-/// `max_size` of the tree's settings; beyond it no leaf splits any more. Source: C. Manapragada, G. I. Webb, M. Salehi,
-/// "Extremely Fast Decision Tree", KDD 2018; `tree.ExtremelyFastDecisionTreeClassifier` of River.
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, tree::ExtremelyFastDecisionTreeClassifierSettings};
-/// let mut tree = ExtremelyFastDecisionTreeClassifierSettings::default().build(&Signature::numeric(2));
-/// for step in 0..4000_u32 {
-///     let (a, b) = (f64::from(step * 7 % 100), f64::from(step * 13 % 100));
-///     tree.learn(&Features::row(&[a, b]), Labels::Classes(&[u32::from(a > 50.0 && b > 50.0)]))?;
-/// }
-/// let mut out = Predictions::default();
-/// tree.predict(&Features::new(&[80.0, 80.0, 80.0, 20.0], 2), &mut out)?;
-/// assert!(out.row(0)[1] > 0.8 && out.row(1)[1] < 0.2);
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ExtremelyFastDecisionTreeClassifierSettings {
-    /// How the tree grows: the settings of `hoeffding_tree_classifier`.
-    pub tree: HoeffdingTreeClassifierSettings,
-    /// The weight of rows after which a split is looked at again, above 0. Default 20.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub min_samples_reevaluate: f64,
-}
-
-impl Default for ExtremelyFastDecisionTreeClassifierSettings {
-    fn default() -> Self {
-        Self { tree: Default::default(), min_samples_reevaluate: 20.0 }
+component_settings! {
+    /// The extremely fast decision tree, also called Hoeffding anytime tree: splits as soon as a split is better than none,
+    /// and goes back on it when another one turns out to be better.
+    ///
+    /// Predicts a probability for each class. Takes nominal columns; a missing value follows the heavier branch. Memory: about
+    /// `max_size` of the tree's settings; beyond it no leaf splits any more. Source: C. Manapragada, G. I. Webb, M. Salehi,
+    /// "Extremely Fast Decision Tree", KDD 2018; `tree.ExtremelyFastDecisionTreeClassifier` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, tree::ExtremelyFastDecisionTreeClassifierSettings};
+    /// let mut tree = ExtremelyFastDecisionTreeClassifierSettings::default().build(&Signature::numeric(2));
+    /// for step in 0..4000_u32 {
+    ///     let (a, b) = (f64::from(step * 7 % 100), f64::from(step * 13 % 100));
+    ///     tree.learn(&Features::row(&[a, b]), Labels::Classes(&[u32::from(a > 50.0 && b > 50.0)]))?;
+    /// }
+    /// let mut out = Predictions::default();
+    /// tree.predict(&Features::new(&[80.0, 80.0, 80.0, 20.0], 2), &mut out)?;
+    /// assert!(out.row(0)[1] > 0.8 && out.row(1)[1] < 0.2);
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    ExtremelyFastDecisionTreeClassifierSettings {
+        /// How the tree grows: the settings of `hoeffding_tree_classifier`.
+        tree: HoeffdingTreeClassifierSettings = HoeffdingTreeClassifierSettings::default(),
+        /// The weight of rows after which a split is looked at again, above 0. Default 20.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        min_samples_reevaluate: f64 = 20.0,
     }
 }
 
 impl ExtremelyFastDecisionTreeClassifierSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> ExtremelyFastDecisionTreeClassifier {
         let rules =
@@ -79,7 +70,7 @@ struct Rules {
 impl Rules {
     fn leaf(&self, depth: usize, classes: &[f64]) -> Leaf {
         // All columns are watched, so nothing is drawn.
-        Leaf::sprout(&self.growth, &self.kinds, &mut Random::new(0), depth, classes)
+        Leaf::begin(&self.growth, &self.kinds, &mut Random::new(0), depth, classes)
     }
 }
 
@@ -116,7 +107,7 @@ impl Node {
     }
 
     fn learn(&mut self, row: &[f64], truth: Truth, weight: f64, rules: &Rules) {
-        self.statistics.taught(row, truth, weight, &rules.growth, &rules.kinds);
+        self.statistics.learn_truth(row, truth, weight, &rules.growth, &rules.kinds);
         if self.branch.is_none() {
             return self.attempt(rules);
         }
@@ -138,7 +129,7 @@ impl Node {
         let bound = self.statistics.bound(&rules.growth);
         let best = best(suggestions);
         if best.split.is_none() {
-            self.statistics.watch_anew(&rules.growth, &rules.kinds);
+            self.statistics.forget_columns(&rules.growth, &rules.kinds);
         } else if best.merit > bound || bound < rules.growth.tau {
             self.split(best, rules);
         }

@@ -37,7 +37,7 @@ pub(super) fn adwin(delta: f64) -> DetectorKind {
 }
 
 /// A tree, the tree that grows to replace it, and its detectors.
-pub(super) struct Place<T> {
+pub(super) struct ForestTree<T> {
     pub(super) tree: T,
     background: Option<T>,
     warning: Box<dyn Detector>,
@@ -47,8 +47,8 @@ pub(super) struct Place<T> {
 }
 
 /// What happens to a forest's trees at each row.
-pub(super) struct Places<T> {
-    pub(super) places: Vec<Place<T>>,
+pub(super) struct Forest<T> {
+    pub(super) trees: Vec<ForestTree<T>>,
     random: Random,
     poisson: Poisson,
     warning: DetectorKind,
@@ -56,7 +56,7 @@ pub(super) struct Places<T> {
     make: Box<dyn Fn(Random) -> T + Send + Sync>,
 }
 
-impl<T: Stateful> Places<T> {
+impl<T: Stateful> Forest<T> {
     pub(super) fn new(
         count: usize,
         lambda: f64,
@@ -66,57 +66,64 @@ impl<T: Stateful> Places<T> {
     ) -> Self {
         let (warning, drift) = (warning.clone(), drift.clone());
         let poisson = Poisson::new(lambda.clamp(0.0, 100.0));
-        let mut places = Self { places: Vec::new(), random: Random::new(seed), poisson, warning, drift, make };
+        let mut forest = Self { trees: Vec::new(), random: Random::new(seed), poisson, warning, drift, make };
         for _ in 0..count {
-            let place = places.place();
-            places.places.push(place);
+            let tree = forest.tree();
+            forest.trees.push(tree);
         }
-        places
+        forest
     }
 
-    fn place(&mut self) -> Place<T> {
+    fn tree(&mut self) -> ForestTree<T> {
         let tree = (self.make)(self.random.fork());
         let (warning, drift) = (self.warning.build(), self.drift.build());
-        Place { tree, background: None, warning, drift, record: [0.0; 3] }
+        ForestTree { tree, background: None, warning, drift, record: [0.0; 3] }
     }
 
-    /// Teaches each tree as often as chance has it. `error` is told each tree's place and gives what its detectors
+    /// Teaches each tree as often as chance has it. `error` is told each tree and gives what its detectors
     /// watch, before the tree learns; `teach` teaches a tree with a weight.
-    pub(super) fn learn(&mut self, mut error: impl FnMut(&mut Place<T>) -> f64, mut teach: impl FnMut(&mut T, f64)) {
-        for place in &mut self.places {
-            let error = error(place);
+    pub(super) fn learn(
+        &mut self,
+        mut error: impl FnMut(&mut ForestTree<T>) -> f64,
+        mut teach: impl FnMut(&mut T, f64),
+    ) {
+        for member in &mut self.trees {
+            let error = error(member);
             let weight = self.poisson.draw(&mut self.random) as f64;
             if weight == 0.0 {
                 continue;
             }
-            if let Some(background) = &mut place.background {
+            if let Some(background) = &mut member.background {
                 teach(background, weight);
             }
-            teach(&mut place.tree, weight);
-            if place.warning.update(error) == Signal::Drift {
-                place.background = Some((self.make)(self.random.fork()));
-                place.warning = self.warning.build();
+            teach(&mut member.tree, weight);
+            if member.warning.update(error) == Signal::Drift {
+                member.background = Some((self.make)(self.random.fork()));
+                member.warning = self.warning.build();
             }
-            if place.drift.update(error) == Signal::Drift {
-                place.tree = match place.background.take() {
+            if member.drift.update(error) == Signal::Drift {
+                member.tree = match member.background.take() {
                     Some(background) => {
-                        place.warning = self.warning.build();
+                        member.warning = self.warning.build();
                         background
                     }
                     None => (self.make)(self.random.fork()),
                 };
-                place.drift = self.drift.build();
-                place.record = [0.0; 3];
+                member.drift = self.drift.build();
+                member.record = [0.0; 3];
             }
         }
     }
 }
 
-impl<T: Stateful> Places<T> {
-    /// Union of trees: the saved state of a forest of the same settings, its trees added to mine.
-    pub(super) fn absorb(&mut self, saved: &mut StateReader<'_>) -> Result<(), StateError> {
-        Random::new(0).load(saved)?;
-        self.plant(saved)
+impl<T: Stateful> Forest<T> {
+    /// Union of trees: the saved state of a model of the same settings, whose trees are added to mine.
+    pub(super) fn merge(&mut self, name: &str, saved: &[u8]) -> Result<(), StateError> {
+        let mut from = StateReader::new(saved);
+        from.begin(name, 1)?;
+        Random::new(0).load(&mut from)?;
+        self.plant(&mut from)?;
+        from.end()
     }
 
     /// Adds saved trees. A forest that was merged has more of them than its settings say.
@@ -132,37 +139,37 @@ impl<T: Stateful> Places<T> {
             warning.load(from)?;
             drift.load(from)?;
             record.iter_mut().try_for_each(|number: &mut f64| number.load(from))?;
-            self.places.push(Place { tree: planted, background, warning, drift, record });
+            self.trees.push(ForestTree { tree: planted, background, warning, drift, record });
         }
         Ok(())
     }
 }
 
-impl<T: Stateful> Stateful for Places<T> {
+impl<T: Stateful> Stateful for Forest<T> {
     fn save(&self, to: &mut StateWriter) {
         self.random.save(to);
-        to.u64(self.places.len() as u64);
-        for place in &self.places {
-            place.tree.save(to);
-            place.background.is_some().save(to);
-            place.background.iter().for_each(|tree| tree.save(to));
-            place.warning.save(to);
-            place.drift.save(to);
-            place.record.iter().for_each(|number| number.save(to));
+        to.u64(self.trees.len() as u64);
+        for member in &self.trees {
+            member.tree.save(to);
+            member.background.is_some().save(to);
+            member.background.iter().for_each(|tree| tree.save(to));
+            member.warning.save(to);
+            member.drift.save(to);
+            member.record.iter().for_each(|number| number.save(to));
         }
     }
 
     fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
         self.random.load(from)?;
-        self.places.clear();
+        self.trees.clear();
         self.plant(from)
     }
 
     fn size(&self) -> usize {
-        let place = |place: &Place<T>| {
-            let background = place.background.as_ref().map_or(0, Stateful::size);
-            place.tree.size() + background + place.warning.size() + place.drift.size() + 24
+        let member = |member: &ForestTree<T>| {
+            let background = member.background.as_ref().map_or(0, Stateful::size);
+            member.tree.size() + background + member.warning.size() + member.drift.size() + 24
         };
-        size_of::<Self>() + self.places.iter().map(place).sum::<usize>()
+        size_of::<Self>() + self.trees.iter().map(member).sum::<usize>()
     }
 }

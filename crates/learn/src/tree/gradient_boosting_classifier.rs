@@ -1,101 +1,37 @@
 //! Gradient boosted trees for classes.
 
 use super::boost::Boost;
+use super::settings::boosting_settings;
 use super::value_tree::ValueTree;
-use super::{HoeffdingTreeRegressorSettings, ValueLeafPrediction};
 use crate::traits::ByRow;
 use crate::{Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Task, Truth};
 
-/// Streaming gradient boosted trees: Hoeffding trees that each learn the Newton step which the trees before it left over.
-///
-/// Predicts a probability for each class: for two classes by one row of trees, for more by one row each. Takes nominal
-/// columns. Memory: `n_models` trees of at most `max_size` for each class (one set for two). Source: N. Gunasekara and
-/// others, "Gradient Boosted Trees for Evolving Data Streams", Machine Learning 113 (2024).
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, tree::GradientBoostingClassifierSettings};
-/// let mut model = GradientBoostingClassifierSettings::default().build(&Signature::numeric(2));
-/// for step in 0..4000_u32 {
-///     let (a, b) = (f64::from(step * 7 % 100) / 100.0, f64::from(step * 13 % 100) / 100.0);
-///     model.learn(&Features::row(&[a, b]), Labels::Classes(&[u32::from(a > 0.5 && b > 0.5)]))?;
-/// }
-/// let mut out = Predictions::default();
-/// model.predict(&Features::new(&[0.8, 0.8, 0.8, 0.2], 2), &mut out)?;
-/// assert!(out.row(0)[1] > 0.8 && out.row(1)[1] < 0.2);
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct GradientBoostingClassifierSettings {
-    /// The number of trees of each class, 1 to 1,000. Default 50.
-    #[schemars(range(min = 1, max = 1000))]
-    pub n_models: usize,
-    /// How much of each tree's answer counts, in (0, 1]. Default 0.1.
-    #[schemars(range(min = 0, max = 1))]
-    pub learning_rate: f64,
-    /// The weight of rows between two attempts to split a leaf, above 0. Default 50.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub grace_period: f64,
-    /// How deep each tree may grow, 1 to 1,000. Default 6.
-    #[schemars(range(min = 1, max = 1000))]
-    pub max_depth: usize,
-    /// The chance of a wrong split, in (0, 1). Default 0.01.
-    #[schemars(range(min = 0, max = 1))]
-    pub delta: f64,
-    /// The bound below which two columns count as equally good, 0 or above. Default 0.05.
-    #[schemars(extend("minimum" = 0))]
-    pub tau: f64,
-    /// The decimal places to which numbers are rounded before splits are looked for, 0 to 10. Default 2.
-    #[schemars(range(min = 0, max = 10))]
-    pub digits: u32,
-    /// How far a leaf goes towards what each of its rows asks, in [0, 1]; 0 takes the mean of all its rows. Default 0.1.
-    #[schemars(range(min = 0, max = 1))]
-    pub forget: f64,
-    /// The most memory of each tree, in MiB, above 0. Default 10.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub max_size: f64,
-}
-
-impl Default for GradientBoostingClassifierSettings {
-    fn default() -> Self {
-        Self {
-            n_models: 50,
-            learning_rate: 0.1,
-            grace_period: 50.0,
-            max_depth: 6,
-            delta: 0.01,
-            tau: 0.05,
-            digits: 2,
-            forget: 0.1,
-            max_size: 10.0,
-        }
-    }
+boosting_settings! {
+    /// Streaming gradient boosted trees: Hoeffding trees that each learn the Newton step which the trees before it left over.
+    ///
+    /// Predicts a probability for each class: for two classes by one row of trees, for more by one row each. Takes nominal
+    /// columns. Memory: `n_models` trees of at most `max_size` for each class (one set for two). Source: N. Gunasekara and
+    /// others, "Gradient Boosted Trees for Evolving Data Streams", Machine Learning 113 (2024).
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, tree::GradientBoostingClassifierSettings};
+    /// let mut model = GradientBoostingClassifierSettings::default().build(&Signature::numeric(2));
+    /// for step in 0..4000_u32 {
+    ///     let (a, b) = (f64::from(step * 7 % 100) / 100.0, f64::from(step * 13 % 100) / 100.0);
+    ///     model.learn(&Features::row(&[a, b]), Labels::Classes(&[u32::from(a > 0.5 && b > 0.5)]))?;
+    /// }
+    /// let mut out = Predictions::default();
+    /// model.predict(&Features::new(&[0.8, 0.8, 0.8, 0.2], 2), &mut out)?;
+    /// assert!(out.row(0)[1] > 0.8 && out.row(1)[1] < 0.2);
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    GradientBoostingClassifierSettings of "trees of each class", held back: true
 }
 
 impl GradientBoostingClassifierSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> GradientBoostingClassifier {
-        let tree = HoeffdingTreeRegressorSettings {
-            grace_period: self.grace_period,
-            max_depth: self.max_depth,
-            delta: self.delta,
-            tau: self.tau,
-            leaf_prediction: ValueLeafPrediction::Mean,
-            digits: self.digits,
-            max_size: self.max_size,
-            ..HoeffdingTreeRegressorSettings::default()
-        };
-        let mut growth = tree.growth();
-        growth.forget = self.forget;
-        growth.holds_back = true;
-        let boost =
-            Boost { rate: self.learning_rate, kinds: signature.kinds().to_vec(), growth, count: self.n_models.max(1) };
-        GradientBoostingClassifier { boost, seen: Vec::new(), sets: Vec::new() }
+        GradientBoostingClassifier { boost: self.boost(signature), seen: Vec::new(), sets: Vec::new() }
     }
 }
 
@@ -162,8 +98,7 @@ impl ByRow for GradientBoostingClassifier {
                     votes.extend(sums.iter().zip(seen).map(|(sum, seen)| if *seen { sigmoid(*sum) } else { 0.0 }));
                 }
             }
-            let all: f64 = votes.iter().sum();
-            votes.iter_mut().for_each(|vote| *vote = if all > 0.0 { *vote / all } else { 0.0 });
+            crate::density::sum_to_one(votes);
         });
     }
 

@@ -1,95 +1,63 @@
 //! The Hoeffding tree for classes.
 
-use super::class_tree::{ClassGrowth, ClassTree};
-use super::{LeafPrediction, SplitCriterion};
+use super::SplitCriterion;
+use super::class_tree::ClassTree;
+use super::growth::{ClassGrowth, LeafPrediction};
+use super::settings::tree_settings;
 use crate::random::Random;
 use crate::state::stateful;
 use crate::traits::ByRow;
 use crate::{Predictions, Signature, Task, Truth};
 
-/// The Hoeffding tree, also called VFDT: a decision tree that splits a leaf as soon as its rows prove which column is
-/// the best.
-///
-/// Predicts a probability for each class. Takes nominal columns; a missing value follows the heavier branch. Memory: at
-/// most `max_size`, kept by giving up the statistics of the leaves that promise least; those predict by majority from
-/// then on. Source: P. Domingos, G. Hulten, "Mining High-Speed Data Streams", KDD 2000;
-/// `tree.HoeffdingTreeClassifier` of River.
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, tree::HoeffdingTreeClassifierSettings};
-/// let mut tree = HoeffdingTreeClassifierSettings::default().build(&Signature::numeric(2));
-/// for step in 0..4000_u32 {
-///     let (a, b) = (f64::from(step * 7 % 100), f64::from(step * 13 % 100));
-///     tree.learn(&Features::row(&[a, b]), Labels::Classes(&[u32::from(a > 50.0 && b > 50.0)]))?;
-/// }
-/// let mut out = Predictions::default();
-/// tree.predict(&Features::new(&[80.0, 80.0, 80.0, 20.0], 2), &mut out)?;
-/// assert!(out.row(0)[1] > 0.8 && out.row(1)[1] < 0.2);
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct HoeffdingTreeClassifierSettings {
-    /// The weight of rows between two attempts to split a leaf, above 0. Default 200.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub grace_period: f64,
-    /// How deep the tree may grow, 1 to 1,000. Default 1000.
-    #[schemars(range(min = 1, max = 1000))]
-    pub max_depth: usize,
-    /// What is gained by a split. Default `info_gain`.
-    pub split_criterion: SplitCriterion,
-    /// The chance of a wrong split, in (0, 1). Default 1e-7.
-    #[schemars(range(min = 0, max = 1))]
-    pub delta: f64,
-    /// The bound below which two columns count as equally good, 0 or above. Default 0.05.
-    #[schemars(extend("minimum" = 0))]
-    pub tau: f64,
-    /// How a leaf predicts: `mc` majority class, `nb` naive Bayes, `nba` the better of the two. Default `nba`.
-    pub leaf_prediction: LeafPrediction,
-    /// The weight from which on `nb` uses naive Bayes, 0 or above. Default 0.
-    #[schemars(extend("minimum" = 0))]
-    pub nb_threshold: f64,
-    /// The thresholds tried for each numeric column, 1 to 1,000. Default 10.
-    #[schemars(range(min = 1, max = 1000))]
-    pub n_splits: usize,
-    /// Whether a nominal column is split into one category and the rest only. Default false.
-    pub binary_split: bool,
-    /// The share of the weight that at least two branches must get, in [0, 0.5]. Default 0.01.
-    #[schemars(range(min = 0, max = 0.5))]
-    pub min_branch_fraction: f64,
-    /// The share of the majority class above which a leaf is never split, in (0, 1]. Default 0.99.
-    #[schemars(range(min = 0, max = 1))]
-    pub max_share_to_split: f64,
-    /// The most memory, in MiB, above 0. Default 100.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub max_size: f64,
-}
-
-impl Default for HoeffdingTreeClassifierSettings {
-    fn default() -> Self {
-        Self {
-            grace_period: 200.0,
-            max_depth: 1000,
-            split_criterion: SplitCriterion::default(),
-            delta: 1e-7,
-            tau: 0.05,
-            leaf_prediction: LeafPrediction::default(),
-            nb_threshold: 0.0,
-            n_splits: 10,
-            binary_split: false,
-            min_branch_fraction: 0.01,
-            max_share_to_split: 0.99,
-            max_size: 100.0,
-        }
-    }
+tree_settings! {
+    /// The Hoeffding tree, also called VFDT: a decision tree that splits a leaf as soon as its rows prove which column is
+    /// the best.
+    ///
+    /// Predicts a probability for each class. Takes nominal columns; a missing value follows the heavier branch. Memory: at
+    /// most `max_size`, kept by giving up the statistics of the leaves that promise least; those predict by majority from
+    /// then on. Source: P. Domingos, G. Hulten, "Mining High-Speed Data Streams", KDD 2000;
+    /// `tree.HoeffdingTreeClassifier` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, tree::HoeffdingTreeClassifierSettings};
+    /// let mut tree = HoeffdingTreeClassifierSettings::default().build(&Signature::numeric(2));
+    /// for step in 0..4000_u32 {
+    ///     let (a, b) = (f64::from(step * 7 % 100), f64::from(step * 13 % 100));
+    ///     tree.learn(&Features::row(&[a, b]), Labels::Classes(&[u32::from(a > 50.0 && b > 50.0)]))?;
+    /// }
+    /// let mut out = Predictions::default();
+    /// tree.predict(&Features::new(&[80.0, 80.0, 80.0, 20.0], 2), &mut out)?;
+    /// assert!(out.row(0)[1] > 0.8 && out.row(1)[1] < 0.2);
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    HoeffdingTreeClassifierSettings of "the tree", at most "The most memory"
+    {} grace_period: 200, max_depth: 1000,
+    {
+        /// What is gained by a split. Default `info_gain`.
+        split_criterion: SplitCriterion = SplitCriterion::default(),
+    } delta: 1e-7,
+    {
+        /// How a leaf predicts: `mc` majority class, `nb` naive Bayes, `nba` the better of the two. Default `nba`.
+        leaf_prediction: LeafPrediction = LeafPrediction::default(),
+        /// The weight from which on `nb` uses naive Bayes, 0 or above. Default 0.
+        #[schemars(extend("minimum" = 0))]
+        nb_threshold: f64 = 0.0,
+        /// The thresholds tried for each numeric column, 1 to 1,000. Default 10.
+        #[schemars(range(min = 1, max = 1000))]
+        n_splits: usize = 10,
+        /// Whether a nominal column is split into one category and the rest only. Default false.
+        binary_split: bool = false,
+        /// The share of the weight that at least two branches must get, in [0, 0.5]. Default 0.01.
+        #[schemars(range(min = 0, max = 0.5))]
+        min_branch_fraction: f64 = 0.01,
+        /// The share of the majority class above which a leaf is never split, in (0, 1]. Default 0.99.
+        #[schemars(range(min = 0, max = 1))]
+        max_share_to_split: f64 = 0.99,
+    } max_size: 100,
+    {}
 }
 
 impl HoeffdingTreeClassifierSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     pub(crate) fn growth(&self) -> ClassGrowth {
         ClassGrowth {
             grace_period: self.grace_period,

@@ -1,91 +1,58 @@
 //! The Hoeffding tree for values.
 
-use super::ValueLeafPrediction;
-use super::value_tree::{ValueGrowth, ValueTree};
+use super::growth::{ValueGrowth, ValueLeafPrediction};
+use super::settings::tree_settings;
+use super::value_tree::ValueTree;
 use crate::random::Random;
 use crate::state::stateful;
 use crate::traits::ByRow;
 use crate::{Predictions, Signature, Task, Truth};
 
-/// The Hoeffding tree for regression: splits a leaf as soon as its rows prove which column takes away the most variance.
-///
-/// Predicts a number. Takes nominal columns; a missing value follows the heavier branch. Scale the columns first, or the
-/// leaves' linear models overshoot (`leaf_prediction: mean` does without). Memory: at most `max_size`, kept by giving up
-/// the statistics of the deepest leaves. Source: E. Ikonomovska, J. Gama, S. Džeroski, "Learning Model Trees from
-/// Evolving Data Streams", DMKD 23 (2011); `tree.HoeffdingTreeRegressor` of River.
-///
-/// ```
-/// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, tree::HoeffdingTreeRegressorSettings};
-/// let mut tree = HoeffdingTreeRegressorSettings::default().build(&Signature::numeric(1));
-/// for step in 0..4000_u32 {
-///     let x = f64::from(step * 7 % 100) / 100.0;
-///     tree.learn(&Features::row(&[x]), Labels::Values(&[if x < 0.5 { 10.0 } else { 20.0 }]))?;
-/// }
-/// let mut out = Predictions::default();
-/// tree.predict(&Features::new(&[0.2, 0.8], 1), &mut out)?;
-/// assert!((out.values()[0] - 10.0).abs() < 0.5 && (out.values()[1] - 20.0).abs() < 0.5);
-/// # Ok::<(), gristmill_learn::LearnError>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct HoeffdingTreeRegressorSettings {
-    /// The weight of rows between two attempts to split a leaf, above 0. Default 200.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub grace_period: f64,
-    /// How deep the tree may grow, 1 to 1,000. Default 1000.
-    #[schemars(range(min = 1, max = 1000))]
-    pub max_depth: usize,
-    /// The chance of a wrong split, in (0, 1). Default 1e-7.
-    #[schemars(range(min = 0, max = 1))]
-    pub delta: f64,
-    /// The bound below which two columns count as equally good, 0 or above. Default 0.05.
-    #[schemars(extend("minimum" = 0))]
-    pub tau: f64,
-    /// How a leaf predicts: `mean`, `model` (linear), or `adaptive`, the better of the two. Default `adaptive`.
-    pub leaf_prediction: ValueLeafPrediction,
-    /// The learning rate of the leaves' linear models, above 0. Default 0.01.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub leaf_lr: f64,
-    /// How much of its error a leaf remembers at each row, in [0, 1]. Default 0.95.
-    #[schemars(range(min = 0, max = 1))]
-    pub model_selector_decay: f64,
-    /// The decimal places to which numbers are rounded before splits are looked for, 0 to 10. Default 1.
-    #[schemars(range(min = 0, max = 10))]
-    pub digits: u32,
-    /// The least weight of a branch, 0 or above. Default 5.
-    #[schemars(extend("minimum" = 0))]
-    pub min_samples_split: f64,
-    /// Whether a nominal column is split into one category and the rest only. Default false.
-    pub binary_split: bool,
-    /// The most memory, in MiB, above 0. Default 500.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub max_size: f64,
-}
-
-impl Default for HoeffdingTreeRegressorSettings {
-    fn default() -> Self {
-        Self {
-            grace_period: 200.0,
-            max_depth: 1000,
-            delta: 1e-7,
-            tau: 0.05,
-            leaf_prediction: ValueLeafPrediction::default(),
-            leaf_lr: 0.01,
-            model_selector_decay: 0.95,
-            digits: 1,
-            min_samples_split: 5.0,
-            binary_split: false,
-            max_size: 500.0,
-        }
-    }
+tree_settings! {
+    /// The Hoeffding tree for regression: splits a leaf as soon as its rows prove which column takes away the most variance.
+    ///
+    /// Predicts a number. Takes nominal columns; a missing value follows the heavier branch. Scale the columns first, or the
+    /// leaves' linear models overshoot (`leaf_prediction: mean` does without). Memory: at most `max_size`, kept by giving up
+    /// the statistics of the deepest leaves. Source: E. Ikonomovska, J. Gama, S. Džeroski, "Learning Model Trees from
+    /// Evolving Data Streams", DMKD 23 (2011); `tree.HoeffdingTreeRegressor` of River.
+    ///
+    /// ```
+    /// use gristmill_learn::{Features, Labels, Learner, Model, Predictions, Signature, tree::HoeffdingTreeRegressorSettings};
+    /// let mut tree = HoeffdingTreeRegressorSettings::default().build(&Signature::numeric(1));
+    /// for step in 0..4000_u32 {
+    ///     let x = f64::from(step * 7 % 100) / 100.0;
+    ///     tree.learn(&Features::row(&[x]), Labels::Values(&[if x < 0.5 { 10.0 } else { 20.0 }]))?;
+    /// }
+    /// let mut out = Predictions::default();
+    /// tree.predict(&Features::new(&[0.2, 0.8], 1), &mut out)?;
+    /// assert!((out.values()[0] - 10.0).abs() < 0.5 && (out.values()[1] - 20.0).abs() < 0.5);
+    /// # Ok::<(), gristmill_learn::LearnError>(())
+    /// ```
+    HoeffdingTreeRegressorSettings of "the tree", at most "The most memory"
+    {} grace_period: 200, max_depth: 1000,
+    {} delta: 1e-7,
+    {
+        /// How a leaf predicts: `mean`, `model` (linear), or `adaptive`, the better of the two. Default `adaptive`.
+        leaf_prediction: ValueLeafPrediction = ValueLeafPrediction::default(),
+        /// The learning rate of the leaves' linear models, above 0. Default 0.01.
+        #[schemars(extend("exclusiveMinimum" = 0))]
+        leaf_lr: f64 = 0.01,
+        /// How much of its error a leaf remembers at each row, in [0, 1]. Default 0.95.
+        #[schemars(range(min = 0, max = 1))]
+        model_selector_decay: f64 = 0.95,
+        /// The decimal places to which numbers are rounded before splits are looked for, 0 to 10. Default 1.
+        #[schemars(range(min = 0, max = 10))]
+        digits: u32 = 1,
+        /// The least weight of a branch, 0 or above. Default 5.
+        #[schemars(extend("minimum" = 0))]
+        min_samples_split: f64 = 5.0,
+        /// Whether a nominal column is split into one category and the rest only. Default false.
+        binary_split: bool = false,
+    } max_size: 500,
+    {}
 }
 
 impl HoeffdingTreeRegressorSettings {
-    /// Whether the settings fit together: they always do.
-    pub fn check(&self) -> Result<(), String> {
-        Ok(())
-    }
-
     pub(crate) fn growth(&self) -> ValueGrowth {
         ValueGrowth {
             grace_period: self.grace_period,

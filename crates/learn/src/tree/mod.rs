@@ -2,6 +2,7 @@
 
 mod adaptive_random_forest_classifier;
 mod adaptive_random_forest_regressor;
+mod adaptive_tree;
 mod boost;
 mod class_tree;
 mod criterion;
@@ -9,21 +10,22 @@ mod extremely_fast_decision_tree_classifier;
 mod forest;
 mod gradient_boosting_classifier;
 mod gradient_boosting_regressor;
+mod growable_leaf;
+mod growth;
 mod hoeffding_adaptive_tree_classifier;
 mod hoeffding_adaptive_tree_regressor;
 mod hoeffding_tree_classifier;
 mod hoeffding_tree_regressor;
 mod node;
-mod sprout;
+mod settings;
+mod splitter;
+mod value_splitter;
 mod value_tree;
-mod value_watch;
-mod watch;
 
 pub use adaptive_random_forest_classifier::{AdaptiveRandomForestClassifier, AdaptiveRandomForestClassifierSettings};
 pub use adaptive_random_forest_regressor::{
     AdaptiveRandomForestRegressor, AdaptiveRandomForestRegressorSettings, Aggregation,
 };
-pub use class_tree::LeafPrediction;
 pub use criterion::SplitCriterion;
 pub use extremely_fast_decision_tree_classifier::{
     ExtremelyFastDecisionTreeClassifier, ExtremelyFastDecisionTreeClassifierSettings,
@@ -31,6 +33,7 @@ pub use extremely_fast_decision_tree_classifier::{
 pub use forest::MaxFeatures;
 pub use gradient_boosting_classifier::{GradientBoostingClassifier, GradientBoostingClassifierSettings};
 pub use gradient_boosting_regressor::{GradientBoostingRegressor, GradientBoostingRegressorSettings};
+pub use growth::{LeafPrediction, ValueLeafPrediction};
 pub use hoeffding_adaptive_tree_classifier::{
     HoeffdingAdaptiveTreeClassifier, HoeffdingAdaptiveTreeClassifierSettings,
 };
@@ -38,9 +41,6 @@ pub use hoeffding_adaptive_tree_regressor::{HoeffdingAdaptiveTreeRegressor, Hoef
 pub use hoeffding_tree_classifier::{HoeffdingTreeClassifier, HoeffdingTreeClassifierSettings};
 pub use hoeffding_tree_regressor::{HoeffdingTreeRegressor, HoeffdingTreeRegressorSettings};
 pub use node::CATEGORIES;
-pub use value_tree::ValueLeafPrediction;
-
-use class_tree::ClassGrowth;
 
 /// The rows between two looks at the size of a tree that grows in many places.
 const LOOK: u64 = 1_000;

@@ -2,11 +2,12 @@
 
 use std::f64::consts::SQRT_2;
 
-use super::ClassGrowth;
 use super::criterion::Distribution;
+use super::growth::{ClassGrowth, columns};
 use super::node::{Suggestion, Test, is_told_apart};
 use crate::density::{Scale, distance, from_logarithms, in_proportion};
 use crate::features::is_complete;
+use crate::random::Random;
 use crate::state::stateful;
 use crate::{Kind, Stateful};
 
@@ -26,7 +27,7 @@ const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_7;
 /// `NominalSplitterClassif` of River; B. Pfahringer, G. Holmes, R. Kirkby, "Handling Numeric Attributes in Hoeffding
 /// Trees", PAKDD 2008.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Watch {
+pub(super) struct Splitter {
     /// The columns watched, by kind.
     numeric: Vec<u32>,
     nominal: Vec<u32>,
@@ -35,7 +36,7 @@ pub(super) struct Watch {
     counts: Vec<Vec<Vec<f64>>>,
 }
 
-stateful!(Watch: numeric, nominal, classes, counts);
+stateful!(Splitter: numeric, nominal, classes, counts);
 
 /// The values of one class: for each numeric column its weight, mean, sum of squares, least and greatest value.
 #[derive(Debug, Clone, Default)]
@@ -171,17 +172,17 @@ impl Values {
     }
 }
 
-impl Watch {
-    /// Watches these columns.
-    pub(super) fn new(columns: impl Iterator<Item = usize>, kinds: &[Kind]) -> Self {
-        let mut watch = Self::default();
-        for column in columns {
+impl Splitter {
+    /// Watches the columns that a new leaf looks at.
+    pub(super) fn of(growth: &ClassGrowth, kinds: &[Kind], random: &mut Random) -> Self {
+        let mut splitter = Self::default();
+        for column in columns(kinds.len(), growth.max_features, random) {
             match kinds.get(column) {
-                Some(Kind::Nominal) => watch.nominal.push(column as u32),
-                _ => watch.numeric.push(column as u32),
+                Some(Kind::Nominal) => splitter.nominal.push(column as u32),
+                _ => splitter.numeric.push(column as u32),
             }
         }
-        watch
+        splitter
     }
 
     /// Learns a row; by how many bytes it grows with that.

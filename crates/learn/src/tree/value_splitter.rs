@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::growth::{ValueGrowth, columns};
 use super::node::{Suggestion, Test, is_told_apart};
-use super::value_tree::ValueGrowth;
 use crate::Kind;
+use crate::random::Random;
 use crate::state::stateful;
 
 /// More distinct values of one column than this share the nearest one below.
@@ -73,13 +74,13 @@ impl Moments {
 /// `NominalSplitterReg` of River; S. M. Mastelini, A. C. P. L. F. de Carvalho, "Using Dynamical Quantization to
 /// Perform Split Attempts in Online Tree Regressors", Pattern Recognition Letters 145 (2021).
 #[derive(Debug, Clone, Default)]
-pub(super) struct ValueWatch {
+pub(super) struct ValueSplitter {
     columns: Vec<u32>,
     /// By column, by the order of the value's bits.
     values: Vec<BTreeMap<u64, Moments>>,
 }
 
-stateful!(ValueWatch: columns, values);
+stateful!(ValueSplitter: columns, values);
 
 /// The bytes of a value and its moments.
 const ENTRY: usize = size_of::<u64>() + size_of::<Moments>();
@@ -94,9 +95,11 @@ fn number(ordered: u64) -> f64 {
     f64::from_bits(if ordered >> 63 == 1 { ordered & !(1 << 63) } else { !ordered })
 }
 
-impl ValueWatch {
-    pub(super) fn new(columns: impl Iterator<Item = usize>) -> Self {
-        let columns: Vec<u32> = columns.map(|column| column as u32).collect();
+impl ValueSplitter {
+    /// Watches the columns that a new leaf looks at.
+    pub(super) fn of(growth: &ValueGrowth, kinds: &[Kind], random: &mut Random) -> Self {
+        let columns = columns(kinds.len(), growth.max_features, random).map(|column| column as u32);
+        let columns: Vec<u32> = columns.collect();
         Self { values: vec![BTreeMap::new(); columns.len()], columns }
     }
 
@@ -245,15 +248,15 @@ mod tests {
     fn a_split_has_branches_and_they_add_up() {
         let growth = crate::tree::HoeffdingTreeRegressorSettings::default().growth();
         let kinds = [Kind::Numeric, Kind::Nominal, Kind::Nominal, Kind::Nominal];
-        let mut watch = ValueWatch::new(0..4);
+        let mut splitter = ValueSplitter::of(&growth, &kinds, &mut Random::new(0));
         let mut label = Moments { weight: 500.0, mean: 10.0, squares: 9_000.0 };
         for row in 0..300_u32 {
             let y = f64::from(row % 10 * 2 + row % 3);
             let sometimes = if row % 4 == 0 { f64::from(row % 3) } else { f64::NAN };
-            watch.learn(&[f64::from(row % 10), f64::NAN, 0.0, sometimes], y, 1.0, &growth, &kinds);
+            splitter.learn(&[f64::from(row % 10), f64::NAN, 0.0, sometimes], y, 1.0, &growth, &kinds);
             label.add(y, 1.0);
         }
-        let suggestions = watch.suggestions(label, &growth, &kinds);
+        let suggestions = splitter.suggestions(label, &growth, &kinds);
         assert!(suggestions[1].split.is_none(), "nothing was seen of it: {:?}", suggestions[1]);
         for suggestion in &suggestions {
             let Some((column, test, branches)) = &suggestion.split else { continue };

@@ -1,59 +1,14 @@
 //! A tree that grows by Hoeffding's bound and predicts values.
 
-use super::class_tree::{best_two, watched};
+use super::class_tree::best_two;
 use super::criterion::{Distribution, hoeffding_bound};
+use super::growable_leaf::GrowableLeaf;
+use super::growth::{ValueGrowth, ValueLeafPrediction};
 use super::node::{Budgeted, Found, Node, Nodes, Test};
-use super::sprout::Sprout;
-use super::value_watch::{Moments, ValueWatch};
+use super::value_splitter::{Moments, ValueSplitter};
 use crate::random::Random;
 use crate::state::stateful;
 use crate::{Kind, Stateful, Truth};
-
-/// How a leaf predicts a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ValueLeafPrediction {
-    /// The mean of what it has seen.
-    Mean,
-    /// A linear model of its own.
-    Model,
-    /// Whichever of the two has been nearer lately.
-    #[default]
-    Adaptive,
-}
-
-/// How a tree of values grows.
-#[derive(Debug, Clone)]
-pub(crate) struct ValueGrowth {
-    pub(crate) grace_period: f64,
-    pub(crate) max_depth: usize,
-    pub(crate) delta: f64,
-    pub(crate) tau: f64,
-    pub(crate) leaf_prediction: ValueLeafPrediction,
-    pub(crate) leaf_lr: f64,
-    /// How far a leaf's value goes towards each row's: a boosted tree forgets. 0: the value is the mean of all rows.
-    pub(crate) forget: f64,
-    /// Whether the rows that a leaf inherited stand in no branch of its splits, so that merits are nearly equal until it has
-    /// seen many rows itself. Boosted trees of classes and forests measure better with it (the Handbook's boosted trees,
-    /// the parity table's forests); why is not known. Perhaps the ratio of two merits proves little where steps have
-    /// long tails, as those of a rare class have.
-    pub(crate) holds_back: bool,
-    pub(crate) model_selector_decay: f64,
-    /// Numbers are rounded to so many parts of one.
-    pub(crate) grid: f64,
-    pub(crate) min_samples_split: f64,
-    pub(crate) binary_split: bool,
-    /// In bytes.
-    pub(crate) max_size: usize,
-    pub(crate) max_features: Option<usize>,
-}
-
-impl ValueGrowth {
-    /// Watches the columns that a new leaf looks at.
-    fn watch(&self, kinds: &[Kind], random: &mut Random) -> ValueWatch {
-        ValueWatch::new(watched(kinds.len(), self.max_features, random).into_iter())
-    }
-}
 
 /// The tree.
 #[derive(Debug, Clone)]
@@ -76,10 +31,10 @@ pub(super) struct Leaf {
     /// Fading squared errors.
     mean_error: f64,
     model_error: f64,
-    watch: Option<ValueWatch>,
+    splitter: Option<ValueSplitter>,
 }
 
-stateful!(Leaf: depth, label, last_attempt, weights, intercept, mean_error, model_error, watch);
+stateful!(Leaf: depth, label, last_attempt, weights, intercept, mean_error, model_error, splitter);
 
 impl Budgeted for Leaf {
     fn weight(&self) -> f64 {
@@ -96,11 +51,11 @@ impl Budgeted for Leaf {
     }
 
     fn is_awake(&self) -> bool {
-        self.watch.is_some()
+        self.splitter.is_some()
     }
 
     fn sleep(&mut self) -> usize {
-        self.watch.take().map_or(0, |watch| watch.size())
+        self.splitter.take().map_or(0, |splitter| splitter.size())
     }
 }
 
@@ -115,18 +70,18 @@ impl Leaf {
 
     /// The split of the best column, where it is surely better than the second.
     fn decide(&self, growth: &ValueGrowth, kinds: &[Kind]) -> Option<(usize, Test, Vec<Distribution>)> {
-        let (best, second) = best_two(self.watch.as_ref()?.suggestions(self.label, growth, kinds));
+        let (best, second) = best_two(self.splitter.as_ref()?.suggestions(self.label, growth, kinds));
         let bound = hoeffding_bound(1.0, growth.delta, self.label.weight);
         let sure = best.merit > 0.0 && (second / best.merit < 1.0 - bound || bound < growth.tau);
         best.split.filter(|_| sure)
     }
 
     /// A leaf of a branch: it goes on with the parent's model.
-    fn child(&self, branch: &[f64], growth: &ValueGrowth, watch: ValueWatch) -> Self {
+    fn child(&self, branch: &[f64], growth: &ValueGrowth, splitter: ValueSplitter) -> Self {
         let label = Moments::of(branch);
         let intercept = if growth.forget > 0.0 { label.mean } else { self.intercept };
-        let (depth, watch) = (self.depth + 1, Some(watch));
-        Self { depth, label, last_attempt: label.weight, watch, intercept, ..self.clone() }
+        let (depth, splitter) = (self.depth + 1, Some(splitter));
+        Self { depth, label, last_attempt: label.weight, splitter, intercept, ..self.clone() }
     }
 
     fn predict(&self, row: &[f64], growth: &ValueGrowth, kinds: &[Kind]) -> f64 {
@@ -156,7 +111,7 @@ impl Leaf {
         if growth.forget > 0.0 {
             self.intercept += growth.forget * weight.min(1.0) * (y - self.intercept);
         }
-        let grown = self.watch.as_mut().map_or(0, |watch| watch.learn(row, y, weight, growth, kinds));
+        let grown = self.splitter.as_mut().map_or(0, |splitter| splitter.learn(row, y, weight, growth, kinds));
         if growth.leaf_prediction == ValueLeafPrediction::Mean || model.is_nan() {
             return grown;
         }
@@ -179,13 +134,13 @@ fn taken(x: f64, kind: Kind) -> bool {
 
 impl ValueTree {
     pub(crate) fn new(growth: ValueGrowth, kinds: &[Kind], mut random: Random) -> Self {
-        let watch = Some(growth.watch(kinds, &mut random));
-        let nodes = Nodes::new(Leaf { weights: vec![0.0; kinds.len()], watch, ..Leaf::default() });
+        let splitter = Some(ValueSplitter::of(&growth, kinds, &mut random));
+        let nodes = Nodes::new(Leaf { weights: vec![0.0; kinds.len()], splitter, ..Leaf::default() });
         Self { growth, kinds: kinds.to_vec(), random, nodes }
     }
 
-    fn watch(&mut self) -> ValueWatch {
-        self.growth.watch(&self.kinds, &mut self.random)
+    fn splitter(&mut self) -> ValueSplitter {
+        ValueSplitter::of(&self.growth, &self.kinds, &mut self.random)
     }
 
     pub(crate) fn width(&self) -> usize {
@@ -203,7 +158,7 @@ impl ValueTree {
         };
         let Some((leaf, bytes)) = self.nodes.leaf_mut(at) else { return };
         *bytes += leaf.learn(row, y, weight, &self.growth, &self.kinds);
-        if leaf.watch.is_none() {
+        if leaf.splitter.is_none() {
             return;
         }
         if leaf.depth >= self.growth.max_depth {
@@ -215,11 +170,11 @@ impl ValueTree {
     }
 
     fn add_way(&mut self, at: usize, row: &[f64]) -> usize {
-        let watch = self.watch();
+        let splitter = self.splitter();
         let Some(Node::Branch { column, .. }) = self.nodes.list.get(at) else { return at };
         let code = row.get(*column as usize).copied().unwrap_or(0.0) as u64;
         let depth = self.nodes.depth_below(at);
-        let leaf = Leaf { depth, weights: vec![0.0; self.kinds.len()], watch: Some(watch), ..Leaf::default() };
+        let leaf = Leaf { depth, weights: vec![0.0; self.kinds.len()], splitter: Some(splitter), ..Leaf::default() };
         let place = self.nodes.add_way(at, code, leaf);
         self.nodes.keep_budget(self.growth.max_size);
         place
@@ -230,22 +185,22 @@ impl ValueTree {
         let Some((leaf, _)) = self.nodes.leaf_mut(at) else { return };
         let Some((column, test, branches)) = leaf.decide(&self.growth, &self.kinds) else { return };
         let parent = leaf.clone();
-        let leaves = branches
-            .iter()
-            .map(|branch| parent.child(branch, &self.growth, self.growth.watch(&self.kinds, &mut self.random)));
+        let leaves = branches.iter().map(|branch| {
+            parent.child(branch, &self.growth, ValueSplitter::of(&self.growth, &self.kinds, &mut self.random))
+        });
         let leaves = leaves.collect();
         self.nodes.split(at, column, test, leaves);
         self.nodes.keep_budget(self.growth.max_size);
     }
 }
 
-impl Sprout for Leaf {
+impl GrowableLeaf for Leaf {
     type Growth = ValueGrowth;
 
-    fn sprout(growth: &ValueGrowth, kinds: &[Kind], random: &mut Random, depth: usize, begins: &[f64]) -> Self {
-        let label = Moments::of(begins);
-        let watch = Some(growth.watch(kinds, random));
-        Self { depth, label, last_attempt: label.weight, weights: vec![0.0; kinds.len()], watch, ..Self::default() }
+    fn begin(growth: &ValueGrowth, kinds: &[Kind], random: &mut Random, depth: usize, statistics: &[f64]) -> Self {
+        let label = Moments::of(statistics);
+        let splitter = Some(ValueSplitter::of(growth, kinds, random));
+        Self { depth, label, last_attempt: label.weight, weights: vec![0.0; kinds.len()], splitter, ..Self::default() }
     }
 
     fn answer(&self, row: &[f64], growth: &ValueGrowth, kinds: &[Kind], out: &mut Vec<f64>) {
@@ -253,7 +208,7 @@ impl Sprout for Leaf {
         out.push(self.predict(row, growth, kinds));
     }
 
-    fn taught(&mut self, row: &[f64], truth: Truth, weight: f64, growth: &ValueGrowth, kinds: &[Kind]) {
+    fn learn_truth(&mut self, row: &[f64], truth: Truth, weight: f64, growth: &ValueGrowth, kinds: &[Kind]) {
         self.learn(row, truth.number(), weight, growth, kinds);
     }
 
@@ -264,12 +219,15 @@ impl Sprout for Leaf {
         random: &mut Random,
     ) -> Option<(usize, Test, Vec<Self>)> {
         let waited = self.label.weight - self.last_attempt;
-        if self.watch.is_none() || self.depth >= growth.max_depth || waited < growth.grace_period {
+        if self.splitter.is_none() || self.depth >= growth.max_depth || waited < growth.grace_period {
             return None;
         }
         self.last_attempt = self.label.weight;
         let (column, test, branches) = self.decide(growth, kinds)?;
-        let leaves = branches.iter().map(|branch| self.child(branch, growth, growth.watch(kinds, random))).collect();
+        let leaves = branches
+            .iter()
+            .map(|branch| self.child(branch, growth, ValueSplitter::of(growth, kinds, random)))
+            .collect();
         Some((column, test, leaves))
     }
 
