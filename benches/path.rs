@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gristmill::plan::Plan;
-use gristmill::rows::{Partition, RawRecord, RawRows};
+use gristmill::rows::{Partition, Position, RawRecord, RawRows};
 use gristmill::shard::{Outbox, Shard};
 use gristmill_io::codec::Decoder;
 
@@ -30,7 +30,7 @@ fn batches(values: &[String]) -> Vec<RawRows> {
         let mut rows = RawRows::new(Partition::new("transactions", 0));
         for (index, value) in chunk.iter().enumerate() {
             rows.push(RawRecord {
-                offset: (number * BATCH + index) as i64,
+                position: Position::number((number * BATCH + index) as u64),
                 timestamp: None,
                 key: Some(b"4711"),
                 value: Some(value.as_bytes()),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use gristmill::rows::Position;
 
 /// Machine learning on consumer groups: one YAML file, one binary, every record counted.
 #[derive(Debug, Parser)]
@@ -176,7 +177,7 @@ pub(crate) enum State {
         document: Document,
         /// The offset, or the row of a file.
         #[arg(long)]
-        offset: i64,
+        offset: Position,
         #[command(flatten)]
         out: Out,
     },
@@ -198,7 +199,7 @@ pub(crate) enum State {
         document: Document,
         /// Take model and group back to this offset instead.
         #[arg(long)]
-        to: Option<i64>,
+        to: Option<Position>,
         /// The partition to take back.
         #[arg(long, requires = "to")]
         partition: Option<i32>,

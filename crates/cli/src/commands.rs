@@ -8,6 +8,7 @@ use std::time::Duration;
 use gristmill::document::Problems;
 use gristmill::plan::Plan;
 use gristmill::report::Report;
+use gristmill::rows::Position;
 use gristmill::{describe, schema};
 use gristmill_io::dead_letters::{self, Listed};
 use gristmill_io::history::{self, HistoryError};
@@ -313,7 +314,7 @@ fn state_command(action: State) -> Result<(), Failure> {
     }
 }
 
-fn write_state(document: &Document, offset: Option<i64>, out: &Out) -> Result<(), Failure> {
+fn write_state(document: &Document, offset: Option<Position>, out: &Out) -> Result<(), Failure> {
     let states = state::as_of(&read(document)?, out.partition, offset)?;
     let written = state::write(&out.out, &states);
     written.map_err(|error| Failure::Run(format!("cannot write {}: {error}", out.out.display())))

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gristmill::protocol::Entry;
+use gristmill::rows::Position;
 use serde_json::Value;
 use support::*;
 
@@ -67,8 +68,8 @@ fn say(folder: &Path, arguments: &[&str]) -> String {
 }
 
 /// What the journal says of each partition: from where on, which version.
-fn versions(group: &str) -> BTreeMap<i32, Vec<(i64, i64, u64)>> {
-    let mut runs: BTreeMap<i32, Vec<(i64, i64, u64)>> = BTreeMap::new();
+fn versions(group: &str) -> BTreeMap<i32, Vec<(Position, Position, u64)>> {
+    let mut runs: BTreeMap<i32, Vec<(Position, Position, u64)>> = BTreeMap::new();
     for record in consume(&format!("{group}.journal")) {
         let entry = Entry::decode(record.value.as_deref().unwrap()).unwrap();
         let of = runs.entry(record.partition).or_default();
@@ -86,10 +87,14 @@ fn check(group: &str, input: &str, leaves: &BTreeMap<String, (f64, f64)>, total:
         let id = decision["id"].as_str().unwrap().to_string();
         let place = id.strip_prefix(&format!("{input}-")).unwrap();
         let (partition, offset) = place.split_once('-').unwrap();
-        let (partition, offset): (i32, i64) = (partition.parse().unwrap(), offset.parse().unwrap());
+        let (partition, offset): (i32, u64) = (partition.parse().unwrap(), offset.parse().unwrap());
         let (_, version) = decision["model"].as_str().unwrap().split_once('@').unwrap();
         let version: u64 = version.parse().unwrap();
-        let named = runs[&partition].iter().find(|(from, next, _)| (*from..*next).contains(&offset)).unwrap().2;
+        let named = runs[&partition]
+            .iter()
+            .find(|(from, next, _)| (*from..*next).contains(&Position::number(offset)))
+            .unwrap()
+            .2;
         assert_eq!(version, named, "{id}");
         let (below, above) = leaves[decision["digest"].as_str().unwrap()];
         // The amount of a record follows from its number, and that from its place.

@@ -337,8 +337,8 @@ fn breaks(group: &str) -> Vec<String> {
     for record in consume(&format!("{group}.journal")) {
         let entry = Entry::decode(record.value.as_deref().unwrap()).unwrap();
         let (sequence, from) =
-            tails.get(&record.partition).map_or((0, entry.from()), |tail| (tail.sequence + 1, tail.next()));
-        if entry.sequence != sequence || entry.from() != from {
+            tails.get(&record.partition).map_or((0, entry.begins()), |tail| (tail.sequence + 1, tail.ends()));
+        if entry.sequence != sequence || entry.begins() != from {
             breaks.push(format!("partition {}: {:?}, then {entry:?}", record.partition, tails.get(&record.partition)));
         }
         tails.insert(record.partition, entry);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray};
 use gristmill::plan::Plan;
-use gristmill::rows::{Column, Drift, Partition, RawRecord, RawRows, Refusal, Rows};
+use gristmill::rows::{Column, Drift, Partition, Position, RawRecord, RawRows, Refusal, Rows};
 use gristmill::shard::{Outbox, Shard};
 use gristmill_learn::{Built, Component, Signature, Task};
 use serde_json::{Map, Value};
@@ -45,8 +45,9 @@ fn plan(form: &Form, model: &str) -> Option<Arc<Plan>> {
 /// A block of rows whose labels are these.
 fn block(form: &Form, labels: &[Option<&str>]) -> (RawRows, Rows) {
     let mut raw = RawRows::new(Partition::new("t", 0));
-    for offset in 0..labels.len() as i64 {
-        raw.push(RawRecord { offset, timestamp: None, key: None, value: Some(b"{}"), headers: &[] });
+    for number in 0..labels.len() as u64 {
+        let position = Position::number(number);
+        raw.push(RawRecord { position, timestamp: None, key: None, value: Some(b"{}"), headers: &[] });
     }
     let x = Column::Float64((0..labels.len()).map(|row| Some((row * 7 % 5) as f64 - 2.0)).collect::<Float64Array>());
     let y = match form.kind {
@@ -160,8 +161,9 @@ fn decided_with(model: &str, values: &[Option<f64>]) -> Option<Vec<Map<String, V
     let plan = labels.iter().find_map(|label| Plan::read("t.yaml", &document(label), &|_| None).ok())?;
     let mut shard = Shard::open(Arc::new(plan), Partition::new("t", 0), None).unwrap();
     let mut raw = RawRows::new(Partition::new("t", 0));
-    for offset in 0..40 {
-        raw.push(RawRecord { offset, timestamp: None, key: None, value: Some(b"{}"), headers: &[] });
+    for number in 0..40 {
+        let position = Position::number(number);
+        raw.push(RawRecord { position, timestamp: None, key: None, value: Some(b"{}"), headers: &[] });
     }
     let ordinary = |row: usize| Some((row * 7 % 5) as f64 - 2.0);
     let x = |row: usize| row.checked_sub(20).and_then(|row| values.get(row).copied()).unwrap_or_else(|| ordinary(row));

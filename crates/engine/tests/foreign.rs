@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray};
 use gristmill::foreign::{Foreign, Reading};
 use gristmill::plan::Plan;
-use gristmill::rows::{Column, Drift, Partition, RawRecord, RawRows, Rows};
+use gristmill::rows::{Column, Drift, Partition, Position, RawRecord, RawRows, Rows};
 use gristmill::shard::{Outbox, Shard};
 use serde_json::Value;
 
@@ -36,8 +36,9 @@ fn planned(case: &Value, document: &str) -> Result<Plan, String> {
 /// The scores that a pipeline gives.
 fn scores(plan: Plan, columns: Vec<Column>, count: usize) -> Vec<f64> {
     let mut raw = RawRows::new(Partition::new("t", 0));
-    for offset in 0..count as i64 {
-        raw.push(RawRecord { offset, timestamp: Some(7), key: None, value: Some(b"{}"), headers: &[] });
+    for number in 0..count as u64 {
+        let position = Position::number(number);
+        raw.push(RawRecord { position, timestamp: Some(7), key: None, value: Some(b"{}"), headers: &[] });
     }
     let mut shard = Shard::open(Arc::new(plan), Partition::new("t", 0), None).unwrap();
     let (mut refusals, mut outbox) = (Vec::new(), Outbox::default());

@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use gristmill::lookup::Content;
 use gristmill::plan::Plan;
-use gristmill::rows::{Column, Drift, Partition, RawRecord, RawRows, Rows};
+use gristmill::rows::{Column, Drift, Partition, Position, RawRecord, RawRows, Rows};
 use gristmill::shard::{Outbox, Shard, saved_parts};
 
 const HEAD: &str = "
@@ -112,7 +112,7 @@ fn step(shard: &mut Shard, numbers: std::ops::Range<i64>) -> Vec<String> {
     for offset in numbers.clone() {
         let key = format!("c{}", offset % 3);
         let (key, value) = (Some(key.as_bytes()), Some(b"{}".as_slice()));
-        raw.push(RawRecord { offset, timestamp: Some(7), key, value, headers: &[] });
+        raw.push(RawRecord { position: Position::number(offset as u64), timestamp: Some(7), key, value, headers: &[] });
     }
     let number = |scale: i64, gone: i64| {
         let value = |row: i64| (row % gone != 3).then_some((row * scale % 41) as f64 / 4.0 - 5.0);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
 use gristmill::plan::Plan;
-use gristmill::rows::{Cell, Column, Drift, Partition, RawRecord, RawRows, Rows};
+use gristmill::rows::{Cell, Column, Drift, Partition, Position, RawRecord, RawRows, Rows};
 use gristmill::shard::Shard;
 use serde_json::Value;
 
@@ -67,7 +67,13 @@ fn block(table: &[Value], order: &[usize]) -> (RawRows, Rows) {
     ];
     let mut raw = RawRows::new(Partition::new("t", 0));
     for row in order {
-        raw.push(RawRecord { offset: *row as i64, timestamp: None, key: None, value: Some(b"{}"), headers: &[] });
+        raw.push(RawRecord {
+            position: Position::number(*row as u64),
+            timestamp: None,
+            key: None,
+            value: Some(b"{}"),
+            headers: &[],
+        });
     }
     (raw, Rows { columns, records: (0..order.len()).collect(), drift: Drift::default() })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::{Float64Array, StringArray};
 use gristmill::plan::Plan;
-use gristmill::rows::{Column, Drift, Partition, RawRecord, RawRows, Refusal, Rows};
+use gristmill::rows::{Column, Drift, Partition, Position, RawRecord, RawRows, Refusal, Rows};
 use gristmill::shard::{Outbox, Shard};
 use proptest::prelude::*;
 
@@ -57,7 +57,7 @@ fn narrow_or_wide(rows: &[Row], first: usize, wide: bool) -> (RawRows, Rows) {
     for (index, _) in rows.iter().enumerate() {
         let key = format!("k{}", first + index);
         raw.push(RawRecord {
-            offset: (first + index) as i64,
+            position: Position::number((first + index) as u64),
             timestamp: Some(7),
             key: Some(key.as_bytes()),
             value: Some(b"{}"),
@@ -143,7 +143,7 @@ fn open(snapshot: Option<&[u8]>) -> Shard {
 }
 
 /// Answers by output and offset, refusals, and the state at the end.
-type Folded = (Vec<(usize, i64, Vec<u8>)>, usize, Vec<u8>);
+type Folded = (Vec<(usize, Position, Vec<u8>)>, usize, Vec<u8>);
 
 /// Folds rows, cut and snapshotted where told.
 fn fold(plan: &Arc<Plan>, rows: &[Row], cuts: &[usize], snapshot: bool) -> Folded {
@@ -157,7 +157,7 @@ fn fold(plan: &Arc<Plan>, rows: &[Row], cuts: &[usize], snapshot: bool) -> Folde
         let (mut refusals, mut outbox): (Vec<Refusal>, Outbox) = Default::default();
         let waited = shard.step(&raw, &decoded, &mut refusals, &mut outbox).unwrap();
         refused += waited.refusals.len();
-        answers.extend(outbox.decisions().map(|one| (one.output, one.offset, one.value.to_vec())));
+        answers.extend(outbox.decisions().map(|one| (one.output, one.position, one.value.to_vec())));
         refused += refusals.len();
         if snapshot {
             let saved = shard.snapshot();
@@ -167,7 +167,7 @@ fn fold(plan: &Arc<Plan>, rows: &[Row], cuts: &[usize], snapshot: bool) -> Folde
     }
     let (state, mut outbox) = (shard.snapshot(), Outbox::default());
     refused += shard.flush(&mut outbox).unwrap().refusals.len();
-    answers.extend(outbox.decisions().map(|one| (one.output, one.offset, one.value.to_vec())));
+    answers.extend(outbox.decisions().map(|one| (one.output, one.position, one.value.to_vec())));
     (answers, refused, state)
 }
 
@@ -216,8 +216,8 @@ dead_letters: {file: {path: dead}}
         let (mut offsets, mut late) = (Vec::new(), 0);
         for (offset, time) in order.iter().enumerate() {
             let mut raw = RawRows::new(Partition::new("t", 3));
-            let offset = offset as i64;
-            raw.push(RawRecord { offset, timestamp: None, key: None, value: Some(b"{}"), headers: &[] });
+            let position = Position::number(offset as u64);
+            raw.push(RawRecord { position, timestamp: None, key: None, value: Some(b"{}"), headers: &[] });
             let columns = vec![
                 Column::Float64([Some(*time as f64)].into_iter().collect::<Float64Array>()),
                 Column::Timestamp([Some(time * 1_000_000)].into_iter().collect()),
@@ -225,14 +225,14 @@ dead_letters: {file: {path: dead}}
             let rows = Rows { columns, records: vec![0], drift: Drift::default() };
             let (mut refusals, mut outbox) = (Vec::new(), Outbox::default());
             shard.step(&raw, &rows, &mut refusals, &mut outbox).unwrap();
-            offsets.extend(outbox.decisions().map(|one| one.offset));
+            offsets.extend(outbox.decisions().map(|one| one.position.as_number().unwrap()));
             late += refusals.len();
         }
         let waiting = shard.waiting();
         let mut outbox = Outbox::default();
         shard.flush(&mut outbox).unwrap();
         assert_eq!(shard.waiting(), 0);
-        offsets.extend(outbox.decisions().map(|one| one.offset));
+        offsets.extend(outbox.decisions().map(|one| one.position.as_number().unwrap()));
         (offsets, waiting, late)
     };
     assert_eq!(answered(&[0, 1, 2, 3, 4, 5]), (vec![0, 1, 2, 3, 4, 5], 3, 0));
@@ -292,7 +292,7 @@ fn state_of_another_pipeline_or_cut_is_refused() {
     let mut shard = open(None);
     shard.step(&raw, &rows, &mut Vec::new(), &mut Outbox::default()).unwrap();
     let saved = shard.snapshot();
-    assert_eq!(open(Some(&saved)).position(), Some(1));
+    assert_eq!(open(Some(&saved)).positions().to_string(), "1");
     for cut in 0..saved.len() {
         assert!(Shard::open(plan(), Partition::new("t", 3), Some(&saved[..cut])).is_err(), "cut at {cut}");
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use gristmill::plan::Plan;
 use gristmill::report::{Closed, Report, Tally};
+use gristmill::rows::{Partition, Position};
 
 use crate::usage;
 use crate::work::Work;
@@ -20,9 +21,11 @@ pub struct Control {
     stopped: AtomicBool,
     left: Mutex<BTreeSet<usize>>,
     bounded: AtomicBool,
-    ends: Mutex<BTreeMap<i32, i64>>,
-    unfinished: Mutex<BTreeSet<i32>>,
-    lost: Mutex<BTreeMap<i32, Duration>>,
+    /// By the partitions of all inputs.
+    ends: Mutex<BTreeMap<Partition, Position>>,
+    /// By the partitions that shards are named after.
+    unfinished: Mutex<BTreeSet<Partition>>,
+    lost: Mutex<BTreeMap<Partition, Duration>>,
     shards: AtomicI64,
     rows: AtomicU64,
     total: AtomicU64,
@@ -128,40 +131,41 @@ impl Control {
     }
 
     /// The end at which a bounded run leaves a partition.
-    pub fn end(&self, partition: i32) -> Option<i64> {
-        lock(&self.ends).get(&partition).copied()
+    pub fn end(&self, partition: &Partition) -> Option<Position> {
+        lock(&self.ends).get(partition).copied()
     }
 
     /// Partitions that a bounded run still waits for, though not those that will come back to this process.
-    pub(crate) fn unfinished(&self, now: Duration) -> Vec<i32> {
+    pub(crate) fn unfinished(&self, now: Duration) -> Vec<Partition> {
         let lost = lock(&self.lost);
-        let comes_back = |partition: &&i32| lost.get(partition).is_some_and(|at| now.saturating_sub(*at) < COME_BACK);
-        lock(&self.unfinished).iter().filter(|partition| !comes_back(partition)).copied().collect()
+        let comes_back =
+            |partition: &&Partition| lost.get(*partition).is_some_and(|at| now.saturating_sub(*at) < COME_BACK);
+        lock(&self.unfinished).iter().filter(|partition| !comes_back(partition)).cloned().collect()
     }
 
     /// A partition was taken from a member: what was committed of it is known, and reported, by whoever opens it next.
-    pub(crate) fn lost(&self, partition: i32, now: Duration) {
+    pub(crate) fn lost(&self, partition: &Partition, now: Duration) {
         if self.end(partition).is_some() {
-            lock(&self.lost).insert(partition, now);
-            lock(&self.unfinished).insert(partition);
+            lock(&self.lost).insert(partition.clone(), now);
+            lock(&self.unfinished).insert(partition.clone());
         }
     }
 
     /// A partition is read again before the end that a bounded run wants.
-    pub(crate) fn reopened(&self, partition: i32) {
+    pub(crate) fn reopened(&self, partition: &Partition) {
         if self.end(partition).is_some() {
-            lock(&self.unfinished).insert(partition);
+            lock(&self.unfinished).insert(partition.clone());
         }
     }
 
     /// Whether a bounded run wants no more of a partition.
-    pub(crate) fn finished(&self, partition: i32) -> bool {
-        self.end(partition).is_some() && !lock(&self.unfinished).contains(&partition)
+    pub(crate) fn finished(&self, partition: &Partition) -> bool {
+        self.end(partition).is_some() && !lock(&self.unfinished).contains(partition)
     }
 
-    pub(crate) fn caught_up(&self, partition: i32) {
-        lock(&self.lost).remove(&partition);
-        lock(&self.unfinished).remove(&partition);
+    pub(crate) fn caught_up(&self, partition: &Partition) {
+        lock(&self.lost).remove(partition);
+        lock(&self.unfinished).remove(partition);
     }
 
     /// The run starts.
@@ -187,8 +191,14 @@ impl Control {
         *lock(&self.last_commit) = Some(Instant::now());
     }
 
-    /// Bounds the run: it is over when `partitions` have been read to their `ends`, `total` records in all.
-    pub fn bound(&self, partitions: impl IntoIterator<Item = i32>, ends: BTreeMap<i32, i64>, total: u64) {
+    /// Bounds the run: it is over when the shards of these `partitions` have been read to the `ends` of their inputs, `total`
+    /// records in all.
+    pub fn bound(
+        &self,
+        partitions: impl IntoIterator<Item = Partition>,
+        ends: BTreeMap<Partition, Position>,
+        total: u64,
+    ) {
         *lock(&self.unfinished) = partitions.into_iter().collect();
         *lock(&self.ends) = ends;
         self.total.store(total, Ordering::Relaxed);

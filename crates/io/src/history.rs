@@ -8,7 +8,7 @@ use std::time::Duration;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use gristmill::plan::{InputPlan, Plan};
-use gristmill::rows::{Column, Partition, Refusal, Rows};
+use gristmill::rows::{Column, Partition, Position, Refusal, Rows};
 use gristmill::shard::{Shard, ShardError};
 
 use crate::codec::Decoder;
@@ -73,7 +73,7 @@ pub fn write(plan: &Arc<Plan>, out: &Path) -> Result<Written, HistoryError> {
                 for one in assigned {
                     let decoder = Decoder::new(plan, one.header.as_deref()).map_err(HistoryError::Header)?;
                     let shard = Shard::open(Arc::clone(plan), one.partition.clone(), None)?;
-                    source.resume(&one.partition, 0)?;
+                    source.resume(&one.partition, Position::START)?;
                     open.insert(one.partition, (decoder, shard));
                 }
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gristmill::lookup::{Content, TablePlan, TableSource};
 use gristmill::plan::Plan;
-use gristmill::rows::{Cell, Column, Partition, RawRecord, RawRows, Rows};
+use gristmill::rows::{Cell, Column, Partition, Position, RawRecord, RawRows, Rows};
 use gristmill::spec::Format;
 
 use crate::codec::Decoder;
@@ -77,11 +77,11 @@ impl<'a> Growing<'a> {
     }
 
     /// Adds records that have a value. `place`: where a record is, in words.
-    fn add(&mut self, raw: &RawRows, place: impl Fn(i64) -> String) -> Result<(), LookupError> {
+    fn add(&mut self, raw: &RawRows, place: impl Fn(Position) -> String) -> Result<(), LookupError> {
         let mut refusals = Vec::new();
         let rows = self.decoder.decode(raw, &mut refusals);
         if let Some(refusal) = refusals.first() {
-            let place = place(raw.get(refusal.record).map_or(0, |record| record.offset));
+            let place = place(raw.get(refusal.record).map_or(Position::START, |record| record.position));
             let message = refusal.message.clone();
             return Err(LookupError::Row { table: self.table.name.clone(), place, message });
         }
@@ -117,11 +117,11 @@ fn of_file(table: &TablePlan, path: &str, header: bool, delimiter: u8) -> Result
     let partition = Partition::new(path, 0);
     let mut rows = Growing::new(table, reader.header(), delimiter)?;
     loop {
-        let raw = reader.batch(&partition, i64::MAX).map_err(failed)?;
+        let raw = reader.batch(&partition, Position::END).map_err(failed)?;
         if raw.is_empty() {
             return Ok(rows.finish());
         }
-        rows.add(&raw, |offset| format!("{path}, record {}", offset + 1))?;
+        rows.add(&raw, |position| format!("{path}, record {}", position.next()))?;
     }
 }
 
@@ -130,7 +130,7 @@ fn of_topic(plan: &Arc<Plan>, table: &TablePlan, topic: &str) -> Result<Content,
     let mut rows = Growing::new(table, None, b',')?;
     let topics = KeptTopics::open(plan).map_err(failed)?;
     for number in 0..topics.count(topic).map_err(failed)? {
-        let place = |offset: i64| format!("topic {topic}, partition {number}, offset {offset}");
+        let place = |offset: Position| format!("topic {topic}, partition {number}, offset {offset}");
         let mut raw = RawRows::new(Partition::new(topic, number));
         // Records that take a key out, and how many others are before them.
         let mut gone: Vec<(usize, Box<str>)> = Vec::new();
@@ -141,7 +141,7 @@ fn of_topic(plan: &Arc<Plan>, table: &TablePlan, topic: &str) -> Result<Content,
             }
             Ok(())
         };
-        topics.visit(topic, number, 0, &|| true, visit).map_err(failed)?;
+        topics.visit(topic, number, Position::START, &|| true, visit).map_err(failed)?;
         let mut had = 0;
         for (before, key) in gone {
             let (first, rest) = raw.split(before - had);

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use gristmill::plan::{InputPlan, Plan, TargetPlan};
 use gristmill::report::{Report, Tally};
+use gristmill::rows::Partition;
 use gristmill_learn::StateError;
 
 use crate::clock::{Clock, Machine};
 pub use crate::control::Control;
-use crate::kafka::{self, GroupMember, KafkaFailure, Topics};
+use crate::kafka::{self, GroupMember, KafkaFailure, Topics, position_of};
 use crate::ledger::{self, FileLedger, Ledger, LedgerError};
 use crate::lookup::{self, LookupError};
 use crate::member::{Ended, Member, MemberError};
@@ -168,7 +169,8 @@ fn prepare(
     if let InputPlan::File { .. } = plan.input {
         let plan = &python::started(plan, 0)?;
         let (source, size) = FileSource::open(plan, Arc::clone(&control.bytes))?;
-        control.bound(0..plan.shards(), BTreeMap::new(), size.unwrap_or(0));
+        let shards = (0..plan.shards()).map(|number| Partition::new(plan.input_name(), number));
+        control.bound(shards, BTreeMap::new(), size.unwrap_or(0));
         let mut folder = StateFolder::open(plan).map_err(LedgerError::from)?;
         let outputs = Outputs::open(plan, folder.as_ref().map(StateFolder::lengths))?;
         if let Some(folder) = &mut folder {
@@ -178,10 +180,11 @@ fn prepare(
         return Ok(vec![member(plan, 0, Box::new(source), Box::new(ledger))]);
     }
     if options.until_end {
-        let ends: BTreeMap<i32, i64> = topics.bounds.iter().map(|(number, (_, end))| (*number, *end)).collect();
+        let partition = |number: &i32| Partition::new(plan.input_name(), *number);
+        let ends = topics.bounds.iter().map(|(number, (_, end))| (partition(number), position_of(*end))).collect();
         let total: i64 = topics.bounds.values().map(|(begin, end)| end - begin).sum();
         // A partition that holds nothing is read to its end.
-        let filled = topics.bounds.iter().filter(|(_, (begin, end))| end > begin).map(|(number, _)| *number);
+        let filled = topics.bounds.iter().filter(|(_, (begin, end))| end > begin).map(|(number, _)| partition(number));
         control.bound(filled, ends, u64::try_from(total).unwrap_or(0));
     }
     let outputs = Outputs::open(plan, None)?;

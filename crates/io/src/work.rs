@@ -2,18 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
 use gristmill::plan::{InputPlan, Plan};
-use gristmill::rows::Partition;
+use gristmill::rows::{Partition, Position, SharedPosition};
 
 /// Where a record is: its place in the topic, or its number in the file, from 1.
-pub(crate) fn place(plan: &Plan, partition: &Partition, offset: i64) -> String {
+pub(crate) fn place(plan: &Plan, partition: &Partition, position: Position) -> String {
     match plan.input {
-        InputPlan::File { .. } => format!("{}, record {}", plan.input_name(), offset + 1),
+        InputPlan::File { .. } => format!("{}, record {}", plan.input_name(), position.next()),
         InputPlan::Kafka { .. } => {
-            format!("topic {}, partition {}, offset {offset}", partition.topic, partition.number)
+            format!("topic {}, partition {}, offset {position}", partition.topic, partition.number)
         }
     }
 }
@@ -31,8 +30,8 @@ pub(crate) struct Work {
     pub(crate) plan: Arc<Plan>,
     pub(crate) doing: Doing,
     pub(crate) partition: Partition,
-    /// The offset of the record that the step has come to.
-    pub(crate) at: Arc<AtomicI64>,
+    /// The position of the record that the step has come to.
+    pub(crate) at: Arc<SharedPosition>,
     pub(crate) since: Instant,
 }
 
@@ -42,7 +41,7 @@ impl fmt::Display for Work {
             Doing::Step => "in a step",
             Doing::Replay => "in a step, learned again,",
         };
-        let place = place(&self.plan, &self.partition, self.at.load(Ordering::Relaxed));
+        let place = place(&self.plan, &self.partition, self.at.get());
         let (name, seconds) = (&self.plan.name, self.since.elapsed().as_secs_f64());
         write!(f, "{doing} of pipeline {name} at {place}, for {seconds:.1} s")
     }

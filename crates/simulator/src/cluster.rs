@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gristmill::protocol::{Entry, Slots};
+use gristmill::rows::{Partition, Position};
 
 use crate::group::{Group, Id, Kind};
 use crate::log::{Log, Standing, Transaction, Transactions};
+use crate::system::System;
 
 /// A transaction that is open for so long is aborted, and its producer fenced.
 pub const TRANSACTION: Duration = Duration::from_secs(10);
@@ -36,28 +38,31 @@ pub type KeyValue = (Option<Vec<u8>>, Option<Vec<u8>>);
 struct Begun {
     at: Duration,
     touched: BTreeSet<(String, i32)>,
-    offsets: BTreeMap<i32, i64>,
+    offsets: BTreeMap<Partition, Position>,
 }
 
 /// Everything outside of the members.
 #[derive(Debug)]
 pub struct Cluster {
     now: Duration,
+    /// How its logs count.
+    pub system: System,
     topics: BTreeMap<String, BTreeMap<i32, Log>>,
     transactions: Transactions,
     begun: BTreeMap<Transaction, Begun>,
-    offsets: BTreeMap<i32, i64>,
+    offsets: BTreeMap<Partition, Position>,
     /// The group.
     pub group: Group,
 }
 
 impl Cluster {
     /// Empty topics.
-    pub fn new(kind: Kind, partitions: i32) -> Self {
-        let input = (0..partitions).map(|partition| (partition, Log::default())).collect();
+    pub fn new(kind: Kind, system: System, partitions: i32) -> Self {
+        let logs = || (0..partitions).map(|partition| (partition, Log::new(system))).collect();
         Self {
             now: Duration::ZERO,
-            topics: BTreeMap::from([(INPUT.to_string(), input)]),
+            system,
+            topics: system.inputs().iter().map(|input| (input.to_string(), logs())).collect(),
             transactions: BTreeMap::new(),
             begun: BTreeMap::new(),
             offsets: BTreeMap::new(),
@@ -88,13 +93,16 @@ impl Cluster {
     /// One more partition for the input.
     pub fn grow(&mut self) {
         let partition = self.partitions();
-        self.log_mut(INPUT, partition);
+        for input in self.system.inputs() {
+            self.log_mut(&input, partition);
+        }
         self.group.grow(partition + 1);
     }
 
     /// A log, made when it is written to for the first time.
     pub fn log_mut(&mut self, topic: &str, partition: i32) -> &mut Log {
-        self.topics.entry(topic.to_string()).or_default().entry(partition).or_default()
+        let new = || Log::new(self.system);
+        self.topics.entry(topic.to_string()).or_default().entry(partition).or_insert_with(new)
     }
 
     /// A log.
@@ -110,22 +118,32 @@ impl Cluster {
     /// Committed values of a partition, in order.
     pub fn values(&self, topic: &str, partition: i32) -> Vec<KeyValue> {
         let Some(log) = self.log(topic, partition) else { return Vec::new() };
-        let records = log.committed(&self.transactions, 0, i64::MAX);
+        let records = log.committed(&self.transactions, Position::START, Position::END);
         records.map(|(_, record)| (record.key.clone(), record.value.clone())).collect()
     }
 
-    /// The group's committed offset, and whether a transaction would move it.
-    pub fn offset(&self, partition: i32) -> (Option<i64>, bool) {
-        let pending = self.begun.values().any(|begun| begun.offsets.contains_key(&partition));
-        (self.offsets.get(&partition).copied(), pending)
+    /// The group's committed position of an input, and whether a transaction would move it.
+    pub fn offset(&self, partition: &Partition) -> (Option<Position>, bool) {
+        let pending = self.begun.values().any(|begun| begun.offsets.contains_key(partition));
+        (self.offsets.get(partition).copied(), pending)
     }
 
-    /// Commits an offset outside of any transaction, or forgets it.
-    pub fn set_offset(&mut self, partition: i32, offset: Option<i64>) {
-        match offset {
-            Some(offset) => drop(self.offsets.insert(partition, offset)),
-            None => drop(self.offsets.remove(&partition)),
+    /// Commits a position outside of any transaction, or forgets it.
+    pub fn set_offset(&mut self, partition: &Partition, position: Option<Position>) {
+        match position {
+            Some(position) => drop(self.offsets.insert(partition.clone(), position)),
+            None => drop(self.offsets.remove(partition)),
         }
+    }
+
+    /// The partitions of the inputs of a shard.
+    pub fn inputs(&self, number: i32) -> Vec<Partition> {
+        self.system.inputs().into_iter().map(|topic| Partition { topic, number }).collect()
+    }
+
+    /// How long a log is for readers of committed records.
+    pub fn stable_end(&self, topic: &str, number: i32) -> Position {
+        self.log(topic, number).map_or(self.system.position(0), |log| log.stable_end(&self.transactions))
     }
 
     /// Begins a transaction.
@@ -143,7 +161,7 @@ impl Cluster {
         partition: i32,
         (key, value): KeyValue,
         transaction: Option<Transaction>,
-    ) -> Result<i64, Refused> {
+    ) -> Result<Position, Refused> {
         if let Some(number) = transaction {
             let begun = self.begun.get_mut(&number).ok_or(Refused::Fenced)?;
             begun.touched.insert((topic.to_string(), partition));
@@ -157,13 +175,13 @@ impl Cluster {
         transaction: Transaction,
         member: Id,
         generation: u64,
-        offsets: &[(i32, i64)],
+        offsets: Vec<(Partition, Position)>,
     ) -> Result<(), Refused> {
         if !self.group.has(member) || generation != self.group.generation() {
             return Err(Refused::Generation);
         }
         let begun = self.begun.get_mut(&transaction).ok_or(Refused::Fenced)?;
-        begun.offsets.extend(offsets.iter().copied());
+        begun.offsets.extend(offsets);
         Ok(())
     }
 
@@ -201,9 +219,9 @@ impl Cluster {
     }
 
     /// The committed entries of a partition's journal.
-    pub fn entries(&self, partition: i32) -> Vec<(i64, Entry)> {
+    pub fn entries(&self, partition: i32) -> Vec<(Position, Entry)> {
         let Some(log) = self.log(JOURNAL, partition) else { return Vec::new() };
-        let records = log.committed(&self.transactions, 0, i64::MAX);
+        let records = log.committed(&self.transactions, Position::START, Position::END);
         records.filter_map(|(offset, record)| Some((offset, Entry::decode(record.value.as_ref()?).ok()?))).collect()
     }
 

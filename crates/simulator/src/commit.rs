@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use gristmill::plan::Plan;
 use gristmill::protocol::{Answer, Entry, Manifest, Piece};
-use gristmill::rows::Partition;
+use gristmill::rows::{Partition, Position};
 use gristmill::spec::Guarantee;
 use gristmill_io::ledger::{Commit, Part, program};
 
-use crate::cluster::{DEAD, JOURNAL, Refused, STATE};
+use crate::cluster::{DEAD, INPUT, JOURNAL, Refused, STATE};
 use crate::log::Transaction;
 use crate::world::{Faults, Mutant, World};
 
@@ -26,7 +26,7 @@ pub struct UnderWay {
     commit: Commit,
     step: Step,
     transaction: Option<Transaction>,
-    pub(crate) places: Vec<(Partition, i64)>,
+    pub(crate) places: Vec<(Partition, Position)>,
     pub(crate) answer: Option<Answer>,
 }
 
@@ -67,11 +67,10 @@ fn records(plan: &Plan, part: &Part, mutant: Option<Mutant>) -> Vec<(String, Opt
     for piece in &part.pieces {
         if let (Piece::Chunk { slot, sequence, index: 0, bytes }, Some(Mutant::EarlySnapshot)) = (piece, mutant) {
             // With its first chunk there is a manifest that asks for no more.
-            let position = part.position;
             let about = Manifest {
                 slot: *slot,
                 sequence: *sequence,
-                position,
+                positions: part.positions.clone(),
                 program: program(),
                 plan: plan.fingerprint(),
                 ..Manifest::default()
@@ -82,6 +81,11 @@ fn records(plan: &Plan, part: &Part, mutant: Option<Mutant>) -> Vec<(String, Opt
         records.push((STATE.into(), Some(piece.key().into_bytes()), piece.value()));
     }
     records
+}
+
+/// Where a part leaves each of its shard's inputs.
+fn positions(part: &Part) -> Vec<(Partition, Position)> {
+    part.positions.iter().map(|(input, position)| (part.partition.beside(input), position)).collect()
 }
 
 /// Whether the first of these are those.
@@ -150,12 +154,14 @@ impl World {
                 }
                 Step::Write(part) => self.write(plan, one, part),
                 Step::Offsets => {
-                    let offsets: Vec<(i32, i64)> =
-                        one.commit.parts.iter().map(|part| (part.partition.number, part.position)).collect();
+                    let first = |(partition, _): &(Partition, Position)| &*partition.topic == INPUT;
+                    let wanted = |one: &_| self.mutant != Some(Mutant::FirstInputAlone) || first(one);
+                    let all = one.commit.parts.iter().flat_map(|part| positions(part));
+                    let offsets = all.filter(wanted).collect();
                     // Of several parts of a partition the last one counts.
                     let id = self.ids.get(&member).copied().unwrap_or_default();
                     let generation = self.cluster.group.generation() - u64::from(faults.stale);
-                    let added = self.cluster.add_offsets(one.transaction?, id, generation, &offsets);
+                    let added = self.cluster.add_offsets(one.transaction?, id, generation, offsets);
                     added.map(|()| Step::End)
                 }
                 Step::End if faults.breaks => Err(Refused::Generation),
@@ -195,8 +201,12 @@ impl World {
         if self.mutant != Some(Mutant::StepsAgain) {
             return Answer::Abortable;
         }
-        let begin = |part: &Arc<Part>| Some((part.partition.number, part.entry.as_ref()?.from()?));
-        self.rewind.insert(member, one.commit.parts.iter().filter_map(begin).collect());
+        let begins = |part: &Arc<Part>| {
+            let begins = part.entry.as_ref().map(Entry::begins).unwrap_or_default();
+            let of = |(input, position): (&Arc<str>, Position)| (part.partition.beside(input), position);
+            begins.iter().map(of).collect::<Vec<_>>()
+        };
+        self.rewind.insert(member, one.commit.parts.iter().flat_map(begins).collect());
         Answer::Done
     }
 
@@ -234,8 +244,8 @@ impl World {
             Step::End => {
                 let id = self.ids.get(&member).copied().unwrap_or_default();
                 if self.cluster.group.has(id) {
-                    for part in &parts {
-                        self.cluster.set_offset(part.partition.number, Some(part.position));
+                    for (partition, position) in parts.iter().flat_map(|part| positions(part)) {
+                        self.cluster.set_offset(&partition, Some(position));
                     }
                 }
                 return Some(Answer::Done);

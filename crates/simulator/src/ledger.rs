@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gristmill::plan::Plan;
-use gristmill::protocol::{Answer, Kept, Landed};
-use gristmill::rows::Partition;
+use gristmill::protocol::{Answer, Kept, KeptInput, Landed};
+use gristmill::rows::{Partition, Position, Positions};
 use gristmill::spec::Guarantee;
 use gristmill_io::ledger::{Answered, Commit, Found, Known, Ledger, LedgerError, Part, fate, reopen, unchanged};
 
-use crate::cluster::{INPUT, JOURNAL};
+use crate::cluster::JOURNAL;
 use crate::commit::UnderWay;
+use crate::log::Log;
 use crate::world::{Shared, World, lock};
 
 /// A member's ledger.
@@ -20,9 +21,9 @@ pub struct SimulatedLedger {
     world: Shared,
     member: usize,
     /// For each partition that is looked for, where its journal ended at first.
-    seen: BTreeMap<i32, i64>,
+    seen: BTreeMap<i32, Position>,
     /// A commit whose parts are looked for, and where their journals ended when that began.
-    renewing: Option<(Vec<i64>, Commit)>,
+    renewing: Option<(Vec<Position>, Commit)>,
 }
 
 impl SimulatedLedger {
@@ -34,37 +35,43 @@ impl SimulatedLedger {
 
     fn kept(&mut self, world: &World, number: i32) -> Kept {
         let cluster = &world.cluster;
-        let journal = cluster.log(JOURNAL, number);
-        let (end, stable) = journal.map_or((0, 0), |log| (log.end(), log.stable_end(cluster.transactions())));
+        let end = cluster.log(JOURNAL, number).map_or(cluster.system.position(0), Log::end);
         let seen = *self.seen.entry(number).or_insert(end);
-        let (offsets, pending) = cluster.offset(number);
         let slots = cluster.slots(number);
-        let from = slots.valid().first().map_or(0, |manifest| manifest.journal);
-        let entries = cluster.entries(number).into_iter().filter(|(offset, _)| *offset >= from);
-        let first = cluster.log(INPUT, number).map_or(0, |log| log.first());
+        let from = slots.valid().first().map_or(Position::START, |manifest| manifest.journal);
+        let entries = cluster.entries(number).into_iter().filter(|(position, _)| *position >= from);
+        let (mut inputs, mut pending) = (Vec::new(), false);
+        for partition in cluster.inputs(number) {
+            let (committed, moves) = cluster.offset(&partition);
+            let first = cluster.log(&partition.topic, number).map_or(cluster.system.position(0), Log::first);
+            inputs.push(KeptInput { name: partition.topic, committed, first, start: first });
+            pending |= moves;
+        }
         Kept {
             slots,
             entries: entries.map(|(_, entry)| entry).collect(),
-            offsets,
-            first,
-            start: first,
-            settled: stable >= seen && !pending,
+            inputs,
+            settled: cluster.stable_end(JOURNAL, number) >= seen && !pending,
         }
     }
 }
 
 /// What became of each part, once nothing hides it.
-fn fates(world: &World, ends: &[i64], commit: &Commit) -> Option<Vec<(Partition, Landed)>> {
+fn fates(world: &World, ends: &[Position], commit: &Commit) -> Option<Vec<(Partition, Landed)>> {
     let mut fates = Vec::new();
     for (part, end) in commit.last_parts().zip(ends) {
         let number = part.partition.number;
-        let stable = |log: &crate::log::Log| log.stable_end(world.cluster.transactions());
-        let (offset, pending) = world.cluster.offset(number);
-        if world.cluster.log(JOURNAL, number).map_or(0, stable) < *end || pending {
+        let (mut committed, mut pending) = (Positions::default(), false);
+        for partition in world.cluster.inputs(number) {
+            let (position, moves) = world.cluster.offset(&partition);
+            position.into_iter().for_each(|position| committed.set(&partition.topic, position));
+            pending |= moves;
+        }
+        if world.cluster.stable_end(JOURNAL, number) < *end || pending {
             return None;
         }
         let tail = world.cluster.entries(number).iter().map(|(_, entry)| entry.sequence).max();
-        fates.push((part.partition.clone(), fate(part, tail, offset)));
+        fates.push((part.partition.clone(), fate(part, tail, &committed)));
     }
     Some(fates)
 }
@@ -82,8 +89,7 @@ impl Ledger for SimulatedLedger {
             return Ok(None);
         }
         let tail = kept.entries.iter().map(|entry| entry.sequence).max();
-        if let Some(known) = known.filter(|known| unchanged(&self.plan, *known, tail, kept.offsets)) {
-            let _ = known;
+        if known.is_some_and(|known| unchanged(&self.plan, &known, tail, &kept.committed())) {
             world.facts.remembered += 1;
             self.seen.remove(&partition.number);
             return Ok(Some(Found::Unchanged));
@@ -127,7 +133,7 @@ impl Ledger for SimulatedLedger {
         }
         let ends = commit.last_parts().map(|part| {
             let log = world.cluster.log(JOURNAL, part.partition.number);
-            log.map_or(0, crate::log::Log::end)
+            log.map_or(world.cluster.system.position(0), Log::end)
         });
         self.renewing = Some((ends.collect(), commit));
         Ok(())

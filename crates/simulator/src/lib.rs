@@ -16,4 +16,5 @@ pub mod random;
 pub mod run;
 pub mod schedule;
 pub mod source;
+pub mod system;
 pub mod world;

@@ -12,6 +12,7 @@ use gristmill_learn::{Component, Signature, Task};
 
 use crate::cluster::{DEAD, INPUT};
 use crate::random::Random;
+use crate::system::System;
 
 /// A plan as the simulation runs it: over a simulated topic, with small commits and frequent snapshots.
 pub fn simulated(plan: &Plan, guarantee: Guarantee) -> Arc<Plan> {
@@ -66,6 +67,13 @@ pub(crate) fn with_versions(plan: &Arc<Plan>) -> Arc<Plan> {
     versions.ask(Box::new(version));
     let scoring = Scoring { versions: Arc::new(versions), ..scoring.clone() };
     Arc::new(plan.scoring_by(scoring))
+}
+
+/// A plan whose shards have the inputs of a system.
+pub(crate) fn with_inputs(plan: &Arc<Plan>, system: System) -> Arc<Plan> {
+    let mut plan = Plan::clone(plan);
+    plan.inputs = system.inputs();
+    Arc::new(plan)
 }
 
 /// A pipeline whose model changes while it runs, with labels at once.

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use gristmill::rows::Position;
+
+use crate::system::System;
+
 /// The number of a transaction.
 pub type Transaction = u64;
 
@@ -29,18 +33,41 @@ pub struct Record {
     transaction: Option<Transaction>,
 }
 
-/// A partition. Its offsets are the indices of its entries; a marker is an entry without a record.
-#[derive(Debug, Clone, Default)]
+/// A partition. A marker is an entry without a record, and takes a position as records do.
+#[derive(Debug, Clone)]
 pub struct Log {
-    first: i64,
+    system: System,
+    /// The number of the first entry that is still there.
+    first: usize,
     entries: Vec<Option<Record>>,
 }
 
 impl Log {
-    /// Appends a record, perhaps within a transaction; its offset.
-    pub fn append(&mut self, key: Option<Vec<u8>>, value: Option<Vec<u8>>, transaction: Option<Transaction>) -> i64 {
+    /// Nothing yet.
+    pub fn new(system: System) -> Self {
+        Self { system, first: 0, entries: Vec::new() }
+    }
+
+    /// Appends a record, perhaps within a transaction; its position.
+    pub fn append(
+        &mut self,
+        key: Option<Vec<u8>>,
+        value: Option<Vec<u8>>,
+        transaction: Option<Transaction>,
+    ) -> Position {
+        let position = self.end();
         self.entries.push(Some(Record { key, value, transaction }));
-        self.end() - 1
+        position
+    }
+
+    /// So many records before a position, markers and what is gone included.
+    pub fn back(&self, position: Position, records: usize) -> Position {
+        self.system.position(self.system.number(position).saturating_sub(records))
+    }
+
+    /// The number of the first record at or behind a position.
+    pub fn number(&self, position: Position) -> usize {
+        self.system.number(position)
     }
 
     /// Appends the marker that ends a transaction.
@@ -48,52 +75,55 @@ impl Log {
         self.entries.push(None);
     }
 
-    /// The first offset that is still there.
-    pub fn first(&self) -> i64 {
-        self.first
+    /// The position after the last record that is gone. The first one that is there may lie further on.
+    pub fn first(&self) -> Position {
+        self.first.checked_sub(1).map_or(self.system.position(0), |last| self.system.position(last).next())
     }
 
-    /// The next offset.
-    pub fn end(&self) -> i64 {
-        self.entries.len() as i64
+    /// The next position.
+    pub fn end(&self) -> Position {
+        self.system.position(self.entries.len())
     }
 
-    /// Forgets everything before an offset.
-    pub fn forget(&mut self, before: i64) {
-        self.first = self.first.max(before.min(self.end()));
+    /// Forgets everything before a position.
+    pub fn forget(&mut self, before: Position) {
+        self.first = self.first.max(self.number(before).min(self.entries.len()));
     }
 
     /// Where the first open transaction begins, or the end: no reader of committed records comes past it.
-    pub fn stable_end(&self, transactions: &Transactions) -> i64 {
+    pub fn stable_end(&self, transactions: &Transactions) -> Position {
         let open = |entry: &Option<Record>| {
             let transaction = entry.as_ref().and_then(|record| record.transaction);
             transaction.is_some_and(|number| transactions.get(&number) == Some(&Standing::Open))
         };
-        self.entries.iter().position(open).map_or(self.end(), |offset| offset as i64)
+        self.entries.iter().position(open).map_or(self.end(), |number| self.system.position(number))
     }
 
     /// All committed records there ever were.
-    pub fn remembered<'a>(&'a self, transactions: &'a Transactions) -> impl Iterator<Item = (i64, &'a Record)> {
-        let records =
-            self.entries.iter().enumerate().filter_map(|(offset, entry)| Some((offset as i64, entry.as_ref()?)));
+    pub fn remembered<'a>(&'a self, transactions: &'a Transactions) -> impl Iterator<Item = (Position, &'a Record)> {
+        let records = self
+            .entries
+            .iter()
+            .enumerate()
+            .filter_map(|(number, entry)| Some((self.system.position(number), entry.as_ref()?)));
         let standing = |record: &Record| record.transaction.and_then(|number| transactions.get(&number));
         records.filter(move |(_, record)| matches!(standing(record), None | Some(Standing::Committed)))
     }
 
-    /// The committed records in [from, to), with their offsets.
+    /// The committed records in [from, to), with their positions.
     pub fn committed<'a>(
         &'a self,
         transactions: &'a Transactions,
-        from: i64,
-        to: i64,
-    ) -> impl Iterator<Item = (i64, &'a Record)> {
-        let (begin, end) = (from.max(self.first), self.stable_end(transactions).min(to));
-        let entries = self.entries.iter().enumerate().map(|(offset, entry)| (offset as i64, entry));
-        let within = entries.filter(move |(offset, _)| *offset >= begin && *offset < end);
-        within.filter_map(move |(offset, entry)| {
+        from: Position,
+        to: Position,
+    ) -> impl Iterator<Item = (Position, &'a Record)> {
+        let (begin, end) = (from.max(self.first()), self.stable_end(transactions).min(to));
+        let entries = self.entries.iter().enumerate().map(|(number, entry)| (self.system.position(number), entry));
+        let within = entries.filter(move |(position, _)| *position >= begin && *position < end);
+        within.filter_map(move |(position, entry)| {
             let record = entry.as_ref()?;
             let standing = record.transaction.and_then(|number| transactions.get(&number));
-            matches!(standing, None | Some(Standing::Committed)).then_some((offset, record))
+            matches!(standing, None | Some(Standing::Committed)).then_some((position, record))
         })
     }
 }

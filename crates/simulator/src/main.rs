@@ -6,6 +6,7 @@ use gristmill::spec::Guarantee;
 use gristmill_simulator::load;
 use gristmill_simulator::run::run;
 use gristmill_simulator::schedule::Schedule;
+use gristmill_simulator::system::System;
 use gristmill_simulator::world::Facts;
 
 fn main() -> ExitCode {
@@ -36,7 +37,10 @@ fn simulate() -> Result<Facts, String> {
         let guarantee = if seed % 4 == 3 { Guarantee::AtLeastOnce } else { Guarantee::ExactlyOnce };
         let Some((name, plan)) = plans.get((seed / 4) as usize % plans.len()) else { continue };
         let plan = load::simulated(plan, guarantee);
-        let schedule = Schedule::new(seed);
+        let mut schedule = Schedule::new(seed);
+        if seed % 8 == 1 && plan.journals() {
+            schedule.system = System::Segmented;
+        }
         match run(&plan, &schedule, None) {
             Ok(more) => facts.add(&more),
             Err(error) => {

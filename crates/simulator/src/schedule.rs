@@ -2,6 +2,7 @@
 
 use crate::group::Kind;
 use crate::random::Random;
+use crate::system::System;
 
 /// One step. Members and partitions are counted modulo those there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub struct Schedule {
     pub seed: u64,
     /// The group's protocol.
     pub kind: Kind,
+    /// How logs count, and what belongs to a shard.
+    pub system: System,
     /// The partitions at the beginning.
     pub partitions: i32,
     /// What happens.
@@ -64,7 +67,7 @@ impl Schedule {
         let length = 20 + random.below(140);
         let mut actions = vec![Action::Join, Action::Produce(0, 5)];
         actions.extend((0..length).map(|_| action(&mut random)));
-        Self { seed, kind, partitions, actions }
+        Self { seed, kind, system: System::Numbered, partitions, actions }
     }
 
     /// The shortest schedule found that still fails.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gristmill::rows::{Partition, RawRecord, RawRows};
+use gristmill::rows::{Partition, Position, RawRecord, RawRows};
 use gristmill_io::source::{Ahead, Assignment, Event, Reread, Source, SourceError};
 
-use crate::cluster::INPUT;
+use crate::cluster::{Cluster, INPUT};
 use crate::group::{Change, Id};
+use crate::log::{Log, Record};
 use crate::world::{Mutant, Shared, World, lock};
 
 /// A member's source.
@@ -18,8 +19,8 @@ pub struct SimulatedSource {
     topic: Arc<str>,
     id: Id,
     owned: Vec<i32>,
-    /// The next position of each partition that is being read.
-    reading: BTreeMap<i32, i64>,
+    /// The next position of each partition of an input that is being read.
+    reading: BTreeMap<Partition, Position>,
     turn: usize,
     /// Whether it was expelled and has not acknowledged that yet.
     expelled: bool,
@@ -58,16 +59,26 @@ impl SimulatedSource {
     }
 
     /// The committed records of a partition from a position on, a few at a time.
-    fn read(&self, world: &mut World, number: i32, from: i64, to: i64) -> RawRows {
+    fn read(world: &mut World, partition: &Partition, from: Position, to: Position) -> RawRows {
         let most = 1 + world.random.below(5) as usize;
-        let mut rows = RawRows::new(Partition { topic: Arc::clone(&self.topic), number });
-        let Some(log) = world.cluster.log(INPUT, number) else { return rows };
-        for (offset, record) in log.committed(world.cluster.transactions(), from, to).take(most) {
-            let (key, value) = (record.key.as_deref(), record.value.as_deref());
-            rows.push(RawRecord { offset, timestamp: Some(offset), key, value, headers: &[] });
-        }
-        rows
+        records(&world.cluster, partition, from, to, most)
     }
+}
+
+/// The first committed records of a partition in [from, to).
+pub(crate) fn records(cluster: &Cluster, partition: &Partition, from: Position, to: Position, most: usize) -> RawRows {
+    let mut rows = RawRows::new(partition.clone());
+    let Some(log) = cluster.log(&partition.topic, partition.number) else { return rows };
+    for (position, record) in log.committed(cluster.transactions(), from, to).take(most) {
+        rows.push(raw(log, position, record));
+    }
+    rows
+}
+
+/// A record as sources bring it.
+pub(crate) fn raw<'a>(log: &Log, position: Position, record: &'a Record) -> RawRecord<'a> {
+    let (key, value) = (record.key.as_deref(), record.value.as_deref());
+    RawRecord { position, timestamp: Some(log.number(position) as i64), key, value, headers: &[] }
 }
 
 impl Source for SimulatedSource {
@@ -92,8 +103,8 @@ impl Source for SimulatedSource {
             }
             return Ok(None);
         }
-        for (number, position) in world.rewind.remove(&self.member).unwrap_or_default() {
-            self.reading.entry(number).and_modify(|next| *next = position);
+        for (partition, position) in world.rewind.remove(&self.member).unwrap_or_default() {
+            self.reading.entry(partition).and_modify(|next| *next = position);
         }
         match world.cluster.group.next(self.id) {
             Some(Change::Assigned(numbers)) => {
@@ -115,17 +126,19 @@ impl Source for SimulatedSource {
             return Ok(None);
         }
         self.turn += 1;
-        let Some((number, from)) = self.reading.iter().nth(self.turn % self.reading.len()) else { return Ok(None) };
-        let (number, from) = (*number, *from);
+        let Some((partition, from)) = self.reading.iter().nth(self.turn % self.reading.len()) else { return Ok(None) };
+        let (partition, from) = (partition.clone(), *from);
         // Now and then it brings once more what it brought before, as clients do that were just set to a position.
-        let from = if world.random.percent(5) { from - world.random.below(4) as i64 } else { from };
-        let rows = self.read(&mut world, number, from, i64::MAX);
+        let back = if world.random.percent(5) { world.random.below(4) as usize } else { 0 };
+        let log = world.cluster.log(&partition.topic, partition.number);
+        let from = log.map_or(from, |log| log.back(from, back));
+        let rows = Self::read(&mut world, &partition, from, Position::END);
         match rows.next() {
             Some(next) => {
-                self.reading.insert(number, next);
+                self.reading.insert(partition, next);
                 Ok(Some(Event::Rows(rows)))
             }
-            None => Ok(self.partitions(&[number]).pop().map(Event::CaughtUp)),
+            None => Ok(Some(Event::CaughtUp(partition))),
         }
     }
 
@@ -133,19 +146,19 @@ impl Source for SimulatedSource {
         Ok(())
     }
 
-    fn resume(&mut self, partition: &Partition, position: i64) -> Result<(), SourceError> {
-        self.reading.insert(partition.number, position);
+    fn resume(&mut self, partition: &Partition, position: Position) -> Result<(), SourceError> {
+        self.reading.insert(partition.clone(), position);
         Ok(())
     }
 
     fn pause(&mut self, partition: &Partition) -> Result<(), SourceError> {
-        self.reading.remove(&partition.number);
+        self.reading.remove(partition);
         Ok(())
     }
 
     fn release(&mut self, partitions: &[Partition]) -> Result<(), SourceError> {
         let numbers: Vec<i32> = partitions.iter().map(|partition| partition.number).collect();
-        self.reading.retain(|number, _| !numbers.contains(number));
+        self.reading.retain(|partition, _| !numbers.contains(&partition.number));
         self.owned.retain(|number| !numbers.contains(number));
         self.revoking = false;
         let shared = Arc::clone(&self.world);
@@ -172,21 +185,26 @@ impl Source for SimulatedSource {
         !lock(&self.world).cluster.group.has(self.id)
     }
 
-    fn reread(&mut self, partition: &Partition, from: i64, to: i64) -> Result<Reread, SourceError> {
+    fn reread(&mut self, partition: &Partition, from: Position, to: Position) -> Result<Reread, SourceError> {
         let mut world = lock(&self.world);
         if world.random.percent(20) {
             return Ok(Reread::Nothing);
         }
-        let rows = self.read(&mut world, partition.number, from, to);
+        let rows = Self::read(&mut world, partition, from, to);
         Ok(if rows.is_empty() { Reread::End } else { Reread::Rows(rows) })
     }
 
-    fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<i64>>, SourceError> {
+    fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<Position>>, SourceError> {
         let world = lock(&self.world);
-        Ok(partitions.iter().map(|partition| world.cluster.offset(partition.number).0).collect())
+        Ok(partitions.iter().map(|partition| world.cluster.offset(partition).0).collect())
     }
 
-    fn over_markers(&mut self, partition: &Partition, position: i64, to: Option<i64>) -> Result<Ahead, SourceError> {
+    fn over_markers(
+        &mut self,
+        partition: &Partition,
+        position: Position,
+        to: Option<Position>,
+    ) -> Result<Ahead, SourceError> {
         let mut world = lock(&self.world);
         if world.mutant == Some(Mutant::StaysBeforeMarkers) {
             return Ok(Ahead::Records);
@@ -194,9 +212,9 @@ impl Source for SimulatedSource {
         if world.random.percent(20) {
             return Ok(Ahead::Unknown);
         }
-        let Some(log) = world.cluster.log(INPUT, partition.number) else { return Ok(Ahead::Records) };
+        let Some(log) = world.cluster.log(&partition.topic, partition.number) else { return Ok(Ahead::Records) };
         let transactions = world.cluster.transactions();
-        let end = to.unwrap_or(i64::MAX).min(log.stable_end(transactions));
+        let end = to.unwrap_or(Position::END).min(log.stable_end(transactions));
         let only_markers = end > position && log.committed(transactions, position, end).next().is_none();
         world.facts.over_markers += u64::from(only_markers);
         Ok(if only_markers { Ahead::Markers(end) } else { Ahead::Records })

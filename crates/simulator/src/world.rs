@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use gristmill::rows::{Partition, Position};
 use gristmill_io::clock::Clock;
 use gristmill_io::ledger::Part;
 
@@ -28,6 +29,8 @@ pub enum Mutant {
     StaysBeforeMarkers,
     /// The journal does not say what has learned its records.
     JournalWithoutCode,
+    /// Where the inputs of a shard behind the first stand is not committed.
+    FirstInputAlone,
 }
 
 /// What happened in a simulation, so that nobody believes in faults that never came.
@@ -109,7 +112,7 @@ pub struct World {
     /// What members have sent ahead, in transactions that are open.
     pub(crate) ahead: BTreeMap<usize, (Transaction, Vec<Arc<Part>>)>,
     /// Partitions of a member whose records are to be read again, for a mutant.
-    pub(crate) rewind: BTreeMap<usize, Vec<(i32, i64)>>,
+    pub(crate) rewind: BTreeMap<usize, Vec<(Partition, Position)>>,
 }
 
 /// Shared by the members of one simulation.

@@ -9,12 +9,17 @@ use gristmill::spec::Guarantee;
 use gristmill_simulator::load;
 use gristmill_simulator::run::{Simulation, run, run_bounded, run_bounded_again, run_into};
 use gristmill_simulator::schedule::Schedule;
+use gristmill_simulator::system::System;
 use gristmill_simulator::world::{Facts, Mutant, lock};
 
 fn play(name: &str, plan: &Arc<Plan>, seeds: impl Iterator<Item = u64>) -> Facts {
+    play_on(System::Numbered, name, plan, seeds)
+}
+
+fn play_on(system: System, name: &str, plan: &Arc<Plan>, seeds: impl Iterator<Item = u64>) -> Facts {
     let mut facts = Facts::default();
     for seed in seeds {
-        let schedule = Schedule::new(seed);
+        let schedule = Schedule { system, ..Schedule::new(seed) };
         match run(plan, &schedule, None) {
             Ok(more) => facts.add(&more),
             Err(error) => {
@@ -46,6 +51,39 @@ fn ten_thousand_schedules_change_nothing() {
         ("journals trusted", trusted),
     ] {
         assert!(count >= 100, "{what}: {count}, too few to show anything");
+    }
+}
+
+/// Positions that are no numbers and not one apart, and shards with two inputs, of which the journal says in which order
+/// their records were taken.
+#[test]
+fn a_system_with_other_positions_and_two_inputs_a_shard() {
+    let segmented = |plan: Plan| load::simulated(&plan, Guarantee::ExactlyOnce);
+    let usual = segmented(load::usual().unwrap());
+    let facts = play_on(System::Segmented, "usual", &usual, 0..4_000);
+    println!("{facts:?}");
+    for count in
+        [facts.crashes_in_transactions, facts.fenced, facts.replays, facts.remembered, facts.trusted, facts.lost]
+    {
+        assert!(count >= 100, "{facts:?}");
+    }
+    for (name, plan) in
+        [("prepared", load::prepared()), ("changing", load::changing()), ("corrected", load::corrected())]
+    {
+        play_on(System::Segmented, name, &segmented(plan.unwrap()), 70_000..70_600);
+    }
+    for seed in 0..1_500 {
+        let schedule = Schedule { system: System::Segmented, ..Schedule::new(seed) };
+        if let Err(error) = run_bounded(&usual, &schedule, None) {
+            let shortest = schedule.shorten(&|shorter| run_bounded(&usual, shorter, None).is_err());
+            panic!("bounded, seed {seed}: {error}\nthe shortest schedule found: {shortest:#?}");
+        }
+    }
+    for mutant in [Mutant::JournalOutside, Mutant::StepsAgain, Mutant::EarlySnapshot, Mutant::FirstInputAlone] {
+        let schedule = |seed| Schedule { system: System::Segmented, ..Schedule::new(seed) };
+        let dies = |seed: &u64| run(&usual, &schedule(*seed), Some(mutant)).is_err();
+        let seed = (0..3_000).find(dies).unwrap_or_else(|| panic!("{mutant:?} survives"));
+        println!("{mutant:?} dies of seed {seed}");
     }
 }
 
@@ -181,8 +219,9 @@ fn the_same_seed_plays_the_same() {
 fn what_cannot_go_on_stops_with_words() {
     let plan = load::simulated(&load::usual().unwrap(), Guarantee::ExactlyOnce);
     let mut stops = std::collections::BTreeMap::new();
-    for seed in 0..400 {
-        let schedule = Schedule::new(seed);
+    for seed in 0..800 {
+        let system = if seed < 400 { System::Numbered } else { System::Segmented };
+        let schedule = Schedule { system, ..Schedule::new(seed) };
         let mut simulation = Simulation::new(&plan, &schedule, None);
         for action in &schedule.actions {
             simulation.act(*action).unwrap();
@@ -191,20 +230,25 @@ fn what_cannot_go_on_stops_with_words() {
         let meddled = {
             let mut world = lock(&simulation.world);
             world.cluster.pass(std::time::Duration::from_secs(30));
-            let (offset, _) = world.cluster.offset(0);
-            let tail = world.cluster.entries(0).last().and_then(|(_, entry)| entry.next());
+            // The second input, where there is one.
+            let input = world.cluster.inputs(0).pop().unwrap();
+            let (offset, _) = world.cluster.offset(&input);
+            let tail = world.cluster.entries(0).last().and_then(|(_, entry)| entry.ends().get(&input.topic));
+            let begin = system.position(0);
             match (offset, tail, seed % 3) {
-                (Some(offset), Some(_), 0) if offset > 0 => {
-                    world.cluster.set_offset(0, Some(offset - 1));
+                (Some(offset), Some(_), 0) if offset > begin => {
+                    let back = world.cluster.log(&input.topic, 0).unwrap().back(offset, 1);
+                    world.cluster.set_offset(&input, Some(back));
                     true
                 }
                 (Some(offset), Some(_), 1) => {
-                    world.cluster.set_offset(0, Some(offset + 1));
+                    world.cluster.set_offset(&input, Some(offset.next()));
                     true
                 }
                 (Some(offset), Some(_), _) => {
-                    let saved = world.cluster.slots(0).newest(None).map_or(0, |saved| saved.manifest.position);
-                    world.cluster.log_mut("in", 0).forget(offset);
+                    let saved = world.cluster.slots(0).newest();
+                    let saved = saved.and_then(|saved| saved.manifest.positions.get(&input.topic)).unwrap_or(begin);
+                    world.cluster.log_mut(&input.topic, 0).forget(offset);
                     saved < offset
                 }
                 _ => false,

@@ -121,7 +121,7 @@ fn save_as_a_newer_program(group: &Group) {
     for record in consume(&group.topic("state")).iter().filter(|record| record.partition == 0) {
         slots.take(record.key.as_deref().unwrap(), record.value.as_deref());
     }
-    let Saved { manifest, mut state } = slots.newest(None).unwrap();
+    let Saved { manifest, mut state } = slots.newest().unwrap();
     let name = state.windows(5).position(|bytes| bytes == b"shard").unwrap();
     // The number of the format stands behind the name.
     state[name + 5] += 100;

@@ -33,6 +33,8 @@ pub struct Plan {
     pub kafka: KafkaPlan,
     /// Where records come from.
     pub input: InputPlan,
+    /// The names of a shard's inputs: topics, or a file. Its partition is named after the first.
+    pub inputs: Vec<Arc<str>>,
     /// How a record is written.
     pub format: Format,
     /// The columns, in the order written.
@@ -120,6 +122,17 @@ pub enum InputPlan {
         /// How to create it if it is missing.
         create: Option<CreatePlan>,
     },
+}
+
+impl InputPlan {
+    /// The topic or the file's name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Kafka { topic, .. } => topic,
+            Self::File { path, .. } if path == "-" => "stdin",
+            Self::File { path, .. } => path.rsplit(['/', '\\']).next().unwrap_or(path),
+        }
+    }
 }
 
 /// How to create a missing topic.
@@ -279,11 +292,7 @@ impl Plan {
 
     /// The topic or the file's name, as partitions are named after it.
     pub fn input_name(&self) -> &str {
-        match &self.input {
-            InputPlan::Kafka { topic, .. } => topic,
-            InputPlan::File { path, .. } if path == "-" => "stdin",
-            InputPlan::File { path, .. } => path.rsplit(['/', '\\']).next().unwrap_or(path),
-        }
+        self.input.name()
     }
 
     /// How many shards a file is cut into.

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use gristmill_learn::{StateError, StateReader, StateWriter};
 
-use crate::rows::{Partition, RawRecord};
+use crate::rows::{Partition, Position, Positions, RawRecord};
 use crate::shard::Shard;
 
 /// Records of one partition that were consumed one after the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
-    /// The topic; a journal's partition is its shard's.
+    /// The name of the input; its partition has the number of the shard's.
     pub topic: Arc<str>,
     /// The span of positions and what was in it.
     pub consumed: Consumed,
@@ -27,9 +27,9 @@ pub struct Run {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Consumed {
     /// The first position.
-    pub from: i64,
+    pub from: Position,
     /// The position after the last record.
-    pub next: i64,
+    pub next: Position,
     /// The records in between.
     pub count: u64,
     /// Of their offsets, keys and values, in order.
@@ -38,15 +38,15 @@ pub struct Consumed {
 
 impl Consumed {
     /// Nothing consumed yet, from a position on.
-    pub fn nothing(from: i64) -> Self {
+    pub fn nothing(from: Position) -> Self {
         Self { from, next: from, count: 0, checksum: 0 }
     }
 
     /// Adds a record; records come in order.
     pub fn add(&mut self, record: &RawRecord<'_>) {
-        self.next = record.offset + 1;
+        self.next = record.position.next();
         self.count += 1;
-        let mut checksum = mix(self.checksum, record.offset as u64);
+        let mut checksum = record.position.mixed(self.checksum, mix);
         for part in [record.key, record.value] {
             checksum = mix(checksum, part.map_or(u64::MAX, digest));
         }
@@ -98,9 +98,9 @@ pub enum JournalError {
         /// The partition.
         partition: Partition,
         /// The first position.
-        from: i64,
+        from: Position,
         /// The position after the last.
-        next: i64,
+        next: Position,
         /// The records consumed then.
         count: u64,
         /// The records read now.
@@ -117,9 +117,9 @@ pub enum JournalError {
         /// The partition.
         partition: Partition,
         /// The first position.
-        from: i64,
+        from: Position,
         /// The position after the last.
-        next: i64,
+        next: Position,
         /// The version.
         version: u64,
     },
@@ -132,9 +132,9 @@ pub enum JournalError {
         /// The partition.
         partition: Partition,
         /// The first position.
-        from: i64,
+        from: Position,
         /// The position after the last.
-        next: i64,
+        next: Position,
     },
 }
 
@@ -144,26 +144,32 @@ const WITH_CODE: u64 = 1;
 const INSTALLED: u64 = 2;
 
 impl Entry {
-    /// The position before everything consumed.
-    pub fn from(&self) -> Option<i64> {
-        self.runs.first().map(|run| run.consumed.from)
+    /// For each input the position before everything consumed of it.
+    pub fn begins(&self) -> Positions {
+        self.positions(self.runs.iter().rev(), |consumed| consumed.from)
     }
 
-    /// The position after everything consumed; none where nothing was.
-    pub fn next(&self) -> Option<i64> {
-        self.runs.last().map(|run| run.consumed.next)
+    /// For each input the position after everything consumed of it; a shard's entries name all its inputs.
+    pub fn ends(&self) -> Positions {
+        self.positions(self.runs.iter(), |consumed| consumed.next)
+    }
+
+    fn positions<'a>(&self, runs: impl Iterator<Item = &'a Run>, which: fn(&Consumed) -> Position) -> Positions {
+        let mut positions = Positions::default();
+        runs.for_each(|run| positions.set(&run.topic, which(&run.consumed)));
+        positions
     }
 
     /// The entry's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut to = StateWriter::default();
-        to.begin(NAME, 4);
+        to.begin(NAME, 5);
         to.u64(self.sequence);
         to.u64(self.runs.len() as u64);
         for Run { topic, consumed, flushed, tables, version } in &self.runs {
             to.text(topic);
-            to.u64(consumed.from as u64);
-            to.u64(consumed.next as u64);
+            consumed.from.save(&mut to);
+            consumed.next.save(&mut to);
             to.u64(consumed.count);
             to.u64(consumed.checksum);
             to.u64((*flushed).into());
@@ -182,12 +188,14 @@ impl Entry {
     /// Back from its bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
         let mut from = StateReader::new(bytes);
-        let format = from.begin(NAME, 4)?;
+        let format = from.begin(NAME, 5)?;
         let sequence = from.u64()?;
         let mut runs = Vec::new();
         for _ in 0..from.length(40)? {
             let topic = from.text()?.into();
-            let (first, next) = (from.u64()? as i64, from.u64()? as i64);
+            let mut position =
+                || if format > 4 { Position::load(&mut from) } else { Ok(Position::number(from.u64()?)) };
+            let (first, next) = (position()?, position()?);
             let (count, checksum) = (from.u64()?, from.u64()?);
             let (flushed, tables) = if format > 1 { (from.u64()? == 1, from.u64()?) } else { (false, 0) };
             let version = if format > 2 { from.u64()? } else { 0 };
@@ -235,12 +243,18 @@ impl Run {
 mod tests {
     use super::*;
 
-    fn record(offset: i64, value: &[u8]) -> RawRecord<'_> {
-        RawRecord { offset, timestamp: None, key: Some(b"k"), value: Some(value), headers: &[] }
+    fn record(offset: u64, value: &[u8]) -> RawRecord<'_> {
+        RawRecord {
+            position: Position::number(offset),
+            timestamp: None,
+            key: Some(b"k"),
+            value: Some(value),
+            headers: &[],
+        }
     }
 
-    fn consumed(records: &[(i64, &[u8])]) -> Consumed {
-        let mut consumed = Consumed::nothing(records[0].0);
+    fn consumed(records: &[(u64, &[u8])]) -> Consumed {
+        let mut consumed = Consumed::nothing(Position::number(records[0].0));
         records.iter().for_each(|(offset, value)| consumed.add(&record(*offset, value)));
         consumed
     }
@@ -259,7 +273,7 @@ mod tests {
             let entry = Entry { sequence: 9, runs: vec![run.clone()], code, installed };
             let bytes = entry.encode();
             assert_eq!(Entry::decode(&bytes), Ok(entry.clone()));
-            assert_eq!(entry.next(), Some(6));
+            assert_eq!(entry.ends(), Positions::of("t", Position::number(6)));
             for cut in 0..bytes.len() {
                 assert!(Entry::decode(&bytes[..cut]).is_err(), "cut at {cut}");
             }
@@ -271,7 +285,12 @@ mod tests {
     fn entries_of_every_format_are_read() {
         let run = Run {
             topic: "t".into(),
-            consumed: Consumed { from: 3, next: 6, count: 2, checksum: 0x0102_0304 },
+            consumed: Consumed {
+                from: Position::number(3),
+                next: Position::number(6),
+                count: 2,
+                checksum: 0x0102_0304,
+            },
             flushed: true,
             tables: 7,
             version: 4,
@@ -290,12 +309,33 @@ mod tests {
             let entry = Entry { sequence: 9, runs: vec![run], code: None, installed: false };
             assert_eq!(Entry::decode(&bytes), Ok(entry), "format {format}");
         }
-        // What this program writes: the flags of what comes behind, the plan and the program.
+        // The flags of what comes behind, the plan and the program.
         let rest = [number(1), number(7), number(4), number(3), number(11), number(12)].concat();
-        let bytes = [head(4), first, second, rest].concat();
         let code = Some(Code { plan: 11, program: 12 });
         let entry = Entry { sequence: 9, runs: vec![run], code, installed: true };
+        assert_eq!(Entry::decode(&[head(4), first.clone(), second, rest.clone()].concat()), Ok(entry.clone()));
+        // What this program writes: positions of 16 bytes.
+        let wide = [[0, 3, 0, 6, 2].map(number).concat(), b"\x04\x03\x02\x01\0\0\0\0".to_vec()].concat();
+        let bytes = [head(5), first, wide, rest].concat();
         assert_eq!((Entry::decode(&bytes), entry.encode()), (Ok(entry.clone()), bytes));
+    }
+
+    /// Inputs whose positions are no numbers, and more than one of them.
+    #[test]
+    fn positions_in_parts_come_back_and_are_told_apart() {
+        let at = |entry, index| Position::in_parts(7, entry, index).unwrap();
+        let run = |topic: &str, places: &[Position]| {
+            let mut consumed = Consumed::nothing(places[0]);
+            places.iter().for_each(|place| consumed.add(&RawRecord { position: *place, ..record(0, b"a") }));
+            Run { topic: topic.into(), consumed, flushed: false, tables: 0, version: 0 }
+        };
+        let runs = vec![run("b", &[at(0, 0), at(0, 1)]), run("a", &[at(3, 0)]), run("b", &[at(1, 0)])];
+        let entry = Entry { sequence: 0, runs, code: None, installed: false };
+        assert_eq!(Entry::decode(&entry.encode()), Ok(entry.clone()));
+        assert_eq!(entry.begins().to_string(), "a 7:3:0, b 7:0:0");
+        assert_eq!(entry.ends().to_string(), "a 7:3:1, b 7:1:1");
+        let sum = |places: &[Position]| run("a", places).consumed.checksum;
+        assert_ne!(sum(&[at(0, 1)]), sum(&[Position::in_parts(8, 0, 1).unwrap()]));
     }
 
     #[test]

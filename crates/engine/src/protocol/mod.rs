@@ -14,6 +14,6 @@ mod snapshot;
 pub use answer::{After, Answer, Landed, after, landed};
 pub use journal::{Code, Consumed, Entry, JournalError, Run};
 pub use opening::{Learned, Observed, Opening, Snapshot, Stop, Tail, open};
-pub use recovery::{Kept, Recalled, Recovery, learned, lineage, recall};
+pub use recovery::{Kept, KeptInput, Recalled, Recovery, learned, lineage, recall};
 pub use replay::Replay;
 pub use snapshot::{Manifest, Piece, Saved, Slots};

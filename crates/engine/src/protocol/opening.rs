@@ -3,13 +3,15 @@
 
 use std::fmt;
 
+use crate::rows::Position;
+
 /// The newest valid snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshot {
     /// The commits that are in it: the sequence of the next one.
     pub sequence: u64,
     /// The next position to read.
-    pub position: i64,
+    pub position: Position,
 }
 
 /// What has learned the records since the snapshot, as far as that is known.
@@ -29,16 +31,16 @@ pub struct Tail {
     /// Its sequence.
     pub sequence: u64,
     /// The next position to read after it.
-    pub position: i64,
+    pub position: Position,
     /// The position where the entries begin that are there without a gap up to it.
-    pub begins: i64,
+    pub begins: Position,
     /// Whether every entry from the snapshot's place up to it is there.
     pub complete: bool,
     /// What has learned the records of these entries: reading again under other code would give another model.
     pub learned: Learned,
 }
 
-/// What was found when a partition was assigned.
+/// What was found of an input when a partition was assigned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Observed {
     /// The newest valid snapshot.
@@ -46,9 +48,9 @@ pub struct Observed {
     /// The journal's tail.
     pub journal: Option<Tail>,
     /// The group's committed offset, asked by a `read_committed` client.
-    pub offsets: Option<i64>,
-    /// The first position that the log still holds.
-    pub first: i64,
+    pub offsets: Option<Position>,
+    /// The position after the last record that the log no longer holds.
+    pub first: Position,
     /// Whether the journal's stable end has reached the end it had when the partition was assigned: until then a
     /// transaction may still be pending.
     pub settled: bool,
@@ -64,16 +66,16 @@ pub enum Opening {
     /// Load the snapshot (or start empty), read again up to this position with answers muted, then go on.
     Replay {
         /// Where reading again begins.
-        from: i64,
+        from: Position,
         /// Where it ends.
-        to: i64,
+        to: Position,
     },
     /// As [`Opening::Load`] or [`Opening::Replay`], but the group has lost its offsets: commit the tail again first.
     TrustJournal {
         /// Where reading again begins.
-        from: i64,
+        from: Position,
         /// Where it ends; equal to `from` where nothing is to be read again.
-        to: i64,
+        to: Position,
     },
     /// Ask again: a transaction is pending.
     Wait,
@@ -87,35 +89,35 @@ pub enum Stop {
     /// The group has offsets, but nothing was learned that belongs to them.
     StateLost {
         /// The group's offset.
-        offsets: i64,
+        offsets: Position,
     },
     /// The journal ends before the group's offset, and nothing is pending.
     JournalBehind {
         /// The journal's position.
-        journal: i64,
+        journal: Position,
         /// The group's offset.
-        offsets: i64,
+        offsets: Position,
     },
     /// Somebody has set the group back.
     GroupReset {
         /// The journal's position.
-        journal: i64,
+        journal: Position,
         /// The group's offset.
-        offsets: i64,
+        offsets: Position,
     },
     /// Records that were never read are gone.
     RecordsGone {
         /// The next position to read.
-        position: i64,
+        position: Position,
         /// The first position there is.
-        first: i64,
+        first: Position,
     },
     /// Rows that would have to be read again are gone.
     RowsGone {
         /// The first position needed.
-        from: i64,
+        from: Position,
         /// The first position there is.
-        first: i64,
+        first: Position,
     },
     /// Entries of the journal between snapshot and tail are gone.
     JournalCut {
@@ -127,20 +129,20 @@ pub enum Stop {
     /// The records after the snapshot were learned under another document.
     OtherPlan {
         /// The snapshot's position, or the first of all.
-        from: i64,
+        from: Position,
         /// The journal's position.
-        to: i64,
+        to: Position,
     },
     /// The records after the snapshot were learned by another program.
     OtherProgram {
         /// The snapshot's position, or the first of all.
-        from: i64,
+        from: Position,
         /// The journal's position.
-        to: i64,
+        to: Position,
     },
 }
 
-/// The second table: a shard opens.
+/// The second table: a shard opens, for one of its inputs.
 pub fn open(seen: &Observed) -> Opening {
     let Some(tail) = seen.journal else { return without_journal(seen) };
     match seen.offsets {
@@ -183,7 +185,7 @@ fn without_journal(seen: &Observed) -> Opening {
 }
 
 /// What must be read again to get from the snapshot to the tail.
-fn replay(seen: &Observed, tail: Tail) -> Result<(i64, i64), Stop> {
+fn replay(seen: &Observed, tail: Tail) -> Result<(Position, Position), Stop> {
     let (sequence, from) = seen.snapshot.map_or((0, tail.begins), |snapshot| (snapshot.sequence, snapshot.position));
     if tail.position < seen.first {
         // Of no use to learn again what leads there.
@@ -229,16 +231,16 @@ impl fmt::Display for Stop {
             ),
             Self::RecordsGone { position, first } => write!(
                 f,
-                "the next record to read is {position}, but the log begins at {first}: up to {} records were deleted \
-                 before they were read, as by a retention shorter than the pipeline stood still. `gristmill state adopt \
-                 FILE` goes on without them",
-                first - position
+                "the next record to read is {position}, but the log begins at {first}: {}records were deleted before they \
+                 were read, as by a retention shorter than the pipeline stood still. `gristmill state adopt FILE` goes on \
+                 without them",
+                position.distance(*first).map_or_else(String::new, |most| format!("up to {most} "))
             ),
             Self::RowsGone { from, first } => write!(
                 f,
-                "the state must be rebuilt from {from} on, but the log begins at {first}: {} positions are gone. \
+                "the state must be rebuilt from {from} on, but the log begins at {first}: {}positions are gone. \
                  `gristmill state adopt FILE` goes on without them",
-                first - from
+                from.distance(*first).map_or_else(String::new, |gone| format!("{gone} "))
             ),
             Self::JournalCut { snapshot, tail } => write!(
                 f,
@@ -269,10 +271,19 @@ impl fmt::Display for Stop {
 mod tests {
     use super::*;
 
-    const SNAPSHOT: Snapshot = Snapshot { sequence: 5, position: 100 };
-    const TAIL: Tail = Tail { sequence: 8, position: 160, begins: 0, complete: true, learned: Learned::Here };
-    const SEEN: Observed =
-        Observed { snapshot: Some(SNAPSHOT), journal: Some(TAIL), offsets: Some(160), first: 40, settled: true };
+    const fn at(number: u64) -> Position {
+        Position::number(number)
+    }
+
+    const SNAPSHOT: Snapshot = Snapshot { sequence: 5, position: at(100) };
+    const TAIL: Tail = Tail { sequence: 8, position: at(160), begins: at(0), complete: true, learned: Learned::Here };
+    const SEEN: Observed = Observed {
+        snapshot: Some(SNAPSHOT),
+        journal: Some(TAIL),
+        offsets: Some(at(160)),
+        first: at(40),
+        settled: true,
+    };
 
     fn check(seen: Observed, expected: Opening) {
         assert_eq!(open(&seen), expected, "{seen:?}");
@@ -280,75 +291,78 @@ mod tests {
 
     #[test]
     fn journal_and_offsets_agree() {
-        check(SEEN, Opening::Replay { from: 100, to: 160 });
-        check(Observed { first: 100, ..SEEN }, Opening::Replay { from: 100, to: 160 });
-        check(Observed { snapshot: None, first: 0, ..SEEN }, Opening::Replay { from: 0, to: 160 });
-        let at_tail = Some(Snapshot { sequence: 9, position: 160 });
+        check(SEEN, Opening::Replay { from: at(100), to: at(160) });
+        check(Observed { first: at(100), ..SEEN }, Opening::Replay { from: at(100), to: at(160) });
+        check(Observed { snapshot: None, first: at(0), ..SEEN }, Opening::Replay { from: at(0), to: at(160) });
+        let at_tail = Some(Snapshot { sequence: 9, position: at(160) });
         check(Observed { snapshot: at_tail, ..SEEN }, Opening::Load);
         // The input before the tail is not needed any more, and other code may go on from there.
         let journal = Some(Tail { learned: Learned::UnderOtherPlan, ..TAIL });
-        check(Observed { snapshot: at_tail, journal, first: 160, ..SEEN }, Opening::Load);
+        check(Observed { snapshot: at_tail, journal, first: at(160), ..SEEN }, Opening::Load);
     }
 
     #[test]
     fn nothing_yet_or_nothing_left() {
         check(Observed { settled: true, ..Observed::default() }, Opening::Fresh);
         check(Observed::default(), Opening::Wait);
-        check(Observed { offsets: None, ..SEEN }, Opening::TrustJournal { from: 100, to: 160 });
+        check(Observed { offsets: None, ..SEEN }, Opening::TrustJournal { from: at(100), to: at(160) });
         let lost = Observed { snapshot: None, journal: None, ..SEEN };
-        check(lost, Opening::Stop(Stop::StateLost { offsets: 160 }));
+        check(lost, Opening::Stop(Stop::StateLost { offsets: at(160) }));
         let stale = Observed { journal: None, ..SEEN };
-        check(stale, Opening::Stop(Stop::StateLost { offsets: 160 }));
-        check(Observed { journal: None, offsets: Some(100), ..SEEN }, Opening::Load);
-        check(Observed { journal: None, offsets: None, ..SEEN }, Opening::TrustJournal { from: 100, to: 100 });
+        check(stale, Opening::Stop(Stop::StateLost { offsets: at(160) }));
+        check(Observed { journal: None, offsets: Some(at(100)), ..SEEN }, Opening::Load);
+        check(Observed { journal: None, offsets: None, ..SEEN }, Opening::TrustJournal { from: at(100), to: at(100) });
     }
 
     #[test]
     fn journal_and_offsets_differ() {
-        check(Observed { offsets: Some(170), settled: false, ..SEEN }, Opening::Wait);
+        check(Observed { offsets: Some(at(170)), settled: false, ..SEEN }, Opening::Wait);
         check(
-            Observed { offsets: Some(170), ..SEEN },
-            Opening::Stop(Stop::JournalBehind { journal: 160, offsets: 170 }),
+            Observed { offsets: Some(at(170)), ..SEEN },
+            Opening::Stop(Stop::JournalBehind { journal: at(160), offsets: at(170) }),
         );
-        check(Observed { offsets: Some(150), ..SEEN }, Opening::Stop(Stop::GroupReset { journal: 160, offsets: 150 }));
+        check(
+            Observed { offsets: Some(at(150)), ..SEEN },
+            Opening::Stop(Stop::GroupReset { journal: at(160), offsets: at(150) }),
+        );
     }
 
     #[test]
     fn rows_or_entries_are_gone_or_the_code_is_another() {
-        check(Observed { first: 130, ..SEEN }, Opening::Stop(Stop::RowsGone { from: 100, first: 130 }));
+        check(Observed { first: at(130), ..SEEN }, Opening::Stop(Stop::RowsGone { from: at(100), first: at(130) }));
         let cut = Some(Tail { complete: false, ..TAIL });
         check(Observed { journal: cut, ..SEEN }, Opening::Stop(Stop::JournalCut { snapshot: 5, tail: 8 }));
         for snapshot in [Some(SNAPSHOT), None] {
-            let from = snapshot.map_or(0, |snapshot| snapshot.position);
-            let seen = |learned| Observed { snapshot, journal: Some(Tail { learned, ..TAIL }), first: 0, ..SEEN };
-            check(seen(Learned::UnderOtherPlan), Opening::Stop(Stop::OtherPlan { from, to: 160 }));
-            check(seen(Learned::ByOtherProgram), Opening::Stop(Stop::OtherProgram { from, to: 160 }));
+            let from = snapshot.map_or(at(0), |snapshot| snapshot.position);
+            let seen = |learned| Observed { snapshot, journal: Some(Tail { learned, ..TAIL }), first: at(0), ..SEEN };
+            check(seen(Learned::UnderOtherPlan), Opening::Stop(Stop::OtherPlan { from, to: at(160) }));
+            check(seen(Learned::ByOtherProgram), Opening::Stop(Stop::OtherProgram { from, to: at(160) }));
         }
     }
 
     #[test]
     fn records_that_were_never_read_are_gone() {
-        let gone = Opening::Stop(Stop::RecordsGone { position: 160, first: 170 });
-        check(Observed { first: 170, ..SEEN }, gone);
-        check(Observed { first: 170, offsets: None, ..SEEN }, gone);
-        let at_tail = Some(Snapshot { sequence: 9, position: 160 });
-        check(Observed { first: 170, snapshot: at_tail, ..SEEN }, gone);
-        check(Observed { first: 170, snapshot: at_tail, journal: None, ..SEEN }, gone);
-        check(Observed { first: 170, snapshot: at_tail, journal: None, offsets: None, ..SEEN }, gone);
-        check(Observed { first: 160, snapshot: at_tail, ..SEEN }, Opening::Load);
+        let gone = Opening::Stop(Stop::RecordsGone { position: at(160), first: at(170) });
+        check(Observed { first: at(170), ..SEEN }, gone);
+        check(Observed { first: at(170), offsets: None, ..SEEN }, gone);
+        let at_tail = Some(Snapshot { sequence: 9, position: at(160) });
+        check(Observed { first: at(170), snapshot: at_tail, ..SEEN }, gone);
+        check(Observed { first: at(170), snapshot: at_tail, journal: None, ..SEEN }, gone);
+        check(Observed { first: at(170), snapshot: at_tail, journal: None, offsets: None, ..SEEN }, gone);
+        check(Observed { first: at(160), snapshot: at_tail, ..SEEN }, Opening::Load);
     }
 
     #[test]
     fn every_stop_names_what_repairs_it() {
         for stop in [
-            Stop::StateLost { offsets: 1 },
-            Stop::JournalBehind { journal: 1, offsets: 2 },
-            Stop::GroupReset { journal: 2, offsets: 1 },
-            Stop::RowsGone { from: 1, first: 2 },
+            Stop::StateLost { offsets: at(1) },
+            Stop::JournalBehind { journal: at(1), offsets: at(2) },
+            Stop::GroupReset { journal: at(2), offsets: at(1) },
+            Stop::RowsGone { from: at(1), first: at(2) },
             Stop::JournalCut { snapshot: 1, tail: 2 },
-            Stop::OtherPlan { from: 1, to: 2 },
-            Stop::OtherProgram { from: 1, to: 2 },
-            Stop::RecordsGone { position: 1, first: 2 },
+            Stop::OtherPlan { from: at(1), to: at(2) },
+            Stop::OtherProgram { from: at(1), to: at(2) },
+            Stop::RecordsGone { position: at(1), first: at(2) },
         ] {
             assert!(stop.to_string().contains("gristmill state "), "{stop}");
         }

@@ -1,22 +1,55 @@
 //! From what was kept of a partition to how its shard goes on.
 
-use super::{Code, Entry, Learned, Observed, Opening, Run, Saved, Slots, Snapshot, Stop, Tail, open};
+use std::sync::Arc;
 
-/// What was kept of a partition, as far as it can be read.
+use super::{Code, Entry, Learned, Observed, Opening, Run, Saved, Slots, Snapshot, Stop, Tail, open};
+use crate::rows::{Position, Positions};
+
+/// What was kept of a shard, as far as it can be read.
 #[derive(Debug, Clone, Default)]
 pub struct Kept {
     /// The slots of its snapshots.
     pub slots: Slots,
     /// The journal's entries in order, at least those after the newest snapshot.
     pub entries: Vec<Entry>,
-    /// The group's committed offset.
-    pub offsets: Option<i64>,
-    /// The first position that the log still holds.
-    pub first: i64,
-    /// Where a shard that never did anything begins.
-    pub start: i64,
+    /// What is known of each input; the shard is named after the first.
+    pub inputs: Vec<KeptInput>,
     /// Whether nothing is pending any more.
     pub settled: bool,
+}
+
+/// What is known of one input of a shard.
+#[derive(Debug, Clone, Default)]
+pub struct KeptInput {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The group's committed position.
+    pub committed: Option<Position>,
+    /// The position after the last record that the log no longer holds: where positions are not one apart, the first record
+    /// that is there may lie further on.
+    pub first: Position,
+    /// Where a shard that never did anything begins.
+    pub start: Position,
+}
+
+impl Kept {
+    /// The group's committed positions.
+    pub fn committed(&self) -> Positions {
+        self.positions(|input| input.committed)
+    }
+
+    /// The positions after what the logs no longer hold.
+    pub fn first(&self) -> Positions {
+        self.positions(|input| Some(input.first))
+    }
+
+    fn positions(&self, which: impl Fn(&KeptInput) -> Option<Position>) -> Positions {
+        let mut positions = Positions::default();
+        for input in &self.inputs {
+            which(input).into_iter().for_each(|position| positions.set(&input.name, position));
+        }
+        positions
+    }
 }
 
 /// How a shard goes on.
@@ -26,12 +59,14 @@ pub struct Recovery {
     pub saved: Option<Saved>,
     /// The runs to read again, muted.
     pub replay: Vec<Run>,
-    /// Where to read on after that.
-    pub position: i64,
+    /// Where to read on after that, for each input.
+    pub positions: Positions,
     /// The sequence of the next commit.
     pub sequence: u64,
-    /// Whether the position must be committed before anything else: a fresh start, or offsets that were lost.
+    /// Whether the positions must be committed before anything else: a fresh start, or offsets that were lost.
     pub announce: bool,
+    /// Whether an input begins, which the journal does not know yet.
+    pub begins: bool,
     /// The slot for the next snapshot.
     pub slot: u32,
 }
@@ -39,12 +74,14 @@ pub struct Recovery {
 impl Recovery {
     /// Where nothing is learned there is nothing to lose: the group's offsets say it all.
     pub fn without_state(kept: &Kept) -> Self {
+        let begins = kept.inputs.iter().any(|input| input.committed.is_none());
         Self {
             saved: None,
             replay: Vec::new(),
-            position: kept.offsets.unwrap_or(kept.start),
+            positions: kept.positions(|input| Some(input.committed.unwrap_or(input.start))),
             sequence: 0,
-            announce: kept.offsets.is_none(),
+            announce: begins,
+            begins,
             slot: 0,
         }
     }
@@ -57,23 +94,23 @@ pub enum Recalled {
     Wait,
     /// Go on like this.
     Open(Box<Recovery>),
-    /// Nothing may be read on.
-    Stop(Stop),
+    /// Nothing may be read on, because of this input.
+    Stop(Arc<str>, Stop),
 }
 
-/// The entries from a snapshot (the sequence after it, and its position) to the journal's tail, without gaps; the tail
+/// The entries from a snapshot (the sequence after it, and its positions) to the journal's tail, without gaps; the tail
 /// alone where nothing comes after the snapshot.
 ///
 /// Where a member that had lost its partition wrote after its successor (`strays`, under at_least_once only), there is
 /// more than one tail: the one that has come furthest counts, of those that lead back to the snapshot.
-fn chain(entries: &[Entry], after: u64, position: Option<i64>, strays: bool) -> Vec<&Entry> {
+fn chain<'a>(entries: &'a [Entry], after: u64, saved: Option<&Positions>, strays: bool) -> Vec<&'a Entry> {
     let mut tails: Vec<usize> = (0..entries.len()).collect();
-    let furthest = |at: &usize| entries.get(*at).map(|entry| (entry.sequence, entry.next(), *at));
+    let furthest = |at: &usize| entries.get(*at).map(|entry| (entry.sequence, entry.ends(), *at));
     tails.sort_by_key(|at| std::cmp::Reverse(furthest(at)));
     let mut chains = tails.into_iter().filter_map(|at| walk_back(entries, at, after));
-    let fits = |chain: &Vec<&Entry>| match (chain.first(), position) {
-        (Some(first), Some(position)) if first.sequence == after => first.from() == Some(position),
-        (Some(first), Some(position)) if first.sequence + 1 == after => first.next() == Some(position),
+    let fits = |chain: &Vec<&Entry>| match (chain.first(), saved) {
+        (Some(first), Some(saved)) if first.sequence == after => first.begins().agree(saved),
+        (Some(first), Some(saved)) if first.sequence + 1 == after => first.ends().agree(saved),
         (Some(first), _) => first.sequence == after,
         (None, _) => false,
     };
@@ -86,7 +123,8 @@ fn walk_back(entries: &[Entry], at: usize, after: u64) -> Option<Vec<&Entry>> {
     let (mut at, mut last) = (at, entries.get(at)?);
     let mut chain = vec![last];
     while last.sequence > after {
-        let leads = |entry: &Entry| entry.sequence + 1 == last.sequence && entry.next() == last.from();
+        let begins = last.begins();
+        let leads = |entry: &Entry| entry.sequence + 1 == last.sequence && entry.ends().agree(&begins);
         let Some(index) = entries.iter().take(at).rposition(leads) else { break };
         (at, last) = (index, entries.get(index)?);
         chain.push(last);
@@ -115,57 +153,93 @@ pub fn learned<'a>(
 /// The entries that lead from a snapshot, or from nothing, to the journal's tail; none where some are gone.
 pub fn lineage<'a>(kept: &'a Kept, saved: Option<&Saved>, journal_wins: bool) -> Option<Vec<&'a Entry>> {
     let after = saved.map_or(0, |saved| saved.manifest.sequence);
-    let mut chain = chain(&kept.entries, after, saved.map(|saved| saved.manifest.position), journal_wins);
+    let mut chain = chain(&kept.entries, after, saved.map(|saved| &saved.manifest.positions), journal_wins);
     let complete = chain.first().is_none_or(|first| first.sequence <= after);
     chain.retain(|entry| entry.sequence >= after);
     complete.then_some(chain)
 }
 
-/// The second table, with what it is about. `code`: asks for this plan and this program; `journal_wins`: whether the journal counts where the group's offsets say something else (at_least_once); `slots`:
-/// how many snapshots are kept.
+/// The second table for each input, with what it is about. `code`: asks for this plan and this program; `journal_wins`:
+/// whether the journal counts where the group's offsets say something else (at_least_once); `slots`: how many snapshots are
+/// kept.
 pub fn recall(kept: &Kept, code: &dyn Fn() -> Code, journal_wins: bool, slots: u32) -> Recalled {
-    let saved = kept.slots.newest(None);
+    let saved = kept.slots.newest();
     let after = saved.as_ref().map_or(0, |saved| saved.manifest.sequence);
-    let position = saved.as_ref().map(|saved| saved.manifest.position);
-    let chain = chain(&kept.entries, after, position, journal_wins);
-    let tail = chain.last().map(|last| Tail {
-        sequence: last.sequence,
-        position: last.next().unwrap_or(0),
-        begins: chain.first().and_then(|first| first.from()).unwrap_or(0),
-        // No records lead over a state that a command has put there.
-        complete: chain.first().is_some_and(|first| first.sequence <= after)
-            && !chain.iter().any(|entry| entry.installed && entry.sequence >= after),
-        learned: learned(chain.iter().copied().filter(|entry| entry.sequence >= after), saved.as_ref(), code),
-    });
-    // Whatever the group's offsets say then: reading on from where the journal ends writes some answers again at worst.
-    let decides = journal_wins && tail.is_some_and(|tail| Some(tail.position) != kept.offsets);
-    let seen = Observed {
-        snapshot: saved
-            .as_ref()
-            .map(|saved| Snapshot { sequence: saved.manifest.sequence, position: saved.manifest.position }),
-        journal: tail,
-        offsets: kept.offsets.filter(|_| !decides),
-        first: kept.first,
-        settled: kept.settled,
-    };
-    let (position, announce) = match open(&seen) {
-        Opening::Wait => return Recalled::Wait,
-        Opening::Stop(stop) => return Recalled::Stop(stop),
-        Opening::Fresh => (kept.start, true),
-        Opening::Load => (tail.map(|tail| tail.position).or(kept.offsets).unwrap_or(kept.start), false),
-        Opening::Replay { to, .. } => (to, false),
-        Opening::TrustJournal { to, .. } => (to, true),
-    };
-    let sequence = tail.map_or(after, |tail| after.max(tail.sequence + 1));
-    let since = chain.iter().filter(|entry| entry.sequence >= after);
+    let chain = chain(&kept.entries, after, saved.as_ref().map(|saved| &saved.manifest.positions), journal_wins);
+    let since = || chain.iter().copied().filter(|entry| entry.sequence >= after);
+    let found = Found { chain: &chain, saved: saved.as_ref(), after, learned: learned(since(), saved.as_ref(), code) };
+    let (mut positions, mut announce, mut begins) = (Positions::default(), false, false);
+    for input in &kept.inputs {
+        let seen = found.observed(input, kept.settled, journal_wins);
+        let tail = seen.journal.map(|tail| tail.position);
+        let (position, announced) = match open(&seen) {
+            Opening::Wait => return Recalled::Wait,
+            Opening::Stop(stop) => return Recalled::Stop(Arc::clone(&input.name), stop),
+            Opening::Fresh => {
+                begins = true;
+                (input.start, true)
+            }
+            Opening::Load => (tail.or(input.committed).unwrap_or(input.start), false),
+            Opening::Replay { to, .. } => (to, false),
+            Opening::TrustJournal { to, .. } => (to, true),
+        };
+        announce |= announced;
+        positions.set(&input.name, position);
+    }
     Recalled::Open(Box::new(Recovery {
-        replay: since.flat_map(|entry| entry.runs.clone()).collect(),
-        position,
-        sequence,
+        replay: since().flat_map(|entry| entry.runs.clone()).collect(),
+        positions,
+        sequence: chain.last().map_or(after, |last| after.max(last.sequence + 1)),
         announce,
+        begins,
         slot: kept.slots.next(slots),
         saved,
     }))
+}
+
+/// What leads from a snapshot to the journal's tail.
+struct Found<'a> {
+    chain: &'a [&'a Entry],
+    saved: Option<&'a Saved>,
+    /// The first sequence that is not in the snapshot.
+    after: u64,
+    learned: Learned,
+}
+
+impl Found<'_> {
+    /// What is known of one input.
+    fn observed(&self, input: &KeptInput, settled: bool, journal_wins: bool) -> Observed {
+        let journal = self.tail(&input.name);
+        // Whatever the group's offsets say then: reading on from where the journal ends writes some answers again at worst.
+        let decides = journal_wins && journal.is_some_and(|tail| Some(tail.position) != input.committed);
+        let snapshot = |saved: &Saved| {
+            let position = saved.manifest.positions.get(&input.name)?;
+            Some(Snapshot { sequence: saved.manifest.sequence, position })
+        };
+        Observed {
+            snapshot: self.saved.and_then(snapshot),
+            journal,
+            offsets: input.committed.filter(|_| !decides),
+            first: input.first,
+            settled,
+        }
+    }
+
+    /// The journal's tail, where it or the snapshot knows the input.
+    fn tail(&self, name: &str) -> Option<Tail> {
+        let last = self.chain.last()?;
+        let saved = self.saved.and_then(|saved| saved.manifest.positions.get(name));
+        let position = self.chain.iter().rev().find_map(|entry| entry.ends().get(name)).or(saved)?;
+        Some(Tail {
+            sequence: last.sequence,
+            position,
+            begins: self.chain.iter().find_map(|entry| entry.begins().get(name)).unwrap_or(position),
+            // No records lead over a state that a command has put there.
+            complete: self.chain.first().is_some_and(|first| first.sequence <= self.after)
+                && !self.chain.iter().any(|entry| entry.installed && entry.sequence >= self.after),
+            learned: self.learned,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -175,30 +249,37 @@ mod tests {
 
     const OURS: Code = Code { plan: 1, program: 2 };
 
-    fn entry(sequence: u64, from: i64, next: i64) -> Entry {
-        let consumed = Consumed { from, next, count: 1, checksum: sequence };
+    const fn at(number: u64) -> Position {
+        Position::number(number)
+    }
+
+    fn entry(sequence: u64, from: u64, next: u64) -> Entry {
+        let consumed = Consumed { from: at(from), next: at(next), count: 1, checksum: sequence };
         let runs = vec![Run { topic: "t".into(), consumed, flushed: false, tables: 0, version: 0 }];
         Entry { sequence, runs, code: Some(OURS), installed: false }
     }
 
-    fn kept(entries: &[Entry], snapshots: &[(u64, i64)], offsets: Option<i64>) -> Kept {
+    fn kept(entries: &[Entry], snapshots: &[(u64, u64)], committed: Option<u64>) -> Kept {
         let mut slots = Slots::default();
         for (slot, (sequence, position)) in (0..).zip(snapshots) {
-            let (sequence, position) = (*sequence, *position);
-            let about = Manifest { slot, sequence, position, ..Manifest::default() };
+            let (sequence, positions) = (*sequence, Positions::of("t", at(*position)));
+            let about = Manifest { slot, sequence, positions, ..Manifest::default() };
             for piece in Piece::cut(about, b"state", 3) {
                 slots.take(piece.key().as_bytes(), Some(&piece.value()));
             }
         }
-        Kept { slots, entries: entries.to_vec(), offsets, first: 0, start: 0, settled: true }
+        let input = KeptInput { name: "t".into(), committed: committed.map(at), first: at(0), start: at(0) };
+        Kept { slots, entries: entries.to_vec(), inputs: vec![input], settled: true }
     }
 
     /// Position, next sequence, runs to read again, whether to announce.
-    fn opened(kept: &Kept, journal_wins: bool) -> (i64, u64, Vec<(i64, i64)>, bool) {
+    fn opened(kept: &Kept, journal_wins: bool) -> (u64, u64, Vec<(u64, u64)>, bool) {
         match recall(kept, &|| OURS, journal_wins, 2) {
             Recalled::Open(one) => {
-                let runs = one.replay.iter().map(|run| (run.consumed.from, run.consumed.next)).collect();
-                (one.position, one.sequence, runs, one.announce)
+                let number = |position: Position| position.as_number().unwrap();
+                let run = |run: &Run| (number(run.consumed.from), number(run.consumed.next));
+                let runs = one.replay.iter().map(run).collect();
+                (number(one.positions.get("t").unwrap()), one.sequence, runs, one.announce)
             }
             other => panic!("{other:?}"),
         }
@@ -220,9 +301,9 @@ mod tests {
     #[test]
     fn a_gap_in_the_journal_stops() {
         let gap = kept(&[entry(0, 0, 4), entry(2, 7, 9)], &[], Some(9));
-        assert!(matches!(recall(&gap, &|| OURS, false, 2), Recalled::Stop(Stop::JournalCut { .. })));
+        assert!(matches!(recall(&gap, &|| OURS, false, 2), Recalled::Stop(_, Stop::JournalCut { .. })));
         let cut = kept(&[entry(1, 4, 7), entry(2, 7, 9)], &[], Some(9));
-        assert!(matches!(recall(&cut, &|| OURS, false, 2), Recalled::Stop(Stop::JournalCut { .. })));
+        assert!(matches!(recall(&cut, &|| OURS, false, 2), Recalled::Stop(_, Stop::JournalCut { .. })));
     }
 
     /// What was learned since the snapshot counts, not who has saved the snapshot: another document or program may have
@@ -230,26 +311,29 @@ mod tests {
     #[test]
     fn what_was_learned_elsewhere_is_not_read_again() {
         let by = |plan: u64, program: u64, entry: Entry| Entry { code: Some(Code { plan, program }), ..entry };
-        let stop = |entries: &[Entry], snapshots: &[(u64, i64)]| match recall(
+        let stop = |entries: &[Entry], snapshots: &[(u64, u64)]| match recall(
             &kept(entries, snapshots, Some(9)),
             &|| OURS,
             false,
             2,
         ) {
-            Recalled::Stop(stop) => Some(stop),
+            Recalled::Stop(_, stop) => Some(stop),
             _ => None,
         };
         let (first, second) = (entry(0, 0, 4), entry(1, 4, 9));
         let other = by(7, 2, second.clone());
-        assert_eq!(stop(&[first.clone(), other.clone()], &[]), Some(Stop::OtherPlan { from: 0, to: 9 }));
-        assert_eq!(stop(&[first.clone(), by(1, 7, second.clone())], &[]), Some(Stop::OtherProgram { from: 0, to: 9 }));
-        assert_eq!(stop(&[first.clone(), other.clone()], &[(1, 4)]), Some(Stop::OtherPlan { from: 4, to: 9 }));
+        assert_eq!(stop(&[first.clone(), other.clone()], &[]), Some(Stop::OtherPlan { from: at(0), to: at(9) }));
+        assert_eq!(
+            stop(&[first.clone(), by(1, 7, second.clone())], &[]),
+            Some(Stop::OtherProgram { from: at(0), to: at(9) })
+        );
+        assert_eq!(stop(&[first.clone(), other.clone()], &[(1, 4)]), Some(Stop::OtherPlan { from: at(4), to: at(9) }));
         // The snapshots of this test are by plan 0 and program 0.
         assert_eq!(stop(&[first.clone(), second.clone()], &[(1, 4)]), None);
         assert_eq!(stop(&[first.clone(), other.clone()], &[(2, 9)]), None, "all of it is in the snapshot");
         // Those of before do not say: then the snapshot does.
         let old = Entry { code: None, ..second };
-        assert_eq!(stop(&[first.clone(), old.clone()], &[(1, 4)]), Some(Stop::OtherPlan { from: 4, to: 9 }));
+        assert_eq!(stop(&[first.clone(), old.clone()], &[(1, 4)]), Some(Stop::OtherPlan { from: at(4), to: at(9) }));
         assert_eq!(stop(&[first, old], &[]), None);
     }
 
@@ -260,8 +344,8 @@ mod tests {
         let from = |saved: Option<&Saved>| {
             lineage(&kept, saved, false).map(|chain| chain.iter().map(|entry| entry.sequence).collect::<Vec<_>>())
         };
-        assert_eq!(from(kept.slots.newest(Some(5)).as_ref()), Some(vec![2, 3]));
-        assert_eq!(from(kept.slots.newest(None).as_ref()), Some(vec![]));
+        assert_eq!(from(kept.slots.newest_of(|manifest| manifest.sequence == 2).as_ref()), Some(vec![2, 3]));
+        assert_eq!(from(kept.slots.newest().as_ref()), Some(vec![]));
         assert_eq!(from(None), None, "the first two are gone");
     }
 
@@ -270,7 +354,7 @@ mod tests {
         // The member that had lost the partition wrote its own entry 1 after its successor's 1 and 2.
         let entries = [entry(0, 0, 4), entry(1, 4, 7), entry(2, 7, 9), entry(1, 4, 5)];
         let lagging = kept(&entries, &[], Some(4));
-        assert!(matches!(recall(&lagging, &|| OURS, false, 2), Recalled::Stop(Stop::GroupReset { .. })));
+        assert!(matches!(recall(&lagging, &|| OURS, false, 2), Recalled::Stop(_, Stop::GroupReset { .. })));
         assert_eq!(opened(&lagging, true), (9, 3, vec![(0, 4), (4, 7), (7, 9)], true));
         let entries = [entry(0, 0, 4), entry(1, 4, 7), entry(1, 4, 5), entry(2, 5, 9)];
         assert_eq!(opened(&kept(&entries, &[], Some(9)), true), (9, 3, vec![(0, 4), (4, 5), (5, 9)], false));
@@ -278,5 +362,33 @@ mod tests {
         assert_eq!(opened(&kept(&entries, &[], Some(7)), true), (7, 2, vec![(0, 4), (4, 7)], false));
         // The successor has saved its state after its own entry 1: the stray one has come further, but not from there.
         assert_eq!(opened(&kept(&entries, &[(2, 5)], Some(5)), true), (5, 2, vec![], false));
+    }
+
+    /// An input that comes in later begins, and the one that was there goes on.
+    #[test]
+    fn each_input_goes_on_where_it_stands() {
+        let run =
+            |topic: &str, from: u64, next: u64| Run { topic: topic.into(), ..entry(0, from, next).runs[0].clone() };
+        let of = |sequence: u64, runs: Vec<Run>| Entry { runs, ..entry(sequence, 0, 0) };
+        let entries = [of(0, vec![run("t", 0, 4), run("u", 2, 3)]), of(1, vec![run("u", 3, 5), run("t", 4, 9)])];
+        let with = |committed: Option<u64>, entries: &[Entry]| {
+            let mut kept = kept(entries, &[], Some(9));
+            let committed = committed.map(at);
+            kept.inputs.push(KeptInput { name: "u".into(), committed, first: at(1), start: at(2) });
+            recall(&kept, &|| OURS, false, 2)
+        };
+        let Recalled::Open(both) = with(Some(5), &entries) else { panic!("both are known") };
+        assert_eq!((both.positions.to_string(), both.announce, both.begins), ("t 9, u 5".into(), false, false));
+        assert_eq!(both.replay.iter().map(|run| run.topic.to_string()).collect::<String>(), "tuut");
+        let alone = [entry(0, 0, 4), entry(1, 4, 9)];
+        let Recalled::Open(new) = with(None, &alone) else { panic!("u is new") };
+        assert_eq!(
+            (new.positions.to_string(), new.announce, new.begins, new.sequence),
+            ("t 9, u 2".into(), true, true, 2)
+        );
+        assert!(matches!(with(Some(4), &entries), Recalled::Stop(name, Stop::GroupReset { .. }) if &*name == "u"));
+        // Entries that agree on one input and not on the other do not lead to each other.
+        let torn = [of(0, vec![run("t", 0, 4), run("u", 2, 3)]), of(1, vec![run("u", 4, 5), run("t", 4, 9)])];
+        assert!(matches!(with(Some(5), &torn), Recalled::Stop(_, Stop::JournalCut { .. })));
     }
 }

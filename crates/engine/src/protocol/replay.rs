@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{Consumed, JournalError, Run};
-use crate::rows::{Partition, RawRows};
+use crate::rows::{Partition, Position, RawRows};
 
 /// The runs that are still to be read again, in order.
 #[derive(Debug, Clone, Default)]
@@ -23,17 +23,21 @@ impl Replay {
         replay
     }
 
-    /// The position up to which records are read again next; none: nothing is left. It never lies behind a place where
-    /// rows that waited were taken, or where a table or the model changed.
-    pub fn end(&self) -> Option<i64> {
+    /// The position up to which records of the next run's input are read again; none: nothing is left. It never lies behind
+    /// a place where rows that waited were taken, where a table or the model changed, or where records of another input
+    /// come in between.
+    pub fn end(&self) -> Option<Position> {
         let first = self.left.front()?;
-        let alike = self
-            .left
-            .iter()
-            .take_while(|run| run.consumed.count == 0 || (run.tables, run.version) == (first.tables, first.version));
+        let had = |run: &Run| (run.tables, run.version);
         let mut end = None;
-        for run in alike {
-            end = Some(run.consumed.next);
+        for run in &self.left {
+            let empty = run.consumed.count == 0;
+            if !empty && (run.topic != first.topic || had(run) != had(first)) {
+                break;
+            }
+            if run.topic == first.topic {
+                end = Some(run.consumed.next);
+            }
             if run.flushed {
                 break;
             }
@@ -64,7 +68,7 @@ impl Replay {
     pub fn consume(&mut self, raw: &RawRows) -> Result<(), JournalError> {
         for record in raw.iter() {
             let Some(run) = self.left.front() else { return Ok(()) };
-            if record.offset >= run.consumed.next {
+            if record.position >= run.consumed.next {
                 // Some of the run's records are missing: this one belongs to the next.
                 return self.finish(&raw.partition);
             }
@@ -104,12 +108,16 @@ mod tests {
     use super::*;
     use crate::rows::RawRecord;
 
-    fn rows(offsets: &[i64]) -> RawRows {
+    const fn at(number: u64) -> Position {
+        Position::number(number)
+    }
+
+    fn rows(offsets: &[u64]) -> RawRows {
         let mut raw = RawRows::new(Partition::new("t", 0));
         for offset in offsets {
             let value = offset.to_string();
             raw.push(RawRecord {
-                offset: *offset,
+                position: Position::number(*offset),
                 timestamp: None,
                 key: None,
                 value: Some(value.as_bytes()),
@@ -119,10 +127,10 @@ mod tests {
         raw
     }
 
-    fn run(from: i64, next: i64, offsets: &[i64]) -> Run {
-        let mut consumed = Consumed::nothing(from);
+    fn run(from: u64, next: u64, offsets: &[u64]) -> Run {
+        let mut consumed = Consumed::nothing(at(from));
         rows(offsets).iter().for_each(|record| consumed.add(&record));
-        consumed.next = next;
+        consumed.next = at(next);
         Run { topic: "t".into(), consumed, flushed: false, tables: 0, version: 0 }
     }
 
@@ -135,7 +143,7 @@ mod tests {
     fn the_same_records_in_any_cut_end_it() {
         for cut in 0..=3 {
             let mut replay = replay();
-            assert_eq!(replay.end(), Some(9));
+            assert_eq!(replay.end(), Some(at(9)));
             let (first, second) = rows(&[3, 5, 8]).split(cut);
             replay.consume(&first).unwrap();
             assert_eq!(replay.end().is_some(), cut < 3);
@@ -153,9 +161,9 @@ mod tests {
         let runs = [flushed(run(3, 3, &[])), flushed(run(3, 5, &[3, 4])), flushed(run(5, 5, &[])), run(5, 6, &[5])];
         let mut replay = Replay::new(runs);
         let flushes = |replay: &mut Replay| std::iter::from_fn(|| replay.flush()).count();
-        assert_eq!((flushes(&mut replay), replay.end()), (1, Some(5)));
+        assert_eq!((flushes(&mut replay), replay.end()), (1, Some(at(5))));
         replay.consume(&rows(&[3, 4])).unwrap();
-        assert_eq!((flushes(&mut replay), replay.end()), (2, Some(6)));
+        assert_eq!((flushes(&mut replay), replay.end()), (2, Some(at(6))));
         replay.consume(&rows(&[5])).unwrap();
         assert_eq!((flushes(&mut replay), replay.end()), (0, None));
     }
@@ -165,9 +173,9 @@ mod tests {
         let with = |run: Run, tables: u64| Run { tables, ..run };
         let runs = [run(0, 2, &[0, 1]), with(run(2, 2, &[]), 8), with(run(2, 3, &[2]), 9), with(run(3, 5, &[3, 4]), 9)];
         let mut replay = Replay::new(runs);
-        assert_eq!((replay.run().unwrap().tables, replay.end()), (0, Some(2)));
+        assert_eq!((replay.run().unwrap().tables, replay.end()), (0, Some(at(2))));
         replay.consume(&rows(&[0, 1])).unwrap();
-        assert_eq!((replay.run().unwrap().tables, replay.end()), (9, Some(5)));
+        assert_eq!((replay.run().unwrap().tables, replay.end()), (9, Some(at(5))));
         replay.consume(&rows(&[2, 3, 4])).unwrap();
         assert_eq!((replay.run(), replay.end()), (None, None));
     }
@@ -176,9 +184,25 @@ mod tests {
     fn it_halts_where_the_model_changed() {
         let by = |run: Run, version: u64| Run { version, ..run };
         let mut replay = Replay::new([run(0, 2, &[0, 1]), by(run(2, 3, &[2]), 1), by(run(3, 4, &[3]), 1)]);
-        assert_eq!((replay.run().unwrap().version, replay.end()), (0, Some(2)));
+        assert_eq!((replay.run().unwrap().version, replay.end()), (0, Some(at(2))));
         replay.consume(&rows(&[0, 1])).unwrap();
-        assert_eq!((replay.run().unwrap().version, replay.end()), (1, Some(4)));
+        assert_eq!((replay.run().unwrap().version, replay.end()), (1, Some(at(4))));
+    }
+
+    #[test]
+    fn it_halts_where_another_input_comes_in_between() {
+        let of = |topic: &str, run: Run| Run { topic: topic.into(), ..run };
+        let runs =
+            [run(0, 2, &[0, 1]), of("u", run(5, 5, &[])), run(2, 3, &[2]), of("u", run(5, 7, &[5])), run(3, 4, &[3])];
+        let mut replay = Replay::new(runs);
+        let next = |replay: &Replay| replay.run().map(|run| (run.topic.to_string(), replay.end().unwrap()));
+        assert_eq!(next(&replay), Some(("t".into(), at(3))));
+        replay.consume(&rows(&[0, 1, 2])).unwrap();
+        assert_eq!(next(&replay), Some(("u".into(), at(7))));
+        replay.consume(&rows(&[5])).unwrap();
+        assert_eq!(next(&replay), Some(("t".into(), at(4))));
+        replay.consume(&rows(&[3])).unwrap();
+        assert_eq!(next(&replay), None);
     }
 
     #[test]
@@ -186,7 +210,10 @@ mod tests {
         for wrong in [&[5, 8][..], &[3, 8], &[3, 4], &[4, 5]] {
             let mut replay = replay();
             let done = replay.consume(&rows(wrong)).and_then(|()| replay.finish(&Partition::new("t", 0)));
-            assert!(matches!(done, Err(JournalError::Differs { from: 3, next: 6, .. })), "{wrong:?}: {done:?}");
+            assert!(
+                matches!(done, Err(JournalError::Differs { from, next, .. }) if (from, next) == (at(3), at(6))),
+                "{wrong:?}: {done:?}"
+            );
         }
         let mut short = replay();
         short.consume(&rows(&[3, 5])).unwrap();

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, VecDeque};
 use gristmill_learn::{StateError, StateReader, StateWriter};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::rows::{Position, Positions};
+
 /// What a snapshot is, and what it belongs to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
@@ -16,10 +18,10 @@ pub struct Manifest {
     pub slot: u32,
     /// The commits that are in it: the sequence of the next one.
     pub sequence: u64,
-    /// The next position to read.
-    pub position: i64,
+    /// The next position to read of each input.
+    pub positions: Positions,
     /// Where in the journal to look for the entries after it: at or before the first of them.
-    pub journal: i64,
+    pub journal: Position,
     /// The number of chunks.
     pub chunks: u64,
     /// The bytes of all chunks together.
@@ -91,10 +93,10 @@ impl Piece {
                 to.bytes(bytes);
             }
             Self::Manifest(manifest) => {
-                to.begin(MANIFEST, 1);
+                to.begin(MANIFEST, 2);
                 to.u64(manifest.sequence);
-                to.u64(manifest.position as u64);
-                to.u64(manifest.journal as u64);
+                manifest.positions.save(&mut to);
+                manifest.journal.save(&mut to);
                 to.u64(manifest.chunks);
                 to.u64(manifest.length);
                 to.u64(manifest.checksum);
@@ -108,12 +110,17 @@ impl Piece {
 
 fn read_manifest(slot: u32, value: &[u8]) -> Result<Manifest, StateError> {
     let mut from = StateReader::new(value);
-    from.begin(MANIFEST, 1)?;
+    let format = from.begin(MANIFEST, 2)?;
+    let sequence = from.u64()?;
+    let (positions, journal) = match format {
+        ..2 => (Positions::unnamed(Position::number(from.u64()?)), Position::number(from.u64()?)),
+        _ => (Positions::load(&mut from)?, Position::load(&mut from)?),
+    };
     let manifest = Manifest {
         slot,
-        sequence: from.u64()?,
-        position: from.u64()? as i64,
-        journal: from.u64()? as i64,
+        sequence,
+        positions,
+        journal,
         chunks: from.u64()?,
         length: from.u64()?,
         checksum: from.u64()?,
@@ -189,12 +196,16 @@ impl Slots {
         found
     }
 
-    /// The newest valid snapshot at or before a position; without one, the newest of all.
-    pub fn newest(&self, before: Option<i64>) -> Option<Saved> {
+    /// The newest valid snapshot.
+    pub fn newest(&self) -> Option<Saved> {
+        self.newest_of(|_| true)
+    }
+
+    /// The newest valid snapshot of those that fit.
+    pub fn newest_of(&self, fits: impl Fn(&Manifest) -> bool) -> Option<Saved> {
         let mut manifests: Vec<&Manifest> = self.manifests.values().collect();
         manifests.sort_by_key(|manifest| std::cmp::Reverse(manifest.sequence));
-        let fits = |manifest: &&&Manifest| before.is_none_or(|before| manifest.position <= before);
-        let mut whole = manifests.iter().filter(fits);
+        let mut whole = manifests.iter().filter(|manifest| fits(manifest));
         whole.find_map(|manifest| Some(Saved { manifest: (**manifest).clone(), state: self.state(manifest)? }))
     }
 
@@ -222,8 +233,12 @@ mod tests {
     use super::*;
 
     fn about(slot: u32, sequence: u64) -> Manifest {
-        let (position, journal) = (sequence as i64 * 10, sequence as i64);
-        Manifest { slot, sequence, position, journal, program: 1, plan: 2, ..Manifest::default() }
+        let (positions, journal) = (Positions::of("t", Position::number(sequence * 10)), Position::number(sequence));
+        Manifest { slot, sequence, positions, journal, program: 1, plan: 2, ..Manifest::default() }
+    }
+
+    fn before(slots: &Slots, position: u64) -> Option<Saved> {
+        slots.newest_of(|manifest| manifest.positions.get("t") <= Some(Position::number(position)))
     }
 
     fn write(slots: &mut Slots, pieces: impl IntoIterator<Item = Piece>) {
@@ -234,22 +249,28 @@ mod tests {
     #[test]
     fn pieces_are_read_as_they_were_written() {
         let number = |value: u64| value.to_le_bytes().to_vec();
-        let about =
-            Manifest { slot: 1, sequence: 5, position: 90, journal: 7, program: 12, plan: 11, ..Manifest::default() };
+        let (positions, journal) = (Positions::of("t", Position::number(90)), Position::number(7));
+        let about = Manifest { slot: 1, sequence: 5, positions, journal, program: 12, plan: 11, ..Manifest::default() };
         let pieces = Piece::cut(about, b"state", 3);
         let checksum = xxh3_64(b"state");
         let chunk = |bytes: &[u8]| {
             [&b"\x05\0\0\0\0\0\0\0chunk\x01\0"[..], &number(5), &number(bytes.len() as u64), bytes].concat()
         };
-        let figures = [5, 90, 7, 2, 5, checksum, 12, 11].map(number).concat();
-        let manifest = [&b"\x08\0\0\0\0\0\0\0manifest\x01\0"[..], &figures].concat();
+        let head = |format: u8| [&b"\x08\0\0\0\0\0\0\0manifest"[..], &[format, 0], &number(5)].concat();
+        let rest = [2, 5, checksum, 12, 11].map(number).concat();
+        let place = [number(1), number(1), b"t".to_vec(), [0, 90, 0, 7].map(number).concat()].concat();
+        let manifest = [head(2), place, rest.clone()].concat();
         let expected = [("1-0", chunk(b"sta")), ("1-1", chunk(b"te")), ("1-manifest", manifest)];
         let found: Vec<(String, Vec<u8>)> = pieces.iter().map(|piece| (piece.key(), piece.value())).collect();
         assert_eq!(found, expected.map(|(key, value)| (key.to_string(), value)));
+        // Before shards had several inputs it had one position, a number.
+        let before = [head(1), number(90), number(7), rest].concat();
+        let before = read_manifest(1, &before).unwrap();
+        assert_eq!((before.positions.get("t"), before.journal), (Some(Position::number(90)), Position::number(7)));
         assert_eq!(checksum, 0x6dde_f6a5_42f5_2cb4, "as the reference program of XXH3 has it");
         let mut slots = Slots::default();
         found.iter().for_each(|(key, value)| slots.take(key.as_bytes(), Some(value)));
-        assert_eq!(slots.newest(None).map(|saved| saved.state), Some(b"state".to_vec()));
+        assert_eq!(slots.newest().map(|saved| saved.state), Some(b"state".to_vec()));
     }
 
     #[test]
@@ -259,11 +280,11 @@ mod tests {
         let pieces = Piece::cut(about(0, 3), &state, 30);
         assert_eq!(pieces.len(), 5);
         for piece in pieces {
-            assert_eq!(slots.newest(None), None);
+            assert_eq!(slots.newest(), None);
             write(&mut slots, [piece]);
         }
-        let found = slots.newest(None).unwrap();
-        assert_eq!((found.state, found.manifest.sequence, found.manifest.journal), (state, 3, 3));
+        let found = slots.newest().unwrap();
+        assert_eq!((found.state, found.manifest.sequence, found.manifest.journal), (state, 3, Position::number(3)));
     }
 
     #[test]
@@ -274,14 +295,14 @@ mod tests {
         write(&mut slots, Piece::cut(about(1, 5), &[5; 100], 30));
         assert_eq!(slots.next(2), 0);
         write(&mut slots, Piece::cut(about(0, 8), &[8; 100], 30).into_iter().take(2));
-        assert_eq!(slots.newest(None).unwrap().manifest.sequence, 5);
+        assert_eq!(slots.newest().unwrap().manifest.sequence, 5);
         assert_eq!(slots.valid().len(), 1);
         write(&mut slots, Piece::cut(about(0, 8), &[8; 70], 30));
-        assert_eq!(slots.newest(None).unwrap().state, vec![8; 70]);
-        assert_eq!(slots.newest(Some(79)).unwrap().manifest.sequence, 5);
-        assert_eq!(slots.newest(Some(49)), None);
+        assert_eq!(slots.newest().unwrap().state, vec![8; 70]);
+        assert_eq!(before(&slots, 79).unwrap().manifest.sequence, 5);
+        assert_eq!(before(&slots, 49), None);
         slots.take(b"0-manifest", None);
-        assert_eq!(slots.newest(None).unwrap().manifest.sequence, 5);
+        assert_eq!(slots.newest().unwrap().manifest.sequence, 5);
     }
 
     #[test]
@@ -290,10 +311,10 @@ mod tests {
         for key in ["", "x", "0", "0-", "-0", "0-manifest", "0-0", "99999999999-1"] {
             slots.take(key.as_bytes(), Some(b"what is this"));
         }
-        assert_eq!(slots.newest(None), None);
+        assert_eq!(slots.newest(), None);
         // A manifest that promises more chunks than there are costs nothing.
         let lie = Piece::Manifest(Manifest { chunks: u64::MAX, ..about(0, 1) });
         write(&mut slots, [lie]);
-        assert_eq!(slots.newest(None), None);
+        assert_eq!(slots.newest(), None);
     }
 }

@@ -1,8 +1,10 @@
 //! Records on their way: as bytes from a source, as typed columns after decoding.
 
 mod column;
+mod position;
 
 pub use column::{Cell, Column};
+pub use position::{Position, Positions, SharedPosition};
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +26,11 @@ impl Partition {
     pub fn new(topic: &str, number: i32) -> Self {
         Self { topic: topic.into(), number }
     }
+
+    /// The partition with the same number of another input of a shard.
+    pub fn beside(&self, topic: &Arc<str>) -> Self {
+        Self { topic: Arc::clone(topic), number: self.number }
+    }
 }
 
 impl fmt::Display for Partition {
@@ -38,7 +45,7 @@ pub type Header = (String, Option<Vec<u8>>);
 /// Where the parts of a record are in its batch.
 #[derive(Debug, Clone, Default)]
 struct Parts {
-    offset: i64,
+    position: Position,
     timestamp: Option<i64>,
     key: Option<(u32, u32)>,
     value: Option<(u32, u32)>,
@@ -57,8 +64,8 @@ pub struct RawRows {
 /// One record, byte for byte.
 #[derive(Debug, Clone, Copy)]
 pub struct RawRecord<'a> {
-    /// Its offset, or its row in a file, from 0.
-    pub offset: i64,
+    /// Its place in the log, or its row in a file, from 0.
+    pub position: Position,
     /// Its timestamp in milliseconds since 1970.
     pub timestamp: Option<i64>,
     /// Its key.
@@ -100,7 +107,7 @@ impl RawRows {
         let key = record.key.map(|key| self.copy(key));
         let value = record.value.map(|value| self.copy(value));
         let headers = (!record.headers.is_empty()).then(|| record.headers.into());
-        self.records.push(Parts { offset: record.offset, timestamp: record.timestamp, key, value, headers });
+        self.records.push(Parts { position: record.position, timestamp: record.timestamp, key, value, headers });
     }
 
     fn copy(&mut self, bytes: &[u8]) -> (u32, u32) {
@@ -120,7 +127,7 @@ impl RawRows {
 
     fn view<'a>(&'a self, parts: &'a Parts) -> RawRecord<'a> {
         RawRecord {
-            offset: parts.offset,
+            position: parts.position,
             timestamp: parts.timestamp,
             key: self.part(parts.key),
             value: self.part(parts.value),
@@ -145,14 +152,14 @@ impl RawRows {
         (self, rest)
     }
 
-    /// How many of the first records lie before an offset.
-    pub fn before(&self, offset: i64) -> usize {
-        self.records.iter().take_while(|parts| parts.offset < offset).count()
+    /// How many of the first records lie before a position.
+    pub fn before(&self, position: Position) -> usize {
+        self.records.iter().take_while(|parts| parts.position < position).count()
     }
 
     /// The position after the last record.
-    pub fn next(&self) -> Option<i64> {
-        self.records.last().map(|parts| parts.offset + 1)
+    pub fn next(&self) -> Option<Position> {
+        self.records.last().map(|parts| parts.position.next())
     }
 }
 

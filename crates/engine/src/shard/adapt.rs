@@ -117,7 +117,7 @@ fn lost(name: &str, bytes: &[u8]) -> Result<Option<Lost>, StateError> {
         _ => return Ok(None),
     };
     let mut from = StateReader::new(bytes);
-    from.begin(component, 1)?;
+    from.begin(component, 2)?;
     for _ in 0..before {
         from.u64()?;
     }

@@ -6,7 +6,7 @@ use super::classes::Classes;
 use super::outlier_label;
 use crate::foreign::Version;
 use crate::plan::Plan;
-use crate::rows::{Cell, Column, RawRecord, RawRows, Rows};
+use crate::rows::{Cell, Column, Position, RawRecord, RawRows, Rows};
 use crate::timestamp;
 
 /// What a decision shows of a row.
@@ -104,7 +104,7 @@ pub(super) fn write(
             to.push(b'-');
             whole(raw.partition.number.into(), to);
             to.push(b'-');
-            whole(record.offset, to);
+            place(record.position, to);
             to.push(b'"');
         }
     }
@@ -167,6 +167,14 @@ fn identity(id: Cell<'_>, to: &mut Vec<u8>) {
         }
         Cell::Boolean(id) => to.extend_from_slice(if id { b"\"true\"" } else { b"\"false\"" }),
         Cell::Missing => to.extend_from_slice(b"null"),
+    }
+}
+
+/// A position, which holds nothing that JSON escapes.
+fn place(position: Position, to: &mut Vec<u8>) {
+    match position.as_number() {
+        Some(number) => to.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+        None => to.extend_from_slice(position.to_string().as_bytes()),
     }
 }
 

@@ -11,7 +11,7 @@ use arrow_select::interleave::interleave;
 use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 
 use crate::plan::Plan;
-use crate::rows::{Cell, Column, Drift, Header, Partition, RawRecord, RawRows, Rows};
+use crate::rows::{Cell, Column, Drift, Header, Partition, Position, RawRecord, RawRows, Rows};
 
 /// What a waiting row costs besides its bytes and its columns.
 const OVERHEAD: usize = 128;
@@ -178,18 +178,19 @@ impl Hold {
         Turn { raw, rows, by }
     }
 
-    fn load_rows(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
+    fn load_rows(&mut self, format: u16, from: &mut StateReader<'_>) -> Result<(), StateError> {
         let mut raw = RawRows::new(self.partition.clone());
         let count = from.length(48)?;
         for row in 0..count {
-            let (time, offset) = (from.u64()? as i64, from.u64()? as i64);
+            let time = from.u64()? as i64;
+            let position = if format > 1 { Position::load(from)? } else { Position::number(from.u64()?) };
             let timestamp = optional(from, |from| Ok(from.u64()? as i64))?;
             let (key, value) = (optional(from, StateReader::bytes)?, optional(from, StateReader::bytes)?);
             let header = |from: &mut StateReader<'_>| -> Result<Header, StateError> {
                 Ok((from.text()?.to_string(), optional(from, StateReader::bytes)?.map(<[u8]>::to_vec)))
             };
             let headers = (0..from.length(16)?).map(|_| header(from)).collect::<Result<Vec<Header>, StateError>>()?;
-            raw.push(RawRecord { offset, timestamp, key, value, headers: &headers });
+            raw.push(RawRecord { position, timestamp, key, value, headers: &headers });
             self.waiting.insert((time, row as u64), (0, row));
         }
         let columns = self.empty.iter().map(|empty| empty.load(count, from)).collect::<Result<_, StateError>>()?;
@@ -217,7 +218,7 @@ fn save_optional(bytes: Option<&[u8]>, to: &mut StateWriter) {
 
 impl Stateful for Hold {
     fn save(&self, to: &mut StateWriter) {
-        to.begin("grace", 1);
+        to.begin("grace", 2);
         to.u64(self.latest.is_some().into());
         to.u64(self.latest.unwrap_or_default() as u64);
         to.u64(self.late);
@@ -227,7 +228,7 @@ impl Stateful for Hold {
         to.u64(raw.len() as u64);
         for ((time, _), record) in self.waiting.keys().zip(raw.iter()) {
             to.u64(*time as u64);
-            to.u64(record.offset as u64);
+            record.position.save(to);
             to.u64(record.timestamp.is_some().into());
             record.timestamp.into_iter().for_each(|timestamp| to.u64(timestamp as u64));
             save_optional(record.key, to);
@@ -242,12 +243,12 @@ impl Stateful for Hold {
     }
 
     fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
-        from.begin("grace", 1)?;
+        let format = from.begin("grace", 2)?;
         let (any, latest) = (from.u64()? == 1, from.u64()? as i64);
         self.latest = any.then_some(latest);
         (self.late, self.early) = (from.u64()?, from.u64()?);
         (self.waiting, self.blocks) = (BTreeMap::new(), BTreeMap::new());
-        self.load_rows(from)
+        self.load_rows(format, from)
     }
 
     fn size(&self) -> usize {

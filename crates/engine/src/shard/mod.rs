@@ -26,7 +26,6 @@ pub use step::Waited;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
 use gristmill_learn::{
     Chain, Features, Labels, LearnError, Learner, MAX_CLASSES, Prediction, Predictions, StateError, StateReader,
@@ -39,7 +38,7 @@ use crate::augment::Augmenter;
 use crate::clean::Cleaner;
 use crate::lookup::Lookup;
 use crate::plan::{Plan, Reading};
-use crate::rows::{Cell, Drift, Partition, Refusal, Rows, Stage, count};
+use crate::rows::{Cell, Drift, Partition, Positions, Refusal, Rows, SharedPosition, Stage, count};
 use crate::spec::Size;
 use categories::{Categories, usable};
 use classes::Classes;
@@ -102,9 +101,10 @@ pub enum ShardError {
 pub struct Shard {
     plan: Arc<Plan>,
     partition: Partition,
-    position: Option<i64>,
-    /// The offset of the record that is being folded in.
-    at: Arc<AtomicI64>,
+    /// The next record of each input, once one of it was read.
+    positions: Positions,
+    /// The position of the record that is being folded in.
+    at: Arc<SharedPosition>,
     /// The model from outside, if there is one.
     scorer: Option<Scorer>,
     /// The model that learns here, if there is one.
@@ -161,7 +161,7 @@ impl Shard {
             scorer: Scorer::new(&plan, &partition),
             plan,
             partition,
-            position: None,
+            positions: Positions::default(),
             at: Arc::default(),
             model,
             counts: Counts::default(),
@@ -184,13 +184,13 @@ impl Shard {
         &self.partition
     }
 
-    /// The next record to read, once one was read.
-    pub fn position(&self) -> Option<i64> {
-        self.position
+    /// The next record to read of each input, once one of it was read.
+    pub fn positions(&self) -> &Positions {
+        &self.positions
     }
 
-    /// The offset of the record that a step has come to, to be read by another thread while the step goes on.
-    pub fn at(&self) -> Arc<AtomicI64> {
+    /// The position of the record that a step has come to, to be read by another thread while the step goes on.
+    pub fn at(&self) -> Arc<SharedPosition> {
         Arc::clone(&self.at)
     }
 

@@ -1,6 +1,6 @@
 //! Answers on their way out: kept, byte for byte, until they are committed.
 
-use crate::rows::{Partition, RawRecord};
+use crate::rows::{Partition, Position, RawRecord};
 
 type Range = (usize, usize);
 
@@ -8,7 +8,7 @@ type Range = (usize, usize);
 struct Entry {
     output: usize,
     partition: usize,
-    offset: i64,
+    position: Position,
     timestamp: Option<i64>,
     key: Option<Range>,
     value: Range,
@@ -21,8 +21,8 @@ pub struct Decision<'a> {
     pub output: usize,
     /// Where its record came from.
     pub partition: &'a Partition,
-    /// The record's offset.
-    pub offset: i64,
+    /// The record's position.
+    pub position: Position,
     /// The record's timestamp, which the decision takes over.
     pub timestamp: Option<i64>,
     /// The record's key, which the decision keeps.
@@ -46,7 +46,7 @@ impl Outbox {
             Some(Decision {
                 output: entry.output,
                 partition: self.partitions.get(entry.partition)?,
-                offset: entry.offset,
+                position: entry.position,
                 timestamp: entry.timestamp,
                 key: entry.key.map(|range| self.part(range)),
                 value: self.part(entry.value),
@@ -104,7 +104,7 @@ impl Outbox {
         self.entries.push(Entry {
             output,
             partition: self.partitions.len() - 1,
-            offset: record.offset,
+            position: record.position,
             timestamp: record.timestamp,
             key,
             value,

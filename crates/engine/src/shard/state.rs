@@ -6,7 +6,7 @@ use gristmill_learn::{Chain, StateError, StateReader, StateWriter, Stateful};
 
 use super::{Counts, Shard};
 use crate::plan::Definition;
-use crate::rows::Drift;
+use crate::rows::{Drift, Position, Positions};
 
 const NAME: &str = "shard";
 
@@ -36,7 +36,7 @@ pub fn saved_parts(saved: &[u8]) -> Result<Vec<SavedPart>, StateError> {
 
 /// What comes before the parts.
 struct Header {
-    position: Option<i64>,
+    positions: Positions,
     counts: Counts,
     written: Vec<(String, u64)>,
     refused: Vec<(String, u64)>,
@@ -46,8 +46,13 @@ struct Header {
 
 impl Header {
     fn read(from: &mut StateReader<'_>) -> Result<Self, StateError> {
-        let version = from.begin(NAME, 3)?;
-        let position = i64::try_from(from.u64()?).ok();
+        let version = from.begin(NAME, 4)?;
+        let positions = match version {
+            // Shards had one input, and none yet was this number.
+            ..4 => Some(from.u64()?).filter(|known| *known != u64::MAX).map(Position::number).map(Positions::unnamed),
+            _ => Some(Positions::load(from)?),
+        };
+        let positions = positions.unwrap_or_default();
         let counts = Counts { rows: from.u64()?, scored: from.u64()?, learned: from.u64()?, decisions: from.u64()? };
         let mut named = || -> Result<Vec<(String, u64)>, StateError> {
             let count = from.length(16)?;
@@ -56,7 +61,7 @@ impl Header {
         let (written, refused) = (named()?, named()?);
         let drift = Drift { unknown: named()?, absent: named()? };
         let labels = if version >= 3 { Some(named()?) } else { None };
-        Ok(Self { position, counts, written, refused, drift, labels })
+        Ok(Self { positions, counts, written, refused, drift, labels })
     }
 }
 
@@ -89,7 +94,10 @@ impl Shard {
 
     pub(super) fn load_header(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
         let header = Header::read(from)?;
-        self.position = header.position;
+        self.positions = header.positions;
+        if let Some(unnamed) = self.positions.get("") {
+            self.positions = Positions::of(&self.partition.topic, unnamed);
+        }
         self.counts = header.counts;
         for (output, count) in self.plan.outputs.iter().zip(&mut self.written) {
             // An output that is new has been written nothing; what went to one that is gone is counted no more.
@@ -106,8 +114,8 @@ impl Shard {
 
 impl Stateful for Shard {
     fn save(&self, to: &mut StateWriter) {
-        to.begin(NAME, 3);
-        to.u64(self.position.map_or(u64::MAX, |position| position as u64));
+        to.begin(NAME, 4);
+        self.positions.save(to);
         let Counts { rows, scored, learned, decisions } = self.counts;
         [rows, scored, learned, decisions].into_iter().for_each(|count| to.u64(count));
         to.u64(self.written.len() as u64);
@@ -182,7 +190,8 @@ mod tests {
         let header = Header::read(&mut from).unwrap();
         from.end().unwrap();
         let counts = Counts { rows: 5, scored: 4, learned: 3, decisions: 2 };
-        assert_eq!((header.position, header.counts, header.labels), (Some(7), counts, None));
+        let positions = Positions::unnamed(Position::number(7));
+        assert_eq!((header.positions, header.counts, header.labels), (positions, counts, None));
         assert_eq!(header.drift.unknown, [("extra".to_string(), 1)]);
     }
 }

@@ -1,7 +1,6 @@
 //! The step: records of one block into the state, by way of their turn, cleaning and features.
 
 use std::borrow::Cow;
-use std::sync::atomic::Ordering;
 
 use gristmill_learn::Task;
 use gristmill_sql::Windows;
@@ -80,7 +79,9 @@ impl Shard {
         };
         self.counts.rows += raw.len() as u64;
         self.count(refusals);
-        self.position = raw.next().or(self.position);
+        if let Some(next) = raw.next() {
+            self.positions.set(&raw.partition.topic, next);
+        }
         Ok(waited)
     }
 
@@ -103,7 +104,7 @@ impl Shard {
     /// Tells other threads how far the step has come.
     fn stands_at(&self, raw: &RawRows, record: usize) {
         if let Some(record) = raw.get(record) {
-            self.at.store(record.offset, Ordering::Relaxed);
+            self.at.set(record.position);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Records of every kind, right and wrong.
 
 use gristmill::plan::Plan;
-use gristmill::rows::{Cell, Partition, RawRecord, RawRows};
+use gristmill::rows::{Cell, Partition, Position, RawRecord, RawRows};
 use proptest::prelude::*;
 
 use super::*;
@@ -33,8 +33,9 @@ fn decoder(format: &str, header: Option<&[&str]>) -> Decoder {
 
 fn raw(values: &[Option<&[u8]>]) -> RawRows {
     let mut rows = RawRows::new(Partition::new("t", 0));
-    for (offset, value) in values.iter().enumerate() {
-        rows.push(RawRecord { offset: offset as i64, timestamp: None, key: None, value: *value, headers: &[] });
+    for (number, value) in (0..).zip(values) {
+        let position = Position::number(number);
+        rows.push(RawRecord { position, timestamp: None, key: None, value: *value, headers: &[] });
     }
     rows
 }

@@ -9,7 +9,7 @@ pub use store::{Listed, list, replay};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use gristmill::rows::{Header, Partition, RawRecord, RawRows, Refusal, Stage};
+use gristmill::rows::{Header, Partition, Position, RawRecord, RawRows, Refusal, Stage};
 use gristmill::shard::Waited;
 use serde_json::{Value, json};
 
@@ -20,8 +20,8 @@ const PREFIX: &str = "__connect.errors.";
 pub struct DeadLetter {
     /// Where it came from.
     pub partition: Partition,
-    /// Its offset there.
-    pub offset: i64,
+    /// Its place there.
+    pub position: Position,
     /// Its timestamp in milliseconds since 1970.
     pub timestamp: Option<i64>,
     /// Its key.
@@ -47,7 +47,7 @@ impl DeadLetter {
         };
         Self {
             partition: partition.clone(),
-            offset: record.offset,
+            position: record.position,
             timestamp: record.timestamp,
             key: record.key.map(<[u8]>::to_vec),
             value: record.value.map(<[u8]>::to_vec),
@@ -79,7 +79,7 @@ impl DeadLetter {
 
     /// The place of the record, for messages.
     pub fn place(&self) -> String {
-        format!("topic {}, partition {}, offset {}", self.partition.topic, self.partition.number, self.offset)
+        format!("topic {}, partition {}, offset {}", self.partition.topic, self.partition.number, self.position)
     }
 
     /// The headers that say where it came from and why it was refused.
@@ -87,7 +87,7 @@ impl DeadLetter {
         [
             ("topic", self.partition.topic.to_string()),
             ("partition", self.partition.number.to_string()),
-            ("offset", self.offset.to_string()),
+            ("offset", self.position.to_string()),
             ("stage", self.stage.clone()),
             ("exception.class.name", self.reason.clone()),
             ("exception.message", self.message.clone()),
@@ -107,7 +107,7 @@ impl DeadLetter {
         let own = record.headers.iter().filter(|(name, _)| !name.starts_with(PREFIX));
         Some(Self {
             partition: Partition::new(&header("topic")?, header("partition")?.parse().ok()?),
-            offset: header("offset")?.parse().ok()?,
+            position: header("offset")?.parse().ok()?,
             timestamp: record.timestamp,
             key: record.key.map(<[u8]>::to_vec),
             value: record.value.map(<[u8]>::to_vec),
@@ -123,8 +123,10 @@ impl DeadLetter {
         let bytes = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| STANDARD.encode(bytes));
         let headers: Vec<Value> =
             self.headers.iter().map(|(name, value)| json!({"name": name, "value": bytes(value)})).collect();
+        let position =
+            self.position.as_number().map_or_else(|| json!(self.position.to_string()), |number| json!(number));
         json!({
-            "topic": &*self.partition.topic, "partition": self.partition.number, "offset": self.offset,
+            "topic": &*self.partition.topic, "partition": self.partition.number, "offset": position,
             "timestamp": self.timestamp, "stage": self.stage, "reason": self.reason, "message": self.message,
             "key": bytes(&self.key), "value": bytes(&self.value), "headers": headers,
         })
@@ -145,9 +147,13 @@ impl DeadLetter {
         }
         let partition =
             number("partition").and_then(|number| i32::try_from(number).ok()).ok_or("it has no partition")?;
+        let position = value.get("offset").and_then(|offset| match offset.as_u64() {
+            Some(number) => Some(Position::number(number)),
+            None => offset.as_str()?.parse().ok(),
+        });
         Ok(Self {
             partition: Partition::new(&text("topic").ok_or("it has no topic")?, partition),
-            offset: number("offset").ok_or("it has no offset")?,
+            position: position.ok_or("it has no offset")?,
             timestamp: number("timestamp"),
             key: bytes(value.get("key"))?,
             value: bytes(value.get("value"))?,
@@ -166,7 +172,7 @@ mod tests {
     fn letter() -> DeadLetter {
         DeadLetter {
             partition: Partition::new("t", 3),
-            offset: 77,
+            position: Position::number(77),
             timestamp: Some(5),
             key: Some(vec![0, 255]),
             value: None,
@@ -190,7 +196,7 @@ mod tests {
         let mut headers = letter.headers.clone();
         headers.extend(letter.error_headers().map(|(name, value)| (name, Some(value.into_bytes()))));
         let record = RawRecord {
-            offset: 0,
+            position: Position::START,
             timestamp: letter.timestamp,
             key: letter.key.as_deref(),
             value: letter.value.as_deref(),

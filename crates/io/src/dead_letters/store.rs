@@ -11,7 +11,7 @@ use rdkafka::producer::{BaseRecord, Producer as _};
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::DeadLetter;
-use crate::kafka::{self, KafkaFailure, Kind, PlainContext, headers_of, to_headers};
+use crate::kafka::{self, KafkaFailure, Kind, PlainContext, headers_of, position_of, to_headers};
 
 const ANSWER: Duration = Duration::from_secs(10);
 
@@ -123,7 +123,7 @@ impl<'a> Reader<'a> {
                     quiet = Instant::now();
                     let headers = headers_of(&message);
                     let record = RawRecord {
-                        offset: message.offset(),
+                        position: position_of(message.offset()),
                         timestamp: message.timestamp().to_millis(),
                         key: message.key(),
                         value: message.payload(),

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use gristmill::rows::Position;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
@@ -79,8 +80,8 @@ impl Place {
     /// A piece of a snapshot.
     pub(crate) const STATE: Self = Self(usize::MAX - 1);
 
-    pub(crate) fn new(partition: i32, offset: i64) -> Self {
-        let offset = offset as usize & ((1 << OFFSET_BITS) - 1);
+    pub(crate) fn new(partition: i32, position: Position) -> Self {
+        let offset = position.as_number().unwrap_or(u64::MAX) as usize & ((1 << OFFSET_BITS) - 1);
         Self(((partition as usize) << OFFSET_BITS) | offset)
     }
 

@@ -5,16 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gristmill::plan::{Plan, Start};
-use gristmill::protocol::{Entry, Manifest, Slots};
-use gristmill::rows::{Partition, RawRecord};
+use gristmill::protocol::{Entry, Kept, KeptInput, Manifest, Slots};
+use gristmill::rows::{Partition, Position, Positions, RawRecord};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
-pub(crate) use gristmill::protocol::Kept;
-
 use super::clients::{reader, seer};
-use super::{KafkaFailure, Kind, Reader, passes, topics};
+use super::{KafkaFailure, Kind, Reader, offset_of, passes, position_of, topics};
 
 const ANSWER: Duration = Duration::from_secs(10);
 /// How long a topic may be silent while it is read.
@@ -28,12 +26,12 @@ const BACK: i64 = 16;
 pub(crate) const ORIGIN: &str = "origin";
 
 /// The end of a partition's journal.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Tail {
     /// The last entry's sequence.
     pub(crate) sequence: Option<u64>,
-    /// The group's committed offset.
-    pub(crate) offsets: Option<i64>,
+    /// The group's committed positions.
+    pub(crate) committed: Positions,
 }
 
 /// A record of these topics, with its timestamp.
@@ -112,21 +110,25 @@ impl KeptTopics {
         if self.partitions.get() <= partition { topics::grow(&self.plan, partition) } else { Ok(()) }
     }
 
-    /// The group's committed offset, once nothing that would move it is pending.
-    pub(crate) fn offsets(&self, partition: &Partition) -> Result<Option<i64>, KafkaFailure> {
+    /// The group's committed position in a partition of an input, once nothing that would move it is pending.
+    fn committed(&self, partition: &Partition) -> Result<Option<Position>, KafkaFailure> {
         let mut list = TopicPartitionList::new();
         list.add_partition(&partition.topic, partition.number);
         let found = self.reader.committed_offsets(list, ANSWER);
         let found = found.map_err(|error| self.failure("asking for the group's offsets", &error))?;
         Ok(match found.find_partition(&partition.topic, partition.number).map(|found| found.offset()) {
-            Some(Offset::Offset(offset)) => Some(offset),
+            Some(Offset::Offset(offset)) => Some(position_of(offset)),
             _ => None,
         })
     }
 
-    /// The last entry of the journal, and the group's offset.
+    /// The last entry of the journal, and the group's positions.
     pub(crate) fn tail(&self, partition: &Partition) -> Result<Tail, KafkaFailure> {
-        let offsets = self.offsets(partition)?;
+        let mut committed = Positions::default();
+        for input in &self.plan.inputs {
+            let position = self.committed(&partition.beside(input))?;
+            position.into_iter().for_each(|position| committed.set(input, position));
+        }
         let mut sequence = None;
         if self.plan.journals() {
             let topic = self.plan.journal_topic();
@@ -134,7 +136,7 @@ impl KeptTopics {
             let mut back = BACK;
             while sequence.is_none() && end > first {
                 let from = first.max(end - back);
-                self.visit(&topic, partition.number, from, &|| true, &mut |record| {
+                self.visit(&topic, partition.number, position_of(from), &|| true, &mut |record| {
                     sequence = Some(entry(&topic, record)?.sequence);
                     Ok(())
                 })?;
@@ -144,41 +146,49 @@ impl KeptTopics {
                 back *= BACK;
             }
         }
-        Ok(Tail { sequence, offsets })
+        Ok(Tail { sequence, committed })
     }
 
     /// Everything that is kept of a partition, settled before.
     pub(crate) fn read(&self, partition: &Partition, wanted: &dyn Fn() -> bool) -> Result<Kept, KafkaFailure> {
-        self.read_since(partition, None, wanted)
+        self.read_since(partition, &|_| true, wanted)
     }
 
-    /// The same, with the journal since the newest snapshot at or before a position; all of it where there is none.
+    /// The same, with the journal since the newest snapshot that is usable; all of it where there is none.
     pub(crate) fn read_since(
         &self,
         partition: &Partition,
-        position: Option<i64>,
+        usable: &dyn Fn(&Manifest) -> bool,
         wanted: &dyn Fn() -> bool,
     ) -> Result<Kept, KafkaFailure> {
-        let offsets = self.offsets(partition)?;
-        let (first, end) = self.bounds(&self.reader, &partition.topic, partition.number)?;
+        let inputs = self.plan.inputs.iter().map(|input| self.input(&partition.beside(input)));
+        let inputs = inputs.collect::<Result<_, KafkaFailure>>()?;
         let mut slots = Slots::default();
         let mut entries = Vec::new();
         if self.plan.journals() {
             slots = self.slots(partition.number, wanted)?;
             let topic = self.plan.journal_topic();
             let (begin, _) = self.bounds(&self.reader, &topic, partition.number)?;
-            let usable = |manifest: &&&Manifest| position.is_none_or(|position| manifest.position <= position);
-            let from = slots.valid().iter().find(usable).map_or(begin, |manifest| manifest.journal.max(begin));
+            let begin = position_of(begin);
+            let newest = slots.valid().into_iter().find(|manifest| usable(manifest));
+            let from = newest.map_or(begin, |manifest| manifest.journal.max(begin));
             self.visit(&topic, partition.number, from, wanted, &mut |record| {
                 entries.push(entry(&topic, record)?);
                 Ok(())
             })?;
         }
+        Ok(Kept { slots, entries, inputs, settled: true })
+    }
+
+    fn input(&self, partition: &Partition) -> Result<KeptInput, KafkaFailure> {
+        let committed = self.committed(partition)?;
+        let (first, end) = self.bounds(&self.reader, &partition.topic, partition.number)?;
         let start = match self.plan.kafka.start {
             Start::Latest if !self.appeared_later(partition.number)? => end,
             _ => first,
         };
-        Ok(Kept { slots, entries, offsets, first, start, settled: true })
+        let name = Arc::clone(&partition.topic);
+        Ok(KeptInput { name, committed, first: position_of(first), start: position_of(start) })
     }
 
     /// The snapshots of a partition.
@@ -186,7 +196,7 @@ impl KeptTopics {
         let mut slots = Slots::default();
         let topic = self.plan.state_topic();
         let (begin, _) = self.bounds(&self.reader, &topic, partition)?;
-        self.visit(&topic, partition, begin, wanted, &mut |record| {
+        self.visit(&topic, partition, position_of(begin), wanted, &mut |record| {
             slots.take(record.key.unwrap_or_default(), record.value);
             if let (Some(key), Some(timestamp)) = (record.key, record.timestamp) {
                 slots.written_at(key, timestamp);
@@ -209,7 +219,7 @@ impl KeptTopics {
         let mut origin = None;
         let topic = self.plan.state_topic();
         let (begin, _) = self.bounds(&self.reader, &topic, 0)?;
-        self.visit(&topic, 0, begin, &|| true, &mut |record| {
+        self.visit(&topic, 0, position_of(begin), &|| true, &mut |record| {
             if record.key == Some(ORIGIN.as_bytes()) {
                 origin = record.value.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
             }
@@ -223,17 +233,17 @@ impl KeptTopics {
         &self,
         topic: &str,
         partition: i32,
-        from: i64,
+        from: Position,
         wanted: &dyn Fn() -> bool,
         visit: Visit<'_>,
     ) -> Result<(), KafkaFailure> {
         let (first, end) = self.bounds(&self.reader, topic, partition)?;
-        if from >= end {
+        if from >= position_of(end) {
             return Ok(());
         }
         let doing = format!("reading {topic}-{partition}");
         let mut list = TopicPartitionList::new();
-        let added = list.add_partition_offset(topic, partition, Offset::Offset(from.max(first)));
+        let added = list.add_partition_offset(topic, partition, offset_of(from.max(position_of(first))));
         added.and_then(|()| self.reader.assign(&list)).map_err(|error| self.failure(&doing, &error))?;
         let mut heard = Instant::now();
         while wanted() {
@@ -244,7 +254,7 @@ impl KeptTopics {
                         continue;
                     }
                     visit(&RawRecord {
-                        offset: message.offset(),
+                        position: position_of(message.offset()),
                         timestamp: message.timestamp().to_millis(),
                         key: message.key(),
                         value: message.payload(),
@@ -274,7 +284,7 @@ fn entry(topic: &str, record: &RawRecord<'_>) -> Result<Entry, KafkaFailure> {
             "topic {topic}, offset {}: this is no entry of a journal ({error}). Where something else writes into this topic, \
              give the pipeline a `group.id` of its own under `kafka:`; else `gristmill state reset FILE` deletes the topic \
              and starts over",
-            record.offset
+            record.position
         );
         KafkaFailure::new(Kind::Topic, message)
     })

@@ -7,6 +7,7 @@ mod failure;
 mod headers;
 mod kept;
 mod outage;
+mod positions;
 pub mod rights;
 mod topics;
 
@@ -17,7 +18,8 @@ pub(crate) use context::{Place, Undelivered};
 pub(crate) use failure::passes;
 pub use failure::{KafkaFailure, Kind};
 pub(crate) use headers::{headers_of, to_headers};
-pub(crate) use kept::{Kept, KeptTopics};
+pub(crate) use kept::KeptTopics;
 pub(crate) use outage::Outage;
+pub(crate) use positions::{offset_of, position_of};
 pub use topics::{Ends, Topics, prepare};
 pub(crate) use topics::{forget_group, leaderless};

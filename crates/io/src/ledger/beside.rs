@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gristmill::protocol::{Answer, Landed};
-use gristmill::rows::Partition;
+use gristmill::rows::{Partition, Position};
 
 use super::finder::Finder;
 use super::{Answered, Commit, Found, Known, Ledger, LedgerError, PIECE, Part};
@@ -15,7 +15,7 @@ use crate::kafka::{KafkaFailure, Kind};
 /// Commits one after the other, each to its end.
 pub(super) trait Committer: Send {
     /// Makes a commit visible; the places of the entries in the journal where it is done.
-    fn commit(&mut self, commit: &Commit) -> Result<(Answer, Vec<(Partition, i64)>), LedgerError>;
+    fn commit(&mut self, commit: &Commit) -> Result<(Answer, Vec<(Partition, Position)>), LedgerError>;
     /// Begins with parts of the next commit; see [`Ledger::ahead`].
     fn ahead(&mut self, _: &[Arc<Part>]) -> Result<(), LedgerError> {
         Ok(())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gristmill::plan::Plan;
-use gristmill::protocol::{Answer, Kept, Landed};
+use gristmill::protocol::{Answer, Kept, KeptInput, Landed};
 use gristmill::rows::Partition;
 
 use super::{Answered, Commit, Found, Known, Ledger, LedgerError, Part, reopen};
@@ -30,7 +30,10 @@ impl Ledger for FileLedger {
     fn recall(&mut self, partition: &Partition, _: Option<Known>) -> Result<Option<Found>, LedgerError> {
         let kept = match &mut self.folder {
             Some(folder) => folder.kept(partition)?,
-            None => Kept { settled: true, ..Kept::default() },
+            None => {
+                let input = KeptInput { name: Arc::clone(&partition.topic), ..KeptInput::default() };
+                Kept { inputs: vec![input], settled: true, ..Kept::default() }
+            }
         };
         reopen(&self.plan, partition, &kept)
     }

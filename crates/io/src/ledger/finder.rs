@@ -5,11 +5,11 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gristmill::plan::Plan;
-use gristmill::protocol::Landed;
+use gristmill::protocol::{Kept, Landed};
 use gristmill::rows::Partition;
 
 use super::{Found, Known, LedgerError, Part, fate, reopen, unchanged};
-use crate::kafka::{KafkaFailure, Kept, KeptTopics, Kind};
+use crate::kafka::{KafkaFailure, KeptTopics, Kind};
 
 /// How long to wait before brokers that do not answer are asked again.
 const AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
@@ -38,7 +38,7 @@ impl Finder {
             let mut topics = None;
             for (partition, known, number) in todo {
                 let wanted = || lock(&found).get(&partition).is_some_and(|(asked, _)| *asked == number);
-                let result = find(&own, &mut topics, &partition, known, &wanted);
+                let result = find(&own, &mut topics, &partition, known.as_ref(), &wanted);
                 let mut found = lock(&found);
                 if let (Some((asked, slot)), Some(result)) = (found.get_mut(&partition), result)
                     && *asked == number
@@ -82,7 +82,7 @@ impl Finder {
         // A transaction that somebody else has left open hides what is committed behind it.
         topics.settle(&part.partition, &|| true)?;
         let tail = topics.tail(&part.partition)?;
-        Ok(fate(part, tail.sequence, tail.offsets))
+        Ok(fate(part, tail.sequence, &tail.committed))
     }
 }
 
@@ -91,7 +91,7 @@ fn find(
     plan: &Arc<Plan>,
     topics: &mut Option<KeptTopics>,
     partition: &Partition,
-    known: Option<Known>,
+    known: Option<&Known>,
     wanted: &dyn Fn() -> bool,
 ) -> Option<Result<Found, LedgerError>> {
     loop {
@@ -118,7 +118,7 @@ fn attempt(
     plan: &Arc<Plan>,
     topics: &mut Option<KeptTopics>,
     partition: &Partition,
-    known: Option<Known>,
+    known: Option<&Known>,
     wanted: &dyn Fn() -> bool,
 ) -> Result<Option<Found>, LedgerError> {
     let topics = match topics {
@@ -128,7 +128,7 @@ fn attempt(
     topics.settle(partition, wanted)?;
     if let Some(known) = known {
         let tail = topics.tail(partition)?;
-        if unchanged(plan, known, tail.sequence, tail.offsets) {
+        if unchanged(plan, known, tail.sequence, &tail.committed) {
             return Ok(Some(Found::Unchanged));
         }
     }

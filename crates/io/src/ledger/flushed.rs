@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use gristmill::plan::Plan;
 use gristmill::protocol::{Answer, Landed};
-use gristmill::rows::Partition;
+use gristmill::rows::{Partition, Position};
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::producer::Producer as _;
-use rdkafka::{Offset, TopicPartitionList};
 
 use super::beside::Committer;
 use super::finder::Finder;
 use super::{Commit, LedgerError};
-use crate::kafka::{GroupMember, KafkaFailure, Kind, passes, producer};
+use crate::kafka::{GroupMember, KafkaFailure, Kind, offset_of, passes, producer};
 use crate::sink::{KafkaSink, Sink, Stopped};
 
 /// How long a commit that somebody waits for is tried again.
@@ -26,7 +26,7 @@ pub(super) struct Flushed {
     sinks: Vec<Box<dyn Sink>>,
     kafka: KafkaSink,
     /// The newest position of each partition: a commit during a rebalance fails, and is made up for by the next one.
-    wanted: BTreeMap<Partition, i64>,
+    wanted: BTreeMap<Partition, Position>,
 }
 
 impl Flushed {
@@ -45,7 +45,7 @@ impl Flushed {
         let brokers = self.plan.kafka.brokers();
         let mut list = TopicPartitionList::with_capacity(self.wanted.len());
         for (Partition { topic, number }, position) in &self.wanted {
-            let added = list.add_partition_offset(topic, *number, Offset::Offset(*position));
+            let added = list.add_partition_offset(topic, *number, offset_of(*position));
             added.map_err(|error| KafkaFailure::of("committing", &error, brokers, None))?;
         }
         let mode = if urgent { CommitMode::Sync } else { CommitMode::Async };
@@ -67,7 +67,7 @@ impl Flushed {
 }
 
 impl Committer for Flushed {
-    fn commit(&mut self, commit: &Commit) -> Result<(Answer, Vec<(Partition, i64)>), LedgerError> {
+    fn commit(&mut self, commit: &Commit) -> Result<(Answer, Vec<(Partition, Position)>), LedgerError> {
         for part in &commit.parts {
             self.kafka.write(part)?;
             self.sinks.iter_mut().try_for_each(|sink| sink.write(part))?;
@@ -80,7 +80,10 @@ impl Committer for Flushed {
         let consumer = self.seat.consumer();
         let ours = consumer.and_then(|consumer| consumer.assignment().ok()).unwrap_or_default();
         self.wanted.retain(|partition, _| ours.find_partition(&partition.topic, partition.number).is_some());
-        self.wanted.extend(commit.parts.iter().map(|part| (part.partition.clone(), part.position)));
+        for part in &commit.parts {
+            let positions = part.positions.iter();
+            self.wanted.extend(positions.map(|(input, position)| (part.partition.beside(input), position)));
+        }
         self.offsets(commit.urgent)?;
         Ok((Answer::Done, commit.places(&entries)))
     }

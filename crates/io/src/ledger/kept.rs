@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use gristmill::plan::Plan;
-use gristmill::protocol::{Code, Kept, Landed, Recalled, Recovery, Stop, landed, recall};
-use gristmill::rows::Partition;
+use gristmill::protocol::{Code, Kept, KeptInput, Landed, Recalled, Recovery, Stop, landed, recall};
+use gristmill::rows::{Partition, Positions};
 use gristmill::shard::Shard;
 use gristmill::spec::Guarantee;
 use xxhash_rust::xxh3::Xxh3;
@@ -45,18 +45,18 @@ pub fn journal_wins(plan: &Plan) -> bool {
 }
 
 /// Whether nobody has added anything to a shard that a member still has: `sequence` of the journal's last entry, and the
-/// group's committed offset.
-pub fn unchanged(plan: &Plan, known: Known, sequence: Option<u64>, offsets: Option<i64>) -> bool {
+/// group's committed positions.
+pub fn unchanged(plan: &Plan, known: &Known, sequence: Option<u64>, committed: &Positions) -> bool {
     let tail = sequence.map_or(!plan.journals(), |sequence| sequence + 1 == known.sequence);
-    tail && offsets == Some(known.position)
+    tail && *committed == known.positions
 }
 
 /// What became of the last part of a commit that was cut off, when nothing is pending any more: `sequence` of the
-/// journal's last entry, and the group's committed offset.
-pub fn fate(part: &Part, sequence: Option<u64>, offsets: Option<i64>) -> Landed {
+/// journal's last entry, and the group's committed positions.
+pub fn fate(part: &Part, sequence: Option<u64>, committed: &Positions) -> Landed {
     match &part.entry {
         Some(entry) => landed(sequence, entry.sequence),
-        None if part.pieces.is_empty() && offsets == Some(part.position) => Landed::Forget,
+        None if part.pieces.is_empty() && *committed == part.positions => Landed::Forget,
         // Pieces of a snapshot may be written twice.
         None => Landed::Resend,
     }
@@ -64,10 +64,12 @@ pub fn fate(part: &Part, sequence: Option<u64>, offsets: Option<i64>) -> Landed 
 
 /// Opens the shard of what was kept; nothing while something is pending.
 pub fn reopen(plan: &Arc<Plan>, partition: &Partition, kept: &Kept) -> Result<Option<Found>, LedgerError> {
-    let stop = |stop| Err(StateFailure::Stop { partition: partition.clone(), stop }.into());
+    let stop = |input, stop| Err(StateFailure::Stop { partition: partition.beside(input), stop }.into());
     if !plan.journals() {
-        if let Some(position) = kept.offsets.filter(|position| *position < kept.first) {
-            return stop(Stop::RecordsGone { position, first: kept.first });
+        for KeptInput { name, committed, first, .. } in &kept.inputs {
+            if let Some(position) = committed.filter(|position| position < first) {
+                return stop(name, Stop::RecordsGone { position, first: *first });
+            }
         }
         let shard = Shard::open(Arc::clone(plan), partition.clone(), None)?;
         return Ok(Some(Found::Open(Box::new(Recovery::without_state(kept)), Box::new(shard))));
@@ -75,7 +77,7 @@ pub fn reopen(plan: &Arc<Plan>, partition: &Partition, kept: &Kept) -> Result<Op
     let own = OnceCell::new();
     match recall(kept, &|| *own.get_or_init(|| code(plan)), journal_wins(plan), plan.snapshot().keep) {
         Recalled::Wait => Ok(None),
-        Recalled::Stop(why) => stop(why),
+        Recalled::Stop(input, why) => stop(&input, why),
         Recalled::Open(recovery) => {
             let shard = open(plan, partition, &recovery)?;
             Ok(Some(Found::Open(recovery, Box::new(shard))))

@@ -17,12 +17,12 @@ use std::time::Duration;
 
 use gristmill::plan::Plan;
 use gristmill::protocol::{Answer, Entry, Landed, Piece, Recovery};
-use gristmill::rows::Partition;
+use gristmill::rows::{Partition, Position, Positions};
 use gristmill::shard::{Outbox, Shard, ShardError};
 use gristmill::spec::Guarantee;
 
 use crate::dead_letters::DeadLetter;
-use crate::kafka::{GroupMember, KafkaFailure};
+use crate::kafka::{GroupMember, KafkaFailure, position_of};
 use crate::sink::SinkError;
 use crate::state::StateFailure;
 
@@ -37,9 +37,9 @@ pub struct Part {
     pub letters: Vec<DeadLetter>,
     /// What it consumed, for the journal.
     pub entry: Option<Entry>,
-    /// The next position to read, for the group's offsets. It goes with every part, so that the group's generation is
-    /// checked for each: a member that was expelled cannot add anything.
-    pub position: i64,
+    /// The next position to read of each input, for the group's offsets. They go with every part, so that the group's
+    /// generation is checked for each: a member that was expelled cannot add anything.
+    pub positions: Positions,
     /// Pieces of a snapshot.
     pub pieces: Vec<Piece>,
 }
@@ -55,8 +55,8 @@ pub struct Commit {
 
 impl Commit {
     /// Where the entries lie in the journal, from their places by the numbers of partitions.
-    pub(crate) fn places(&self, entries: &BTreeMap<i32, i64>) -> Vec<(Partition, i64)> {
-        let place = |part: &Part| Some((part.partition.clone(), *entries.get(&part.partition.number)?));
+    pub(crate) fn places(&self, entries: &BTreeMap<i32, i64>) -> Vec<(Partition, Position)> {
+        let place = |part: &Part| Some((part.partition.clone(), position_of(*entries.get(&part.partition.number)?)));
         self.last_parts().filter_map(place).collect()
     }
 
@@ -75,18 +75,18 @@ pub(crate) const PIECE: usize = 900 << 10;
 #[derive(Debug, Clone)]
 pub enum Answered {
     /// The commit was answered; where it is done, the places of the entries in the journal.
-    Commit(Answer, Vec<(Partition, i64)>),
+    Commit(Answer, Vec<(Partition, Position)>),
     /// Whatever was pending has ended: what became of each partition's parts.
     Renewed(Vec<(Partition, Landed)>),
 }
 
 /// A shard that this member had not long ago.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
     /// The sequence of its next commit.
     pub sequence: u64,
-    /// The next position to read.
-    pub position: i64,
+    /// The next position to read of each input.
+    pub positions: Positions,
 }
 
 /// How a shard goes on.

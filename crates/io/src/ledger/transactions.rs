@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use gristmill::plan::Plan;
 use gristmill::protocol::{Answer, Landed};
-use gristmill::rows::Partition;
+use gristmill::rows::{Partition, Position};
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
-use rdkafka::{Offset, TopicPartitionList};
 
 use super::beside::Committer;
 use super::finder::Finder;
 use super::{Commit, LedgerError, Part};
-use crate::kafka::{self, GroupMember, KafkaFailure, Kind, Outage, passes};
+use crate::kafka::{self, GroupMember, KafkaFailure, Kind, Outage, offset_of, passes};
 use crate::sink::{KafkaSink, Refusal, Sink, Stopped};
 
 /// For each request of a transaction.
@@ -165,7 +165,7 @@ impl Transactions {
         Ok(self.outside.iter_mut().try_for_each(|sink| sink.flush())?)
     }
 
-    fn attempt(&mut self, sink: &KafkaSink, commit: &Commit) -> Result<Vec<(Partition, i64)>, Broken> {
+    fn attempt(&mut self, sink: &KafkaSink, commit: &Commit) -> Result<Vec<(Partition, Position)>, Broken> {
         if let Some(spoiled) = self.spoiled.take() {
             return Err(spoiled);
         }
@@ -193,12 +193,16 @@ impl Transactions {
 
     fn offsets(&self, sink: &KafkaSink, commit: &Commit) -> Result<(), Broken> {
         let mut list = TopicPartitionList::new();
-        for part in &commit.parts {
-            let Partition { topic, number } = &part.partition;
+        let positions = |part: &Arc<Part>| {
+            let number = part.partition.number;
+            let of = |(input, position): (&Arc<str>, Position)| (Arc::clone(input), number, position);
+            part.positions.iter().map(of).collect::<Vec<_>>()
+        };
+        for (input, number, position) in commit.parts.iter().flat_map(positions) {
             // Of several parts of a partition the last one counts.
-            let set = match list.find_partition(topic, *number) {
-                Some(mut known) => known.set_offset(Offset::Offset(part.position)),
-                None => list.add_partition_offset(topic, *number, Offset::Offset(part.position)),
+            let set = match list.find_partition(&input, number) {
+                Some(mut known) => known.set_offset(offset_of(position)),
+                None => list.add_partition_offset(&input, number, offset_of(position)),
             };
             set.map_err(|error| Broken::of(&self.plan, &error))?;
         }
@@ -260,7 +264,7 @@ impl Committer for Transactions {
         }
     }
 
-    fn commit(&mut self, commit: &Commit) -> Result<(Answer, Vec<(Partition, i64)>), LedgerError> {
+    fn commit(&mut self, commit: &Commit) -> Result<(Answer, Vec<(Partition, Position)>), LedgerError> {
         self.tell(commit)?;
         let sink = self.ready()?;
         let outcome = self.attempt(&sink, commit);

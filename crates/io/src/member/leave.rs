@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gristmill::rows::Partition;
+use gristmill::rows::{Partition, Position};
 
 use super::seats::Gone;
 use super::{Member, MemberError};
@@ -27,6 +27,8 @@ impl Member {
         {
             return Ok(());
         }
+        let mut read = self.seats.all();
+        read.retain(|partition| self.inputs(partition).iter().all(|input| self.is_at_end(input)));
         for (partitions, closed) in self.seats.let_go(now) {
             for partition in &partitions {
                 self.ledger.forget(partition);
@@ -36,13 +38,14 @@ impl Member {
                 let sent = self.on_the_way.iter().flat_map(|sent| &sent.commit.parts);
                 if !committed || sent.map(|part| &part.partition).any(|one| *one == closed.partition) {
                     // What could not be committed is read again by its next owner.
-                    self.control.lost(closed.partition.number, now);
+                    self.control.lost(&closed.partition, now);
                     self.left.push(closed);
                     continue;
                 }
                 // What its next owner goes on with is reported by that one. The run may end before anybody opens again
                 // what has been read to its end.
-                if self.control.finished(closed.partition.number) || !self.plan.journals() {
+                let finished = self.control.finished(&closed.partition) || read.contains(&closed.partition);
+                if finished || !self.plan.journals() {
                     self.tally.close(closed);
                 } else {
                     self.left.push(closed);
@@ -60,12 +63,16 @@ impl Member {
             return Ok(());
         }
         self.asked = now;
-        let elsewhere = self.control.unfinished(now).into_iter();
-        let elsewhere = elsewhere.map(|number| Partition::new(self.plan.input_name(), number));
-        let waiting: Vec<Partition> = elsewhere.filter(|partition| !self.seats.has(partition)).collect();
-        for (partition, committed) in waiting.iter().zip(self.source.committed(&waiting)?) {
-            if committed.is_some_and(|position| self.control.end(partition.number).is_some_and(|end| position >= end)) {
-                self.control.caught_up(partition.number);
+        let mut elsewhere = self.control.unfinished(now);
+        elsewhere.retain(|partition| !self.seats.has(partition));
+        for partition in elsewhere {
+            let inputs = self.inputs(&partition);
+            let committed = self.source.committed(&inputs)?;
+            let done = |(input, committed): (&Partition, &Option<Position>)| {
+                committed.is_some_and(|position| self.control.end(input).is_some_and(|end| position >= end))
+            };
+            if inputs.iter().zip(&committed).all(done) {
+                self.control.caught_up(&partition);
             }
         }
         for partition in self.seats.idle(now) {
@@ -90,14 +97,14 @@ impl Member {
 
     /// Moves a partition that was read to its end over what follows and is no record, so that the group's lag is what is
     /// still to be read. Whether that could be found out.
-    pub(super) fn skip_markers(&mut self, partition: &Partition, to: Option<i64>) -> Result<bool, MemberError> {
+    pub(super) fn skip_markers(&mut self, partition: &Partition, to: Option<Position>) -> Result<bool, MemberError> {
         let Some(position) = self.seats.position(partition) else { return Ok(true) };
         match self.source.over_markers(partition, position, to)? {
             Ahead::Unknown => return Ok(false),
             Ahead::Records => {}
             Ahead::Markers(next) => {
                 if let Some(live) = self.seats.open_or_leaving(partition) {
-                    live.skip(next);
+                    live.skip(&partition.topic, next);
                     self.since.get_or_insert(self.clock.now());
                 }
             }
@@ -109,13 +116,14 @@ impl Member {
     /// long, since the group waits.
     pub(super) fn skip_last_markers(&mut self, partitions: &[Partition]) -> Result<(), MemberError> {
         let began = self.clock.now();
-        for partition in partitions {
+        let inputs: Vec<Partition> = partitions.iter().flat_map(|shard| self.inputs(shard)).collect();
+        for partition in inputs {
             if self.clock.now().saturating_sub(began) > ASK_FOR_LAST_MARKERS {
                 break;
             }
-            let end = self.control.end(partition.number);
-            if end.is_none() || self.seats.position(partition) < end {
-                self.skip_markers(partition, end)?;
+            let end = self.control.end(&partition);
+            if end.is_none() || self.seats.position(&partition) < end {
+                self.skip_markers(&partition, end)?;
             }
         }
         Ok(())

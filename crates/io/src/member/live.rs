@@ -2,13 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use gristmill::lookup::{TablePlan, TableSource};
 use gristmill::plan::Plan;
 use gristmill::protocol::{Code, Consumed, Entry, Manifest, Piece, Recovery, Replay, Run};
-use gristmill::rows::{Partition, RawRows, Refusal};
+use gristmill::rows::{Partition, Position, Positions, RawRows, Refusal};
 use gristmill::shard::{Outbox, Shard};
 
 use super::MemberError;
@@ -26,17 +25,21 @@ pub(super) struct Live {
     decoder: Decoder,
     /// What is read again before anything new.
     pub(super) replay: Replay,
-    again_from: i64,
+    again_from: Positions,
     sequence: u64,
-    /// Consumed since the last commit was sent.
-    consumed: Consumed,
+    /// Consumed since the last commit was sent, input by input in the order in which they came.
+    consumed: Vec<(Arc<str>, Consumed)>,
+    /// The next position to read of each input.
+    positions: Positions,
     /// Whether all rows that waited were taken after that.
     flushed: bool,
     outbox: Outbox,
     letters: Vec<DeadLetter>,
     announce: bool,
+    /// Whether an input begins, which the journal does not know yet.
+    begins: bool,
     /// The place in the journal at or after which the entries after the next snapshot lie.
-    pub(super) journal: i64,
+    pub(super) journal: Position,
     slot: u32,
     pieces: VecDeque<Piece>,
     /// When the state was saved last, and the sequence then.
@@ -54,20 +57,24 @@ impl Live {
         // What is in a topic may be another at the next start, so it is saved with the first rows.
         let topic = |table: &TablePlan| matches!(table.source, TableSource::Topic(_));
         let renewed = manifest.is_none() && plan.tables.iter().any(topic);
+        let mut again_from = recovery.positions.clone();
+        recovery.replay.iter().rev().for_each(|run| again_from.set(&run.topic, run.consumed.from));
         Self {
             code: plan.journals().then(|| code(&plan)),
             plan,
             shard,
             decoder,
             replay,
-            again_from: recovery.replay.first().map_or(recovery.position, |run| run.consumed.from),
+            again_from,
             sequence: recovery.sequence,
-            consumed: Consumed::nothing(recovery.position),
+            consumed: Vec::new(),
+            positions: recovery.positions.clone(),
             flushed: false,
             outbox: Outbox::default(),
             letters: Vec::new(),
             announce: recovery.announce,
-            journal: manifest.map_or(0, |manifest| manifest.journal),
+            begins: recovery.begins,
+            journal: manifest.map_or(Position::START, |manifest| manifest.journal),
             slot: recovery.slot,
             pieces: VecDeque::new(),
             saved: (now, manifest.map(|manifest| manifest.sequence)),
@@ -77,21 +84,21 @@ impl Live {
     }
 
     /// What it does from now on, for others to see.
-    pub(super) fn work(&self, doing: Doing) -> Work {
-        let (plan, partition, at) = (Arc::clone(&self.plan), self.partition().clone(), self.shard.at());
-        let first = if matches!(doing, Doing::Step) { self.position() } else { self.read_again_from() };
-        at.store(first, Ordering::Relaxed);
-        Work { plan, doing, partition, at, since: Instant::now() }
+    pub(super) fn work(&self, doing: Doing, partition: &Partition) -> Work {
+        let (plan, at, input) = (Arc::clone(&self.plan), self.shard.at(), &partition.topic);
+        let next = || self.position(input).unwrap_or_default();
+        at.set(if matches!(doing, Doing::Step) { next() } else { self.read_again_from(input) });
+        Work { plan, doing, partition: partition.clone(), at, since: Instant::now() }
     }
 
-    /// The next position to read.
-    pub(super) fn position(&self) -> i64 {
-        self.consumed.next
+    /// The next position to read of an input.
+    pub(super) fn position(&self, input: &str) -> Option<Position> {
+        self.positions.get(input)
     }
 
     /// Where it stands, for when it comes back.
     pub(super) fn known(&self) -> Known {
-        Known { sequence: self.sequence, position: self.consumed.next }
+        Known { sequence: self.sequence, positions: self.positions.clone() }
     }
 
     /// Steps records read again, muted.
@@ -126,12 +133,12 @@ impl Live {
 
     /// Takes the newest version of the model from outside, where a run of the journal begins: it names one.
     fn renew_model(&mut self) {
-        let Some(scoring) = self.plan.scoring.as_ref().filter(|_| self.consumed.count == 0 && !self.flushed) else {
+        let Some(scoring) = self.plan.scoring.as_ref().filter(|_| self.rows() == 0 && !self.flushed) else {
             return;
         };
         let newest = scoring.versions.newest();
         if newest != self.shard.version() && self.shard.take_version(newest) {
-            tracing::info!("{}: version {newest} of the model scores from {} on", self.partition(), self.position());
+            tracing::info!("{}: version {newest} of the model scores from {} on", self.partition(), self.positions);
         }
     }
 
@@ -166,24 +173,40 @@ impl Live {
         let stepped = before.as_ref().unwrap_or(raw);
         let waited = self.shard.step(stepped, &rows, &mut refusals, &mut self.outbox)?;
         self.letters.extend(DeadLetter::of(stepped, &refusals, &waited));
-        stepped.iter().for_each(|record| self.consumed.add(&record));
+        self.consume(&raw.partition.topic, |consumed| stepped.iter().for_each(|record| consumed.add(&record)));
         self.rows_since_saved += stepped.len() as u64;
         Ok(first)
     }
 
     /// Moves over positions that hold no records: markers of transactions.
-    pub(super) fn skip(&mut self, to: i64) {
-        self.consumed.next = self.consumed.next.max(to);
+    pub(super) fn skip(&mut self, input: &Arc<str>, to: Position) {
+        self.consume(input, |consumed| consumed.next = consumed.next.max(to));
+    }
+
+    /// Adds to what was consumed of an input since records of another one came.
+    fn consume(&mut self, input: &Arc<str>, add: impl FnOnce(&mut Consumed)) {
+        if self.consumed.last().is_none_or(|(last, _)| last != input) {
+            let from = self.positions.get(input).unwrap_or_default();
+            self.consumed.push((Arc::clone(input), Consumed::nothing(from)));
+        }
+        if let Some((_, consumed)) = self.consumed.last_mut() {
+            add(consumed);
+            self.positions.set(input, consumed.next);
+        }
     }
 
     /// Records stepped since the last commit was sent.
     pub(super) fn rows(&self) -> u64 {
-        self.consumed.count
+        self.consumed.iter().map(|(_, consumed)| consumed.count).sum()
     }
 
     /// Whether rows, or where it begins, are not committed yet.
     pub(super) fn uncommitted(&self) -> bool {
-        self.announce || self.flushed || self.consumed.next > self.consumed.from
+        self.announce || self.flushed || self.has_moved()
+    }
+
+    fn has_moved(&self) -> bool {
+        self.consumed.iter().any(|(_, consumed)| consumed.next > consumed.from)
     }
 
     /// Whether something must go out although no row has come: where it begins, or the rest of a snapshot.
@@ -197,8 +220,9 @@ impl Live {
     }
 
     /// Where reading again stands.
-    pub(super) fn read_again_from(&self) -> i64 {
-        self.shard.position().unwrap_or(self.again_from).max(self.again_from)
+    pub(super) fn read_again_from(&self, input: &str) -> Position {
+        let first = self.again_from.get(input).unwrap_or_default();
+        self.shard.positions().get(input).map_or(first, |position| position.max(first))
     }
 
     /// Forgets what only counts for a tenure; whether it may be used again later.
@@ -240,7 +264,7 @@ impl Live {
         let about = Manifest {
             slot: self.slot,
             sequence: self.sequence,
-            position: self.consumed.from,
+            positions: self.positions.clone(),
             journal: self.journal,
             program,
             plan,
@@ -261,7 +285,7 @@ impl Live {
             outbox: std::mem::replace(&mut self.outbox, another),
             letters: std::mem::take(&mut self.letters),
             entry,
-            position: self.consumed.next,
+            positions: self.positions.clone(),
             pieces,
         }
     }
@@ -276,20 +300,10 @@ impl Live {
     /// as of this commit.
     pub(super) fn part(&mut self, save: bool, limits: (usize, &mut usize), now: Duration) -> Option<Part> {
         let (limit, budget) = limits;
-        let moved = self.consumed.next > self.consumed.from;
-        let begins = self.announce && self.sequence == 0;
-        let flushed = std::mem::take(&mut self.flushed);
-        let (tables, version) = (self.shard.tables(), self.shard.version());
-        let entry = (self.plan.journals() && (moved || begins || flushed)).then(|| {
-            let topic = Arc::clone(&self.shard.partition().topic);
-            let run = Run { topic, consumed: self.consumed, flushed, tables, version };
-            let entry = Entry { sequence: self.sequence, runs: vec![run], code: self.code, installed: false };
-            self.sequence += 1;
-            entry
-        });
-        let uncommitted = self.uncommitted() || flushed;
+        let uncommitted = self.uncommitted();
+        let entry = self.entry();
         self.announce = false;
-        self.consumed = Consumed::nothing(self.consumed.next);
+        self.consumed.clear();
         if save {
             self.save(limit, now);
         }
@@ -302,6 +316,28 @@ impl Live {
         }
         let part = self.take(entry, pieces);
         (uncommitted || !part.pieces.is_empty()).then_some(part)
+    }
+
+    /// What was consumed since the last commit, for the journal. It names every input, so that one entry leads to the next
+    /// in all of them.
+    fn entry(&mut self) -> Option<Entry> {
+        let (flushed, begins) = (std::mem::take(&mut self.flushed), std::mem::take(&mut self.begins));
+        if !self.plan.journals() || !(self.has_moved() || begins || flushed) {
+            return None;
+        }
+        let (tables, version) = (self.shard.tables(), self.shard.version());
+        let unmoved =
+            self.positions.iter().filter(|(input, _)| !self.consumed.iter().any(|(moved, _)| moved == *input));
+        let spans = unmoved.map(|(input, position)| (Arc::clone(input), Consumed::nothing(position)));
+        let spans = spans.chain(self.consumed.iter().cloned());
+        let mut runs: Vec<Run> =
+            spans.map(|(topic, consumed)| Run { topic, consumed, flushed: false, tables, version }).collect();
+        if let Some(last) = runs.last_mut() {
+            last.flushed = flushed;
+        }
+        let entry = Entry { sequence: self.sequence, runs, code: self.code, installed: false };
+        self.sequence += 1;
+        Some(entry)
     }
 
     pub(super) fn partition(&self) -> &Partition {

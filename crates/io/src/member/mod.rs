@@ -18,7 +18,7 @@ use gristmill::foreign::at_home;
 use gristmill::plan::{InputPlan, Plan};
 use gristmill::protocol::{After, Answer, Landed, after};
 use gristmill::report::{Closed, Tally};
-use gristmill::rows::{Partition, RawRows, Refusal};
+use gristmill::rows::{Partition, Position, RawRows, Refusal};
 
 use crate::clock::Clock;
 use crate::control::Control;
@@ -226,7 +226,7 @@ impl Member {
         self.ledger.forget(partition);
         if let Some(Stage::Open(_)) = self.seats.remove(partition) {
             self.control.opened(-1);
-            self.control.lost(partition.number, self.clock.now());
+            self.control.lost(partition, self.clock.now());
         }
     }
 
@@ -246,7 +246,7 @@ impl Member {
         // What arrives for a partition that is leaving or not yet open is read again from where it stands.
         let Some(live) = self.seats.open(&partition) else { return Ok(()) };
         let (mut reached, mut over) = (false, None);
-        if let Some(end) = self.control.end(partition.number) {
+        if let Some(end) = self.control.end(&partition) {
             // Records that came after the start of a bounded run are left for the next one.
             let wanted = raw.before(end);
             reached = wanted < raw.len() || raw.next() == Some(end);
@@ -256,7 +256,7 @@ impl Member {
         }
         if !raw.is_empty() {
             self.control.begin();
-            self.control.works(self.number, live.work(Doing::Step));
+            self.control.works(self.number, live.work(Doing::Step, &partition));
             let bad = live.step(&raw);
             self.control.rests(self.number);
             let bad = bad?;
@@ -270,7 +270,7 @@ impl Member {
         if let Some(end) = over.filter(|_| self.failed.is_none())
             && let Some(live) = self.seats.open(&partition)
         {
-            live.skip(end);
+            live.skip(&partition.topic, end);
             self.since.get_or_insert(self.clock.now());
         }
         if reached {
@@ -280,31 +280,47 @@ impl Member {
         Ok(())
     }
 
-    /// A partition was read to its end: in a bounded run nothing of it waits any longer.
+    /// A partition of an input was read to its end: in a bounded run nothing of its shard waits any longer, once the other
+    /// inputs were read to theirs.
     fn finish(&mut self, partition: &Partition) -> Result<(), MemberError> {
         let file = matches!(self.plan.input, InputPlan::File { .. });
-        let end = self.control.end(partition.number);
+        let end = self.control.end(partition);
         if end.is_some() && self.seats.position(partition) < end {
             let began = self.clock.now();
             while !self.skip_markers(partition, end)? && self.clock.now().saturating_sub(began) < ASK_FOR_MARKERS {}
         }
+        self.seats.finished(partition);
+        if !self.inputs(partition).iter().all(|one| self.seats.has_finished(one) || self.is_at_end(one)) {
+            return Ok(());
+        }
         if (file || end.is_some())
             && let Some(live) = self.seats.open_or_leaving(partition)
         {
-            self.control.works(self.number, live.work(Doing::Step));
+            self.control.works(self.number, live.work(Doing::Step, partition));
             let flushed = live.flush();
             self.control.rests(self.number);
             if flushed? {
                 self.since.get_or_insert(self.clock.now());
             }
         }
-        self.control.caught_up(partition.number);
+        self.control.caught_up(&self.seats.shard(partition));
         Ok(())
     }
 
+    /// The partitions of all inputs of a shard.
+    fn inputs(&self, partition: &Partition) -> Vec<Partition> {
+        self.plan.inputs.iter().map(|input| partition.beside(input)).collect()
+    }
+
+    /// Whether a bounded run wants no more of a partition of an input.
+    fn is_at_end(&self, partition: &Partition) -> bool {
+        let end = self.control.end(partition);
+        end.is_some() && self.seats.position(partition) >= end
+    }
+
     fn refused(&self, raw: &RawRows, refusal: &Refusal) -> MemberError {
-        let offset = raw.get(refusal.record).map_or(0, |record| record.offset);
-        let place = place(&self.plan, &raw.partition, offset);
+        let position = raw.get(refusal.record).map_or(Position::START, |record| record.position);
+        let place = place(&self.plan, &raw.partition, position);
         MemberError::Refused { place, reason: refusal.reason.into(), message: refusal.message.clone() }
     }
 
@@ -318,16 +334,16 @@ impl Member {
         self.control.rests(self.number);
         let Some(opened) = opened? else { return Ok(()) };
         self.control.opened(1);
-        let end = self.control.end(opened.number);
-        let position = self.seats.position(&opened);
-        match (position, end) {
-            (Some(position), Some(end)) if position >= end => self.finish(&opened)?,
-            (Some(position), _) => {
-                // Whoever had it before may have read it to its end and committed less.
-                self.control.reopened(opened.number);
-                self.source.resume(&opened, position)?;
+        for partition in self.inputs(&opened) {
+            match self.seats.position(&partition) {
+                Some(_) if self.is_at_end(&partition) => self.finish(&partition)?,
+                Some(position) => {
+                    // Whoever had it before may have read it to its end and committed less.
+                    self.control.reopened(&opened);
+                    self.source.resume(&partition, position)?;
+                }
+                None => {}
             }
-            (None, _) => {}
         }
         Ok(())
     }
@@ -352,7 +368,12 @@ impl Member {
     }
 
     /// The first table, for each part of a commit.
-    fn answered(&mut self, answer: Answer, places: &[(Partition, i64)], sent: OnTheWay) -> Result<(), MemberError> {
+    fn answered(
+        &mut self,
+        answer: Answer,
+        places: &[(Partition, Position)],
+        sent: OnTheWay,
+    ) -> Result<(), MemberError> {
         for (partition, place) in places {
             if let Some(live) = self.seats.open_or_leaving(partition) {
                 live.journal = *place;
@@ -406,7 +427,7 @@ impl Member {
                 }
                 // Somebody else has written since: whatever we hold is not the partition's state.
                 Some(Landed::Drop) | None => {
-                    self.source.pause(&part.partition)?;
+                    self.inputs(&part.partition).iter().try_for_each(|input| self.source.pause(input))?;
                     if self.seats.start_over(&part.partition, tenure) {
                         self.control.opened(-1);
                     }

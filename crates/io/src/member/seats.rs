@@ -1,12 +1,12 @@
 //! The partitions a member holds, and how far along each of them is: being found, read again, open, leaving.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use gristmill::plan::Plan;
 use gristmill::report::Closed;
-use gristmill::rows::Partition;
+use gristmill::rows::{Partition, Position};
 
 use super::MemberError;
 use super::live::Live;
@@ -39,8 +39,10 @@ struct Seat {
     /// When it was assigned, found, and loaded: what a recovery's time is made of.
     assigned: Duration,
     loaded: Duration,
-    /// When it was read to its end, until more comes.
-    caught_up: Option<Duration>,
+    /// When each of its inputs was read to its end, until more comes.
+    caught_up: BTreeMap<Arc<str>, Duration>,
+    /// The inputs of which a bounded run wants no more.
+    finished: BTreeSet<Arc<str>>,
 }
 
 /// A shard that was let go.
@@ -73,9 +75,22 @@ impl Seats {
     pub(super) fn take(&mut self, partition: Partition, header: Option<Vec<String>>) {
         self.tenures += 1;
         let (tenure, now) = (self.tenures, self.now);
-        let seat =
-            Seat { stage: Stage::Sought, tenure, leaving: false, header, assigned: now, loaded: now, caught_up: None };
+        let seat = Seat {
+            stage: Stage::Sought,
+            tenure,
+            leaving: false,
+            header,
+            assigned: now,
+            loaded: now,
+            caught_up: BTreeMap::new(),
+            finished: BTreeSet::new(),
+        };
         self.seats.insert(partition, seat);
+    }
+
+    /// The partition of the shard that a partition of an input belongs to.
+    pub(super) fn shard(&self, partition: &Partition) -> Partition {
+        self.plan.inputs.first().map_or_else(|| partition.clone(), |first| partition.beside(first))
     }
 
     pub(super) fn has(&self, partition: &Partition) -> bool {
@@ -86,20 +101,16 @@ impl Seats {
         self.seats.get(partition).map(|seat| seat.tenure)
     }
 
-    pub(super) fn stage(&self, partition: &Partition) -> Option<&Stage> {
-        self.seats.get(partition).map(|seat| &seat.stage)
-    }
-
-    /// A shard that may step.
+    /// The shard of an input's partition, if it may step.
     pub(super) fn open(&mut self, partition: &Partition) -> Option<&mut Live> {
-        let seat = self.seats.get_mut(partition).filter(|seat| !seat.leaving)?;
-        seat.caught_up = None;
+        let seat = self.seats.get_mut(&self.shard(partition)).filter(|seat| !seat.leaving)?;
+        seat.caught_up.remove(&partition.topic);
         self.open_or_leaving(partition)
     }
 
-    /// A shard at work, though it may be leaving.
+    /// The shard of an input's partition, if it is at work, though it may be leaving.
     pub(super) fn open_or_leaving(&mut self, partition: &Partition) -> Option<&mut Live> {
-        match &mut self.seats.get_mut(partition)?.stage {
+        match &mut self.seats.get_mut(&self.shard(partition))?.stage {
             Stage::Open(live) => Some(live),
             _ => None,
         }
@@ -117,11 +128,23 @@ impl Seats {
         self.lives().map(|(_, live)| counted(live)).collect()
     }
 
-    pub(super) fn position(&self, partition: &Partition) -> Option<i64> {
-        match self.stage(partition)? {
-            Stage::Open(live) => Some(live.position()),
+    /// The next position of an input's partition, where its shard is at work.
+    pub(super) fn position(&self, partition: &Partition) -> Option<Position> {
+        match &self.seats.get(&self.shard(partition))?.stage {
+            Stage::Open(live) => live.position(&partition.topic),
             _ => None,
         }
+    }
+
+    /// A bounded run wants no more of an input's partition.
+    pub(super) fn finished(&mut self, partition: &Partition) {
+        if let Some(seat) = self.seats.get_mut(&self.shard(partition)) {
+            seat.finished.insert(Arc::clone(&partition.topic));
+        }
+    }
+
+    pub(super) fn has_finished(&self, partition: &Partition) -> bool {
+        self.seats.get(&self.shard(partition)).is_none_or(|seat| seat.finished.contains(&partition.topic))
     }
 
     /// Rows stepped since the last commit was sent.
@@ -150,19 +173,21 @@ impl Seats {
     /// for one that is leaving, or not open yet, is left to whoever reads it next.
     pub(super) fn caught_up(&mut self, partition: &Partition, now: Duration) -> bool {
         let at_work = |seat: &&mut Seat| !seat.leaving && matches!(seat.stage, Stage::Open(_));
-        let seat = self.seats.get_mut(partition).filter(at_work);
-        seat.map(|seat| seat.caught_up.get_or_insert(now)).is_some()
+        let seat = self.seats.get_mut(&self.shard(partition)).filter(at_work);
+        seat.map(|seat| seat.caught_up.entry(Arc::clone(&partition.topic)).or_insert(now)).is_some()
     }
 
-    /// Partitions that were read to their end a while ago; each is told once.
+    /// Partitions of inputs that were read to their end a while ago; each is told once.
     pub(super) fn idle(&mut self, now: Duration) -> Vec<Partition> {
-        let long_ago = |since: Duration| now.saturating_sub(since) >= IDLE;
-        let idle = self.seats.iter_mut().filter(|(_, seat)| !seat.leaving && seat.caught_up.is_some_and(long_ago));
-        idle.map(|(partition, seat)| {
-            seat.caught_up = None;
-            partition.clone()
-        })
-        .collect()
+        let mut idle = Vec::new();
+        for (partition, seat) in self.seats.iter_mut().filter(|(_, seat)| !seat.leaving) {
+            seat.caught_up.retain(|input, since| {
+                let long_ago = now.saturating_sub(*since) >= IDLE;
+                idle.extend(long_ago.then(|| partition.beside(input)));
+                !long_ago
+            });
+        }
+        idle
     }
 
     /// Goes a step further with one partition that is not open yet; the partition, if it is open now.
@@ -181,8 +206,9 @@ impl Seats {
         let mut live = match std::mem::replace(&mut seat.stage, Stage::Sought) {
             Stage::Open(_) => return Ok(None),
             Stage::Replaying(mut live) => {
-                control.works(self.number, live.work(Doing::Replay));
-                replay_a_slice(&partition, &mut live, source)?;
+                let beside = live.replay.run().map_or_else(|| partition.clone(), |run| partition.beside(&run.topic));
+                control.works(self.number, live.work(Doing::Replay, &beside));
+                replay_a_slice(&beside, &mut live, source)?;
                 live
             }
             Stage::Sought => {
@@ -345,7 +371,7 @@ fn counted(live: &Live) -> Closed {
 
 fn replay_a_slice(partition: &Partition, live: &mut Live, source: &mut dyn Source) -> Result<(), MemberError> {
     let Some(to) = live.replay.end() else { return Ok(()) };
-    match source.reread(partition, live.read_again_from(), to)? {
+    match source.reread(partition, live.read_again_from(&partition.topic), to)? {
         Reread::Nothing => Ok(()),
         Reread::End => Ok(live.replay.finish(partition)?),
         Reread::Rows(mut raw) => {
@@ -379,17 +405,17 @@ fn found_live(
 
 /// Says where a partition goes on, and what it took to get there.
 fn tell(number: usize, live: &mut Live, seat: &Seat, now: Duration) {
-    let (partition, position, Known { sequence, .. }) = (live.partition(), live.position(), live.known());
+    let (partition, Known { sequence, positions }) = (live.partition(), live.known());
     let again = live.replay.rows();
     let milliseconds = |from: Duration, to: Duration| to.saturating_sub(from).as_millis();
     let (found, read) = (milliseconds(seat.assigned, seat.loaded), milliseconds(seat.loaded, now));
     if sequence == 0 && again == 0 {
-        tracing::info!("member {number}: {partition} starts at {position}");
+        tracing::info!("member {number}: {partition} starts at {positions}");
     } else if again == 0 {
-        tracing::info!("member {number}: {partition} goes on at {position} (found and loaded in {found} ms)");
+        tracing::info!("member {number}: {partition} goes on at {positions} (found and loaded in {found} ms)");
     } else {
         tracing::info!(
-            "member {number}: {partition} goes on at {position}, {again} records learned again \
+            "member {number}: {partition} goes on at {positions}, {again} records learned again \
              (found and loaded in {found} ms, learned again in {read} ms)"
         );
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use gristmill::foreign::{Candidate, Foreign, Version, Versions};
 use gristmill::plan::Plan;
+use gristmill::rows::Position;
 use rdkafka::producer::{BaseRecord, Producer as _};
 
 use super::change::{Change, Record, Stored, change_key, piece_key, record};
@@ -30,9 +31,9 @@ impl Shelf {
     /// All changes in their order. Of two with one number the first counts.
     pub(super) fn changes(&self) -> Result<Vec<Change>, KafkaFailure> {
         let mut changes: Vec<Change> = Vec::new();
-        self.topics.visit(&self.topic, 0, 0, &|| true, &mut |one| {
+        self.topics.visit(&self.topic, 0, Position::START, &|| true, &mut |one| {
             if record(one.key.unwrap_or_default()) == Some(Record::Change) {
-                take(&self.topic, one.offset, one.value.unwrap_or_default(), &mut changes);
+                take(&self.topic, one.position, one.value.unwrap_or_default(), &mut changes);
             }
             Ok(())
         })?;
@@ -42,7 +43,7 @@ impl Shelf {
     /// The bytes of a model.
     fn bytes(&self, stored: &Stored) -> Result<Vec<u8>, String> {
         let mut pieces: BTreeMap<usize, Vec<u8>> = BTreeMap::new();
-        let read = self.topics.visit(&self.topic, 0, 0, &|| true, &mut |one| {
+        let read = self.topics.visit(&self.topic, 0, Position::START, &|| true, &mut |one| {
             if let Some(Record::Piece(digest, piece)) = record(one.key.unwrap_or_default())
                 && digest == stored.digest
                 && piece < stored.pieces
@@ -135,10 +136,10 @@ impl Shelf {
 }
 
 /// Takes a change that was read, if it is one and its number is new.
-pub(super) fn take(topic: &str, offset: i64, value: &[u8], changes: &mut Vec<Change>) {
+pub(super) fn take(topic: &str, position: Position, value: &[u8], changes: &mut Vec<Change>) {
     match serde_json::from_slice::<Change>(value) {
         Ok(change) if changes.iter().all(|known| known.number != change.number) => changes.push(change),
         Ok(_) => {}
-        Err(error) => tracing::error!("topic {topic}, offset {offset}: this is no change of a model: {error}"),
+        Err(error) => tracing::error!("topic {topic}, offset {position}: this is no change of a model: {error}"),
     }
 }

@@ -50,7 +50,7 @@ impl HttpSink {
 
     /// The same whenever this decision is sent: a server can tell that it has it already.
     fn key(&self, decision: &Decision<'_>) -> String {
-        format!("{}/{}/{}", self.name, decision.partition, decision.offset)
+        format!("{}/{}/{}", self.name, decision.partition, decision.position)
     }
 
     fn attempt(&self, key: &str, value: &[u8]) -> Outcome {
@@ -79,7 +79,7 @@ impl HttpSink {
         let key = self.key(decision);
         let (mut wait, mut stopping) = (FIRST_WAIT, None);
         let failed = |why: String| {
-            let place = format!("offset {} of {}", decision.offset, decision.partition);
+            let place = format!("offset {} of {}", decision.position, decision.partition);
             let why = format!("{}; the decision about {place} is sent again by the next run", why.trim_end());
             Err(SinkError::Write { target: self.http.url.clone(), why })
         };

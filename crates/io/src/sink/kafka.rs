@@ -133,11 +133,11 @@ impl KafkaSink {
         use std::fmt::Write;
         source.clear();
         // Writing to memory cannot fail.
-        let _ = write!(source, "{}-{}", decision.partition, decision.offset);
+        let _ = write!(source, "{}-{}", decision.partition, decision.position);
         // One header: each costs a producer more than the JSON of a number, and the value names the model.
         let source = Header { key: "source", value: Some(source.as_str()) };
         let headers = OwnedHeaders::new_with_capacity(1).insert(source);
-        let place = Place::new(decision.partition.number, decision.offset);
+        let place = Place::new(decision.partition.number, decision.position);
         let mut record = BaseRecord::with_opaque_to(topic, place.packed()).payload(decision.value).headers(headers);
         record.key = decision.key;
         record.timestamp = decision.timestamp;
@@ -150,7 +150,7 @@ impl KafkaSink {
         for (key, value) in &errors {
             headers = headers.insert(Header { key, value: Some(value) });
         }
-        let place = Place::new(letter.partition.number, letter.offset);
+        let place = Place::new(letter.partition.number, letter.position);
         let mut record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(topic, place.packed()).headers(headers);
         record.key = letter.key.as_deref();
         record.payload = letter.value.as_deref();
@@ -264,7 +264,7 @@ impl KafkaSink {
 #[cfg(test)]
 mod tests {
     use gristmill::protocol::{Consumed, Entry, Run};
-    use gristmill::rows::Partition;
+    use gristmill::rows::{Partition, Position, Positions};
     use gristmill::shard::Outbox;
     use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
     use rdkafka::client::DefaultClientContext;
@@ -297,10 +297,23 @@ mod tests {
         pollster::block_on(admin.create_topics([&new], &options)).unwrap().remove(0).unwrap();
         let sink = KafkaSink::new(Arc::clone(&plan), crate::kafka::producer(&plan.kafka).unwrap(), Arc::new(|| false));
         let part = |number: i32| {
-            let run = Run { topic: "in".into(), consumed: Consumed::nothing(0), flushed: false, tables: 0, version: 0 };
+            let run = Run {
+                topic: "in".into(),
+                consumed: Consumed::nothing(Position::START),
+                flushed: false,
+                tables: 0,
+                version: 0,
+            };
             let entry = Some(Entry { sequence: 0, runs: vec![run], code: None, installed: false });
             let (partition, letters, pieces) = (Partition::new("in", number), Vec::new(), Vec::new());
-            Arc::new(Part { partition, outbox: Outbox::default(), letters, entry, position: 0, pieces })
+            Arc::new(Part {
+                partition,
+                outbox: Outbox::default(),
+                letters,
+                entry,
+                positions: Positions::default(),
+                pieces,
+            })
         };
         let grows = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_secs(2));

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gristmill::plan::Plan;
-use gristmill::rows::{Partition, RawRows};
+use gristmill::rows::{Partition, Position, RawRows};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
-use rdkafka::{Message, Offset, TopicPartitionList};
+use rdkafka::{Message, TopicPartitionList};
 
 use super::kafka::{BATCH, BATCH_BYTES, push};
 use super::{Ahead, Reread};
-use crate::kafka::{KafkaFailure, Reader, leaderless, passes, reader};
+use crate::kafka::{KafkaFailure, Reader, leaderless, offset_of, passes, position_of, reader};
 
 /// For a question that nobody waits for.
 const ASK: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ pub(crate) struct Again {
     plan: Arc<Plan>,
     client: Option<Reader>,
     /// What is being read, and the next position.
-    at: Option<(Partition, i64)>,
+    at: Option<(Partition, Position)>,
 }
 
 impl Again {
@@ -44,16 +44,16 @@ impl Again {
         }
     }
 
-    fn begin(&mut self, client: &Reader, partition: &Partition, from: i64) -> Result<(), KafkaFailure> {
+    fn begin(&mut self, client: &Reader, partition: &Partition, from: Position) -> Result<(), KafkaFailure> {
         let mut list = TopicPartitionList::new();
-        let added = list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(from));
+        let added = list.add_partition_offset(&partition.topic, partition.number, offset_of(from));
         added.and_then(|()| client.assign(&list)).map_err(|error| self.failure(partition, &error))?;
         self.at = Some((partition.clone(), from));
         Ok(())
     }
 
     /// The next records in [from, to).
-    pub(crate) fn read(&mut self, partition: &Partition, from: i64, to: i64) -> Result<Reread, KafkaFailure> {
+    pub(crate) fn read(&mut self, partition: &Partition, from: Position, to: Position) -> Result<Reread, KafkaFailure> {
         let client = self.client()?;
         if self.at.as_ref() != Some(&(partition.clone(), from)) {
             self.begin(&client, partition, from)?;
@@ -65,7 +65,7 @@ impl Again {
                 Some(Ok(message)) => {
                     count += 1;
                     bytes += message.payload_len();
-                    ended = message.offset() + 1 >= to;
+                    ended = position_of(message.offset()).next() >= to;
                     push(&mut blocks, (0, 0), &partition.topic, &message);
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => ended = true,
@@ -82,7 +82,7 @@ impl Again {
                 // is a gap before it, and has to be read again.
                 let taken = rows.before(to);
                 let last = rows.get(taken.wrapping_sub(1)).filter(|_| taken == rows.len());
-                self.at = last.map(|last| (partition.clone(), last.offset + 1));
+                self.at = last.map(|last| (partition.clone(), last.position.next()));
                 Ok(if taken == 0 { Reread::End } else { Reread::Rows(rows) })
             }
             None if ended => Ok(Reread::End),
@@ -94,14 +94,14 @@ impl Again {
     pub(super) fn over_markers(
         &mut self,
         partition: &Partition,
-        position: i64,
-        to: Option<i64>,
+        position: Position,
+        to: Option<Position>,
     ) -> Result<Ahead, KafkaFailure> {
         let client = self.client()?;
         let bounds = client.fetch_watermarks(&partition.topic, partition.number, ASK);
         // Another time will do.
         let Ok((_, end)) = bounds else { return Ok(Ahead::Unknown) };
-        let end = to.map_or(end, |to| to.min(end));
+        let end = to.map_or(position_of(end), |to| to.min(position_of(end)));
         if end <= position {
             self.client = Some(client);
             return Ok(Ahead::Records);
@@ -111,7 +111,7 @@ impl Again {
         while ahead == Ahead::Unknown && began.elapsed() < LOOK {
             ahead = match client.poll(Duration::from_millis(20)) {
                 Some(Err(KafkaError::PartitionEOF(_))) => Ahead::Markers(end),
-                Some(Ok(message)) if message.offset() >= end => Ahead::Markers(end),
+                Some(Ok(message)) if position_of(message.offset()) >= end => Ahead::Markers(end),
                 Some(Ok(_)) => Ahead::Records,
                 _ => Ahead::Unknown,
             };

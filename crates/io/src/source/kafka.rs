@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gristmill::plan::{InputPlan, Plan};
-use gristmill::rows::{Partition, RawRecord, RawRows};
+use gristmill::rows::{Partition, Position, RawRecord, RawRows};
 use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
@@ -18,7 +18,10 @@ use self::comeback::{COMEBACKS, Comeback, WARNING_PAUSE};
 use self::lookout::{Lookout, Sight};
 use super::again::Again;
 use super::{Ahead, Assignment, Event, Reread, Source, SourceError};
-use crate::kafka::{Consumer, GroupMember, KafkaFailure, Kind, Reader, Rebalance, asker, consumer, headers_of, passes};
+use crate::kafka::{
+    Consumer, GroupMember, KafkaFailure, Kind, Reader, Rebalance, asker, consumer, headers_of, offset_of, passes,
+    position_of,
+};
 
 /// Records handed on together: enough to fill vectors, few enough to answer soon.
 pub(super) const BATCH: usize = 2_000;
@@ -46,7 +49,7 @@ pub struct KafkaSource {
     /// The records and bytes of the largest block that came last.
     usual: (usize, usize),
     /// The partitions that are being read, and from where: what arrives of others, or before that, is not wanted.
-    reading: BTreeMap<i32, i64>,
+    reading: BTreeMap<i32, Position>,
     /// The partitions that were set to their position a second time.
     sought: BTreeSet<i32>,
     /// The partitions that were accepted.
@@ -221,7 +224,9 @@ impl KafkaSource {
                     bytes += message.payload_len() + 64;
                     count += 1;
                     match self.reading.get(&message.partition()) {
-                        Some(from) if message.offset() >= *from => push(&mut blocks, self.usual, &self.topic, &message),
+                        Some(from) if position_of(message.offset()) >= *from => {
+                            push(&mut blocks, self.usual, &self.topic, &message)
+                        }
                         Some(_) => astray = Some(message.partition()),
                         None => {}
                     }
@@ -243,7 +248,7 @@ impl KafkaSource {
         if let Some((number, from)) = astray.and_then(|number| Some((number, *self.reading.get(&number)?))) {
             // A partition that was assigned a moment ago may begin at its beginning after all: once more, then. Only
             // once: setting it brings some records a second time by itself.
-            let again = self.consumer.seek(&self.topic, number, Offset::Offset(from), Duration::ZERO);
+            let again = self.consumer.seek(&self.topic, number, offset_of(from), Duration::ZERO);
             tracing::debug!("{}-{number} is set to {from} once more: {again:?}", self.topic);
         }
         for block in &blocks {
@@ -283,7 +288,7 @@ pub(super) fn push(blocks: &mut Vec<RawRows>, usual: (usize, usize), topic: &Arc
     let headers = headers_of(message);
     if let Some(block) = blocks.get_mut(index) {
         block.push(RawRecord {
-            offset: message.offset(),
+            position: position_of(message.offset()),
             timestamp: message.timestamp().to_millis(),
             key: message.key(),
             value: message.payload(),
@@ -334,11 +339,11 @@ impl Source for KafkaSource {
         Ok(())
     }
 
-    fn resume(&mut self, partition: &Partition, position: i64) -> Result<(), SourceError> {
+    fn resume(&mut self, partition: &Partition, position: Position) -> Result<(), SourceError> {
         // What was queued before this is of no use: the position is the truth.
         self.events.retain(|event| !matches!(event, Event::Rows(rows) if rows.partition == *partition));
         let began = Instant::now();
-        let seek = || self.consumer.seek(&partition.topic, partition.number, Offset::Offset(position), ANSWER);
+        let seek = || self.consumer.seek(&partition.topic, partition.number, offset_of(position), ANSWER);
         while let Err(error) = seek() {
             // A partition that was assigned a moment ago may not have begun yet.
             if began.elapsed() > BEGIN {
@@ -398,24 +403,29 @@ impl Source for KafkaSource {
         self.comeback.is_some() || self.consumer.assignment_lost()
     }
 
-    fn reread(&mut self, partition: &Partition, from: i64, to: i64) -> Result<Reread, SourceError> {
+    fn reread(&mut self, partition: &Partition, from: Position, to: Position) -> Result<Reread, SourceError> {
         Ok(self.again.read(partition, from, to)?)
     }
 
-    fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<i64>>, SourceError> {
+    fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<Position>>, SourceError> {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
         let ask = || self.outside.committed_offsets(self.list(partitions), ANSWER);
         let found = self.insist("asking for the group's offsets", OUTAGE, ask)?;
         let offset = |partition: &Partition| match found.find_partition(&partition.topic, partition.number)?.offset() {
-            Offset::Offset(offset) => Some(offset),
+            Offset::Offset(offset) => Some(position_of(offset)),
             _ => None,
         };
         Ok(partitions.iter().map(offset).collect())
     }
 
-    fn over_markers(&mut self, partition: &Partition, position: i64, to: Option<i64>) -> Result<Ahead, SourceError> {
+    fn over_markers(
+        &mut self,
+        partition: &Partition,
+        position: Position,
+        to: Option<Position>,
+    ) -> Result<Ahead, SourceError> {
         Ok(self.again.over_markers(partition, position, to)?)
     }
 }

@@ -12,20 +12,21 @@ pub use kafka::KafkaSource;
 
 use std::time::Duration;
 
-use gristmill::rows::{Partition, RawRows};
+use gristmill::rows::{Partition, Position, RawRows};
 
 /// What a source tells the member. Closed: a member answers each of them.
 #[derive(Debug)]
 pub enum Event {
-    /// Partitions to take: first [`Source::accept`], then, when the shard of each is open, [`Source::resume`].
+    /// Shards to take, by the partitions that they are named after: first [`Source::accept`], then, when a shard is open,
+    /// [`Source::resume`] for each of its inputs.
     Assigned(Vec<Assignment>),
-    /// Partitions to commit and let go; then [`Source::release`].
+    /// Shards to commit and let go; then [`Source::release`].
     Revoked(Vec<Partition>),
-    /// Partitions that already belong to somebody else: nothing may be committed for them.
+    /// Shards that already belong to somebody else: nothing may be committed for them.
     Lost(Vec<Partition>),
-    /// Records of one partition.
+    /// Records of one partition of one input.
     Rows(RawRows),
-    /// A partition has been read to its end, for now.
+    /// A partition of an input has been read to its end, for now.
     CaughtUp(Partition),
     /// The input is not there any more: nothing will come, and nothing can be committed.
     Gone,
@@ -48,15 +49,15 @@ pub enum Ahead {
     /// Records, or nothing at all.
     Records,
     /// Markers of transactions and records of aborted ones alone, up to this position: nobody will ever read them.
-    Markers(i64),
+    Markers(Position),
     /// That could not be found out now.
     Unknown,
 }
 
-/// A partition given to this member.
+/// A shard given to this member.
 #[derive(Debug, Clone)]
 pub struct Assignment {
-    /// The partition.
+    /// The partition of its first input.
     pub partition: Partition,
     /// The names of the fields, where the source itself says them (a CSV file's first line).
     pub header: Option<Vec<String>>,
@@ -78,18 +79,18 @@ pub enum SourceError {
     Kafka(#[from] crate::kafka::KafkaFailure),
 }
 
-/// A stream of records.
+/// A stream of records. A shard with several inputs is given and taken with all of their partitions.
 pub trait Source: Send {
     /// The next event, waiting for it as long as told; nothing if none came. Without `room` it is no records. After
     /// the end of a file it never waits.
     fn poll(&mut self, wait: Duration, room: bool) -> Result<Option<Event>, SourceError>;
-    /// Takes partitions that were assigned, without reading them yet.
+    /// Takes shards that were assigned, without reading them yet.
     fn accept(&mut self, partitions: &[Partition]) -> Result<(), SourceError>;
-    /// Begins, or goes on, to read a partition at a position.
-    fn resume(&mut self, partition: &Partition, position: i64) -> Result<(), SourceError>;
-    /// Stops reading a partition without giving it up.
+    /// Begins, or goes on, to read a partition of an input at a position.
+    fn resume(&mut self, partition: &Partition, position: Position) -> Result<(), SourceError>;
+    /// Stops reading a partition of an input without giving it up.
     fn pause(&mut self, partition: &Partition) -> Result<(), SourceError>;
-    /// Acknowledges that partitions are let go, after what they did is committed.
+    /// Acknowledges that shards are let go, after what they did is committed.
     fn release(&mut self, partitions: &[Partition]) -> Result<(), SourceError>;
     /// Leaves the group and joins it anew, with nothing: for a member that the group no longer knows and that was not
     /// told so.
@@ -98,9 +99,14 @@ pub trait Source: Send {
     fn lost(&self) -> bool;
     /// Reads records before a position once more, aside from what [`Self::poll`] reads: the next of those in
     /// [from, to). It does not wait for them.
-    fn reread(&mut self, partition: &Partition, from: i64, to: i64) -> Result<Reread, SourceError>;
+    fn reread(&mut self, partition: &Partition, from: Position, to: Position) -> Result<Reread, SourceError>;
     /// The committed position of each of these partitions, whoever reads them.
-    fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<i64>>, SourceError>;
+    fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<Position>>, SourceError>;
     /// What lies between a position and the end of what can be read, or the place `to`, whichever comes first.
-    fn over_markers(&mut self, partition: &Partition, position: i64, to: Option<i64>) -> Result<Ahead, SourceError>;
+    fn over_markers(
+        &mut self,
+        partition: &Partition,
+        position: Position,
+        to: Option<Position>,
+    ) -> Result<Ahead, SourceError>;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gristmill::plan::Plan;
 use gristmill::protocol::Stop;
-use gristmill::rows::Partition;
+use gristmill::rows::{Partition, Positions};
 use gristmill::shard::{Adapted, Lost};
 
 use super::StateFailure;
@@ -18,7 +18,7 @@ use crate::ledger::LedgerError;
 #[derive(Debug)]
 pub struct Change {
     partition: Partition,
-    position: i64,
+    positions: Positions,
     kept: Vec<String>,
     untrained: Vec<String>,
     dropped: Vec<String>,
@@ -27,7 +27,7 @@ pub struct Change {
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} at {}", self.partition, self.position)?;
+        writeln!(f, "{} at {}", self.partition, self.positions)?;
         for (what, names) in
             [("begins untrained", &self.untrained), ("is no longer there", &self.dropped), ("is kept", &self.kept)]
         {
@@ -57,7 +57,7 @@ pub fn reset_changed(plan: &Arc<Plan>, keep: &[String]) -> Done<String> {
     let mut text = String::new();
     change(plan, keep, |install, change| {
         install()?;
-        text += &format!("{} goes on at {}{}\n", change.partition, change.position, untrained(&change.untrained));
+        text += &format!("{} goes on at {}{}\n", change.partition, change.positions, untrained(&change.untrained));
         Ok(())
     })?;
     Ok(if text.is_empty() { "nothing has changed\n".into() } else { text })
@@ -69,18 +69,19 @@ fn change(plan: &Arc<Plan>, keep: &[String], mut each: impl FnMut(Install<'_>, C
     let mut keeper = Keeper::open(plan)?;
     for partition in keeper.partitions(plan)? {
         let there = keeper.kept(&partition)?;
-        let Some(saved) = there.slots.newest(None) else { continue };
-        let position = tail(&there).unwrap_or(saved.manifest.position);
+        let Some(saved) = there.slots.newest() else { continue };
+        let positions = tail(&there);
         if saved.manifest.plan == plan.fingerprint() {
             continue;
         }
-        if saved.manifest.position != position || saved.manifest.sequence != next_sequence(&there) {
-            let stop = Stop::OtherPlan { from: saved.manifest.position, to: position };
+        let of = |all: &Positions| all.get(&partition.topic).unwrap_or_default();
+        if !saved.manifest.positions.agree(&positions) || saved.manifest.sequence != next_sequence(&there) {
+            let stop = Stop::OtherPlan { from: of(&saved.manifest.positions), to: of(&positions) };
             return Err(LedgerError::from(StateFailure::Stop { partition, stop }).into());
         }
         let Adapted { shard, kept, changed, dropped, lost } = adapted(plan, &partition, Some(&saved), keep)?;
-        let change = Change { partition, position, kept, untrained: changed, dropped, lost };
-        each(&mut || put(&mut keeper, plan, &there, &shard, position), change)?;
+        let change = Change { partition, positions: positions.clone(), kept, untrained: changed, dropped, lost };
+        each(&mut || put(&mut keeper, plan, &there, &shard, positions.clone()), change)?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gristmill::plan::Plan;
-use gristmill::protocol::{Entry, Kept, Piece, Slots};
+use gristmill::protocol::{Entry, Kept, KeptInput, Piece, Slots};
 use gristmill::rows::Partition;
 use gristmill_learn::{StateError, StateReader, StateWriter};
 
@@ -103,14 +103,9 @@ impl StateFolder {
     /// What was kept of a shard. The folder is a log of its own, so it knows how far it was read.
     pub(crate) fn kept(&self, partition: &Partition) -> Result<Kept, StateFailure> {
         let entries: Vec<Entry> = self.commits.iter().flat_map(|commit| commit.of(partition.number).cloned()).collect();
-        Ok(Kept {
-            slots: slots(&self.path, partition.number)?,
-            offsets: entries.last().and_then(Entry::next),
-            entries,
-            first: 0,
-            start: 0,
-            settled: true,
-        })
+        let committed = entries.last().and_then(|entry| entry.ends().get(&partition.topic));
+        let input = KeptInput { name: Arc::clone(&partition.topic), committed, ..KeptInput::default() };
+        Ok(Kept { slots: slots(&self.path, partition.number)?, entries, inputs: vec![input], settled: true })
     }
 
     /// Makes a commit durable: outputs first, then, in one frame, the entries that say so, then what is saved.

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use gristmill::plan::{InputPlan, Plan};
 use gristmill::protocol::{Code, Consumed, Entry, Kept, Manifest, Piece, Run};
-use gristmill::rows::Partition;
+use gristmill::rows::{Partition, Position, Positions};
 use gristmill::shard::Outbox;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::producer::Producer as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::{StateFailure, StateFolder};
-use crate::kafka::{self, KafkaFailure, KeptTopics, Kind, PlainContext};
+use crate::kafka::{self, KafkaFailure, KeptTopics, Kind, PlainContext, offset_of};
 use crate::ledger::{LedgerError, PIECE, Part, code};
 use crate::sink::KafkaSink;
 use crate::source::{Again, FileSource, Reread, Source as _, SourceError};
@@ -51,11 +51,13 @@ impl Keeper {
         }
     }
 
-    /// The same, with the journal since the newest snapshot at or before a position.
-    pub(super) fn kept_since(&self, partition: &Partition, position: i64) -> Result<Kept, LedgerError> {
+    /// The same, with the journal since the newest snapshot at or before a position of its first input.
+    pub(super) fn kept_since(&self, partition: &Partition, position: Position) -> Result<Kept, LedgerError> {
         match self {
             Self::Folder(folder) => Ok(folder.kept(partition)?),
-            Self::Topics(topics) => Ok(topics.read_since(partition, Some(position), &|| true)?),
+            Self::Topics(topics) => {
+                Ok(topics.read_since(partition, &|manifest| reaches(manifest, partition, position), &|| true)?)
+            }
         }
     }
 
@@ -81,13 +83,21 @@ impl Keeper {
         state: &[u8],
         place: Place,
     ) -> Result<(), LedgerError> {
-        let Place { sequence, from, position, slot } = place;
-        let consumed = Consumed { next: position, ..Consumed::nothing(from) };
-        let topic = Arc::clone(&partition.topic);
+        let Place { sequence, from, positions, slot } = place;
+        let run = |(input, next): (&Arc<str>, Position)| {
+            let consumed = Consumed { next, ..Consumed::nothing(from.get(input).unwrap_or(next)) };
+            Run { topic: Arc::clone(input), consumed, flushed: false, tables: 0, version: 0 }
+        };
         let code = code(plan);
         let Code { plan: fingerprint, program } = code;
-        let about =
-            Manifest { slot, sequence: sequence + 1, position, program, plan: fingerprint, ..Manifest::default() };
+        let about = Manifest {
+            slot,
+            sequence: sequence + 1,
+            positions: positions.clone(),
+            program,
+            plan: fingerprint,
+            ..Manifest::default()
+        };
         let limit = if let Self::Folder(_) = self { usize::MAX } else { PIECE };
         let part = Part {
             partition: partition.clone(),
@@ -95,11 +105,11 @@ impl Keeper {
             letters: Vec::new(),
             entry: Some(Entry {
                 sequence,
-                runs: vec![Run { topic, consumed, flushed: false, tables: 0, version: 0 }],
+                runs: positions.iter().map(run).collect(),
                 code: Some(code),
                 installed: true,
             }),
-            position,
+            positions,
             pieces: Piece::cut(about, state, limit).into(),
         };
         match self {
@@ -145,7 +155,7 @@ impl Past {
     }
 
     /// The next records in [from, to).
-    pub(super) fn read(&mut self, partition: &Partition, from: i64, to: i64) -> Result<Reread, SourceError> {
+    pub(super) fn read(&mut self, partition: &Partition, from: Position, to: Position) -> Result<Reread, SourceError> {
         match self {
             Self::File(file) => file.reread(partition, from, to),
             Self::Topics(topics) => Ok(topics.read(partition, from, to)?),
@@ -153,15 +163,20 @@ impl Past {
     }
 }
 
+/// Whether a snapshot is at or before a position of the first input.
+pub(super) fn reaches(manifest: &Manifest, partition: &Partition, position: Position) -> bool {
+    manifest.positions.get(&partition.topic).is_some_and(|saved| saved <= position)
+}
+
 /// Where a state is installed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Place {
     /// The sequence of the entry.
     pub(super) sequence: u64,
     /// Where the journal has come to so far.
-    pub(super) from: i64,
-    /// The next position to read.
-    pub(super) position: i64,
+    pub(super) from: Positions,
+    /// The next position to read of each input.
+    pub(super) positions: Positions,
     /// The snapshot's slot.
     pub(super) slot: u32,
 }
@@ -186,10 +201,10 @@ pub(super) fn at_rest(plan: &Plan) -> Result<BaseConsumer<PlainContext>, KafkaFa
 }
 
 /// Commits where the group stands in a partition. The group must be at rest.
-pub(super) fn commit_position(plan: &Plan, partition: &Partition, position: i64) -> Result<(), KafkaFailure> {
+pub(super) fn commit_position(plan: &Plan, partition: &Partition, position: Position) -> Result<(), KafkaFailure> {
     let asker = at_rest(plan)?;
     let mut list = TopicPartitionList::new();
-    let added = list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(position));
+    let added = list.add_partition_offset(&partition.topic, partition.number, offset_of(position));
     let committed = added.and_then(|()| asker.commit(&list, CommitMode::Sync));
     committed.map_err(|error| failed(plan, "committing the group's position", &error))
 }
@@ -206,8 +221,9 @@ fn install_in_topics(plan: &Arc<Plan>, part: &Part) -> Result<(), KafkaFailure> 
     sink.state(part).map_err(refused)?;
     sink.delivered().map_err(refused)?;
     let mut list = TopicPartitionList::new();
-    list.add_partition_offset(&part.partition.topic, part.partition.number, Offset::Offset(part.position))
-        .map_err(fail)?;
+    for (input, position) in part.positions.iter() {
+        list.add_partition_offset(input, part.partition.number, offset_of(position)).map_err(fail)?;
+    }
     let metadata = asker.group_metadata();
     let metadata = metadata.ok_or_else(|| KafkaFailure::new(Kind::Other, "the group cannot be reached"))?;
     sink.producer.send_offsets_to_transaction(&list, &metadata, ANSWER).map_err(fail)?;

@@ -5,6 +5,8 @@
 //! crash outputs are cut to those lengths, the newest valid snapshot is loaded, and the records since are read again
 //! with answers muted. A group on Kafka keeps the same in two topics (`kafka::KeptTopics`).
 
+use gristmill::rows::Position;
+
 mod change;
 mod folder;
 mod frames;
@@ -62,7 +64,7 @@ pub enum StateFailure {
         /// The partition.
         partition: gristmill::rows::Partition,
         /// The position.
-        position: i64,
+        position: Position,
         /// What is defined otherwise, where that is known.
         changed: Vec<String>,
     },
@@ -72,9 +74,9 @@ pub enum StateFailure {
         /// The partition.
         partition: gristmill::rows::Partition,
         /// The position.
-        position: i64,
+        position: Position,
         /// The positions of the snapshots that are there.
-        snapshots: Vec<i64>,
+        snapshots: Vec<Position>,
     },
     /// The input is not what was learned from.
     #[error(transparent)]
@@ -104,14 +106,14 @@ pub(crate) fn unusable(error: gristmill::shard::ShardError) -> crate::ledger::Le
 }
 
 /// What there is instead of a state that is not kept.
-fn reach(snapshots: &[i64], position: i64) -> String {
+fn reach(snapshots: &[Position], position: Position) -> String {
     match snapshots.iter().min() {
         None => "there is no snapshot, and the journal does not lead there".into(),
         Some(oldest) if *oldest > position => format!("the oldest offset that is there is {oldest}"),
         Some(_) => {
             let mut all = snapshots.to_vec();
             all.sort_unstable();
-            let all: Vec<String> = all.iter().map(i64::to_string).collect();
+            let all: Vec<String> = all.iter().map(ToString::to_string).collect();
             format!("the journal does not lead there from a snapshot; there are snapshots as of {}", all.join(", "))
         }
     }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use gristmill::plan::Plan;
-use gristmill::protocol::{Consumed, Entry, Kept, Learned, Run, Saved, Stop, learned, lineage};
-use gristmill::rows::Partition;
+use gristmill::protocol::{Consumed, Kept, KeptInput, Learned, Run, Saved, Stop, learned, lineage};
+use gristmill::rows::{Partition, Position, Positions};
 use gristmill::shard::{Adapted, Outbox, Shard};
 
-use super::keeper::Past;
+use super::keeper::{Past, reaches};
 use super::{StateFailure, unusable};
 use crate::codec::Decoder;
 use crate::ledger::{LedgerError, code, journal_wins};
@@ -15,16 +15,23 @@ use crate::member::MemberError;
 use crate::source::Reread;
 
 /// Where the group stands: after everything that was learned.
-pub(super) fn tail(kept: &Kept) -> Option<i64> {
+pub(super) fn tail(kept: &Kept) -> Positions {
     let entry = kept.entries.iter().max_by_key(|entry| entry.sequence);
-    let saved = kept.slots.newest(None).map(|saved| saved.manifest.position);
-    entry.and_then(Entry::next).max(saved)
+    let saved = kept.slots.newest().map(|saved| (saved.manifest.sequence, saved.manifest.positions));
+    let ends = entry.map(|entry| (entry.sequence + 1, entry.ends()));
+    let (older, newer) = if ends > saved { (saved, ends) } else { (ends, saved) };
+    let mut all = Positions::default();
+    for KeptInput { name, .. } in &kept.inputs {
+        let known = [&newer, &older].into_iter().flatten().find_map(|(_, positions)| positions.get(name));
+        known.into_iter().for_each(|position| all.set(name, position));
+    }
+    all
 }
 
 /// The sequence of the next commit.
 pub(super) fn next_sequence(kept: &Kept) -> u64 {
     let entry = kept.entries.iter().map(|entry| entry.sequence + 1).max().unwrap_or(0);
-    entry.max(kept.slots.newest(None).map_or(0, |saved| saved.manifest.sequence))
+    entry.max(kept.slots.newest().map_or(0, |saved| saved.manifest.sequence))
 }
 
 /// The state as a snapshot has it; parts that the plan defines otherwise begin untrained, but for those to `keep`.
@@ -43,33 +50,35 @@ pub(super) fn adapted(
     })
 }
 
-/// The shard as of a position. `past` reads the records since the snapshot; `kept` has the journal since then.
+/// The shard as of a position of its first input, and its positions then. `past` reads the records since the snapshot; `kept`
+/// has the journal since then.
 pub(super) fn rebuild(
     plan: &Arc<Plan>,
     partition: &Partition,
     kept: &Kept,
-    position: i64,
+    position: Position,
     past: &mut Past,
-) -> Result<Shard, MemberError> {
-    let saved = kept.slots.newest(Some(position));
+) -> Result<(Shard, Positions), MemberError> {
+    let saved = kept.slots.newest_of(|manifest| reaches(manifest, partition, position));
     let Adapted { mut shard, mut changed, dropped, .. } = adapted(plan, partition, saved.as_ref(), &[])?;
     changed.extend(dropped);
     if !changed.is_empty() {
         let (partition, changed) = (partition.clone(), changed);
         return Err(LedgerError::from(StateFailure::OtherDocument { partition, position, changed }).into());
     }
-    let (from, runs) = way(plan, partition, kept, saved.as_ref(), position).map_err(LedgerError::from)?;
+    let runs = way(plan, partition, kept, saved.as_ref(), position).map_err(LedgerError::from)?;
     let mut decoder =
         Decoder::new(plan, past.header()).map_err(|why| MemberError::Header { partition: partition.clone(), why })?;
-    let mut next = from;
+    let mut positions = saved.map(|saved| saved.manifest.positions.among(&plan.inputs)).unwrap_or_default();
     for run in runs {
-        let until = run.consumed.next.min(position);
+        let until = if run.topic == partition.topic { run.consumed.next.min(position) } else { run.consumed.next };
+        let (mut next, beside) = (run.consumed.from, partition.beside(&run.topic));
         if run.consumed.count > 0 || run.flushed {
             run.with_what_it_had(&mut shard)?;
         }
         let mut found = Consumed::nothing(run.consumed.from);
         while run.consumed.count > 0 && next < until {
-            match past.read(partition, next, until)? {
+            match past.read(&beside, next, until)? {
                 // What is left before it are markers.
                 Reread::End => next = until,
                 Reread::Nothing => std::thread::sleep(std::time::Duration::from_millis(1)),
@@ -83,32 +92,34 @@ pub(super) fn rebuild(
                 }
             }
         }
-        next = until;
+        positions.set(&run.topic, until);
         if until == run.consumed.next {
-            run.check(partition, &found)?;
+            run.check(&beside, &found)?;
             // Rows that waited were taken at its end.
             if run.flushed {
                 shard.flush(&mut Outbox::default())?;
             }
         }
     }
-    Ok(shard)
+    positions.set(&partition.topic, position);
+    Ok((shard, positions))
 }
 
-/// Where reading again begins, and the runs that lead from there to a position; refused where they are not all there, or
-/// would be learned differently.
+/// The runs that lead from a snapshot, or from nothing, to a position of the first input; refused where they are not all
+/// there, or would be learned differently.
 fn way<'a>(
     plan: &Plan,
     partition: &Partition,
     kept: &'a Kept,
     saved: Option<&Saved>,
-    position: i64,
-) -> Result<(i64, Vec<&'a Run>), StateFailure> {
-    let from = saved.map(|saved| saved.manifest.position);
+    position: Position,
+) -> Result<Vec<&'a Run>, StateFailure> {
+    let name = &partition.topic;
+    let from = saved.and_then(|saved| saved.manifest.positions.get(name));
     let gone = || StateFailure::NotKept {
         partition: partition.clone(),
         position,
-        snapshots: kept.slots.valid().iter().map(|manifest| manifest.position).collect(),
+        snapshots: kept.slots.valid().iter().filter_map(|manifest| manifest.positions.get(name)).collect(),
     };
     let entries = match lineage(kept, saved, journal_wins(plan)) {
         Some(entries) => entries,
@@ -116,11 +127,12 @@ fn way<'a>(
         None if from == Some(position) => Vec::new(),
         None => return Err(gone()),
     };
-    let begins = from.or(entries.first().and_then(|entry| entry.from())).filter(|begins| *begins <= position);
+    let begins =
+        from.or(entries.first().and_then(|entry| entry.begins().get(name))).filter(|begins| *begins <= position);
     let begins = begins.ok_or_else(gone)?;
     let (mut at, mut runs, mut used) = (begins, Vec::new(), Vec::new());
     for entry in entries {
-        let (Some(first), Some(next)) = (entry.from(), entry.next()) else { continue };
+        let (Some(first), Some(next)) = (entry.begins().get(name), entry.ends().get(name)) else { continue };
         // Records lead neither over a state that a command has put there, nor back.
         if entry.installed || next < first || (at >= position && next > position) {
             break;
@@ -132,8 +144,8 @@ fn way<'a>(
     if at < position {
         return Err(gone());
     }
-    let read = runs.iter().find(|run| run.consumed.count > 0).map(|run| run.consumed.from);
-    match learned(used.into_iter().filter(|_| read.is_some()), saved, &|| code(plan)) {
+    let read = runs.iter().filter(|run| run.consumed.count > 0);
+    match learned(used.into_iter().filter(|_| read.clone().next().is_some()), saved, &|| code(plan)) {
         Learned::Here => {}
         Learned::ByOtherProgram => {
             let stop = Stop::OtherProgram { from: begins, to: position };
@@ -143,11 +155,12 @@ fn way<'a>(
             return Err(StateFailure::OtherDocument { partition: partition.clone(), position, changed: Vec::new() });
         }
     }
-    match read.filter(|from| *from < kept.first) {
-        Some(from) => {
-            let stop = Stop::RowsGone { from, first: kept.first };
-            Err(StateFailure::Stop { partition: partition.clone(), stop })
-        }
-        None => Ok((begins, runs)),
-    }
+    let firsts = kept.first();
+    let gone = |run: &&Run| {
+        let first = firsts.get(&run.topic).filter(|first| run.consumed.from < *first)?;
+        let stop = Stop::RowsGone { from: run.consumed.from, first };
+        Some(StateFailure::Stop { partition: partition.beside(&run.topic), stop })
+    };
+    let gone = read.copied().find_map(|run| gone(&run));
+    gone.map_or(Ok(runs.clone()), Err)
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use gristmill::plan::{InputPlan, Plan};
-use gristmill::protocol::Kept;
-use gristmill::rows::Partition;
+use gristmill::protocol::{Kept, KeptInput};
+use gristmill::rows::{Partition, Position, Positions};
 use gristmill::shard::{Adapted, Shard, saved_parts};
 use gristmill_learn::StateWriter;
 
@@ -68,14 +68,15 @@ pub fn show(plan: &Arc<Plan>) -> Done<String> {
 fn show_partition(partition: &Partition, kept: &Kept) -> String {
     let mut text = format!("\n{partition}\n");
     match kept.entries.iter().max_by_key(|entry| entry.sequence) {
-        Some(last) => text += &format!("journal    commit {} at {}\n", last.sequence, last.next().unwrap_or(0)),
+        Some(last) => text += &format!("journal    commit {} at {}\n", last.sequence, last.ends()),
         None => text += "journal    nothing committed\n",
     }
-    if let Some(offsets) = kept.offsets.filter(|offsets| Some(*offsets) != tail(kept)) {
-        text += &format!("group      at {offsets}: not where the journal ends\n");
+    let committed = kept.committed();
+    if !committed.is_empty() && committed != tail(kept) {
+        text += &format!("group      at {committed}: not where the journal ends\n");
     }
-    let Some(saved) = kept.slots.newest(None) else { return text + "snapshot   none\n" };
-    let positions: Vec<String> = kept.slots.valid().iter().map(|manifest| manifest.position.to_string()).collect();
+    let Some(saved) = kept.slots.newest() else { return text + "snapshot   none\n" };
+    let positions: Vec<String> = kept.slots.valid().iter().map(|manifest| manifest.positions.to_string()).collect();
     let age = kept.slots.written(saved.manifest.slot).and_then(age).unwrap_or_default();
     text += &format!("snapshot   at {}, {} bytes{age}\n", positions.join(", "), saved.state.len());
     for part in saved_parts(&saved.state).unwrap_or_default() {
@@ -92,21 +93,21 @@ fn age(milliseconds: i64) -> Option<String> {
 }
 
 /// The state of a partition as of a position, or as of the last commit; canonical: equal models have equal bytes.
-pub fn as_of(plan: &Arc<Plan>, partition: Option<i32>, position: Option<i64>) -> Done<Vec<(i32, Vec<u8>)>> {
+pub fn as_of(plan: &Arc<Plan>, partition: Option<i32>, position: Option<Position>) -> Done<Vec<(i32, Vec<u8>)>> {
     let plan = &loaded(plan)?;
     let keeper = Keeper::open(plan)?;
     let mut past = keeper.past(plan)?;
     let chosen = chosen(plan, &keeper, partition)?;
     let states = chosen.into_iter().map(|partition| {
         let kept = keeper.kept(&partition)?;
-        let end = tail(&kept).ok_or_else(|| {
+        let end = tail(&kept).get(&partition.topic).ok_or_else(|| {
             refused(plan, format!("nothing was learned of {partition} yet; every run saves its state when it ends"))
         })?;
         let at = position.unwrap_or(end);
         if at > end {
             return Err(refused(plan, format!("{partition} has come to {end}: {at} is still to be read")));
         }
-        let shard = rebuild(plan, &partition, &keeper.kept_since(&partition, at)?, at, &mut past)?;
+        let (shard, _) = rebuild(plan, &partition, &keeper.kept_since(&partition, at)?, at, &mut past)?;
         Ok((partition.number, StateWriter::of(&shard)))
     });
     states.collect()
@@ -132,9 +133,9 @@ fn write_whole(path: &Path, state: &[u8]) -> std::io::Result<()> {
     std::fs::rename(&part, path)
 }
 
-pub(super) fn put(keeper: &mut Keeper, plan: &Arc<Plan>, kept: &Kept, shard: &Shard, position: i64) -> Done<()> {
-    let from = tail(kept).unwrap_or(position);
-    let place = Place { sequence: next_sequence(kept), from, position, slot: kept.slots.next(plan.snapshot().keep) };
+pub(super) fn put(keeper: &mut Keeper, plan: &Arc<Plan>, kept: &Kept, shard: &Shard, positions: Positions) -> Done<()> {
+    let from = tail(kept);
+    let place = Place { sequence: next_sequence(kept), from, positions, slot: kept.slots.next(plan.snapshot().keep) };
     Ok(keeper.install(plan, shard.partition(), &shard.snapshot(), place)?)
 }
 
@@ -149,9 +150,15 @@ pub fn adopt(plan: &Arc<Plan>, partition: Option<i32>) -> Done<String> {
     let mut text = String::new();
     for partition in chosen(plan, &keeper, partition)? {
         let kept = keeper.kept(&partition)?;
-        let Some(position) = kept.offsets.or(tail(&kept)) else { continue };
-        let position = position.max(kept.first);
-        let mut saved = kept.slots.newest(None);
+        let (mut positions, learned) = (Positions::default(), tail(&kept));
+        for KeptInput { name, committed, first, .. } in &kept.inputs {
+            let position = committed.or(learned.get(name)).map(|position| position.max(*first));
+            position.into_iter().for_each(|position| positions.set(name, position));
+        }
+        if positions.is_empty() {
+            continue;
+        }
+        let mut saved = kept.slots.newest();
         let adopted = match adapted(plan, &partition, saved.as_ref(), &[]) {
             Err(LedgerError::State(StateFailure::Unusable { .. })) => {
                 saved = None;
@@ -160,9 +167,9 @@ pub fn adopt(plan: &Arc<Plan>, partition: Option<i32>) -> Done<String> {
             adopted => adopted,
         };
         let Adapted { shard, changed, .. } = adopted?;
-        put(&mut keeper, plan, &kept, &shard, position)?;
-        let with = saved.map_or("untrained".into(), |saved| format!("as of {}", saved.manifest.position));
-        text += &format!("{partition} goes on at {position}, {with}{}\n", untrained(&changed));
+        put(&mut keeper, plan, &kept, &shard, positions.clone())?;
+        let with = saved.map_or("untrained".into(), |saved| format!("as of {}", saved.manifest.positions));
+        text += &format!("{partition} goes on at {positions}, {with}{}\n", untrained(&changed));
     }
     Ok(text)
 }
@@ -175,9 +182,12 @@ fn adopt_positions(plan: &Arc<Plan>, partition: Option<i32>) -> Done<String> {
     let mut text = String::new();
     for partition in only(plan, all, partition)? {
         let kept = topics.read(&partition, &|| true).map_err(LedgerError::from)?;
-        if kept.offsets.is_some_and(|position| position < kept.first) {
-            commit_position(plan, &partition, kept.first).map_err(LedgerError::from)?;
-            text += &format!("{partition} goes on at {}\n", kept.first);
+        for KeptInput { name, committed, first, .. } in &kept.inputs {
+            if committed.is_some_and(|position| position < *first) {
+                let partition = partition.beside(name);
+                commit_position(plan, &partition, *first).map_err(LedgerError::from)?;
+                text += &format!("{partition} goes on at {first}\n");
+            }
         }
     }
     Ok(if text.is_empty() { "nothing is to be repaired: this pipeline keeps no state\n".into() } else { text })
@@ -188,7 +198,7 @@ pub(super) fn untrained(changed: &[String]) -> String {
 }
 
 /// Takes the model and the group back to a position.
-pub fn reset_to(plan: &Arc<Plan>, partition: Option<i32>, position: i64) -> Done<String> {
+pub fn reset_to(plan: &Arc<Plan>, partition: Option<i32>, position: Position) -> Done<String> {
     let plan = &loaded(plan)?;
     let mut keeper = Keeper::open(plan)?;
     let chosen = chosen(plan, &keeper, partition)?;
@@ -196,12 +206,12 @@ pub fn reset_to(plan: &Arc<Plan>, partition: Option<i32>, position: i64) -> Done
         return Err(refused(plan, format!("there are {} partitions: say which, with `--partition`", chosen.len())));
     };
     let kept = keeper.kept(partition)?;
-    if let Some(end) = tail(&kept).filter(|end| position > *end) {
+    if let Some(end) = tail(&kept).get(&partition.topic).filter(|end| position > *end) {
         return Err(refused(plan, format!("{partition} has come to {end}: {position} is still to be read")));
     }
     let mut past = keeper.past(plan)?;
-    let shard = rebuild(plan, partition, &keeper.kept_since(partition, position)?, position, &mut past)?;
-    put(&mut keeper, plan, &kept, &shard, position)?;
+    let (shard, positions) = rebuild(plan, partition, &keeper.kept_since(partition, position)?, position, &mut past)?;
+    put(&mut keeper, plan, &kept, &shard, positions)?;
     Ok(format!("{partition} is back at {position}: what was written after it will be written again\n"))
 }
 

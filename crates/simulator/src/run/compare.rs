@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gristmill::protocol::Run;
-use gristmill::rows::{Partition, RawRecord, RawRows};
+use gristmill::rows::{Partition, Position, RawRows};
 use gristmill::shard::{Outbox, Shard};
 use gristmill::spec::Guarantee;
 use gristmill_io::codec::Decoder;
@@ -11,6 +11,8 @@ use gristmill_io::dead_letters::DeadLetter;
 
 use super::Simulation;
 use crate::cluster::{DEAD, INPUT, TRANSACTION};
+use crate::log::Record;
+use crate::source::raw;
 use crate::world::{World, lock};
 
 /// What one uninterrupted fold leaves.
@@ -46,16 +48,20 @@ impl Simulation {
         if !self.plan.journals() {
             return Ok(());
         }
-        let saved = world.cluster.slots(partition).newest(None);
+        let saved = world.cluster.slots(partition).newest();
         match saved {
             Some(saved) if saved.state == expected.state => {}
             Some(_) => return Err(format!("partition {partition}: the state is another")),
             None if expected.rows == 0 => {}
             None => return Err(format!("partition {partition}: a clean stop has left no snapshot")),
         }
-        let tail = world.cluster.entries(partition).last().and_then(|(_, entry)| entry.next());
-        if once && tail.is_some() && tail != world.cluster.offset(partition).0 {
-            return Err(format!("partition {partition}: the journal ends elsewhere than the group's offset"));
+        let tail = world.cluster.entries(partition).last().map(|(_, entry)| entry.ends()).unwrap_or_default();
+        for (input, position) in tail.iter().filter(|_| once) {
+            if Some(position) != world.cluster.offset(&Partition::new(input, partition)).0 {
+                return Err(format!(
+                    "partition {partition} of {input}: the journal ends elsewhere than the group's offset"
+                ));
+            }
         }
         Ok(())
     }
@@ -87,44 +93,23 @@ impl Simulation {
 
     fn uninterrupted(&self, world: &World, number: i32) -> Result<Expected, String> {
         let partition = Partition::new(INPUT, number);
-        let mut shard = Shard::open(Arc::clone(&self.plan), partition.clone(), None).map_err(|e| e.to_string())?;
+        let mut shard = Shard::open(Arc::clone(&self.plan), partition, None).map_err(|error| error.to_string())?;
         let mut decoder = Decoder::new(&self.plan, None)?;
-        let mut raw = RawRows::new(partition.clone());
-        let whole = world.cluster.log(INPUT, number).cloned().unwrap_or_default();
-        // Retention has taken nothing from the fold that never stopped.
-        for (offset, record) in whole.remembered(world.cluster.transactions()) {
-            let (key, value) = (record.key.as_deref(), record.value.as_deref());
-            raw.push(RawRecord { offset, timestamp: Some(offset), key, value, headers: &[] });
-        }
-        let (mut outbox, mut letters, total) = (Outbox::default(), Vec::new(), raw.len());
-        // Bounded runs that had read everything took what waited, and versions of a model took over: the journal says where.
-        let entries = world.cluster.remembered_entries(number);
-        let runs: Vec<&Run> = entries.iter().flat_map(|entry| &entry.runs).collect();
-        let mut rest = raw;
-        let mut step = |raw: RawRows, shard: &mut Shard, flush: bool| -> Result<Vec<DeadLetter>, String> {
+        let (mut outbox, mut letters, mut total) = (Outbox::default(), Vec::new(), 0);
+        for Taken { raw, flushed, version } in self.taken(world, number)? {
+            if shard.version() != version && !shard.take_version(version) {
+                return Err(format!("partition {number}: there is no version {version}"));
+            }
             let mut refusals = Vec::new();
             let rows = decoder.decode(&raw, &mut refusals);
             let waited = shard.step(&raw, &rows, &mut refusals, &mut outbox).map_err(|error| error.to_string())?;
-            let mut letters = DeadLetter::of(&raw, &refusals, &waited);
-            if flush {
+            letters.extend(DeadLetter::of(&raw, &refusals, &waited));
+            if flushed {
                 let waited = shard.flush(&mut outbox).map_err(|error| error.to_string())?;
                 letters.extend(DeadLetter::of(&raw, &[], &waited));
             }
-            Ok(letters)
-        };
-        for (place, run) in runs.iter().enumerate() {
-            let changes = runs.get(place + 1).is_some_and(|next| next.version != run.version);
-            if shard.version() != run.version && !shard.take_version(run.version) {
-                return Err(format!("partition {number}: there is no version {}", run.version));
-            }
-            if run.flushed || changes {
-                let count = rest.before(run.consumed.next);
-                let (before, behind) = rest.split(count);
-                letters.extend(step(before, &mut shard, run.flushed)?);
-                rest = behind;
-            }
+            total += raw.len();
         }
-        letters.extend(step(rest, &mut shard, false)?);
         let mut answers = vec![Vec::new(); self.plan.outputs.len()];
         for decision in outbox.decisions() {
             if let Some(answers) = answers.get_mut(decision.output) {
@@ -134,4 +119,74 @@ impl Simulation {
         answers.push(letters.iter().map(|letter| letter.to_json().to_string().into_bytes()).collect());
         Ok(Expected { answers, state: shard.snapshot(), rows: total })
     }
+
+    /// All committed records of a shard in the order in which a fold takes them. Bounded runs that had read everything took
+    /// what waited, and versions of a model took over: the journal says where.
+    fn taken(&self, world: &World, number: i32) -> Result<Vec<Taken>, String> {
+        let entries = world.cluster.remembered_entries(number);
+        let runs: Vec<&Run> = entries.iter().flat_map(|entry| &entry.runs).collect();
+        match world.cluster.inputs(number).as_slice() {
+            [only] => Ok(cut(remembered(world, only, Position::START, Position::END), &runs)),
+            several => in_order(world, several, &runs),
+        }
+    }
+}
+
+/// Records that are taken together.
+struct Taken {
+    raw: RawRows,
+    /// Whether what waits is taken after them.
+    flushed: bool,
+    /// The version of the model that scores them.
+    version: u64,
+}
+
+/// All records of a log there ever were, in [from, to): retention has taken nothing from the fold that never stopped.
+fn remembered(world: &World, partition: &Partition, from: Position, to: Position) -> RawRows {
+    let mut rows = RawRows::new(partition.clone());
+    let Some(log) = world.cluster.log(&partition.topic, partition.number) else { return rows };
+    let within = |(position, _): &(Position, &Record)| *position >= from && *position < to;
+    for (position, record) in log.remembered(world.cluster.transactions()).filter(within) {
+        rows.push(raw(log, position, record));
+    }
+    rows
+}
+
+/// Of one input the order is its own.
+fn cut(all: RawRows, runs: &[&Run]) -> Vec<Taken> {
+    let (mut rest, mut taken) = (all, Vec::new());
+    for (place, run) in runs.iter().enumerate() {
+        let changes = runs.get(place + 1).is_some_and(|next| next.version != run.version);
+        if run.flushed || changes {
+            let count = rest.before(run.consumed.next);
+            let (before, behind) = rest.split(count);
+            taken.push(Taken { raw: before, flushed: run.flushed, version: run.version });
+            rest = behind;
+        }
+    }
+    taken.push(Taken { raw: rest, flushed: false, version: runs.last().map_or(0, |run| run.version) });
+    taken
+}
+
+/// Of several inputs the order is the journal's; each must have been read from its beginning to its end, and nothing twice.
+fn in_order(world: &World, inputs: &[Partition], runs: &[&Run]) -> Result<Vec<Taken>, String> {
+    let mut taken = Vec::new();
+    for partition in inputs {
+        let mut next = world.cluster.system.position(0);
+        for run in runs.iter().filter(|run| run.topic == partition.topic) {
+            if run.consumed.from != next {
+                return Err(format!("{partition}: the journal goes on at {} behind {next}", run.consumed.from));
+            }
+            next = run.consumed.next;
+        }
+        if !remembered(world, partition, next, Position::END).is_empty() {
+            return Err(format!("{partition}: nothing was taken behind {next}"));
+        }
+    }
+    let Some(shard) = inputs.first() else { return Ok(taken) };
+    for run in runs {
+        let raw = remembered(world, &shard.beside(&run.topic), run.consumed.from, run.consumed.next);
+        taken.push(Taken { raw, flushed: run.flushed, version: run.version });
+    }
+    Ok(taken)
 }

@@ -2,13 +2,13 @@
 
 mod compare;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gristmill::plan::Plan;
 use gristmill::report::Tally;
-use gristmill::rows::Partition;
+use gristmill::rows::{Partition, Position};
 use gristmill_io::clock::Clock;
 use gristmill_io::control::Control;
 use gristmill_io::member::{Member, MemberError};
@@ -144,14 +144,18 @@ impl Simulation {
         let control: Arc<Control> = Arc::default();
         let world = lock(&self.world);
         let transactions = world.cluster.transactions();
-        let (mut held, mut ends) = (BTreeMap::new(), BTreeMap::new());
-        for number in 0..world.cluster.partitions() {
-            let Some(log) = world.cluster.log(INPUT, number) else { continue };
-            let end = log.stable_end(transactions);
-            held.insert(Partition::new(INPUT, number).to_string(), log.committed(transactions, 0, end).count() as u64);
-            ends.insert(number, end);
+        let (mut held, mut ends) = (BTreeMap::<String, u64>::new(), BTreeMap::new());
+        let mut filled = BTreeSet::new();
+        for partition in (0..world.cluster.partitions()).flat_map(|number| world.cluster.inputs(number)) {
+            let Some(log) = world.cluster.log(&partition.topic, partition.number) else { continue };
+            let (shard, end) = (Partition::new(INPUT, partition.number), log.stable_end(transactions));
+            let count = log.committed(transactions, Position::START, end).count() as u64;
+            *held.entry(shard.to_string()).or_default() += count;
+            if log.number(end) > 0 {
+                filled.insert(shard);
+            }
+            ends.insert(partition, end);
         }
-        let filled: Vec<i32> = ends.iter().filter(|(_, end)| **end > 0).map(|(number, _)| *number).collect();
         control.bound(filled, ends, held.values().sum());
         drop(world);
         self.together = Some(control);
@@ -162,10 +166,10 @@ impl Simulation {
     fn without_lag(&self) -> Result<(), String> {
         let world = lock(&self.world);
         let control = self.together.as_ref().ok_or("the run is not bounded")?;
-        for number in 0..world.cluster.partitions() {
-            let (offset, end) = (world.cluster.offset(number).0, control.end(number).unwrap_or(0));
-            if end > 0 && offset.is_none_or(|offset| offset < end) {
-                return Err(format!("partition {number}: the group stands at {offset:?}, the end was {end}"));
+        for partition in (0..world.cluster.partitions()).flat_map(|number| world.cluster.inputs(number)) {
+            let (offset, end) = (world.cluster.offset(&partition).0, control.end(&partition));
+            if end.is_some_and(|end| world.cluster.system.number(end) > 0) && offset < end {
+                return Err(format!("{partition}: the group stands at {offset:?}, the end was {end:?}"));
             }
         }
         Ok(())
@@ -173,8 +177,8 @@ impl Simulation {
 
     /// Nothing has happened yet.
     pub fn new(plan: &Arc<Plan>, schedule: &Schedule, mutant: Option<Mutant>) -> Self {
-        let plan = &load::with_versions(plan);
-        let cluster = Cluster::new(schedule.kind, schedule.partitions);
+        let plan = &load::with_inputs(&load::with_versions(plan), schedule.system);
+        let cluster = Cluster::new(schedule.kind, schedule.system, schedule.partitions);
         let world: Shared = Arc::new(Mutex::new(World::new(cluster, schedule.seed, mutant)));
         let clock = Arc::new(Simulated(Arc::clone(&world)));
         Self {
@@ -288,12 +292,15 @@ impl Simulation {
     fn produce(&mut self, partition: i32, count: u64, transaction: Option<bool>) {
         let mut world = lock(&self.world);
         let begun = transaction.map(|_| world.cluster.begin());
+        let inputs = world.cluster.system.inputs();
         for _ in 0..count {
+            let which = if inputs.len() > 1 { self.random.below(inputs.len() as u64) as usize } else { 0 };
+            let Some(input) = inputs.get(which) else { continue };
             let value = load::record(&self.plan, self.records, &mut self.random);
             self.records += 1;
             let key = format!("k{}", self.random.below(5)).into_bytes();
             // Within a transaction that was begun just now nothing is refused.
-            let _ = world.cluster.write(INPUT, partition, (Some(key), Some(value)), begun);
+            let _ = world.cluster.write(input, partition, (Some(key), Some(value)), begun);
         }
         match (begun, transaction) {
             (Some(begun), Some(true)) => drop(world.cluster.commit(begun)),
@@ -366,8 +373,10 @@ impl Simulation {
                 let partition = self.partition(who);
                 let mut world = lock(&self.world);
                 let owned = world.cluster.group.owned(partition);
-                if self.plan.journals() && !owned && !world.cluster.offset(partition).1 {
-                    world.cluster.set_offset(partition, None);
+                let inputs = world.cluster.inputs(partition);
+                let pending = inputs.iter().any(|input| world.cluster.offset(input).1);
+                if self.plan.journals() && !owned && !pending {
+                    inputs.iter().for_each(|input| world.cluster.set_offset(input, None));
                 }
             }
         }
@@ -378,9 +387,10 @@ impl Simulation {
         let mut world = lock(&self.world);
         let slots = world.cluster.slots(partition);
         if let Some(manifest) = slots.valid().first() {
-            let (position, journal) = (manifest.position, manifest.journal);
-            world.cluster.log_mut(INPUT, partition).forget(position);
-            world.cluster.log_mut(JOURNAL, partition).forget(journal);
+            for (input, position) in manifest.positions.iter() {
+                world.cluster.log_mut(input, partition).forget(position);
+            }
+            world.cluster.log_mut(JOURNAL, partition).forget(manifest.journal);
         }
     }
 
@@ -436,9 +446,9 @@ impl Simulation {
         *rounds += 1;
         if *rounds > ROUNDS {
             let world = lock(&self.world);
-            let offsets: Vec<_> = (0..world.cluster.partitions())
-                .map(|one| (world.cluster.offset(one), world.cluster.log(INPUT, one).map(crate::log::Log::end)))
-                .collect();
+            let inputs = (0..world.cluster.partitions()).flat_map(|number| world.cluster.inputs(number));
+            let end = |one: &Partition| world.cluster.log(&one.topic, one.number).map(crate::log::Log::end);
+            let offsets: Vec<_> = inputs.map(|one| (world.cluster.offset(&one), end(&one))).collect();
             let still = (self.processes.len(), world.under_way.len(), &world.cluster.group);
             return Err(format!("it hangs: offsets and ends {offsets:?}, processes, commits and group {still:?}"));
         }
@@ -453,11 +463,11 @@ impl Simulation {
     fn caught_up(&self) -> bool {
         let world = lock(&self.world);
         let idle = world.under_way.is_empty();
-        let done = |partition: i32| {
-            let Some(log) = world.cluster.log(INPUT, partition) else { return true };
-            let (offset, pending) = world.cluster.offset(partition);
-            offset.is_some_and(|offset| offset >= log.stable_end(world.cluster.transactions())) && !pending
+        let done = |partition: Partition| {
+            let (offset, pending) = world.cluster.offset(&partition);
+            let end = world.cluster.stable_end(&partition.topic, partition.number);
+            offset.is_some_and(|offset| offset >= end) && !pending
         };
-        idle && (0..world.cluster.partitions()).all(done)
+        idle && (0..world.cluster.partitions()).flat_map(|number| world.cluster.inputs(number)).all(done)
     }
 }

@@ -92,10 +92,12 @@ impl Checker<'_> {
         let columns = self.column_plans(&[features.as_slice(), &used].concat(), [id, time]);
         self.state();
         let guarantee = self.guarantee(&outputs, dead_letters.as_ref());
+        let input = input?;
         let plan = Plan {
             name: pipeline.name.as_str().into(),
             kafka,
-            input: input?,
+            inputs: vec![input.name().into()],
+            input,
             format: format?,
             id,
             key,

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use gristmill::plan::Plan;
-use gristmill::rows::{Partition, RawRows};
+use gristmill::rows::{Partition, Position, RawRows};
 
 use super::{Ahead, Assignment, Event, Reread, Source, SourceError};
 use deal::Dealer;
@@ -19,7 +19,7 @@ pub(crate) use reader::Reader;
 struct Shard {
     partition: Partition,
     /// The first record that it has not had.
-    position: i64,
+    position: Position,
     paused: bool,
 }
 
@@ -32,7 +32,7 @@ pub struct FileSource {
     /// Whether the reader must go back to what shards have not had.
     rewind: bool,
     /// Of which shard records are read again, and up to where.
-    again: Option<(Partition, i64)>,
+    again: Option<(Partition, Position)>,
 }
 
 impl FileSource {
@@ -46,7 +46,10 @@ impl FileSource {
         let assigned = Event::Assigned(assigned.collect());
         let source = Self {
             dealer: Dealer::new(plan, reader.header(), &partitions),
-            shards: partitions.into_iter().map(|partition| Shard { partition, position: 0, paused: true }).collect(),
+            shards: partitions
+                .into_iter()
+                .map(|partition| Shard { partition, position: Position::START, paused: true })
+                .collect(),
             // An empty CSV file has no header to decode with, and nothing to decode.
             events: if reader.ended() { VecDeque::new() } else { VecDeque::from([assigned]) },
             reader,
@@ -62,7 +65,7 @@ impl FileSource {
     }
 
     /// The next records before a position, for each shard that has any; nothing: there are no more.
-    fn batch(&mut self, before: i64) -> Result<Option<Vec<RawRows>>, SourceError> {
+    fn batch(&mut self, before: Position) -> Result<Option<Vec<RawRows>>, SourceError> {
         let Some(first) = self.shards.first() else { return Ok(None) };
         let raw = self.reader.batch(&first.partition, before)?;
         if raw.is_empty() {
@@ -77,7 +80,7 @@ impl FileSource {
     /// Reads on until a shard has something that it has not had, or there is no more.
     fn read(&mut self) -> Result<(), SourceError> {
         while self.events.is_empty() {
-            let Some(dealt) = self.batch(i64::MAX)? else {
+            let Some(dealt) = self.batch(Position::END)? else {
                 if let Some(shard) = self.shards.iter().find(|shard| shard.position > self.reader.next()) {
                     return Err(self.reader.shorter(shard.position));
                 }
@@ -106,7 +109,7 @@ impl Source for FileSource {
             return Ok(None);
         }
         if std::mem::take(&mut self.rewind) {
-            self.reader.seek(self.shards.iter().map(|shard| shard.position).min().unwrap_or(0))?;
+            self.reader.seek(self.shards.iter().map(|shard| shard.position).min().unwrap_or_default())?;
         }
         self.read()?;
         Ok(self.events.pop_front())
@@ -116,7 +119,7 @@ impl Source for FileSource {
         Ok(())
     }
 
-    fn resume(&mut self, partition: &Partition, position: i64) -> Result<(), SourceError> {
+    fn resume(&mut self, partition: &Partition, position: Position) -> Result<(), SourceError> {
         for shard in self.shards.iter_mut().filter(|shard| shard.partition == *partition) {
             (shard.position, shard.paused) = (position, false);
         }
@@ -142,7 +145,7 @@ impl Source for FileSource {
         false
     }
 
-    fn reread(&mut self, partition: &Partition, from: i64, to: i64) -> Result<Reread, SourceError> {
+    fn reread(&mut self, partition: &Partition, from: Position, to: Position) -> Result<Reread, SourceError> {
         // Records of other shards that were passed over since are not looked at once more.
         if self.again.take() != Some((partition.clone(), from)) {
             self.reader.seek(from)?;
@@ -161,11 +164,11 @@ impl Source for FileSource {
         Ok(Reread::End)
     }
 
-    fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<i64>>, SourceError> {
+    fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<Position>>, SourceError> {
         Ok(vec![None; partitions.len()])
     }
 
-    fn over_markers(&mut self, _: &Partition, _: i64, _: Option<i64>) -> Result<Ahead, SourceError> {
+    fn over_markers(&mut self, _: &Partition, _: Position, _: Option<Position>) -> Result<Ahead, SourceError> {
         Ok(Ahead::Records)
     }
 }
@@ -193,7 +196,7 @@ mod tests {
             match source.poll(Duration::ZERO, true).unwrap() {
                 Some(Event::Assigned(assigned)) => {
                     assert_eq!(assigned[0].header, Some(vec!["x".to_string()]), "{name}");
-                    source.resume(&assigned[0].partition, 0).unwrap();
+                    source.resume(&assigned[0].partition, Position::START).unwrap();
                 }
                 Some(Event::Rows(rows)) => {
                     let text = |record: RawRecord<'_>| String::from_utf8(record.value.unwrap().to_vec()).unwrap();

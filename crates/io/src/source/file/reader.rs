@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use gristmill::plan::{InputPlan, Plan};
-use gristmill::rows::{Partition, RawRecord, RawRows};
+use gristmill::rows::{Partition, Position, RawRecord, RawRows};
 use gristmill::spec::Format;
 
 use super::super::SourceError;
@@ -27,7 +27,7 @@ pub(crate) struct Reader {
     header: Option<Vec<String>>,
     records: Records<Box<dyn BufRead + Send>>,
     read: Arc<AtomicU64>,
-    next: i64,
+    next: Position,
     ended: bool,
     record: Vec<u8>,
 }
@@ -70,7 +70,7 @@ impl Reader {
             header: None,
             records: Records::new(opened, csv.is_some(), csv.unwrap_or_default()),
             read,
-            next: 0,
+            next: Position::START,
             ended: false,
             record: Vec::new(),
         };
@@ -83,7 +83,7 @@ impl Reader {
         let delimiter = self.csv.unwrap_or_default();
         self.header = if self.named { header(&self.path, &mut self.records, delimiter)? } else { None };
         self.ended = self.named && self.header.is_none();
-        self.next = 0;
+        self.next = Position::START;
         Ok(())
     }
 
@@ -93,7 +93,7 @@ impl Reader {
     }
 
     /// The next record's offset.
-    pub(super) fn next(&self) -> i64 {
+    pub(super) fn next(&self) -> Position {
         self.next
     }
 
@@ -103,7 +103,7 @@ impl Reader {
     }
 
     /// Goes to a record; back to one that was read already by reading from the beginning.
-    pub(super) fn seek(&mut self, position: i64) -> Result<(), SourceError> {
+    pub(super) fn seek(&mut self, position: Position) -> Result<(), SourceError> {
         if position < self.next {
             let opened = open(&self.path, Arc::clone(&self.read)).map_err(|error| failed(&self.path, &error))?;
             self.records = Records::new(opened, self.csv.is_some(), self.csv.unwrap_or_default());
@@ -113,13 +113,13 @@ impl Reader {
             if !self.records.next(&mut self.record).map_err(|cut| cut_short(&self.path, cut))? {
                 return Err(self.shorter(position));
             }
-            self.next += 1;
+            self.next = self.next.next();
         }
         Ok(())
     }
 
     /// There are fewer records than were learned from.
-    pub(super) fn shorter(&self, position: i64) -> SourceError {
+    pub(super) fn shorter(&self, position: Position) -> SourceError {
         let why = format!(
             "it has {} records, but {position} of it were learned already: is it another file? `gristmill state reset FILE` \
              starts over",
@@ -129,12 +129,12 @@ impl Reader {
     }
 
     /// The next records, as far as there are any before a position.
-    pub(crate) fn batch(&mut self, partition: &Partition, before: i64) -> Result<RawRows, SourceError> {
+    pub(crate) fn batch(&mut self, partition: &Partition, before: Position) -> Result<RawRows, SourceError> {
         let mut rows = RawRows::new(partition.clone());
         while rows.len() < BATCH && rows.size() < BATCH_BYTES && self.next < before {
             let more = self.records.next(&mut self.record).map_err(|cut| cut_short(&self.path, cut))?;
             if !more {
-                if self.next == 0 && rows.is_empty() {
+                if self.next == Position::START && rows.is_empty() {
                     tracing::warn!("{} is empty: there is nothing to do", self.path);
                 }
                 self.ended = true;
@@ -144,9 +144,9 @@ impl Reader {
             let blank = self.record.iter().all(u8::is_ascii_whitespace);
             if !blank || self.csv.is_some() {
                 let value = Some(self.record.as_slice());
-                rows.push(RawRecord { offset: self.next, timestamp: None, key: None, value, headers: &[] });
+                rows.push(RawRecord { position: self.next, timestamp: None, key: None, value, headers: &[] });
             }
-            self.next += 1;
+            self.next = self.next.next();
         }
         Ok(rows)
     }

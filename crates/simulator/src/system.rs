@@ -1,0 +1,69 @@
+//! How the logs of a simulated system count, and which of them belong to a shard.
+
+use std::sync::Arc;
+
+use gristmill::rows::Position;
+
+/// Records in a segment, and in an entry, where positions have three parts.
+const SEGMENT: usize = 5;
+const ENTRY: usize = 2;
+
+/// A kind of system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum System {
+    /// Positions are numbers one apart, and a shard has one input: as on Kafka.
+    Numbered,
+    /// Positions are segment, entry and index, with gaps between them, and a shard has two inputs: as on Pulsar with labels
+    /// in a topic of their own.
+    Segmented,
+}
+
+impl System {
+    /// The topics of a shard's inputs.
+    pub fn inputs(self) -> Vec<Arc<str>> {
+        let names: &[&str] = match self {
+            Self::Numbered => &["in"],
+            Self::Segmented => &["in", "late"],
+        };
+        names.iter().map(|name| Arc::from(*name)).collect()
+    }
+
+    /// The position of a log's record with this number, from 0.
+    pub fn position(self, number: usize) -> Position {
+        let within = number % SEGMENT;
+        let parts = Position::in_parts((number / SEGMENT) as u64, (within / ENTRY) as u64, (within % ENTRY) as u32);
+        parts.filter(|_| self == Self::Segmented).unwrap_or(Position::number(number as u64))
+    }
+
+    /// The number of the first record at or behind a position.
+    pub fn number(self, position: Position) -> usize {
+        match position.parts() {
+            Some((segment, entry, index)) => {
+                let within = (entry as usize).saturating_mul(ENTRY).saturating_add(index as usize).min(SEGMENT);
+                (segment as usize).saturating_mul(SEGMENT).saturating_add(within)
+            }
+            None => position.as_number().map_or(usize::MAX, |number| number as usize),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_lead_back_to_their_records() {
+        for system in [System::Numbered, System::Segmented] {
+            for number in 0..40 {
+                let position = system.position(number);
+                assert_eq!(
+                    (system.number(position), system.number(position.next())),
+                    (number, number + 1),
+                    "{position}"
+                );
+                assert!(position < system.position(number + 1));
+            }
+            assert!(system.number(Position::END) > 1 << 40);
+        }
+    }
+}
