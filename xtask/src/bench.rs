@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::{Done, broker, learners, python, root, sql, succeed};
+use crate::{Done, broker, learners, peers_folder, python, root, sql, succeed};
 
 /// The benchmarks by name: package and target, and whether a broker is needed.
 const BENCHES: [(&str, &str, bool); 8] = [
@@ -36,34 +36,18 @@ pub(crate) fn run(rest: &[&str]) -> Done {
             cargo.args(["-c", "0", "cargo"]);
         }
         cargo.args(bench).current_dir(root());
-        if *name == "scoring" {
-            let (python, folder) = scoring_models()?;
-            cargo.env("ORT_DYLIB_PATH", python::onnxruntime(&python)?).env("GRISTMILL_SCORING", folder);
-        }
         // A broker of its own: figures of a broker that tests have filled say little.
         let dir = root().join("target").join("bench-broker");
         if *needs_broker {
             broker::start(&dir, &[])?;
             let address = fs::read_to_string(dir.join("address")).map_err(|error| error.to_string())?;
             cargo.env("GRISTMILL_BROKER", address.lines().next().unwrap_or_default());
-            if *name == "textbook" {
-                let (python, programs, models) = python_peers()?;
-                cargo.env("GRISTMILL_PEERS_PYTHON", python).env("GRISTMILL_PEERS_PROGRAMS", programs);
-                cargo.env("GRISTMILL_PEERS_MODELS", models);
-            } else if let Some(peer) = raw_rust()? {
-                cargo.env("GRISTMILL_RAW_RUST", peer);
-            }
-            if *name == "member"
-                && let Some(peer) = kafka_streams()?
-            {
-                cargo.env("GRISTMILL_KAFKA_STREAMS", peer);
-            }
         }
-        let output = cargo.stderr(Stdio::inherit()).output();
+        let output = name_peers(name, *needs_broker, &mut cargo).map(|()| cargo.stderr(Stdio::inherit()).output());
         if *needs_broker {
             broker::stop(&dir)?;
         }
-        let output = output.map_err(|error| format!("cargo cannot be started: {error}"))?;
+        let output = output?.map_err(|error| format!("cargo cannot be started: {error}"))?;
         let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
         print!("{text}");
         if !output.status.success() {
@@ -83,15 +67,31 @@ pub(crate) fn run(rest: &[&str]) -> Done {
     Ok(())
 }
 
-/// The folder of the peers: that which `GRISTMILL_PEERS` names, or `../shared/peers` beside the checkout.
-pub(crate) fn peers() -> PathBuf {
-    let default = || root().join("../shared/peers");
-    std::env::var_os("GRISTMILL_PEERS").map_or_else(default, PathBuf::from)
+/// Makes the peers of a benchmark, and tells it where they are.
+fn name_peers(name: &str, over_broker: bool, cargo: &mut Command) -> Done {
+    match name {
+        "scoring" => {
+            let (python, folder) = scoring_models()?;
+            cargo.env("ORT_DYLIB_PATH", python::onnxruntime(&python)?).env("GRISTMILL_SCORING", folder);
+        }
+        "textbook" => {
+            let (python, programs, models) = python_peers()?;
+            cargo.env("GRISTMILL_PEERS_PYTHON", python).env("GRISTMILL_PEERS_PROGRAMS", programs);
+            cargo.env("GRISTMILL_PEERS_MODELS", models);
+        }
+        _ if over_broker => {
+            let streams = if name == "member" { kafka_streams()? } else { None };
+            raw_rust()?.into_iter().for_each(|peer| _ = cargo.env("GRISTMILL_RAW_RUST", peer));
+            streams.into_iter().for_each(|peer| _ = cargo.env("GRISTMILL_KAFKA_STREAMS", peer));
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// Builds the peer in Rust.
 fn raw_rust() -> Result<Option<PathBuf>, String> {
-    let source = peers().join("kafka/raw_rust");
+    let source = peers_folder().join("kafka/raw_rust");
     if !source.exists() {
         println!("bench: no peer at {}, measuring ours alone", source.display());
         return Ok(None);
@@ -146,7 +146,7 @@ fn frameworks_score() -> Result<String, String> {
 
 /// The peers in Python: the interpreter, their programs, and the network that they and we score with.
 fn python_peers() -> Result<(PathBuf, PathBuf, PathBuf), String> {
-    let programs = peers().join("kafka");
+    let programs = peers_folder().join("kafka");
     if !programs.join("seed_loop.py").exists() {
         return Err(format!("there are no peers in {}: `GRISTMILL_PEERS` names their folder", programs.display()));
     }
@@ -171,7 +171,7 @@ fn python_peers() -> Result<(PathBuf, PathBuf, PathBuf), String> {
 
 /// Builds the peer in Java, where there is a Maven to build it with; its class path.
 fn kafka_streams() -> Result<Option<String>, String> {
-    let source = peers().join("kafka/kafka_streams");
+    let source = peers_folder().join("kafka/kafka_streams");
     if !source.exists() || Command::new("mvn").arg("-version").output().is_err() {
         return Ok(None);
     }

@@ -6,13 +6,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::bench::peers as folder;
-use crate::{root, succeed};
+use crate::{peers_folder, root, succeed};
 
 /// Runs the peers on the core that ours had.
 /// `PEERS` names some of them (default all): river, vw, sklearn, capymoa, irithyll.
 pub(crate) fn peers() -> Result<String, String> {
-    let source = folder().join("learners");
+    let source = peers_folder().join("learners");
     if !source.join("run").exists() {
         println!("bench: no peers at {}, measured ours alone", source.display());
         return Ok(String::new());

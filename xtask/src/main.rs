@@ -39,7 +39,7 @@ cargo xtask parity forests               forests and bagging beside River's on t
 cargo xtask frameworks                   models of TensorFlow, PyTorch and scikit-learn, exported and live (several GB)
 cargo xtask boosters                     models of every objective of the boosting libraries: the tests' recorded files
 cargo xtask sql-golden [--live]          ask DuckDB about windows over random tables: the tests' golden file, or new ones
-cargo xtask tidy                         check import directions, file sizes, generated documents
+cargo xtask tidy                         check imports, lengths, generated documents
 cargo xtask bench [NAME]                 run the benchmarks, side by side with peers; keeps the raw result
 ";
 
@@ -104,4 +104,10 @@ fn succeed(command: &mut Command) -> Done {
     let shown = format!("{command:?}");
     let status = command.status().map_err(|error| format!("{shown} cannot be started: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{shown} failed: {status}")) }
+}
+
+/// The folder of the peers: that which `GRISTMILL_PEERS` names, or `../shared/peers` beside the checkout.
+fn peers_folder() -> PathBuf {
+    let default = || root().join("../shared/peers");
+    std::env::var_os("GRISTMILL_PEERS").map_or_else(default, PathBuf::from)
 }

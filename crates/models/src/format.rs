@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::booster::{catboost, lightgbm, ubjson, xgboost};
-use crate::{ForeignModel, ReadError, keras, onnx, refused};
+use crate::{ForeignModel, ReadError, Runtime, keras, onnx, refused};
 
 /// Larger files are refused before anything of them is parsed.
 const MOST_BYTES: usize = 1 << 28;
@@ -24,15 +24,6 @@ pub fn read(bytes: &[u8]) -> Result<ForeignModel, ReadError> {
 /// It is asked for plain file names alone, never for a path.
 pub fn read_with(bytes: &[u8], beside: &dyn Fn(&str) -> Result<Vec<u8>, String>) -> Result<ForeignModel, ReadError> {
     read_on(bytes, beside, Runtime::BuiltIn)
-}
-
-/// What runs graphs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Runtime {
-    /// This crate, and rten for networks.
-    BuiltIn,
-    /// ONNX Runtime, whose library [`find_onnxruntime`](crate::find_onnxruntime) has named.
-    OnnxRuntime,
 }
 
 /// Reads a model whose graph, if it is one, is run by this runtime.

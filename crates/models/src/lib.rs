@@ -56,9 +56,9 @@ mod supported;
 mod trees;
 
 pub use foreign::{Answer, ForeignModel};
-pub use format::{Runtime, read, read_on, read_with};
+pub use format::{read, read_on, read_with};
 pub use mistake::ReadError;
-pub use network::{at_home, find_onnxruntime};
+pub use network::{Runtime, at_home, find_onnxruntime};
 pub use rounds::{BoostingRounds, DecidedBy, Rounds};
 pub use signature::{Input, InputKind, Output, Signature};
 pub use supported::{Kind, Supported, supported};

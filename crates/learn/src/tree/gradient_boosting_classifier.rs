@@ -1,7 +1,6 @@
 //! Gradient boosted trees for classes.
 
-use super::boost::Boost;
-use super::settings::boosting_settings;
+use super::boost::{Boost, boosting_settings};
 use super::value_tree::ValueTree;
 use crate::traits::ByRow;
 use crate::{Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Task, Truth};

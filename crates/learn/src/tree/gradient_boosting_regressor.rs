@@ -1,7 +1,6 @@
 //! Gradient boosted trees for values.
 
-use super::boost::Boost;
-use super::settings::boosting_settings;
+use super::boost::{Boost, boosting_settings};
 use super::value_tree::ValueTree;
 use crate::state::stateful;
 use crate::traits::ByRow;

@@ -73,53 +73,6 @@ macro_rules! forest_settings {
 }
 pub(super) use forest_settings;
 
-/// Declares the settings of boosted trees, and how a row of them is made.
-macro_rules! boosting_settings {
-    ($(#[$doc:meta])* $settings:ident of $count:literal, held back: $holds_back:literal) => {
-        $crate::tree::settings::tree_settings! {
-            $(#[$doc])*
-            $settings of "each tree", at most "The most memory of each tree"
-            {
-                #[doc = concat!("The number of ", $count, ", 1 to 1,000. Default 50.")]
-                #[schemars(range(min = 1, max = 1000))]
-                n_models: usize = 50,
-                /// How much of each tree's answer counts, in (0, 1]. Default 0.1.
-                #[schemars(range(min = 0, max = 1))]
-                learning_rate: f64 = 0.1,
-            } grace_period: 50, max_depth: 6,
-            {} delta: 0.01,
-            {
-                /// The decimal places to which numbers are rounded before splits are looked for, 0 to 10. Default 2.
-                #[schemars(range(min = 0, max = 10))]
-                digits: u32 = 2,
-                /// How far a leaf goes towards what each of its rows asks, in [0, 1]; 0 takes the mean of all its rows. Default 0.1.
-                #[schemars(range(min = 0, max = 1))]
-                forget: f64 = 0.1,
-            } max_size: 10,
-            {}
-        }
-
-        impl $settings {
-            fn boost(&self, signature: &$crate::Signature) -> $crate::tree::boost::Boost {
-                let tree = $crate::tree::HoeffdingTreeRegressorSettings {
-                    grace_period: self.grace_period,
-                    max_depth: self.max_depth,
-                    delta: self.delta,
-                    tau: self.tau,
-                    leaf_prediction: $crate::tree::ValueLeafPrediction::Mean,
-                    digits: self.digits,
-                    max_size: self.max_size,
-                    ..Default::default()
-                };
-                let growth = $crate::tree::growth::ValueGrowth { forget: self.forget, holds_back: $holds_back, ..tree.growth() };
-                let (kinds, count) = (signature.kinds().to_vec(), self.n_models.max(1));
-                $crate::tree::boost::Boost { rate: self.learning_rate, kinds, growth, count }
-            }
-        }
-    };
-}
-pub(super) use boosting_settings;
-
 /// Declares the settings of a Hoeffding adaptive tree with such leaves, and how it begins.
 macro_rules! adaptive_tree_settings {
     ($(#[$doc:meta])* $settings:ident of $tree:ident, $name:literal, $leaf:ty) => {

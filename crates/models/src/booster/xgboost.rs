@@ -31,23 +31,13 @@ pub(crate) fn read(document: &Value, written_as: &str) -> Result<ForeignModel, R
     let outputs = classes.max(targets).max(1);
     let booster = learner.get("gradient_booster")?;
     let name = booster.get("name")?.text()?;
-    let mut start = objective.start(&parameters, outputs)?;
-    if let ("gblinear", Some(first)) = (name, start.first().copied()) {
-        // XGBoost's own linear booster adds the first base score to every output.
-        start.fill(first);
-    }
+    let start = objective.start(&parameters, outputs)?;
     let mut rounds = None;
     let (parts, inputs, made_of) = match name {
         "gblinear" => {
-            let weights: Vec<f32> =
-                booster.get("model")?.get("weights")?.numbers()?.iter().map(|x| *x as f32).collect();
-            if weights.len() != (width + 1) * outputs {
-                let what = format!("has {} weights for {width} inputs and {outputs} outputs", weights.len());
-                return Err(booster.damaged(&what));
-            }
-            let made_of = format!("{} weights", weights.len());
-            let start = start.iter().map(|start| *start as f32).collect();
-            (Parts::Linear(Linear { weights, start }), inputs(&learner, None, width)?, made_of)
+            let linear = linear(&booster, width, &start)?;
+            let made_of = format!("{} weights", linear.weights.len());
+            (Parts::Linear(linear), inputs(&learner, None, width)?, made_of)
         }
         "gbtree" | "dart" => {
             let model = booster.find("gbtree").as_ref().unwrap_or(&booster).get("model")?;
@@ -68,6 +58,19 @@ pub(crate) fn read(document: &Value, written_as: &str) -> Result<ForeignModel, R
     let output = objective.output(classes, outputs);
     let signature = Signature { format, inputs, output, made_of, rounds, objective: objective.name };
     Ok(ForeignModel::sum(signature, Sum { parts, link: objective.link, divisor: 1.0, single: true }))
+}
+
+/// A linear booster of so many inputs, and of an output for each base score.
+fn linear(booster: &Field<'_>, width: usize, start: &[f64]) -> Result<Linear, ReadError> {
+    let weights = booster.get("model")?.get("weights")?.numbers()?;
+    let weights: Vec<f32> = weights.iter().map(|x| *x as f32).collect();
+    if weights.len() != (width + 1) * start.len() {
+        let what = format!("has {} weights for {width} inputs and {} outputs", weights.len(), start.len());
+        return Err(booster.damaged(&what));
+    }
+    // XGBoost's own linear booster adds the first base score to every output.
+    let first = start.first().copied().unwrap_or(0.0) as f32;
+    Ok(Linear { weights, start: vec![first; start.len()] })
 }
 
 /// The rounds that count: those that early stopping found best, where one of the scikit-learn classes saved the model.

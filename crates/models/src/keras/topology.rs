@@ -182,31 +182,15 @@ impl Walk<'_> {
                 done.insert((name.to_string(), 0, 0), flow);
                 continue;
             }
-            for (call, node) in layer.get("inbound_nodes")?.list()?.iter().enumerate() {
-                calls.push((layer, place.clone(), name.to_string(), call, calls_joints(node)?));
+            for (number, node) in layer.get("inbound_nodes")?.list()?.iter().enumerate() {
+                let makes = (name.to_string(), number, 0);
+                calls.push(Call { layer, place: place.clone(), makes, takes: calls_joints(node)? });
             }
         }
         // Inputs come in the order of the model, not of its layers.
         let order = |port: &Port| inputs.iter().position(|(called, _)| *called == port.name);
         builder.graph.inputs.sort_by_key(order);
-        while !calls.is_empty() {
-            let before = calls.len();
-            let mut waiting = Vec::new();
-            for (layer, place, name, call, from) in calls {
-                let flows: Option<Vec<Flow>> = from.iter().map(|joint| done.get(joint).cloned()).collect();
-                match flows {
-                    Some(flows) => {
-                        let flow = self.layer(layer, &place, &flows, builder)?;
-                        done.insert((name, call, 0), flow);
-                    }
-                    None => waiting.push((layer, place, name, call, from)),
-                }
-            }
-            if waiting.len() == before {
-                return Err(damaged("its layers wait for each other"));
-            }
-            calls = waiting;
-        }
+        self.run_calls(calls, &mut done, builder)?;
         let output = |(called, joint): &(String, Joint)| {
             let flow =
                 done.get(joint).cloned().ok_or_else(|| damaged(format!("nothing makes the output {}", joint.0)))?;
@@ -214,6 +198,42 @@ impl Walk<'_> {
         };
         outputs.iter().map(output).collect()
     }
+
+    /// Makes what calls make, each as soon as what it takes is there.
+    fn run_calls(
+        &self,
+        mut calls: Vec<Call<'_>>,
+        done: &mut BTreeMap<Joint, Flow>,
+        builder: &mut Builder,
+    ) -> Result<(), ReadError> {
+        while !calls.is_empty() {
+            let before = calls.len();
+            let mut waiting = Vec::new();
+            for call in calls {
+                let flows: Option<Vec<Flow>> = call.takes.iter().map(|joint| done.get(joint).cloned()).collect();
+                match flows {
+                    Some(flows) => {
+                        let flow = self.layer(call.layer, &call.place, &flows, builder)?;
+                        done.insert(call.makes, flow);
+                    }
+                    None => waiting.push(call),
+                }
+            }
+            if waiting.len() == before {
+                return Err(damaged("its layers wait for each other"));
+            }
+            calls = waiting;
+        }
+        Ok(())
+    }
+}
+
+/// A call of a layer.
+struct Call<'a> {
+    layer: &'a Field<'a>,
+    place: Place,
+    makes: Joint,
+    takes: Vec<Joint>,
 }
 
 fn layers_of<'a>(config: &Field<'a>) -> Result<Vec<Field<'a>>, ReadError> {

@@ -19,6 +19,15 @@ use rten_tensor::prelude::Layout;
 use crate::ReadError;
 use crate::graph::{Data, Element, Fault, Graph, ML, Model, Tensor};
 
+/// What runs graphs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runtime {
+    /// This crate, and rten for networks.
+    BuiltIn,
+    /// ONNX Runtime, whose library [`find_onnxruntime`](crate::find_onnxruntime) has named.
+    OnnxRuntime,
+}
+
 /// A network that is ready to run.
 #[derive(Clone)]
 pub(crate) struct Network(Arc<Loaded>);

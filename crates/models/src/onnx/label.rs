@@ -58,68 +58,92 @@ fn looked_up(node: &Node) -> Option<Vec<String>> {
     (in_order && !names.is_empty()).then_some(names)
 }
 
+/// What becomes of a number on the way to the label: factor * number + shift.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Line {
+    factor: f64,
+    shift: f64,
+}
+
+impl Line {
+    const SAME: Self = Self { factor: 1.0, shift: 0.0 };
+
+    /// The line where a node comes before it that adds a constant to a value, takes one away or multiplies by one; and
+    /// that value.
+    fn behind<'a>(self, ranges: &Ranges<'a>, node: &'a Node) -> Option<(Self, &'a str)> {
+        let constant = |place: usize| node.inputs.get(place).and_then(|name| ranges.number(name));
+        let (place, by) = match (constant(0), constant(1)) {
+            (None, Some(by)) => (0, by),
+            (Some(by), None) => (1, by),
+            _ => return None,
+        };
+        let Self { factor, shift } = self;
+        let line = match (node.operator.as_str(), place) {
+            ("Add", _) => Self { factor, shift: shift + factor * by },
+            ("Mul", _) => Self { factor: factor * by, shift },
+            ("Sub", 0) => Self { factor, shift: shift - factor * by },
+            _ => Self { factor: -factor, shift: shift + factor * by },
+        };
+        Some((line, node.inputs.get(place)?))
+    }
+
+    /// The line where a condition is turned round before it.
+    fn behind_not(self) -> Self {
+        Self { factor: -self.factor, shift: self.shift + self.factor }
+    }
+}
+
+/// What decides, where it is this node that does.
+fn ruling<'a>(ranges: &Ranges<'a>, node: &'a Node, value: &str, Line { factor, shift }: Line) -> Option<Ruling<'a>> {
+    let untouched = Line { factor, shift } == Line::SAME;
+    let first = node.inputs.first()?;
+    match node.operator.as_str() {
+        "ArgMax" if untouched => Some(Ruling::Largest(first)),
+        "ArgMin" if untouched => Some(Ruling::Least(first)),
+        operator if node.domain == ML && CLASSIFIERS.contains(&operator) && untouched => {
+            (node.outputs.first()? == value).then_some(Ruling::Classifier(node))
+        }
+        "Sign" => Some(Ruling::Side { value: first, below: shift - factor, above: shift + factor }),
+        operator @ ("Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual")
+            if ranges.number(node.inputs.get(1)?) == Some(0.0) =>
+        {
+            let (yes, no) = (shift + factor, shift);
+            let (below, above) = if operator.starts_with("Less") { (yes, no) } else { (no, yes) };
+            Some(Ruling::Side { value: first, below, above })
+        }
+        _ => None,
+    }
+}
+
 /// How an output that is a label is found; nothing where that cannot be told.
 pub(super) fn label<'a>(ranges: &Ranges<'a>, output: &'a str) -> Option<Label<'a>> {
-    let mut value = output;
-    let mut names = None;
-    // What becomes of a number on the way to the label: factor * number + shift.
-    let (mut factor, mut shift) = (1.0, 0.0);
+    let (mut value, mut names, mut line) = (output, None, Line::SAME);
     for _ in 0..FARTHEST {
         let node = ranges.maker(value)?;
-        let input = |place: usize| node.inputs.get(place).map(String::as_str);
-        let first = input(0)?;
-        let place = node.outputs.iter().position(|name| name == value)?;
-        let untouched = factor == 1.0 && shift == 0.0;
+        if let Some(ruling) = ruling(ranges, node, value, line) {
+            let own = matches!(ruling, Ruling::Classifier(_)).then(|| classes_of(node));
+            return Some(Label { ruling, names: names.or(own.filter(|names| !names.is_empty())) });
+        }
+        let first = node.inputs.first()?;
+        let unnamed = names.is_none() && line == Line::SAME;
         value = match node.operator.as_str() {
             operator if PASSES.contains(&operator) => first,
-            "ArrayFeatureExtractor" | "Gather" if names.is_none() && untouched => {
+            "ArrayFeatureExtractor" | "Gather" if unnamed => {
                 names = Some(named(ranges.constant(first)?));
-                input(1)?
+                node.inputs.get(1)?
             }
-            "LabelEncoder" if names.is_none() && untouched => {
+            "LabelEncoder" if unnamed => {
                 names = Some(looked_up(node)?);
                 first
             }
-            "ArgMax" if untouched => return Some(Label { ruling: Ruling::Largest(first), names }),
-            "ArgMin" if untouched => return Some(Label { ruling: Ruling::Least(first), names }),
-            operator if node.domain == ML && CLASSIFIERS.contains(&operator) && place == 0 && untouched => {
-                let own = Some(classes_of(node)).filter(|names| !names.is_empty());
-                return Some(Label { ruling: Ruling::Classifier(node), names: names.or(own) });
-            }
             "Add" | "Mul" | "Sub" => {
-                let constant = |place: usize| input(place).and_then(|name| ranges.number(name));
-                let (other, by, first_is_constant) = match (constant(0), constant(1)) {
-                    (None, Some(by)) => (first, by, false),
-                    (Some(by), None) => (input(1)?, by, true),
-                    _ => return None,
-                };
-                match (node.operator.as_str(), first_is_constant) {
-                    ("Add", _) => shift += factor * by,
-                    ("Mul", _) => factor *= by,
-                    ("Sub", false) => shift -= factor * by,
-                    _ => {
-                        shift += factor * by;
-                        factor = -factor;
-                    }
-                }
+                let (behind, other) = line.behind(ranges, node)?;
+                line = behind;
                 other
             }
             "Not" => {
-                shift += factor;
-                factor = -factor;
+                line = line.behind_not();
                 first
-            }
-            "Sign" => {
-                let ruling = Ruling::Side { value: first, below: shift - factor, above: shift + factor };
-                return Some(Label { ruling, names });
-            }
-            operator @ ("Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual") => {
-                if ranges.number(input(1)?) != Some(0.0) {
-                    return None;
-                }
-                let (yes, no) = (shift + factor, shift);
-                let (below, above) = if operator.starts_with("Less") { (yes, no) } else { (no, yes) };
-                return Some(Label { ruling: Ruling::Side { value: first, below, above }, names });
             }
             _ => return None,
         };

@@ -101,23 +101,18 @@ fn is_label(graph: &Graph, output: &Port) -> bool {
 
 /// Chooses among a graph's outputs, by what came out for a few rows that were tried one by one.
 pub(super) fn choose(graph: &Graph, tried: &[Vec<Arc<Tensor>>]) -> Result<(Pick, Output), ReadError> {
-    let widths = tried.first().into_iter().flatten().map(|tensor| tensor.len());
     let ranges = Ranges::new(graph);
     let labels = graph.outputs.iter().filter(|output| is_label(graph, output));
     let label = labels.clone().find_map(|output| label::label(&ranges, &output.name));
     let evidence = Evidence { graph, ranges, label, labelled: labels.count() > 0 };
-    let numbers: Vec<(usize, &Port, usize)> = graph
-        .outputs
-        .iter()
-        .zip(widths)
-        .enumerate()
-        .map(|(place, (output, width))| (place, output, width))
-        .filter(|(_, output, _)| !is_label(graph, output))
-        .collect();
-    let all: Vec<(usize, usize)> = numbers.iter().map(|(place, _, width)| (*place, *width)).collect();
+    let widths = tried.first().into_iter().flatten().map(|tensor| tensor.len());
+    let outputs = graph.outputs.iter().zip(widths).enumerate();
+    let numbers = outputs.filter(|(_, (output, _))| !is_label(graph, output));
+    let numbers: Vec<(usize, &Port, usize)> = numbers.map(|(place, (output, width))| (place, output, width)).collect();
     let Some((_, first, width)) = numbers.first().copied() else {
         return Err(ReadError::unsupported("the graph gives labels alone", "export the model with its probabilities"));
     };
+    let all = numbers.iter().map(|(place, _, width)| (*place, *width)).collect();
     let mut pick = Pick { outputs: all, single: None };
     let total: usize = numbers.iter().map(|(.., width)| width).sum();
     let value = match numbers.as_slice() {
@@ -133,14 +128,25 @@ pub(super) fn choose(graph: &Graph, tried: &[Vec<Arc<Tensor>>]) -> Result<(Pick,
         // Texts are no numbers: they add up to nothing.
         let _ = pick.take(1, outputs, row);
     }
-    let subject = Subject { value, width: total, adds_up: adds_up(&rows) };
-    let meaning = evidence.meaning(subject)?;
-    let output = match (meaning, total) {
-        (Meaning::Value, _) => Output::Values(width),
-        (Meaning::Distance, _) => Output::Distances(width),
+    let meaning = evidence.meaning(Subject { value, width: total, adds_up: adds_up(&rows) })?;
+    let (single, output) = predicted(&evidence, value, meaning, (width, total));
+    pick.single = single;
+    Ok((pick, output))
+}
+
+/// What a value of such a meaning predicts, and the one number that it is made of, where one is enough.
+fn predicted(
+    evidence: &Evidence<'_>,
+    value: &str,
+    meaning: Meaning,
+    (width, total): (usize, usize),
+) -> (Option<Single>, Output) {
+    match (meaning, total) {
+        (Meaning::Value, _) => (None, Output::Values(width)),
+        (Meaning::Distance, _) => (None, Output::Distances(width)),
         (Meaning::Outlier { turned }, _) => {
-            pick.single = Some(Single { factor: if turned { 1.0 } else { -1.0 }, ..Single::of(0) });
-            Output::AnomalyScore
+            let factor = if turned { 1.0 } else { -1.0 };
+            (Some(Single { factor, ..Single::of(0) }), Output::AnomalyScore)
         }
         (Meaning::Probability | Meaning::Margin { .. }, 1) => {
             let mut names = evidence.names(value, 2);
@@ -148,18 +154,14 @@ pub(super) fn choose(graph: &Graph, tried: &[Vec<Arc<Tensor>>]) -> Result<(Pick,
             if evidence.column(value).is_some_and(|(_, column)| column == 0) {
                 names.reverse();
             }
-            classes(names, meaning)
+            (None, classes(names, meaning))
         }
         (_, count) => {
-            let names = evidence.names(value, count);
-            pick.single = (count == 2).then(|| {
-                let less = (meaning == Meaning::Margin { odd: false }).then_some(0);
-                Single { less, ..Single::of(1) }
-            });
-            classes(names, meaning)
+            let less = (meaning == Meaning::Margin { odd: false }).then_some(0);
+            let single = (count == 2).then(|| Single { less, ..Single::of(1) });
+            (single, classes(evidence.names(value, count), meaning))
         }
-    };
-    Ok((pick, output))
+    }
 }
 
 /// The value whose columns these outputs are, from the first to the last.

@@ -111,6 +111,15 @@ const RESHAPE: [&str; 6] = ["Cast", "Flatten", "Identity", "Reshape", "Squeeze",
 /// Longer ways are not followed.
 const FARTHEST: usize = 64;
 
+/// The range of a constant that a node makes.
+fn of_constant(node: &Node) -> Range {
+    match node.attribute("value") {
+        Some(Attribute::Tensor(tensor, _)) => of_tensor(tensor),
+        None if node.operator == "ConstantOfShape" => Range { low: 0.0, high: 0.0 },
+        _ => ANY,
+    }
+}
+
 fn of_tensor(tensor: &Tensor) -> Range {
     tensor.to_doubles().map_or(ANY, Range::of)
 }
@@ -187,11 +196,7 @@ impl<'a> Ranges<'a> {
             "Abs" | "ArgMax" | "ArgMin" | "ReduceL1" | "ReduceL2" | "ReduceSumSquare" | "Softplus" => POSITIVE,
             "LpNormalization" if a.low >= 0.0 => SHARE,
             "LpNormalization" => UNIT,
-            "Constant" | "ConstantOfShape" => match node.attribute("value") {
-                Some(Attribute::Tensor(tensor, _)) => of_tensor(tensor),
-                None if node.operator == "ConstantOfShape" => Range { low: 0.0, high: 0.0 },
-                _ => ANY,
-            },
+            "Constant" | "ConstantOfShape" => of_constant(node),
             _ => ANY,
         }
     }

@@ -179,30 +179,46 @@ fn layer(making: &Making<'_>, cell: Cell) -> Result<Run, ReadError> {
     Ok(Box::new(move |arguments| run(arguments, cell, directions, &bends)))
 }
 
-fn run(arguments: &Arguments<'_>, cell: Cell, directions: &[bool], bends: &[Bend]) -> Result<Vec<Tensor>, Fault> {
-    let (input, weights, hidden) = (arguments.get(0)?, arguments.get(1)?, arguments.get(2)?);
-    let (&[steps, rows, inputs], &[count, lines, width], &[_, _, units]) =
-        (input.shape(), weights.shape(), hidden.shape())
-    else {
-        return Err("a layer's input and weights have three dimensions".into());
-    };
-    let gates = cell.gates();
-    if (count, lines, width) != (directions.len(), gates * units, inputs) || hidden.shape() != [count, lines, units] {
-        return Err(Fault(format!("{:?} is not for weights of {:?}", input.shape(), weights.shape())));
-    }
-    if arguments.maybe(4).is_some() {
+/// How large everything is that a layer takes and gives.
+struct Sizes {
+    steps: usize,
+    rows: usize,
+    inputs: usize,
+    units: usize,
+    /// Of all gates.
+    lines: usize,
+}
+
+impl Sizes {
+    /// Of arguments that fit together, and that are supported.
+    fn of(arguments: &Arguments<'_>, cell: Cell, count: usize) -> Result<Self, Fault> {
+        let (input, weights, hidden) =
+            (arguments.get(0)?.shape(), arguments.get(1)?.shape(), arguments.get(2)?.shape());
+        let (&[steps, rows, inputs], &[_, lines, _], &[_, _, units]) = (input, weights, hidden) else {
+            return Err("a layer's input and weights have three dimensions".into());
+        };
+        if weights != [count, cell.gates() * units, inputs] || hidden != [count, lines, units] {
+            return Err(Fault(format!("{input:?} is not for weights of {weights:?}")));
+        }
         let lengths = arguments.maybe(4).map(Tensor::ints).transpose()?.unwrap_or_default();
         if lengths.iter().any(|length| *length != steps as i64) {
             return Err("rows of different lengths are not supported".into());
         }
+        if arguments.maybe(7).is_some() {
+            return Err("peepholes are not supported".into());
+        }
+        arguments.work((steps * rows).saturating_mul(count * lines).saturating_mul(inputs + units))?;
+        volume(&[steps, count, rows, units])?;
+        Ok(Self { steps, rows, inputs, units, lines })
     }
-    if arguments.maybe(7).is_some() {
-        return Err("peepholes are not supported".into());
-    }
-    arguments.work((steps * rows).saturating_mul(count * lines).saturating_mul(width + units))?;
-    volume(&[steps, count, rows, units])?;
+}
+
+fn run(arguments: &Arguments<'_>, cell: Cell, directions: &[bool], bends: &[Bend]) -> Result<Vec<Tensor>, Fault> {
+    let count = directions.len();
+    let Sizes { steps, rows, inputs, units, lines } = Sizes::of(arguments, cell, count)?;
     let doubles = |place: usize| arguments.maybe(place).map(Tensor::to_doubles).transpose();
-    let (x, w, r) = (input.to_doubles()?, weights.to_doubles()?, hidden.to_doubles()?);
+    let given = |place: usize| arguments.get(place).and_then(Tensor::to_doubles);
+    let (x, w, r) = (given(0)?, given(1)?, given(2)?);
     let bias = doubles(3)?.unwrap_or_else(|| vec![0.0; count * 2 * lines]);
     let (starts, memories) = (doubles(5)?, doubles(6)?);
     let part =
@@ -211,10 +227,10 @@ fn run(arguments: &Arguments<'_>, cell: Cell, directions: &[bool], bends: &[Bend
     let (mut last, mut cells) = (Vec::new(), Vec::new());
     for (direction, backward) in directions.iter().enumerate() {
         let weights = Weights {
-            input: part(&w, lines * width, direction),
+            input: part(&w, lines * inputs, direction),
             hidden: part(&r, lines * units, direction),
             bias: part(&bias, 2 * lines, direction),
-            inputs: width,
+            inputs,
             units,
         };
         let own: Vec<Bend> = bends.iter().skip(direction * cell.activations().len()).copied().collect();
@@ -235,12 +251,7 @@ fn run(arguments: &Arguments<'_>, cell: Cell, directions: &[bool], bends: &[Bend
         }
     }
     let floats = |values: Vec<f64>| Data::Float(values.into_iter().map(|x| x as f32).collect());
-    let mut made = vec![
-        Tensor::new(vec![steps, count, rows, units], floats(all))?,
-        Tensor::new(vec![count, rows, units], floats(last))?,
-    ];
-    if cell == Cell::Long {
-        made.push(Tensor::new(vec![count, rows, units], floats(cells))?);
-    }
-    Ok(made)
+    let ends = [last, cells].into_iter().take(if cell == Cell::Long { 2 } else { 1 });
+    let ends = ends.map(|values| Tensor::new(vec![count, rows, units], floats(values)));
+    std::iter::once(Tensor::new(vec![steps, count, rows, units], floats(all))).chain(ends).collect()
 }

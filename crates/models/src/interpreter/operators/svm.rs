@@ -235,13 +235,7 @@ fn classifier(making: &Making<'_>) -> Result<Run, ReadError> {
     {
         return Err(making.wrong("has coefficients that do not fit its classes and support vectors"));
     }
-    // Scores that go straight into a map by class must be one for each class; elsewhere steps that follow expect one for
-    // each pair.
-    let scores_of = making.node.outputs.get(1);
-    let mapped = making.graph.nodes.iter().any(|node| {
-        (node.domain.as_str(), node.operator.as_str()) == (ML, "ZipMap") && node.inputs.first() == scores_of
-    });
-    let machine = Pairs { machine, counts, platt };
+    let (machine, mapped) = (Pairs { machine, counts, platt }, is_mapped(making));
     Ok(Box::new(move |arguments| {
         let values = machine.machine.rows(arguments.get(0)?, machine.machine.width)?;
         arguments.work(values.len().saturating_mul(total))?;
@@ -263,6 +257,17 @@ fn classifier(making: &Making<'_>) -> Result<Run, ReadError> {
         }
         Ok(vec![classes.labels(&labels)?, scores(labels.len(), width, &all)?])
     }))
+}
+
+/// Whether the scores go straight into a map by class: there is one for each class then, while elsewhere steps that follow
+/// expect one for each pair.
+fn is_mapped(making: &Making<'_>) -> bool {
+    let scores = making.node.outputs.get(1);
+    making
+        .graph
+        .nodes
+        .iter()
+        .any(|node| (node.domain.as_str(), node.operator.as_str()) == (ML, "ZipMap") && node.inputs.first() == scores)
 }
 
 /// Without support vectors: a line of coefficients for each class.

@@ -3,7 +3,7 @@
 use super::arithmetic::places;
 use crate::ReadError;
 use crate::graph::{Data, Fault, Tensor, volume};
-use crate::interpreter::{Make, Making, Run};
+use crate::interpreter::{Arguments, Make, Making, Run};
 
 pub(super) const OPERATORS: &[(&str, Make)] = &[
     ("AveragePool", |making| pool(making, Pool::Average)),
@@ -214,7 +214,28 @@ fn global(fold: fn(&[f64]) -> f64) -> Run {
     })
 }
 
-/// More of something around, or less.
+/// How much is added at the beginning of each dimension, then at the end of each.
+fn pads(arguments: &Arguments<'_>, setting: &[i64], rank: usize) -> Result<Vec<usize>, Fault> {
+    let given = arguments.maybe(1).map(|pads| pads.ints().map(<[i64]>::to_vec)).transpose()?;
+    let mut pads = given.unwrap_or_else(|| setting.to_vec());
+    if let Some(axes) = arguments.maybe(3) {
+        let (named, mut all) = (axes.ints()?, vec![0; 2 * rank]);
+        for (place, axis) in named.iter().enumerate() {
+            let axis = super::layout::axis(*axis, rank)?;
+            for (from, to) in [(place, axis), (place + named.len(), axis + rank)] {
+                let size = pads.get(from).copied().unwrap_or(0);
+                all.iter_mut().skip(to).take(1).for_each(|pad| *pad = size);
+            }
+        }
+        pads = all;
+    }
+    if pads.len() != 2 * rank || pads.iter().any(|pad| !(0..=1 << 20).contains(pad)) {
+        return Err(Fault(format!("{rank} dimensions cannot be padded by {pads:?}")));
+    }
+    Ok(pads.into_iter().map(|pad| pad as usize).collect())
+}
+
+/// More of something around.
 pub(super) fn pad(making: &Making<'_>) -> Result<Run, ReadError> {
     let mode = making.node.text("mode").unwrap_or("constant").to_string();
     if !["constant", "reflect", "edge"].contains(&mode.as_str()) {
@@ -225,43 +246,20 @@ pub(super) fn pad(making: &Making<'_>) -> Result<Run, ReadError> {
     Ok(Box::new(move |arguments| {
         let input = arguments.get(0)?;
         let rank = input.shape().len();
-        let given = arguments.maybe(1).map(|pads| pads.ints().map(<[i64]>::to_vec)).transpose()?;
-        let mut pads = given.unwrap_or_else(|| setting.clone());
-        if let Some(axes) = arguments.maybe(3) {
-            let (named, mut all) = (axes.ints()?, vec![0; 2 * rank]);
-            for (place, axis) in named.iter().enumerate() {
-                let axis = super::layout::axis(*axis, rank)?;
-                for (from, to) in [(place, axis), (place + named.len(), axis + rank)] {
-                    let size = pads.get(from).copied().unwrap_or(0);
-                    all.iter_mut().skip(to).take(1).for_each(|pad| *pad = size);
-                }
-            }
-            pads = all;
-        }
-        if pads.len() != 2 * rank || pads.iter().any(|pad| !(0..=1 << 20).contains(pad)) {
-            return Err(Fault(format!("{rank} dimensions cannot be padded by {pads:?}")));
-        }
+        let pads = pads(arguments, &setting, rank)?;
         let fill = match arguments.maybe(2) {
             Some(fill) => fill.to_doubles()?.first().copied().unwrap_or(0.0),
             None => f64::from(filling),
         };
-        let pad = |place: usize| pads.get(place).copied().unwrap_or(0) as usize;
+        let ends = pads.iter().zip(pads.iter().skip(rank));
         let shape: Vec<usize> =
-            input.shape().iter().enumerate().map(|(at, size)| size + pad(at) + pad(at + rank)).collect();
+            input.shape().iter().zip(ends).map(|(size, (before, behind))| size + before + behind).collect();
         volume(&shape)?;
         let values = input.to_doubles()?;
         let from = |position: Vec<usize>| {
             let mut place = 0;
-            for ((at, here), size) in position.iter().enumerate().zip(input.shape()) {
-                let here = *here as i64 - pad(at) as i64;
-                let last = *size as i64 - 1;
-                let inside = match mode.as_str() {
-                    "edge" => here.clamp(0, last),
-                    "reflect" if here < 0 => -here,
-                    "reflect" if here > last => 2 * last - here,
-                    _ => here,
-                };
-                place = place * size + usize::try_from(inside).ok().filter(|inside| inside < size)?;
+            for ((here, pad), size) in position.iter().zip(&pads).zip(input.shape()) {
+                place = place * size + inside(&mode, *here as i64 - *pad as i64, *size)?;
             }
             values.get(place).copied()
         };
@@ -273,6 +271,19 @@ pub(super) fn pad(making: &Making<'_>) -> Result<Run, ReadError> {
         };
         Ok(vec![Tensor::new(shape, data)?])
     }))
+}
+
+/// The place within a dimension that one within or beside it is filled from; none where it is filled with a constant.
+fn inside(mode: &str, place: i64, size: usize) -> Option<usize> {
+    let last = size as i64 - 1;
+    let inside = match mode {
+        // An empty dimension has no edge.
+        "edge" => place.max(0).min(last),
+        "reflect" if place < 0 => -place,
+        "reflect" if place > last => 2 * last - place,
+        _ => place,
+    };
+    usize::try_from(inside).ok().filter(|inside| *inside < size)
 }
 
 /// Copies beside each other.
@@ -325,5 +336,14 @@ mod tests {
         assert!(settings("VALID", &[1], false).dimensions(&[2], &[3]).is_err());
         let same = settings("SAME_UPPER", &[1], false).dimensions(&[3], &[3]).unwrap();
         assert_eq!(window(&same, &[0]).collect::<Vec<_>>(), [(0, 1), (1, 2)]);
+    }
+
+    #[test]
+    fn what_is_padded_is_filled_from_within() {
+        let filled = |mode: &str, size: usize| [-2, -1, 0, 2, 3].map(|place| inside(mode, place, size));
+        assert_eq!(filled("constant", 3), [None, None, Some(0), Some(2), None]);
+        assert_eq!(filled("edge", 3), [Some(0), Some(0), Some(0), Some(2), Some(2)]);
+        assert_eq!(filled("reflect", 3), [Some(2), Some(1), Some(0), Some(2), Some(1)]);
+        assert_eq!(filled("edge", 0), [None; 5]);
     }
 }

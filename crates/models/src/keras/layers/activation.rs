@@ -6,45 +6,56 @@ use crate::graph::Attribute;
 use crate::keras::builder::{Builder, Flow};
 use crate::keras::weights::Part;
 
+/// Activations that are an operator of their own.
+const OPERATORS: [(&str, &str); 5] =
+    [("relu", "Relu"), ("sigmoid", "Sigmoid"), ("tanh", "Tanh"), ("softplus", "Softplus"), ("exponential", "Exp")];
+
 /// What a name means; some mean other things to Keras 2.
 pub(super) fn apply(layer: &Layer<'_>, name: &str, x: &str, builder: &mut Builder) -> Result<String, ReadError> {
     let number = |value: f64| Attribute::Float(value as f32);
-    let relu6 = |builder: &mut Builder, x: &str| {
-        let (least, most) = (builder.scalar(0.0), builder.scalar(6.0));
-        let above = builder.node("Max", &[x, &least], &[]);
-        builder.node("Min", &[&above, &most], &[])
-    };
+    if let Some((_, operator)) = OPERATORS.iter().find(|(known, _)| *known == name) {
+        return Ok(builder.node(operator, &[x], &[]));
+    }
     Ok(match name {
         "linear" => x.to_string(),
-        "relu" => builder.node("Relu", &[x], &[]),
-        "sigmoid" => builder.node("Sigmoid", &[x], &[]),
-        "tanh" => builder.node("Tanh", &[x], &[]),
         "softmax" => builder.node("Softmax", &[x], &[("axis", Attribute::Int(-1))]),
+        "elu" => builder.node("Elu", &[x], &[("alpha", number(1.0))]),
+        "leaky_relu" => builder.node("LeakyRelu", &[x], &[("alpha", number(0.2))]),
+        "hard_sigmoid" => {
+            let slope = if builder.old { 0.2 } else { 1.0 / 6.0 };
+            builder.node("HardSigmoid", &[x], &[("alpha", number(slope)), ("beta", number(0.5))])
+        }
+        other => composed(other, x, builder)
+            .ok_or_else(|| layer.refused(&format!("has the activation {other:?}, which is not supported")))?,
+    })
+}
+
+/// Activations that are made of several operators; nothing for another name.
+fn composed(name: &str, x: &str, builder: &mut Builder) -> Option<String> {
+    let number = |value: f64| Attribute::Float(value as f32);
+    let (by, with) = match name {
         "log_softmax" => {
             let shares = builder.node("Softmax", &[x], &[("axis", Attribute::Int(-1))]);
-            builder.node("Log", &[&shares], &[])
+            return Some(builder.node("Log", &[&shares], &[]));
         }
-        "elu" => builder.node("Elu", &[x], &[("alpha", number(1.0))]),
-        "selu" => {
-            let bent = builder.node("Elu", &[x], &[("alpha", number(1.673_263_242_354_377_2))]);
-            let scale = builder.scalar(1.050_700_987_355_480_5);
-            builder.node("Mul", &[&bent, &scale], &[])
+        "relu6" => {
+            let (least, most) = (builder.scalar(0.0), builder.scalar(6.0));
+            let above = builder.node("Max", &[x, &least], &[]);
+            return Some(builder.node("Min", &[&above, &most], &[]));
         }
-        "softplus" => builder.node("Softplus", &[x], &[]),
         "softsign" => {
             let (size, one) = (builder.node("Abs", &[x], &[]), builder.scalar(1.0));
             let more = builder.node("Add", &[&size, &one], &[]);
-            builder.node("Div", &[x, &more], &[])
+            return Some(builder.node("Div", &[x, &more], &[]));
         }
-        "exponential" => builder.node("Exp", &[x], &[]),
-        "swish" | "silu" => {
-            let gate = builder.node("Sigmoid", &[x], &[]);
-            builder.node("Mul", &[x, &gate], &[])
+        "selu" => {
+            let bent = builder.node("Elu", &[x], &[("alpha", number(1.673_263_242_354_377_2))]);
+            (bent, builder.scalar(1.050_700_987_355_480_5))
         }
+        "swish" | "silu" => (x.to_string(), builder.node("Sigmoid", &[x], &[])),
         "mish" => {
             let soft = builder.node("Softplus", &[x], &[]);
-            let gate = builder.node("Tanh", &[&soft], &[]);
-            builder.node("Mul", &[x, &gate], &[])
+            (x.to_string(), builder.node("Tanh", &[&soft], &[]))
         }
         "gelu" => {
             let root = builder.scalar(std::f64::consts::FRAC_1_SQRT_2);
@@ -52,21 +63,15 @@ pub(super) fn apply(layer: &Layer<'_>, name: &str, x: &str, builder: &mut Builde
             let bent = builder.node("Erf", &[&scaled], &[]);
             let (one, half) = (builder.scalar(1.0), builder.scalar(0.5));
             let raised = builder.node("Add", &[&bent, &one], &[]);
-            let product = builder.node("Mul", &[x, &raised], &[]);
-            builder.node("Mul", &[&product, &half], &[])
-        }
-        "leaky_relu" => builder.node("LeakyRelu", &[x], &[("alpha", number(0.2))]),
-        "relu6" => relu6(builder, x),
-        "hard_sigmoid" => {
-            let slope = if builder.old { 0.2 } else { 1.0 / 6.0 };
-            builder.node("HardSigmoid", &[x], &[("alpha", number(slope)), ("beta", number(0.5))])
+            (builder.node("Mul", &[x, &raised], &[]), half)
         }
         "hard_silu" | "hard_swish" => {
-            let gate = builder.node("HardSigmoid", &[x], &[("alpha", number(1.0 / 6.0)), ("beta", number(0.5))]);
-            builder.node("Mul", &[x, &gate], &[])
+            let settings = [("alpha", number(1.0 / 6.0)), ("beta", number(0.5))];
+            (x.to_string(), builder.node("HardSigmoid", &[x], &settings))
         }
-        other => return Err(layer.refused(&format!("has the activation {other:?}, which is not supported"))),
-    })
+        _ => return None,
+    };
+    Some(builder.node("Mul", &[&by, &with], &[]))
 }
 
 pub(super) fn named(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {

@@ -106,14 +106,7 @@ impl Cell {
         if count > MOST_STEPS {
             return Err(layer.refused(&format!("hides some of more than {MOST_STEPS} steps")));
         }
-        // Zeros of the batch's size: (1, rows, units).
-        let first = self.slice(steps, 0, builder);
-        let nothing = builder.floats(&[width, self.units], vec![0.0; width * self.units])?;
-        let finite = builder.node("IsNaN", &[&first], &[]);
-        let zeros = builder.scalar(0.0);
-        let clean = builder.node("Where", &[&finite, &zeros, &first], &[]);
-        let zero = builder.node("MatMul", &[&clean, &nothing], &[]);
-        let mut states = vec![zero; self.kind.states];
+        let mut states = vec![self.zeros(steps, width, builder)?; self.kind.states];
         let counts = builder.transposed(mask, &[1, 0]);
         let last = builder.list(&[-1]);
         let counts = builder.node("Unsqueeze", &[&counts, &last], &[]);
@@ -142,10 +135,34 @@ impl Cell {
         Ok((all, builder.node("Squeeze", &[&state, &first], &[])))
     }
 
+    /// Zeros of the batch's size: (1, rows, units).
+    fn zeros(&self, steps: &str, width: usize, builder: &mut Builder) -> Result<String, ReadError> {
+        let first = self.slice(steps, 0, builder);
+        let nothing = builder.floats(&[width, self.units], vec![0.0; width * self.units])?;
+        let finite = builder.node("IsNaN", &[&first], &[]);
+        let zeros = builder.scalar(0.0);
+        let clean = builder.node("Where", &[&finite, &zeros, &first], &[]);
+        Ok(builder.node("MatMul", &[&clean, &nothing], &[]))
+    }
+
     fn slice(&self, steps: &str, at: usize, builder: &mut Builder) -> String {
         let (from, to, axis) = (builder.list(&[at as i64]), builder.list(&[at as i64 + 1]), builder.list(&[0]));
         builder.node("Slice", &[steps, &from, &to, &axis], &[])
     }
+}
+
+/// The operator of an activation, with its alpha and beta where it takes them; some differ in Keras 2.
+fn activation(name: &str, old: bool) -> Option<(&'static str, Option<(f32, f32)>)> {
+    Some(match name {
+        "sigmoid" => ("Sigmoid", None),
+        "tanh" => ("Tanh", None),
+        "relu" => ("Relu", None),
+        "softsign" => ("Softsign", None),
+        "softplus" => ("Softplus", None),
+        "linear" => ("Affine", Some((1.0, 0.0))),
+        "hard_sigmoid" => ("HardSigmoid", Some((if old { 0.2 } else { 1.0 / 6.0 }, 0.5))),
+        _ => return None,
+    })
 }
 
 /// Activations that differ from the operator's own, and how the reset gate works.
@@ -158,27 +175,12 @@ fn settings(
     let mut names = Vec::new();
     let (mut alphas, mut betas) = (Vec::new(), Vec::new());
     let mut add = |name: &str| -> Result<(), ReadError> {
-        names.push(
-            match name {
-                "sigmoid" => "Sigmoid",
-                "tanh" => "Tanh",
-                "relu" => "Relu",
-                "softsign" => "Softsign",
-                "softplus" => "Softplus",
-                "linear" => {
-                    alphas.push(1.0);
-                    betas.push(0.0);
-                    "Affine"
-                }
-                "hard_sigmoid" => {
-                    alphas.push(if old { 0.2 } else { 1.0 / 6.0 });
-                    betas.push(0.5);
-                    "HardSigmoid"
-                }
-                other => return Err(layer.refused(&format!("has the activation {other:?}, which is not supported"))),
-            }
-            .to_string(),
-        );
+        let found = activation(name, old);
+        let refused = || layer.refused(&format!("has the activation {name:?}, which is not supported"));
+        let (operator, line) = found.ok_or_else(refused)?;
+        names.push(operator.to_string());
+        alphas.extend(line.map(|(alpha, _)| alpha));
+        betas.extend(line.map(|(_, beta)| beta));
         Ok(())
     };
     let own = layer.text("activation", "tanh")?;

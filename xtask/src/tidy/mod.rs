@@ -1,14 +1,15 @@
-//! What keeps the house in order: import directions, file sizes, generated documents, forbidden serde attributes.
+//! What keeps the house in order: import directions and circles, lengths, generated documents, forbidden serde attributes.
+
+mod imports;
+mod lengths;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::{Done, docs, root};
 
-/// Longer files than this need a reason on the list, and the list may only shrink.
-const LINES: usize = 500;
-/// Files that are longer, and the length they may not outgrow.
-const LONGER: [(&str, usize); 0] = [];
+/// What is not in order, each in words.
+type Problems = Vec<String>;
 
 /// Which of our crates each crate may use.
 const DIRECTIONS: [(&str, &[&str]); 7] = [
@@ -24,7 +25,8 @@ const DIRECTIONS: [(&str, &[&str]); 7] = [
 const SIBLINGS: [&str; 4] = ["transform", "linear", "metric", "baseline"];
 
 pub(crate) fn run() -> Done {
-    let problems: Vec<String> = [sizes()?, directions()?, siblings()?, attributes()?, generated()?].concat();
+    let lengths = [lengths::files()?, lengths::functions()?].concat();
+    let problems = [lengths, imports::circles()?, directions()?, siblings()?, attributes()?, generated()?].concat();
     if problems.is_empty() {
         return Ok(());
     }
@@ -56,23 +58,14 @@ fn texts(folder: &str) -> Result<Vec<(String, String)>, String> {
     sources(&root().join(folder))?.into_iter().map(read).collect()
 }
 
-fn sizes() -> Result<Vec<String>, String> {
-    let mut problems = Vec::new();
-    for (name, text) in [texts("crates")?, texts("xtask")?].concat() {
-        let lines = text.lines().count();
-        match LONGER.iter().find(|(longer, _)| *longer == name) {
-            Some((_, most)) if lines > *most => problems.push(format!("{name}: {lines} lines, it may have {most}")),
-            Some((_, most)) if lines + 20 < *most => {
-                problems.push(format!("{name}: now {lines} lines; shrink its entry in the allow-list"));
-            }
-            None if lines > LINES => problems.push(format!("{name}: {lines} lines, more than {LINES}")),
-            _ => {}
-        }
-    }
-    Ok(problems)
+/// The folders of our crates' sources.
+fn crates() -> Result<Vec<String>, String> {
+    let entries = fs::read_dir(root().join("crates")).map_err(|error| error.to_string())?;
+    let folders = entries.filter_map(|entry| Some(format!("crates/{}/src", entry.ok()?.file_name().to_string_lossy())));
+    Ok(folders.chain(["xtask/src".to_string()]).collect())
 }
 
-fn directions() -> Result<Vec<String>, String> {
+fn directions() -> Result<Problems, String> {
     const OURS: [&str; 3] = ["gristmill_learn", "gristmill_io", "gristmill"];
     let mut problems = Vec::new();
     for (folder, allowed) in DIRECTIONS {
@@ -92,7 +85,7 @@ fn directions() -> Result<Vec<String>, String> {
     Ok(problems)
 }
 
-fn siblings() -> Result<Vec<String>, String> {
+fn siblings() -> Result<Problems, String> {
     let mut problems = Vec::new();
     for room in SIBLINGS {
         for (name, text) in texts(&format!("crates/learn/src/{room}"))? {
@@ -110,7 +103,7 @@ fn siblings() -> Result<Vec<String>, String> {
 }
 
 /// `flatten` and `untagged` lose the place of an error.
-fn attributes() -> Result<Vec<String>, String> {
+fn attributes() -> Result<Problems, String> {
     let mut problems = Vec::new();
     for (name, text) in texts("crates")? {
         for (number, line) in text.lines().enumerate() {
@@ -123,7 +116,7 @@ fn attributes() -> Result<Vec<String>, String> {
     Ok(problems)
 }
 
-fn generated() -> Result<Vec<String>, String> {
+fn generated() -> Result<Problems, String> {
     let mut problems = Vec::new();
     for (path, text) in docs::pages()? {
         if fs::read_to_string(&path).ok().as_deref() != Some(text.as_str()) {
