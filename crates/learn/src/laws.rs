@@ -158,17 +158,17 @@ pub fn unseen(learner: &mut dyn Learner, all: &Rows) -> Result<(), Broken> {
     for row in 0..=all.len() {
         let mut out = Predictions::default();
         learner.predict(&Features::new(&all.rows.concat(), learner.width()), &mut out)?;
-        for said in (0..out.len()).map(|place| out.row(place)) {
+        for prediction in (0..out.len()).map(|place| out.row(place)) {
             let sound = match learner.task() {
                 Task::Classification if learner.class_limit() == 2 => {
-                    said.len() <= 2 && says_what_it_has_seen(said, &[0, 1])
+                    prediction.len() <= 2 && says_what_it_has_seen(prediction, &[0, 1])
                 }
-                Task::Classification => says_what_it_has_seen(said, &seen),
-                Task::BinaryClassification => matches!(said, [p] if (0.0..=1.0).contains(p)),
+                Task::Classification => says_what_it_has_seen(prediction, &seen),
+                Task::BinaryClassification => matches!(prediction, [p] if (0.0..=1.0).contains(p)),
                 _ => true,
             };
             if !sound {
-                return Err(Broken::Unseen(row, format!("{said:?}, having seen {seen:?}")));
+                return Err(Broken::Unseen(row, format!("{prediction:?}, having seen {seen:?}")));
             }
         }
         let (Some(features), Some(truth)) = (all.rows.get(row), all.truths.get(row)) else { break };
@@ -178,10 +178,10 @@ pub fn unseen(learner: &mut dyn Learner, all: &Rows) -> Result<(), Broken> {
     Ok(())
 }
 
-fn says_what_it_has_seen(said: &[f64], seen: &[u32]) -> bool {
+fn says_what_it_has_seen(prediction: &[f64], seen: &[u32]) -> bool {
     let known = |class: usize| seen.iter().any(|other| *other as usize == class);
-    let each = said.iter().enumerate().all(|(class, p)| (0.0..=1.0).contains(p) && (*p == 0.0 || known(class)));
-    each && (said.is_empty() || (said.iter().sum::<f64>() - 1.0).abs() < 1e-9)
+    let each = prediction.iter().enumerate().all(|(class, p)| (0.0..=1.0).contains(p) && (*p == 0.0 || known(class)));
+    each && (prediction.is_empty() || (prediction.iter().sum::<f64>() - 1.0).abs() < 1e-9)
 }
 
 /// A proper prefix of a saved state must be refused: every one of a small state, some of a large one.

@@ -57,7 +57,7 @@ impl Truth {
     }
 }
 
-/// What a model said about one row.
+/// What a model predicts for one row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Prediction<'a> {
     /// The probability of the positive class, a value or an anomaly's score.
@@ -75,7 +75,7 @@ impl From<f64> for Prediction<'_> {
 }
 
 impl Prediction<'_> {
-    /// Whether nothing can be said.
+    /// Whether there is none.
     pub fn is_missing(self) -> bool {
         match self {
             Self::Number(number) => number.is_nan(),

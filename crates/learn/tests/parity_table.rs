@@ -159,12 +159,12 @@ fn ours(steps: &[Component], rows: &Rows, name: &str) -> f64 {
     for (row, label) in labelled() {
         out.clear();
         model.predict(&Features::row(row), &mut out).unwrap();
-        let said = out.row(0);
+        let prediction = out.row(0);
         let (prediction, truth) = match model.task() {
-            Task::Regression => (said[0].into(), Truth::Value(*label)),
-            Task::Clustering => (Prediction::Distances(said), Truth::Value(f64::NAN)),
-            Task::Classification => (Prediction::Classes(said), Truth::Class(*label as u32)),
-            Task::AnomalyDetection | Task::BinaryClassification => (said[0].into(), Truth::Class(*label as u32)),
+            Task::Regression => (prediction[0].into(), Truth::Value(*label)),
+            Task::Clustering => (Prediction::Distances(prediction), Truth::Value(f64::NAN)),
+            Task::Classification => (Prediction::Classes(prediction), Truth::Class(*label as u32)),
+            Task::AnomalyDetection | Task::BinaryClassification => (prediction[0].into(), Truth::Class(*label as u32)),
         };
         metric.update(truth, prediction);
         if !once_seen {

@@ -44,14 +44,14 @@ pub struct ForeignModel {
 
 /// The values of one output, row after row.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
+pub enum OutputValues {
     /// Numbers; NaN is missing.
     Numbers(Vec<f64>),
     /// Texts: names of classes.
     Texts(Vec<String>),
 }
 
-impl Answer {
+impl OutputValues {
     /// Appends what came out for more rows.
     pub(crate) fn extend(&mut self, more: Self) {
         match (self, more) {
@@ -174,12 +174,12 @@ impl ForeignModel {
     /// Every output by its name in the file, as the file orders them; a model that is no graph has one, `prediction`.
     ///
     /// Rows are refused as by [`predict`](Self::predict).
-    pub fn outputs(&self, rows: &Features<'_>) -> Result<Vec<(String, Answer)>, LearnError> {
+    pub fn outputs(&self, rows: &Features<'_>) -> Result<Vec<(String, OutputValues)>, LearnError> {
         match &self.body {
             Body::Sum(_) => {
                 let mut numbers = Vec::new();
                 self.predict(rows, &mut numbers)?;
-                Ok(vec![("prediction".into(), Answer::Numbers(numbers))])
+                Ok(vec![("prediction".into(), OutputValues::Numbers(numbers))])
             }
             Body::Graph(graph) => graph.outputs(rows),
         }

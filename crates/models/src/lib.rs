@@ -55,7 +55,7 @@ mod signature;
 mod supported;
 mod trees;
 
-pub use foreign::{Answer, ForeignModel};
+pub use foreign::{ForeignModel, OutputValues};
 pub use format::{read, read_on, read_with};
 pub use mistake::ReadError;
 pub use network::{Runtime, at_home, find_onnxruntime};

@@ -7,7 +7,7 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 
 use gristmill_learn::Features;
-use gristmill_models::{Answer, ForeignModel, Input, Output, Rounds};
+use gristmill_models::{ForeignModel, Input, Output, OutputValues, Rounds};
 use serde_json::Value;
 
 /// One model and what its framework says.
@@ -209,7 +209,7 @@ impl Case {
             return Err(format!("{} outputs beside {}", ours.len(), theirs.len()));
         }
         for ((name, answer), output) in ours.iter().zip(theirs) {
-            let Answer::Numbers(ours) = answer else { return Err("texts".into()) };
+            let OutputValues::Numbers(ours) = answer else { return Err("texts".into()) };
             let mut numbers = Vec::new();
             flat(&output[1], &mut numbers);
             if numbers.len() != ours.len() || (theirs.len() > 1 && output[0] != name.as_str()) {

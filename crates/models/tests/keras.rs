@@ -3,7 +3,7 @@
 #![allow(clippy::disallowed_methods)] // A test reads the files that it is about.
 
 use gristmill_learn::Features;
-use gristmill_models::{Answer, ForeignModel, ReadError};
+use gristmill_models::{ForeignModel, OutputValues, ReadError};
 use support::{alone, document, flat, folders, rows};
 
 #[path = "../../../tests/data.rs"]
@@ -32,7 +32,7 @@ fn compare(path: &str, model: &ForeignModel, folder: &std::path::Path) {
     for (expected, (name, answer)) in expected.iter().zip(&outputs) {
         let mut theirs = Vec::new();
         flat(&expected["data"], &mut theirs);
-        let Answer::Numbers(ours) = answer else { panic!("{path}: {name} is text") };
+        let OutputValues::Numbers(ours) = answer else { panic!("{path}: {name} is text") };
         near(&format!("{path}: {name}"), ours, &theirs);
         assert!(outputs.len() == 1 || expected["name"] == name.as_str(), "{path}: {name}");
     }

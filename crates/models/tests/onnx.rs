@@ -3,7 +3,7 @@
 #![allow(clippy::disallowed_methods)] // A test reads the files that it is about.
 
 use gristmill_learn::Features;
-use gristmill_models::{Answer, ForeignModel, Output};
+use gristmill_models::{ForeignModel, Output, OutputValues};
 use serde_json::Value;
 use support::{alone, document, flat, folders, rows};
 
@@ -12,7 +12,7 @@ mod data;
 mod support;
 
 /// The numbers or texts of a nested list.
-fn expected(value: &Value) -> Answer {
+fn expected(value: &Value) -> OutputValues {
     fn texts(value: &Value, to: &mut Vec<String>) {
         match value {
             Value::Array(values) => values.iter().for_each(|value| texts(value, to)),
@@ -26,11 +26,11 @@ fn expected(value: &Value) -> Answer {
     if first.is_string() {
         let mut all = Vec::new();
         texts(value, &mut all);
-        return Answer::Texts(all);
+        return OutputValues::Texts(all);
     }
     let mut all = Vec::new();
     flat(value, &mut all);
-    Answer::Numbers(all)
+    OutputValues::Numbers(all)
 }
 
 /// How far apart numbers are, in parts of the larger of 1 and what is expected.
@@ -46,7 +46,12 @@ fn apart(ours: &[f64], theirs: &[f64]) -> f64 {
 }
 
 /// What the model answers where the framework has an output of this name.
-fn answer(model: &ForeignModel, name: &str, outputs: &[(String, Answer)], rows: &Features<'_>) -> Option<Answer> {
+fn answer(
+    model: &ForeignModel,
+    name: &str,
+    outputs: &[(String, OutputValues)],
+    rows: &Features<'_>,
+) -> Option<OutputValues> {
     let named = outputs.iter().find(|(output, _)| output == name);
     if name == "label" {
         return outputs.iter().find(|(output, _)| output.contains("label")).map(|(_, answer)| answer.clone());
@@ -59,11 +64,11 @@ fn answer(model: &ForeignModel, name: &str, outputs: &[(String, Answer)], rows: 
     Some(match (name, &model.signature().output) {
         ("raw" | "raw_score" | "output_margin" | "mse", _) => return None,
         // The larger, the more unusual: scikit-learn's decision function the other way round.
-        ("score", Output::AnomalyScore) => Answer::Numbers(numbers.iter().map(|score| -score).collect()),
+        ("score", Output::AnomalyScore) => OutputValues::Numbers(numbers.iter().map(|score| -score).collect()),
         ("probability", Output::Probability(_)) if outputs.len() > 1 => {
-            Answer::Numbers(numbers.iter().flat_map(|positive| [1.0 - positive, *positive]).collect())
+            OutputValues::Numbers(numbers.iter().flat_map(|positive| [1.0 - positive, *positive]).collect())
         }
-        _ => Answer::Numbers(numbers),
+        _ => OutputValues::Numbers(numbers),
     })
 }
 
@@ -94,7 +99,7 @@ fn compare(path: &str, model: &ForeignModel, folder: &std::path::Path, about: &V
         let Some(ours) = answer(model, if raw { "value" } else { what }, &outputs, &features) else { continue };
         compared += 1;
         match (&ours, &expected(&output["data"])) {
-            (Answer::Numbers(ours), Answer::Numbers(theirs)) => {
+            (OutputValues::Numbers(ours), OutputValues::Numbers(theirs)) => {
                 let (apart, allowed) = (apart(ours, theirs), allowed(path, about));
                 assert!(apart <= allowed, "{path}: {what} is {apart:.1e} apart, {allowed:.1e} is allowed");
             }
@@ -163,7 +168,7 @@ fn older_scikit_learn_models() {
         let expected = truth["expected"].as_array().cloned().unwrap_or_else(|| vec![truth["expected"].clone()]);
         assert_eq!(outputs.len(), expected.len(), "{name}");
         for ((what, ours), theirs) in outputs.iter().zip(&expected) {
-            if let (Output::Margins(_), Answer::Numbers(ours), "SklearnMclNuSVCPF") =
+            if let (Output::Margins(_), OutputValues::Numbers(ours), "SklearnMclNuSVCPF") =
                 (&model.signature().output, ours, &*name)
             {
                 by_the_batch(ours, &theirs["data"]);
@@ -176,9 +181,9 @@ fn older_scikit_learn_models() {
     assert_eq!(files.len(), 29);
 }
 
-fn compare_older(what: &str, ours: &Answer, theirs: &Value) {
+fn compare_older(what: &str, ours: &OutputValues, theirs: &Value) {
     match (ours, expected(theirs)) {
-        (Answer::Numbers(ours), Answer::Numbers(theirs)) => {
+        (OutputValues::Numbers(ours), OutputValues::Numbers(theirs)) => {
             // scikit-learn gives one margin for two classes, the file one for each.
             let second: Vec<f64> = ours.iter().copied().skip(1).step_by(2).collect();
             let ours = if ours.len() == 2 * theirs.len() { &second } else { ours };
@@ -193,7 +198,7 @@ fn compare_older(what: &str, ours: &Answer, theirs: &Value) {
 /// The scikit-learn that wrote this file scaled confidences by the largest of the batch, today's (and ours) by each one's
 /// own size: what both were made from must be equal.
 fn by_the_batch(ours: &[f64], theirs: &Value) {
-    let Answer::Numbers(theirs) = expected(theirs) else { panic!("no numbers") };
+    let OutputValues::Numbers(theirs) = expected(theirs) else { panic!("no numbers") };
     let confidences: Vec<(f64, f64)> = ours
         .iter()
         .map(|x| {

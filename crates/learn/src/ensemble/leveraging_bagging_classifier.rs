@@ -113,9 +113,9 @@ impl ByRow for LeveragingBaggingClassifier {
         for (place, detector) in self.detectors.iter_mut().enumerate() {
             let times = self.poisson.draw(&mut self.random) as f64;
             self.members.teach(place, row, class, weight * times);
-            let Some(said) = self.members.class(place, row) else { continue };
+            let Some(predicted) = self.members.class(place, row) else { continue };
             let before = detector.estimation();
-            let signal = detector.update(f64::from(u8::from(said != class)));
+            let signal = detector.update(f64::from(u8::from(predicted != class)));
             changed |= signal == Signal::Drift && detector.estimation() > before;
         }
         if changed {
@@ -126,7 +126,7 @@ impl ByRow for LeveragingBaggingClassifier {
                 }
             }
             let Some((place, _)) = worst else { return };
-            self.members.renew(place);
+            self.members.replace(place);
             let fresh = self.settings.detector();
             self.detectors.iter_mut().skip(place).take(1).for_each(|detector| *detector = fresh.clone());
         }

@@ -102,7 +102,7 @@ impl Members {
     }
 
     /// Puts an untrained model in a place.
-    pub(super) fn renew(&mut self, place: usize) {
+    pub(super) fn replace(&mut self, place: usize) {
         if let (Some(fresh), Some(model)) = (self.fresh(), self.models.get_mut(place)) {
             *model = fresh;
         }

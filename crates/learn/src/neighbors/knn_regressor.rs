@@ -124,7 +124,7 @@ mod tests {
     const NAN: f64 = f64::NAN;
     const ROWS: [[f64; 3]; 5] = [[0.0, 0.0, 0.0], [3.0, NAN, 1.0], [NAN, NAN, 5.0], [2.0, 2.0, NAN], [NAN, 4.0, NAN]];
 
-    fn said(method: Neighbourhood, row: [f64; 3]) -> f64 {
+    fn predicted(method: Neighbourhood, row: [f64; 3]) -> f64 {
         let settings =
             KnnRegressorSettings { n_neighbors: 2, aggregation_method: method, ..KnnRegressorSettings::default() };
         let mut model = settings.build(&Signature::numeric(3));
@@ -146,8 +146,8 @@ mod tests {
             ([5.0, NAN, NAN], 30.0, 28.0),
             ([NAN, NAN, NAN], 30.0, 30.0),
         ] {
-            assert!((said(Neighbourhood::Mean, row) - mean).abs() < 1e-12, "{row:?}");
-            assert!((said(Neighbourhood::WeightedMean, row) - weighted).abs() < 1e-12, "{row:?}");
+            assert!((predicted(Neighbourhood::Mean, row) - mean).abs() < 1e-12, "{row:?}");
+            assert!((predicted(Neighbourhood::WeightedMean, row) - weighted).abs() < 1e-12, "{row:?}");
         }
     }
 

@@ -9,12 +9,12 @@ const DEEPEST: usize = 128;
 
 /// Reads one document.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value, ReadError> {
-    let mut reader = Reader { bytes, at: 0 };
+    let mut reader = UbjsonReader { bytes, at: 0 };
     let marker = reader.marker()?;
     reader.value(marker, 0)
 }
 
-struct Reader<'a> {
+struct UbjsonReader<'a> {
     bytes: &'a [u8],
     at: usize,
 }
@@ -26,7 +26,7 @@ struct Head {
     count: Option<usize>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> UbjsonReader<'a> {
     fn damaged(&self, what: &str) -> ReadError {
         ReadError::Damaged { format: "XGBoost UBJSON", what: format!("{what} at byte {}", self.at) }
     }

@@ -30,7 +30,7 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
     known && bytes.first().is_some_and(|first| matches!(first, 0x08 | 0x12 | 0x3a | 0x42))
 }
 
-struct Reader<'a> {
+struct ProtobufReader<'a> {
     beside: Beside<'a>,
     /// The last file read from beside: many tensors lie in one.
     last: RefCell<Option<(String, Vec<u8>)>>,
@@ -47,7 +47,7 @@ fn fields(bytes: &[u8], mut take: impl FnMut(u64, Value<'_>) -> Result<(), ReadE
 
 /// Reads a model; tensors that the file keeps beside itself are asked for by their file's name.
 pub(crate) fn read(bytes: &[u8], beside: Beside<'_>) -> Result<Model, ReadError> {
-    let reader = Reader { beside, last: RefCell::new(None) };
+    let reader = ProtobufReader { beside, last: RefCell::new(None) };
     let mut model = Model::default();
     let (mut producer, mut version, mut graph) = (String::new(), String::new(), None);
     fields(bytes, |number, value| {
@@ -88,7 +88,7 @@ fn operator_set(bytes: &[u8]) -> Result<(String, i64), ReadError> {
     Ok((if domain == "ai.onnx" { String::new() } else { domain }, version))
 }
 
-impl Reader<'_> {
+impl ProtobufReader<'_> {
     fn graph(&self, bytes: &[u8], depth: usize) -> Result<Graph, ReadError> {
         if depth > DEEPEST {
             return Err(damaged(format!("graphs lie more than {DEEPEST} deep in each other")));

@@ -44,9 +44,9 @@ struct Work {
 }
 
 /// What an operator does.
-pub(crate) type Run = Box<dyn Fn(&Arguments<'_>) -> Result<Vec<Tensor>, Fault> + Send + Sync>;
+pub(crate) type Operation = Box<dyn Fn(&Arguments<'_>) -> Result<Vec<Tensor>, Fault> + Send + Sync>;
 /// Makes an operator from its node, or says why it cannot.
-pub(crate) type Make = fn(&Making<'_>) -> Result<Run, ReadError>;
+pub(crate) type Make = fn(&Making<'_>) -> Result<Operation, ReadError>;
 
 impl Making<'_> {
     /// The version of the operator set that the node is from; old where the file does not say.
@@ -101,8 +101,8 @@ impl Work {
 
 struct Step {
     shown: String,
-    run: Run,
-    /// Places of values.
+    run: Operation,
+    /// Slots of values.
     inputs: Vec<Option<usize>>,
     outputs: Vec<Option<usize>>,
     /// Values that nothing after this step asks for.
@@ -129,9 +129,9 @@ impl fmt::Debug for Program {
 
 /// Where values are kept, by name.
 #[derive(Default)]
-struct Places<'a>(BTreeMap<&'a str, usize>, usize);
+struct Slots<'a>(BTreeMap<&'a str, usize>, usize);
 
-impl<'a> Places<'a> {
+impl<'a> Slots<'a> {
     fn make(&mut self, name: &'a str) -> usize {
         self.0.insert(name, self.1);
         self.1 += 1;
@@ -146,7 +146,7 @@ impl<'a> Places<'a> {
 /// Makes a graph ready; an operator that is not known is refused by its name.
 pub(crate) fn program(model: &Model, graph: &Graph) -> Result<Program, ReadError> {
     let known = operators();
-    let mut places = Places::default();
+    let mut places = Slots::default();
     let inputs = graph.inputs.iter().map(|input| places.make(&input.name)).collect();
     let constants: Vec<_> = graph.constants.iter().map(|one| (places.make(&one.name), one.tensor.clone())).collect();
     let mut steps = Vec::with_capacity(graph.nodes.len());

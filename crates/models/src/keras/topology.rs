@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::builder::{Builder, Flow};
 use super::layers::{self, Layer};
-use super::weights::{Place, Weights};
+use super::weights::{WeightPath, Weights};
 use super::{damaged, refused};
 use crate::ReadError;
 use crate::field::Field;
@@ -90,7 +90,7 @@ impl Walk<'_> {
     }
 
     /// A layer's place among the weights; kinds are counted within a model.
-    fn place(&self, name: &str, class: &str, counts: &mut BTreeMap<String, usize>) -> Place {
+    fn place(&self, name: &str, class: &str, counts: &mut BTreeMap<String, usize>) -> WeightPath {
         let kind = snake(class);
         let count = counts.entry(kind.clone()).or_insert(0);
         let folder = if *count == 0 { kind } else { format!("{kind}_{count}") };
@@ -98,15 +98,15 @@ impl Walk<'_> {
         let path =
             format!("{}layers/{folder}", if self.path.is_empty() { String::new() } else { format!("{}/", self.path) });
         match &self.outer {
-            Some(outer) => Place { layer: outer.clone(), inner: Some(name.to_string()), path },
-            None => Place { layer: name.to_string(), inner: None, path },
+            Some(outer) => WeightPath { layer: outer.clone(), inner: Some(name.to_string()), path },
+            None => WeightPath { layer: name.to_string(), inner: None, path },
         }
     }
 
     fn layer(
         &self,
         layer: &Field<'_>,
-        place: &Place,
+        place: &WeightPath,
         inputs: &[Flow],
         builder: &mut Builder,
     ) -> Result<Flow, ReadError> {
@@ -231,7 +231,7 @@ impl Walk<'_> {
 /// A call of a layer.
 struct Call<'a> {
     layer: &'a Field<'a>,
-    place: Place,
+    place: WeightPath,
     makes: Joint,
     takes: Vec<Joint>,
 }

@@ -39,7 +39,7 @@ pub(super) enum Store {
 
 /// Where a layer's weights lie.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Place {
+pub(super) struct WeightPath {
     /// The layer of the outermost model.
     pub(super) layer: String,
     /// The layer itself, where that is within another.
@@ -50,7 +50,7 @@ pub(super) struct Place {
 
 /// Which weights of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum WeightSet {
     /// All of a plain layer.
     Own,
     /// Those of the cell of a recurrent layer.
@@ -62,7 +62,7 @@ pub(super) enum Part {
     Backward,
 }
 
-impl Part {
+impl WeightSet {
     fn folder(self) -> &'static str {
         match self {
             Self::Own => "",
@@ -96,7 +96,7 @@ impl Weights {
     }
 
     /// The weights of a layer, in the order in which the layer made them.
-    pub(super) fn of(&self, place: &Place, part: Part) -> Result<Vec<Tensor>, ReadError> {
+    pub(super) fn of(&self, place: &WeightPath, part: WeightSet) -> Result<Vec<Tensor>, ReadError> {
         match self.store {
             Store::ByLayer => self.by_layer(place, part),
             Store::ByPath => self.by_path(&format!("{}{}", place.path, part.folder())),
@@ -114,7 +114,7 @@ impl Weights {
         Ok(all)
     }
 
-    fn by_layer(&self, place: &Place, part: Part) -> Result<Vec<Tensor>, ReadError> {
+    fn by_layer(&self, place: &WeightPath, part: WeightSet) -> Result<Vec<Tensor>, ReadError> {
         let path = format!("model_weights/{}", place.layer);
         let group = self.file.group(&path).map_err(|error| damaged(format!("{path}: {error}")))?;
         let mut names = names(&group)?;
@@ -123,9 +123,9 @@ impl Weights {
         }
         let half = names.len() / 2;
         let chosen = match part {
-            Part::Forward => names.get(..half).unwrap_or_default(),
-            Part::Backward => names.get(half..).unwrap_or_default(),
-            Part::Own | Part::Cell | Part::Wrapped => names.as_slice(),
+            WeightSet::Forward => names.get(..half).unwrap_or_default(),
+            WeightSet::Backward => names.get(half..).unwrap_or_default(),
+            WeightSet::Own | WeightSet::Cell | WeightSet::Wrapped => names.as_slice(),
         };
         let read = |name: &String| {
             let dataset = group.dataset(name).map_err(|error| damaged(format!("{path}/{name}: {error}")))?;

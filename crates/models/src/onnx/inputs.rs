@@ -8,7 +8,7 @@ use gristmill_learn::Features;
 use crate::graph::{Data, Element, Fault, Graph, Port, Tensor, volume};
 use crate::{Input, InputKind, ReadError};
 
-use super::vocabulary::{self, Known};
+use super::vocabulary::{self, ComparedWith};
 
 /// One input of a graph: so many columns of a row, in the shape that the graph wants.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub(super) struct Feed {
     /// Of one row: without the dimension of the batch.
     shape: Vec<usize>,
     /// For each column what it is looked up in: a column of text holds the places of the words.
-    known: Vec<Arc<Known>>,
+    known: Vec<Arc<ComparedWith>>,
     /// Whether the graph declares a dimension for the batch.
     batched: bool,
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use gristmill_learn::{Features, LearnError};
 
-use crate::foreign::{Answer, Body, ForeignModel};
+use crate::foreign::{Body, ForeignModel, OutputValues};
 use crate::graph::{Data, Fault, Model, Tensor, onnx};
 use crate::interpreter::{self, Program};
 use crate::network::{self, Network};
@@ -203,13 +203,13 @@ impl GraphModel {
     }
 
     /// Every output by its name, row after row.
-    pub(crate) fn outputs(&self, rows: &Features<'_>) -> Result<Vec<(String, Answer)>, LearnError> {
-        let mut answers: Vec<(String, Answer)> = Vec::new();
+    pub(crate) fn outputs(&self, rows: &Features<'_>) -> Result<Vec<(String, OutputValues)>, LearnError> {
+        let mut answers: Vec<(String, OutputValues)> = Vec::new();
         self.blocks(rows, |_, outputs| {
             for (place, (name, tensor)) in self.outputs.iter().zip(outputs).enumerate() {
                 let answer = match tensor.data() {
-                    Data::Text(texts) => Answer::Texts(texts.iter().map(|text| text.to_string()).collect()),
-                    _ => Answer::Numbers(tensor.to_doubles()?),
+                    Data::Text(texts) => OutputValues::Texts(texts.iter().map(|text| text.to_string()).collect()),
+                    _ => OutputValues::Numbers(tensor.to_doubles()?),
                 };
                 match answers.get_mut(place) {
                     Some((_, so_far)) => so_far.extend(answer),

@@ -7,7 +7,7 @@ use crate::graph::{Attribute, Data, Graph, ML, Node, Tensor};
 
 /// What one column is compared with.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Known {
+pub(super) struct ComparedWith {
     pub(super) words: Vec<Arc<str>>,
     /// Numbers, which a column of numbers is looked up by.
     pub(super) numbers: Vec<f64>,
@@ -26,7 +26,7 @@ const SAME: [&str; 10] =
 const MOST: usize = 1 << 22;
 
 /// What every column of the inputs is compared with, where something is; `widths`: how many columns each input has.
-pub(super) fn known(graph: &Graph, widths: &[usize]) -> Vec<Arc<Known>> {
+pub(super) fn known(graph: &Graph, widths: &[usize]) -> Vec<Arc<ComparedWith>> {
     let constants = graph.constants.iter().map(|constant| (constant.name.as_str(), &*constant.tensor)).collect();
     let compares = graph.nodes.iter().map(|node| compared(&constants, node));
     if compares.clone().all(|(words, numbers)| words.is_empty() && numbers.is_empty()) {
@@ -49,15 +49,15 @@ impl Found {
         self.1.extend(numbers.iter().filter(|number| number.is_finite()).map(|number| number.to_bits()));
     }
 
-    fn known(self) -> Arc<Known> {
+    fn known(self) -> Arc<ComparedWith> {
         let mut numbers: Vec<f64> = self.1.into_iter().map(f64::from_bits).collect();
         numbers.sort_by(f64::total_cmp);
-        Arc::new(Known { words: self.0.into_iter().collect(), numbers })
+        Arc::new(ComparedWith { words: self.0.into_iter().collect(), numbers })
     }
 }
 
 /// The same by following each column; nothing where there are too many.
-fn followed(graph: &Graph, constants: &Constants<'_>, widths: &[usize]) -> Option<Vec<Arc<Known>>> {
+fn followed(graph: &Graph, constants: &Constants<'_>, widths: &[usize]) -> Option<Vec<Arc<ComparedWith>>> {
     let mut values: BTreeMap<&str, Columns> = BTreeMap::new();
     let (mut total, mut held) = (0_usize, 0_usize);
     for (port, width) in graph.inputs.iter().zip(widths) {

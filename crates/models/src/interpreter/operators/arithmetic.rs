@@ -1,7 +1,7 @@
 //! Element by element, with shapes that are stretched to fit (numpy's broadcasting).
 
 use crate::graph::{Data, Fault, Tensor, volume};
-use crate::interpreter::{Arguments, Make, Making, Run};
+use crate::interpreter::{Arguments, Make, Making, Operation};
 
 pub(super) const OPERATORS: &[(&str, Make)] = &[
     ("Abs", |_| unary(f32::abs, f64::abs, Some(i64::wrapping_abs))),
@@ -52,7 +52,7 @@ fn erf(x: f64) -> f64 {
 type Change<T> = fn(T) -> T;
 type Combine<T> = fn(T, T) -> T;
 
-fn unary(single: Change<f32>, double: Change<f64>, whole: Option<Change<i64>>) -> Result<Run, crate::ReadError> {
+fn unary(single: Change<f32>, double: Change<f64>, whole: Option<Change<i64>>) -> Result<Operation, crate::ReadError> {
     Ok(Box::new(move |arguments: &Arguments<'_>| {
         let input = arguments.get(0)?;
         let data = match (input.data(), whole) {
@@ -65,7 +65,7 @@ fn unary(single: Change<f32>, double: Change<f64>, whole: Option<Change<i64>>) -
     }))
 }
 
-fn leaky_relu(making: &Making<'_>) -> Result<Run, crate::ReadError> {
+fn leaky_relu(making: &Making<'_>) -> Result<Operation, crate::ReadError> {
     let slope = making.node.float("alpha").unwrap_or(0.01);
     Ok(Box::new(move |arguments| {
         let input = arguments.get(0)?;
@@ -157,12 +157,12 @@ pub(super) fn pair(
     Tensor::new(shape, data)
 }
 
-fn binary(single: Combine<f32>, double: Combine<f64>, whole: Combine<i64>) -> Result<Run, crate::ReadError> {
+fn binary(single: Combine<f32>, double: Combine<f64>, whole: Combine<i64>) -> Result<Operation, crate::ReadError> {
     Ok(Box::new(move |arguments| Ok(vec![pair(arguments.get(0)?, arguments.get(1)?, single, double, whole)?])))
 }
 
 /// Two inputs and more, one after the other.
-fn several(single: Combine<f32>, double: Combine<f64>, whole: Combine<i64>) -> Result<Run, crate::ReadError> {
+fn several(single: Combine<f32>, double: Combine<f64>, whole: Combine<i64>) -> Result<Operation, crate::ReadError> {
     Ok(Box::new(move |arguments| {
         let mut all = arguments.all();
         let first = all.next().ok_or("there are no inputs")?.clone();
@@ -170,7 +170,7 @@ fn several(single: Combine<f32>, double: Combine<f64>, whole: Combine<i64>) -> R
     }))
 }
 
-fn compare(test: fn(f64, f64) -> bool) -> Result<Run, crate::ReadError> {
+fn compare(test: fn(f64, f64) -> bool) -> Result<Operation, crate::ReadError> {
     Ok(Box::new(move |arguments| Ok(vec![compared(arguments, |a, b| i64::from(test(a, b)))?])))
 }
 
@@ -182,7 +182,7 @@ fn compared(arguments: &Arguments<'_>, test: impl Fn(f64, f64) -> i64) -> Result
     Tensor::new(shape.clone(), Data::Int(combined((&x, a.shape()), (&y, b.shape()), &shape, test)))
 }
 
-fn equal(_: &Making<'_>) -> Result<Run, crate::ReadError> {
+fn equal(_: &Making<'_>) -> Result<Operation, crate::ReadError> {
     Ok(Box::new(|arguments| {
         let (a, b) = (arguments.get(0)?, arguments.get(1)?);
         let (Data::Text(x), Data::Text(y)) = (a.data(), b.data()) else {
@@ -215,7 +215,7 @@ fn raised(base: f64, exponent: f64) -> f64 {
     if exponent == 2.0 { base * base } else { base.powf(exponent) }
 }
 
-fn clip(making: &Making<'_>) -> Result<Run, crate::ReadError> {
+fn clip(making: &Making<'_>) -> Result<Operation, crate::ReadError> {
     let (least, most) = (making.node.float("min"), making.node.float("max"));
     Ok(Box::new(move |arguments| {
         let bound = |place, setting: Option<f32>, open: f64| -> Result<f64, Fault> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::layout::axis;
 use crate::ReadError;
 use crate::graph::{Attribute, Data, Fault, Node, Tensor, volume};
-use crate::interpreter::{Arguments, Make, Making, Run};
+use crate::interpreter::{Arguments, Make, Making, Operation};
 
 pub(super) const OPERATORS: &[(&str, Make)] = &[
     ("ArrayFeatureExtractor", |_| Ok(Box::new(extract))),
@@ -99,7 +99,7 @@ fn joined(mut values: Data, last: &Data) -> Option<Data> {
 }
 
 /// Maps each element by a list of keys and a list of values.
-fn lookup(making: &Making<'_>, from: &Data, values: Data, unknown: &Data) -> Result<Run, ReadError> {
+fn lookup(making: &Making<'_>, from: &Data, values: Data, unknown: &Data) -> Result<Operation, ReadError> {
     let known = keys(from);
     if known.len() != values.len() {
         return Err(making.wrong(format!("has {} keys and {} values", known.len(), values.len())));
@@ -116,7 +116,7 @@ fn lookup(making: &Making<'_>, from: &Data, values: Data, unknown: &Data) -> Res
     }))
 }
 
-fn label_encoder(making: &Making<'_>) -> Result<Run, ReadError> {
+fn label_encoder(making: &Making<'_>) -> Result<Operation, ReadError> {
     let node = making.node;
     // Version 1 has one list, whose places are the numbers; it goes either way.
     let classes = node.texts("classes_strings");
@@ -130,7 +130,7 @@ fn label_encoder(making: &Making<'_>) -> Result<Run, ReadError> {
     lookup(making, &from, values, &unknown)
 }
 
-fn both_ways(making: &Making<'_>, classes: &Data) -> Result<Run, ReadError> {
+fn both_ways(making: &Making<'_>, classes: &Data) -> Result<Operation, ReadError> {
     let numbers = Data::Int((0..classes.len() as i64).collect());
     let there = lookup(making, classes, numbers.clone(), &fallback(making.node, &numbers))?;
     let back = lookup(making, &numbers, classes.clone(), &fallback(making.node, classes))?;
@@ -140,7 +140,7 @@ fn both_ways(making: &Making<'_>, classes: &Data) -> Result<Run, ReadError> {
     }))
 }
 
-fn category_mapper(making: &Making<'_>) -> Result<Run, ReadError> {
+fn category_mapper(making: &Making<'_>) -> Result<Operation, ReadError> {
     let (names, numbers) = (texts(making.node.texts("cats_strings")), making.node.ints("cats_int64s").to_vec());
     let numbers = Data::Int(numbers);
     let there = lookup(making, &names, numbers.clone(), &fallback(making.node, &numbers))?;
@@ -152,7 +152,7 @@ fn category_mapper(making: &Making<'_>) -> Result<Run, ReadError> {
 }
 
 /// A column for each category; rows of others are all zeros.
-fn one_hot(making: &Making<'_>) -> Result<Run, ReadError> {
+fn one_hot(making: &Making<'_>) -> Result<Operation, ReadError> {
     let names = making.node.texts("cats_strings");
     let known = if names.is_empty() { Data::Int(making.node.ints("cats_int64s").to_vec()) } else { texts(names) };
     let zeros = making.node.int("zeros").unwrap_or(1) != 0;

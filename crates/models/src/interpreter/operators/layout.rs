@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::arithmetic::places;
 use crate::ReadError;
 use crate::graph::{Attribute, Data, Fault, Tensor, volume};
-use crate::interpreter::{Arguments, Make, Making, Run};
+use crate::interpreter::{Arguments, Make, Making, Operation};
 
 pub(super) const OPERATORS: &[(&str, Make)] = &[
     ("Cast", cast),
@@ -40,7 +40,7 @@ pub(super) fn axes(arguments: &Arguments<'_>, setting: &[i64]) -> Result<Vec<i64
     }
 }
 
-fn cast(making: &Making<'_>) -> Result<Run, ReadError> {
+fn cast(making: &Making<'_>) -> Result<Operation, ReadError> {
     // Before version 6 the type is written by name.
     let kind = match making.node.text("to") {
         Some("FLOAT") => 1,
@@ -86,7 +86,7 @@ fn converted(data: &Data, kind: i64) -> Result<Data, Fault> {
     })
 }
 
-fn constant(making: &Making<'_>) -> Result<Run, ReadError> {
+fn constant(making: &Making<'_>) -> Result<Operation, ReadError> {
     let node = making.node;
     let scalar = |data| Tensor::new(Vec::new(), data);
     let value = node.attributes.iter().find_map(|(name, attribute)| match (name.as_str(), attribute) {
@@ -105,7 +105,7 @@ fn constant(making: &Making<'_>) -> Result<Run, ReadError> {
     Ok(Box::new(move |_| Ok(vec![value.clone()])))
 }
 
-fn constant_of_shape(making: &Making<'_>) -> Result<Run, ReadError> {
+fn constant_of_shape(making: &Making<'_>) -> Result<Operation, ReadError> {
     let value = match making.node.attribute("value") {
         Some(Attribute::Tensor(tensor, _)) => tensor.data().clone(),
         _ => Data::Float(vec![0.0]),
@@ -141,7 +141,7 @@ fn expand(arguments: &Arguments<'_>) -> Result<Vec<Tensor>, Fault> {
     Ok(vec![Tensor::new(wide, data)?])
 }
 
-fn flatten(making: &Making<'_>) -> Result<Run, ReadError> {
+fn flatten(making: &Making<'_>) -> Result<Operation, ReadError> {
     let at = making.node.int("axis").unwrap_or(1);
     Ok(Box::new(move |arguments| {
         let input = arguments.get(0)?;
@@ -178,7 +178,7 @@ fn shape(arguments: &Arguments<'_>) -> Result<Vec<Tensor>, Fault> {
     Ok(vec![Tensor::flat(Data::Int(shape))])
 }
 
-fn squeeze(making: &Making<'_>) -> Result<Run, ReadError> {
+fn squeeze(making: &Making<'_>) -> Result<Operation, ReadError> {
     let setting = making.node.ints("axes").to_vec();
     Ok(Box::new(move |arguments| {
         let input = arguments.get(0)?;
@@ -197,7 +197,7 @@ fn squeeze(making: &Making<'_>) -> Result<Run, ReadError> {
     }))
 }
 
-fn unsqueeze(making: &Making<'_>) -> Result<Run, ReadError> {
+fn unsqueeze(making: &Making<'_>) -> Result<Operation, ReadError> {
     let setting = making.node.ints("axes").to_vec();
     Ok(Box::new(move |arguments| {
         let input = arguments.get(0)?;
@@ -210,7 +210,7 @@ fn unsqueeze(making: &Making<'_>) -> Result<Run, ReadError> {
     }))
 }
 
-fn transpose(making: &Making<'_>) -> Result<Run, ReadError> {
+fn transpose(making: &Making<'_>) -> Result<Operation, ReadError> {
     let setting = making.node.ints("perm").to_vec();
     Ok(Box::new(move |arguments| {
         let input = arguments.get(0)?;
@@ -247,7 +247,7 @@ pub(super) fn around(shape: &[usize], axis: usize) -> (usize, usize, usize) {
     (before, shape.get(axis).copied().unwrap_or(1), after)
 }
 
-fn concat(making: &Making<'_>) -> Result<Run, ReadError> {
+fn concat(making: &Making<'_>) -> Result<Operation, ReadError> {
     let at = making.node.int("axis").unwrap_or(1);
     Ok(Box::new(move |arguments| {
         let all: Vec<&Tensor> = arguments.all().collect();
@@ -301,7 +301,7 @@ fn joined(all: &[&Tensor], before: usize, at: usize, after: usize) -> Result<Dat
     })
 }
 
-fn gather(making: &Making<'_>) -> Result<Run, ReadError> {
+fn gather(making: &Making<'_>) -> Result<Operation, ReadError> {
     let at = making.node.int("axis").unwrap_or(0);
     Ok(Box::new(move |arguments| {
         let (input, indices) = (arguments.get(0)?, arguments.get(1)?);
@@ -321,7 +321,7 @@ fn gather(making: &Making<'_>) -> Result<Run, ReadError> {
     }))
 }
 
-fn slice(making: &Making<'_>) -> Result<Run, ReadError> {
+fn slice(making: &Making<'_>) -> Result<Operation, ReadError> {
     let node = making.node;
     let settings = [node.ints("starts").to_vec(), node.ints("ends").to_vec(), node.ints("axes").to_vec()];
     Ok(Box::new(move |arguments| {

@@ -4,7 +4,7 @@ use super::arithmetic::places;
 use super::classes::{Classes, Finish, both, largest, scores};
 use crate::ReadError;
 use crate::graph::{Data, Fault, Tensor, volume};
-use crate::interpreter::{Arguments, Make, Making, Run};
+use crate::interpreter::{Arguments, Make, Making, Operation};
 
 pub(super) const OPERATORS: &[(&str, Make)] = &[("LinearClassifier", classifier), ("LinearRegressor", regressor)];
 
@@ -70,7 +70,7 @@ fn transposed(values: &[f64], rows: usize, columns: usize) -> Vec<f64> {
     (0..columns).flat_map(|column| (0..rows).filter_map(move |row| at(row * columns + column))).collect()
 }
 
-fn gemm(making: &Making<'_>) -> Result<Run, ReadError> {
+fn gemm(making: &Making<'_>) -> Result<Operation, ReadError> {
     let node = making.node;
     let (alpha, beta) = (node.float("alpha").unwrap_or(1.0), node.float("beta").unwrap_or(1.0));
     let flipped = |name| node.int(name).unwrap_or(0) != 0;
@@ -138,7 +138,7 @@ impl Lines {
     }
 }
 
-fn regressor(making: &Making<'_>) -> Result<Run, ReadError> {
+fn regressor(making: &Making<'_>) -> Result<Operation, ReadError> {
     let finish = Finish::of(making)?;
     let outputs = usize::try_from(making.node.int("targets").unwrap_or(1)).unwrap_or(0);
     let lines = Lines::of(making, outputs)?;
@@ -149,7 +149,7 @@ fn regressor(making: &Making<'_>) -> Result<Run, ReadError> {
     }))
 }
 
-fn classifier(making: &Making<'_>) -> Result<Run, ReadError> {
+fn classifier(making: &Making<'_>) -> Result<Operation, ReadError> {
     let finish = Finish::of(making)?;
     let classes = Classes::of(making.node);
     let intercepts = making.node.floats("intercepts").len();

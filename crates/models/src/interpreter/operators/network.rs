@@ -4,7 +4,7 @@ use super::layout::{around, axis};
 use super::windows::{along, pad, tile};
 use crate::ReadError;
 use crate::graph::{Data, Fault, Tensor, volume};
-use crate::interpreter::{Arguments, Make, Making, Run};
+use crate::interpreter::{Arguments, Make, Making, Operation};
 
 pub(super) const OPERATORS: &[(&str, Make)] = &[
     ("And", |_| logical(|a, b| a && b)),
@@ -38,7 +38,11 @@ pub(super) const OPERATORS: &[(&str, Make)] = &[
 ];
 
 /// An activation with at most two settings, each with its default.
-fn bent(making: &Making<'_>, settings: &[(&str, f32)], bend: fn(f64, &[f64; 2]) -> f64) -> Result<Run, ReadError> {
+fn bent(
+    making: &Making<'_>,
+    settings: &[(&str, f32)],
+    bend: fn(f64, &[f64; 2]) -> f64,
+) -> Result<Operation, ReadError> {
     let mut values = [0.0; 2];
     for (value, (name, default)) in values.iter_mut().zip(settings) {
         *value = f64::from(making.node.float(name).unwrap_or(*default));
@@ -51,7 +55,7 @@ fn bent(making: &Making<'_>, settings: &[(&str, f32)], bend: fn(f64, &[f64; 2]) 
 }
 
 /// Exact, or by the hyperbolic tangent.
-fn gelu(making: &Making<'_>) -> Result<Run, ReadError> {
+fn gelu(making: &Making<'_>) -> Result<Operation, ReadError> {
     match making.node.text("approximate").unwrap_or("none") {
         "tanh" => bent(making, &[], |x, _| {
             0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x)).tanh())
@@ -60,7 +64,7 @@ fn gelu(making: &Making<'_>) -> Result<Run, ReadError> {
     }
 }
 
-fn logical(combine: fn(bool, bool) -> bool) -> Result<Run, ReadError> {
+fn logical(combine: fn(bool, bool) -> bool) -> Result<Operation, ReadError> {
     Ok(Box::new(move |arguments| {
         let test = |x: i64, y: i64| i64::from(combine(x != 0, y != 0));
         Ok(vec![super::arithmetic::pair(arguments.get(0)?, arguments.get(1)?, |a, _| a, |a, _| a, test)?])
@@ -100,7 +104,7 @@ fn range(arguments: &Arguments<'_>) -> Result<Vec<Tensor>, Fault> {
 }
 
 /// By channel, with the mean and variance of the training.
-fn batch_normalization(making: &Making<'_>) -> Result<Run, ReadError> {
+fn batch_normalization(making: &Making<'_>) -> Result<Operation, ReadError> {
     let epsilon = f64::from(making.node.float("epsilon").unwrap_or(1e-5));
     Ok(Box::new(move |arguments| {
         let input = arguments.get(0)?;
@@ -125,7 +129,7 @@ fn batch_normalization(making: &Making<'_>) -> Result<Run, ReadError> {
 }
 
 /// Over everything from an axis to the end.
-fn layer_normalization(making: &Making<'_>) -> Result<Run, ReadError> {
+fn layer_normalization(making: &Making<'_>) -> Result<Operation, ReadError> {
     let at = making.node.int("axis").unwrap_or(-1);
     let epsilon = f64::from(making.node.float("epsilon").unwrap_or(1e-5));
     Ok(Box::new(move |arguments| {
@@ -156,7 +160,7 @@ fn layer_normalization(making: &Making<'_>) -> Result<Run, ReadError> {
 }
 
 /// Parts along an axis, of given sizes or as many as there are outputs.
-fn split(making: &Making<'_>) -> Result<Run, ReadError> {
+fn split(making: &Making<'_>) -> Result<Operation, ReadError> {
     let at = making.node.int("axis").unwrap_or(0);
     let setting = making.node.ints("split").to_vec();
     let parts = making.node.outputs.len().max(1);

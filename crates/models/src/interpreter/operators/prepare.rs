@@ -3,7 +3,7 @@
 use super::classes::scores;
 use crate::ReadError;
 use crate::graph::{Data, Fault, Tensor, volume};
-use crate::interpreter::{Arguments, Make, Making, Run};
+use crate::interpreter::{Arguments, Make, Making, Operation};
 
 pub(super) const OPERATORS: &[(&str, Make)] = &[
     ("Binarizer", binarizer),
@@ -13,7 +13,7 @@ pub(super) const OPERATORS: &[(&str, Make)] = &[
     ("Scaler", scaler),
 ];
 
-fn binarizer(making: &Making<'_>) -> Result<Run, ReadError> {
+fn binarizer(making: &Making<'_>) -> Result<Operation, ReadError> {
     let threshold = making.node.float("threshold").unwrap_or(0.0);
     Ok(Box::new(move |arguments| {
         let input = arguments.get(0)?;
@@ -42,7 +42,7 @@ fn side_by_side(arguments: &Arguments<'_>) -> Result<Vec<Tensor>, Fault> {
 }
 
 /// Replaces what is missing: NaN, or a value that stands for it.
-fn imputer(making: &Making<'_>) -> Result<Run, ReadError> {
+fn imputer(making: &Making<'_>) -> Result<Operation, ReadError> {
     let node = making.node;
     let floats = node.floats("imputed_value_floats").to_vec();
     let ints = node.ints("imputed_value_int64s").to_vec();
@@ -74,7 +74,7 @@ fn imputer(making: &Making<'_>) -> Result<Run, ReadError> {
 }
 
 /// Rows of length one, by the largest, the sum or the root of the squares.
-fn normalizer(making: &Making<'_>) -> Result<Run, ReadError> {
+fn normalizer(making: &Making<'_>) -> Result<Operation, ReadError> {
     let length: fn(&[f64]) -> f64 = match making.node.text("norm").unwrap_or("MAX") {
         "MAX" => |row| row.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         "L1" => |row| row.iter().map(|x| x.abs()).sum(),
@@ -96,7 +96,7 @@ fn normalizer(making: &Making<'_>) -> Result<Run, ReadError> {
 }
 
 /// (x - offset) * scale, by column or with one of each for all.
-fn scaler(making: &Making<'_>) -> Result<Run, ReadError> {
+fn scaler(making: &Making<'_>) -> Result<Operation, ReadError> {
     let (offset, scale) = (making.node.floats("offset").to_vec(), making.node.floats("scale").to_vec());
     if offset.is_empty() || scale.is_empty() {
         return Err(making.wrong("has no offset or no scale"));

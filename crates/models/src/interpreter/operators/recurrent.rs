@@ -3,7 +3,7 @@
 use super::classes::logistic;
 use crate::ReadError;
 use crate::graph::{Data, Fault, Tensor, volume};
-use crate::interpreter::{Arguments, Make, Making, Run};
+use crate::interpreter::{Arguments, Make, Making, Operation};
 
 pub(super) const OPERATORS: &[(&str, Make)] = &[
     ("GRU", |making| layer(making, Cell::Gated { reset_after: making.node.int("linear_before_reset") == Some(1) })),
@@ -162,7 +162,7 @@ fn step(cell: Cell, weights: &Weights, bends: &[Bend], x: &[f64], state: &mut Ve
     }
 }
 
-fn layer(making: &Making<'_>, cell: Cell) -> Result<Run, ReadError> {
+fn layer(making: &Making<'_>, cell: Cell) -> Result<Operation, ReadError> {
     let directions: &'static [bool] = match making.node.text("direction").unwrap_or("forward") {
         "forward" => &[false],
         "reverse" => &[true],

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::layout::{around, axes, axis};
 use crate::ReadError;
 use crate::graph::{Data, Fault, Tensor, volume};
-use crate::interpreter::{Make, Making, Run};
+use crate::interpreter::{Make, Making, Operation};
 
 pub(super) const OPERATORS: &[(&str, Make)] = &[
     ("ArgMax", |making| arg(making, Ordering::Greater)),
@@ -34,7 +34,7 @@ fn log_sum_exp(x: &[f64]) -> f64 {
 }
 
 /// Sums are made in double precision and rounded once.
-fn reduce(making: &Making<'_>, fold: fn(&[f64]) -> f64) -> Result<Run, ReadError> {
+fn reduce(making: &Making<'_>, fold: fn(&[f64]) -> f64) -> Result<Operation, ReadError> {
     let setting = making.node.ints("axes").to_vec();
     let keep = making.node.int("keepdims") != Some(0);
     let nothing = making.node.int("noop_with_empty_axes") == Some(1);
@@ -85,7 +85,7 @@ fn place_without(index: usize, shape: &[usize], kept: &[usize]) -> usize {
 }
 
 /// The first one wins among equals, unless the last is asked for; NaN never wins.
-fn arg(making: &Making<'_>, wins: Ordering) -> Result<Run, ReadError> {
+fn arg(making: &Making<'_>, wins: Ordering) -> Result<Operation, ReadError> {
     let at = making.node.int("axis").unwrap_or(0);
     let keep = making.node.int("keepdims") != Some(0);
     let last = making.node.int("select_last_index") == Some(1);
@@ -118,7 +118,7 @@ fn arg(making: &Making<'_>, wins: Ordering) -> Result<Run, ReadError> {
 }
 
 /// Over one axis from version 13 on; before, over everything from the axis to the end.
-fn softmax(making: &Making<'_>, finish: fn(f64) -> f64) -> Result<Run, ReadError> {
+fn softmax(making: &Making<'_>, finish: fn(f64) -> f64) -> Result<Operation, ReadError> {
     let old = making.version() < 13;
     let at = making.node.int("axis").unwrap_or(if old { 1 } else { -1 });
     Ok(along(at, old, move |row| {
@@ -129,7 +129,7 @@ fn softmax(making: &Making<'_>, finish: fn(f64) -> f64) -> Result<Run, ReadError
 }
 
 /// To a length of one, by the sum of what is there or by the root of its squares; zeros stay as they are.
-fn lp_normalization(making: &Making<'_>) -> Result<Run, ReadError> {
+fn lp_normalization(making: &Making<'_>) -> Result<Operation, ReadError> {
     let length: fn(&[f64]) -> f64 = match making.node.int("p").unwrap_or(2) {
         1 => |row| row.iter().map(|x| x.abs()).sum(),
         2 => |row| row.iter().map(|x| x * x).sum::<f64>().sqrt(),
@@ -145,7 +145,7 @@ fn lp_normalization(making: &Making<'_>) -> Result<Run, ReadError> {
 }
 
 /// Changes what lies along an axis; `to_end`: everything from the axis to the end at once.
-fn along(at: i64, to_end: bool, change: impl Fn(&mut [f64]) + Send + Sync + 'static) -> Run {
+fn along(at: i64, to_end: bool, change: impl Fn(&mut [f64]) + Send + Sync + 'static) -> Operation {
     Box::new(move |arguments| {
         let input = arguments.get(0)?;
         let at = axis(at, input.shape().len())?;
@@ -174,7 +174,7 @@ fn along(at: i64, to_end: bool, change: impl Fn(&mut [f64]) + Send + Sync + 'sta
 }
 
 /// The k first in order, the lower index first among equals; how many may be a setting or an input.
-fn top_k(making: &Making<'_>) -> Result<Run, ReadError> {
+fn top_k(making: &Making<'_>) -> Result<Operation, ReadError> {
     let node = making.node;
     let setting = node.int("k");
     let at = node.int("axis").unwrap_or(-1);

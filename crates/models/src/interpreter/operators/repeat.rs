@@ -2,12 +2,12 @@
 
 use crate::ReadError;
 use crate::graph::{Attribute, Data, Fault, Tensor};
-use crate::interpreter::{Make, Making, Program, Run, program};
+use crate::interpreter::{Make, Making, Operation, Program, program};
 
 pub(super) const OPERATORS: &[(&str, Make)] = &[("Scan", scan)];
 
 /// States go through the body in turn; what else the body makes is stacked. Forward, along the first dimension.
-fn scan(making: &Making<'_>) -> Result<Run, ReadError> {
+fn scan(making: &Making<'_>) -> Result<Operation, ReadError> {
     let node = making.node;
     let Some(Attribute::Graph(body)) = node.attribute("body") else { return Err(making.wrong("has no body")) };
     let listed = usize::try_from(node.int("num_scan_inputs").unwrap_or(0)).unwrap_or(0);

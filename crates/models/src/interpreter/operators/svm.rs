@@ -3,7 +3,7 @@
 use super::classes::{Classes, Finish, both, largest, logistic, scores};
 use crate::ReadError;
 use crate::graph::{Fault, ML, Tensor};
-use crate::interpreter::{Make, Making, Run};
+use crate::interpreter::{Make, Making, Operation};
 
 pub(super) const OPERATORS: &[(&str, Make)] = &[("SVMClassifier", classifier), ("SVMRegressor", regressor)];
 
@@ -84,7 +84,7 @@ impl Machine {
     }
 }
 
-fn regressor(making: &Making<'_>) -> Result<Run, ReadError> {
+fn regressor(making: &Making<'_>) -> Result<Operation, ReadError> {
     let finish = Finish::of(making)?;
     let vectors = usize::try_from(making.node.int("n_supports").unwrap_or(0)).unwrap_or(0);
     let machine = Machine::of(making, vectors)?;
@@ -214,7 +214,7 @@ fn coupled(pairwise: &[f64], classes: usize) -> Vec<f64> {
     p
 }
 
-fn classifier(making: &Making<'_>) -> Result<Run, ReadError> {
+fn classifier(making: &Making<'_>) -> Result<Operation, ReadError> {
     let finish = Finish::of(making)?;
     let classes = Classes::of(making.node);
     let counts = making.node.ints("vectors_per_class").iter().map(|count| usize::try_from(*count).unwrap_or(0));
@@ -271,7 +271,7 @@ fn is_mapped(making: &Making<'_>) -> bool {
 }
 
 /// Without support vectors: a line of coefficients for each class.
-fn linear(making: &Making<'_>, finish: Finish, classes: Classes) -> Result<Run, ReadError> {
+fn linear(making: &Making<'_>, finish: Finish, classes: Classes) -> Result<Operation, ReadError> {
     let machine = Machine::of(making, 0)?;
     let count = classes.count();
     if count == 0 || machine.coefficients.is_empty() || !machine.coefficients.len().is_multiple_of(count) {

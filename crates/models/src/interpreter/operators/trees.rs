@@ -7,7 +7,7 @@ use gristmill_learn::Features;
 use super::classes::{Classes, Finish, both, largest, scores};
 use crate::ReadError;
 use crate::graph::{Attribute, Fault};
-use crate::interpreter::{Arguments, Make, Making, Run};
+use crate::interpreter::{Arguments, Make, Making, Operation};
 use crate::trees::{Branch, Ensemble, Planter, Precision, Test};
 
 pub(super) const OPERATORS: &[(&str, Make)] =
@@ -188,7 +188,7 @@ fn start(making: &Making<'_>, outputs: usize) -> Result<Vec<f64>, ReadError> {
     Ok(base)
 }
 
-fn regressor(making: &Making<'_>) -> Result<Run, ReadError> {
+fn regressor(making: &Making<'_>) -> Result<Operation, ReadError> {
     let finish = Finish::of(making)?;
     let outputs = usize::try_from(making.node.int("n_targets").unwrap_or(1)).unwrap_or(0);
     let outputs = Some(outputs).filter(|outputs| (1..=1 << 16).contains(outputs));
@@ -208,7 +208,7 @@ fn regressor(making: &Making<'_>) -> Result<Run, ReadError> {
     }))
 }
 
-fn classifier(making: &Making<'_>) -> Result<Run, ReadError> {
+fn classifier(making: &Making<'_>) -> Result<Operation, ReadError> {
     let finish = Finish::of(making)?;
     let classes = Classes::of(making.node);
     let count = classes.count();

@@ -3,7 +3,7 @@
 use super::arithmetic::places;
 use crate::ReadError;
 use crate::graph::{Data, Fault, Tensor, volume};
-use crate::interpreter::{Arguments, Make, Making, Run};
+use crate::interpreter::{Arguments, Make, Making, Operation};
 
 pub(super) const OPERATORS: &[(&str, Make)] = &[
     ("AveragePool", |making| pool(making, Pool::Average)),
@@ -122,7 +122,7 @@ fn positions(shape: &[usize]) -> impl Iterator<Item = Vec<usize>> + use<> {
     })
 }
 
-fn convolution(making: &Making<'_>) -> Result<Run, ReadError> {
+fn convolution(making: &Making<'_>) -> Result<Operation, ReadError> {
     let settings = Settings::of(making)?;
     let groups = usize::try_from(making.node.int("group").unwrap_or(1)).unwrap_or(0).max(1);
     Ok(Box::new(move |arguments| {
@@ -168,7 +168,7 @@ enum Pool {
     Largest,
 }
 
-fn pool(making: &Making<'_>, kind: Pool) -> Result<Run, ReadError> {
+fn pool(making: &Making<'_>, kind: Pool) -> Result<Operation, ReadError> {
     let settings = Settings::of(making)?;
     let padded = making.node.int("count_include_pad").unwrap_or(0) != 0;
     Ok(Box::new(move |arguments| {
@@ -202,7 +202,7 @@ fn pool(making: &Making<'_>, kind: Pool) -> Result<Run, ReadError> {
 }
 
 /// One number for each channel.
-fn global(fold: fn(&[f64]) -> f64) -> Run {
+fn global(fold: fn(&[f64]) -> f64) -> Operation {
     Box::new(move |arguments| {
         let input = arguments.get(0)?;
         let [rows, channels, space @ ..] = input.shape() else { return Err("images have channels".into()) };
@@ -236,7 +236,7 @@ fn pads(arguments: &Arguments<'_>, setting: &[i64], rank: usize) -> Result<Vec<u
 }
 
 /// More of something around.
-pub(super) fn pad(making: &Making<'_>) -> Result<Run, ReadError> {
+pub(super) fn pad(making: &Making<'_>) -> Result<Operation, ReadError> {
     let mode = making.node.text("mode").unwrap_or("constant").to_string();
     if !["constant", "reflect", "edge"].contains(&mode.as_str()) {
         return Err(making.wrong(format!("pads by {mode:?}, which is not supported")));
@@ -287,7 +287,7 @@ fn inside(mode: &str, place: i64, size: usize) -> Option<usize> {
 }
 
 /// Copies beside each other.
-pub(super) fn tile(_: &Making<'_>) -> Result<Run, ReadError> {
+pub(super) fn tile(_: &Making<'_>) -> Result<Operation, ReadError> {
     Ok(Box::new(|arguments| {
         let (input, repeats) = (arguments.get(0)?, arguments.get(1)?.ints()?);
         if repeats.len() != input.shape().len() {

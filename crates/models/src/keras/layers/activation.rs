@@ -4,7 +4,7 @@ use super::Layer;
 use crate::ReadError;
 use crate::graph::Attribute;
 use crate::keras::builder::{Builder, Flow};
-use crate::keras::weights::Part;
+use crate::keras::weights::WeightSet;
 
 /// Activations that are an operator of their own.
 const OPERATORS: [(&str, &str); 5] =
@@ -103,7 +103,7 @@ pub(super) fn leaky(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -
 /// One slope for each element, or for each where axes are shared.
 pub(super) fn sloped(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
     let input = layer.one(inputs)?;
-    let [slopes] = layer.weights::<1>(Part::Own)?;
+    let [slopes] = layer.weights::<1>(WeightSet::Own)?;
     let slopes = builder.constant(slopes, crate::graph::Element::Float);
     // Without the operator of this name, whose broadcasting differs between versions.
     let zero = builder.scalar(0.0);

@@ -4,14 +4,19 @@ use super::Layer;
 use crate::ReadError;
 use crate::graph::{Attribute, Element, Tensor};
 use crate::keras::builder::{Builder, Flow};
-use crate::keras::weights::Part;
+use crate::keras::weights::WeightSet;
 
 pub(super) fn dense(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
-    of_part(layer, layer.one(inputs)?, Part::Own, builder)
+    of_part(layer, layer.one(inputs)?, WeightSet::Own, builder)
 }
 
 /// A dense layer whose weights may be those of one that another layer wraps.
-pub(super) fn of_part(layer: &Layer<'_>, input: &Flow, part: Part, builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn of_part(
+    layer: &Layer<'_>,
+    input: &Flow,
+    part: WeightSet,
+    builder: &mut Builder,
+) -> Result<Flow, ReadError> {
     let (kernel, bias): (Tensor, Option<Tensor>) = if layer.flag("use_bias", true)? {
         let [kernel, bias] = layer.weights::<2>(part)?;
         (kernel, Some(bias))
@@ -38,7 +43,7 @@ pub(super) fn of_part(layer: &Layer<'_>, input: &Flow, part: Part, builder: &mut
 /// A row of a table for each number.
 pub(super) fn embedding(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
     let input = layer.one(inputs)?;
-    let [table] = layer.weights::<1>(Part::Own)?;
+    let [table] = layer.weights::<1>(WeightSet::Own)?;
     let &[_, width] = table.shape() else { return Err(layer.damaged("has a table that is no matrix")) };
     let table = builder.constant(table, Element::Float);
     let numbers = builder.node("Cast", &[&input.name], &[("to", Attribute::Int(6))]);

@@ -9,7 +9,7 @@ mod shape;
 mod window;
 
 use super::builder::{Builder, Flow};
-use super::weights::{Part, Place, Weights};
+use super::weights::{WeightPath, WeightSet, Weights};
 use super::{damaged, refused};
 use crate::ReadError;
 use crate::field::Field;
@@ -19,7 +19,7 @@ use crate::graph::Tensor;
 pub(super) struct Layer<'a> {
     pub(super) class: &'a str,
     pub(super) config: &'a Field<'a>,
-    pub(super) place: &'a Place,
+    pub(super) place: &'a WeightPath,
     pub(super) weights: &'a Weights,
 }
 
@@ -122,7 +122,7 @@ impl Layer<'_> {
     }
 
     /// So many weights.
-    pub(super) fn weights<const N: usize>(&self, part: Part) -> Result<[Tensor; N], ReadError> {
+    pub(super) fn weights<const N: usize>(&self, part: WeightSet) -> Result<[Tensor; N], ReadError> {
         let all = self.weights.of(self.place, part)?;
         let found = all.len();
         all.try_into().map_err(|_| self.damaged(&format!("has {found} weights, not {N}")))
@@ -169,7 +169,7 @@ impl Layer<'_> {
     }
 }
 
-impl Place {
+impl WeightPath {
     /// How messages call it.
     pub(super) fn shown(&self) -> &str {
         self.inner.as_deref().unwrap_or(&self.layer)

@@ -4,7 +4,7 @@ use super::Layer;
 use crate::ReadError;
 use crate::graph::Attribute;
 use crate::keras::builder::{Builder, Flow};
-use crate::keras::weights::Part;
+use crate::keras::weights::WeightSet;
 
 /// The axis as a list or alone, which must be the last one.
 fn last_axis(layer: &Layer<'_>, input: &Flow) -> Result<usize, ReadError> {
@@ -35,7 +35,7 @@ pub(super) fn batch(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -
     let input = layer.one(inputs)?;
     let width = last_axis(layer, input)?;
     let epsilon = layer.number("epsilon", 1e-3)?;
-    let mut all = layer.weights.of(layer.place, Part::Own)?.into_iter();
+    let mut all = layer.weights.of(layer.place, WeightSet::Own)?.into_iter();
     let mut next = |there: bool, default: f64| -> Result<Vec<f64>, ReadError> {
         if !there {
             return Ok(vec![default; width]);
@@ -65,7 +65,7 @@ pub(super) fn normalization(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Bu
     let (mean, variance) = match given {
         (Some(mean), Some(variance)) => (mean, variance),
         _ => {
-            let mut all = layer.weights.of(layer.place, Part::Own)?.into_iter();
+            let mut all = layer.weights.of(layer.place, WeightSet::Own)?.into_iter();
             let mut next = || all.next().map(|tensor| tensor.to_doubles().unwrap_or_default()).unwrap_or_default();
             (next(), next())
         }
@@ -86,7 +86,7 @@ pub(super) fn normalization(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Bu
 pub(super) fn layer(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
     let input = layer.one(inputs)?;
     let width = last_axis(layer, input)?;
-    let mut all = layer.weights.of(layer.place, Part::Own)?.into_iter();
+    let mut all = layer.weights.of(layer.place, WeightSet::Own)?.into_iter();
     let mut next = |there: bool, default: f32| -> Result<Vec<f32>, ReadError> {
         if !there {
             return Ok(vec![default; width]);

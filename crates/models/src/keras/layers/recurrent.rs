@@ -5,11 +5,11 @@ use crate::ReadError;
 use crate::field::Field;
 use crate::graph::{Attribute, Data, Tensor};
 use crate::keras::builder::{Builder, Flow, text};
-use crate::keras::weights::Part;
+use crate::keras::weights::WeightSet;
 
 /// A kind of cell: its operator, and for each of the operator's gates which of Keras' it is.
 #[derive(Clone, Copy)]
-struct Kind {
+struct CellKind {
     operator: &'static str,
     gates: &'static [usize],
     /// Which activations it has: the recurrent one, then the others.
@@ -17,10 +17,10 @@ struct Kind {
     states: usize,
 }
 
-const SIMPLE: Kind = Kind { operator: "RNN", gates: &[0], recurrent: false, states: 1 };
-const GRU: Kind = Kind { operator: "GRU", gates: &[0, 1, 2], recurrent: true, states: 1 };
+const SIMPLE: CellKind = CellKind { operator: "RNN", gates: &[0], recurrent: false, states: 1 };
+const GRU: CellKind = CellKind { operator: "GRU", gates: &[0, 1, 2], recurrent: true, states: 1 };
 /// Keras keeps input, forget, cell, output; the operator wants input, output, forget, cell.
-const LSTM: Kind = Kind { operator: "LSTM", gates: &[0, 3, 1, 2], recurrent: true, states: 2 };
+const LSTM: CellKind = CellKind { operator: "LSTM", gates: &[0, 3, 1, 2], recurrent: true, states: 2 };
 
 pub(super) fn simple(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
     plain(layer, inputs, SIMPLE, builder)
@@ -36,14 +36,14 @@ pub(super) fn lstm(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) ->
 
 /// The weights of a cell, as names of constants, with its settings.
 struct Cell {
-    kind: Kind,
+    kind: CellKind,
     units: usize,
     weights: [String; 3],
     settings: Vec<(&'static str, Attribute)>,
 }
 
 /// Lines of weights by gate: (columns, gates * units) becomes (1, gates * units, columns), in the operator's order.
-fn by_gate(layer: &Layer<'_>, matrix: &Tensor, kind: Kind, units: usize) -> Result<Vec<f32>, ReadError> {
+fn by_gate(layer: &Layer<'_>, matrix: &Tensor, kind: CellKind, units: usize) -> Result<Vec<f32>, ReadError> {
     let (&[columns, width], Data::Float(values)) = (matrix.shape(), matrix.data()) else {
         return Err(layer.damaged("has weights that are no matrix"));
     };
@@ -56,12 +56,12 @@ fn by_gate(layer: &Layer<'_>, matrix: &Tensor, kind: Kind, units: usize) -> Resu
     Ok(kind.gates.iter().flat_map(|gate| (0..units).flat_map(move |unit| line(*gate, unit))).collect())
 }
 
-fn ordered(values: &[f32], kind: Kind, units: usize) -> Vec<f32> {
+fn ordered(values: &[f32], kind: CellKind, units: usize) -> Vec<f32> {
     kind.gates.iter().flat_map(|gate| values.iter().skip(gate * units).take(units).copied()).collect()
 }
 
 impl Cell {
-    fn of(layer: &Layer<'_>, kind: Kind, part: Part, builder: &mut Builder) -> Result<Self, ReadError> {
+    fn of(layer: &Layer<'_>, kind: CellKind, part: WeightSet, builder: &mut Builder) -> Result<Self, ReadError> {
         let units = layer.config.get("units")?.count(1 << 16)?;
         let lines = kind.gates.len() * units;
         let mut all = layer.weights.of(layer.place, part)?.into_iter();
@@ -168,7 +168,7 @@ fn activation(name: &str, old: bool) -> Option<(&'static str, Option<(f32, f32)>
 /// Activations that differ from the operator's own, and how the reset gate works.
 fn settings(
     layer: &Layer<'_>,
-    kind: Kind,
+    kind: CellKind,
     units: usize,
     old: bool,
 ) -> Result<Vec<(&'static str, Attribute)>, ReadError> {
@@ -218,8 +218,8 @@ struct Ran {
 fn ran(
     layer: &Layer<'_>,
     input: &Flow,
-    kind: Kind,
-    (part, backward): (Part, bool),
+    kind: CellKind,
+    (part, backward): (WeightSet, bool),
     builder: &mut Builder,
 ) -> Result<Ran, ReadError> {
     for (setting, what) in [("stateful", "keeps its state between batches"), ("return_state", "gives its state")] {
@@ -250,10 +250,10 @@ fn sequence(all: &str, turned: bool, builder: &mut Builder) -> String {
     builder.node("Slice", &[&rows_first, &from, &to, &axis, &step], &[])
 }
 
-fn plain(layer: &Layer<'_>, inputs: &[Flow], kind: Kind, builder: &mut Builder) -> Result<Flow, ReadError> {
+fn plain(layer: &Layer<'_>, inputs: &[Flow], kind: CellKind, builder: &mut Builder) -> Result<Flow, ReadError> {
     let input = layer.one(inputs)?;
     let backward = layer.flag("go_backwards", false)?;
-    let ran = ran(layer, input, kind, (Part::Cell, backward), builder)?;
+    let ran = ran(layer, input, kind, (WeightSet::Cell, backward), builder)?;
     if !layer.flag("return_sequences", false)? {
         return Ok(Flow::new(ran.last, vec![Some(ran.units)]));
     }
@@ -286,8 +286,8 @@ pub(super) fn bidirectional(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Bu
         other => return Err(layer.refused(&format!("wraps a layer of the class {other}"))),
     };
     let inner = Layer { class: layer.class, config: &config, place: layer.place, weights: layer.weights };
-    let forward = ran(&inner, input, kind, (Part::Forward, false), builder)?;
-    let backward = ran(&inner, input, kind, (Part::Backward, true), builder)?;
+    let forward = ran(&inner, input, kind, (WeightSet::Forward, false), builder)?;
+    let backward = ran(&inner, input, kind, (WeightSet::Backward, true), builder)?;
     let sequences = inner.flag("return_sequences", false)?;
     let (one, other) = if sequences {
         (sequence(&forward.all, false, builder), sequence(&backward.all, false, builder))

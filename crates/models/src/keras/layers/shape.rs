@@ -4,7 +4,7 @@ use super::{Layer, dense};
 use crate::ReadError;
 use crate::graph::Attribute;
 use crate::keras::builder::{Builder, Flow};
-use crate::keras::weights::Part;
+use crate::keras::weights::WeightSet;
 
 pub(super) fn same(layer: &Layer<'_>, inputs: &[Flow], _: &mut Builder) -> Result<Flow, ReadError> {
     layer.one(inputs).cloned()
@@ -79,7 +79,7 @@ pub(super) fn each_step(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builde
     let config = within.get("config")?;
     let inner = Layer { class: class.text()?, config: &config, place: layer.place, weights: layer.weights };
     match inner.class {
-        "Dense" => dense::of_part(&inner, input, Part::Wrapped, builder),
+        "Dense" => dense::of_part(&inner, input, WeightSet::Wrapped, builder),
         "Dropout" | "Activation" => super::build(&inner, inputs, builder),
         other => Err(layer.refused(&format!("wraps a layer of the class {other}"))),
     }

@@ -4,7 +4,7 @@ use super::Layer;
 use crate::ReadError;
 use crate::graph::{Attribute, Data, Element, Tensor};
 use crate::keras::builder::{Builder, Flow, ints, text};
-use crate::keras::weights::Part;
+use crate::keras::weights::WeightSet;
 
 /// The orders that bring channels forward, and back.
 fn orders(rank: usize) -> (Vec<i64>, Vec<i64>) {
@@ -78,7 +78,7 @@ pub(super) fn convolution(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Buil
     let input = layer.one(inputs)?;
     let windows = Windows::of(layer, input, "kernel_size", Some(1))?;
     let rank = windows.space.len();
-    let mut all = layer.weights.of(layer.place, Part::Own)?.into_iter();
+    let mut all = layer.weights.of(layer.place, WeightSet::Own)?.into_iter();
     let kernel = all.next().ok_or_else(|| layer.damaged("has no kernel"))?;
     let groups = layer.number("groups", 1.0)?;
     let kernel = outputs_first(layer, &kernel, rank)?;
