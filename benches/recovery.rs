@@ -1,5 +1,5 @@
 //! What a `kill -9` costs a group with 100 MB of state: until the group notices, until the state is found and loaded,
-//! until what came since the snapshot is learned again; and how long the partitions that did not move stood still.
+//! until what came since the snapshot is replayed; and how long the partitions that did not move stood still.
 //! `cargo xtask bench recovery` runs it. `RECORDS` (default 2,000,000) sets the size of the state: 51 bytes a record.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
@@ -91,11 +91,11 @@ commit: {{every: 50 ms, rows: 5000}}",
         killed = now();
         victim.child.wait().unwrap();
         let said = || std::fs::read_to_string(&other.log).unwrap();
-        let moved = || said().lines().filter(|line| line.contains("goes on at") && after(line, killed)).count();
+        let moved = || said().lines().filter(|line| line.contains("resumed at") && after(line, killed)).count();
         until("the other one has taken over", Duration::from_secs(90), || moved() >= 2);
         std::thread::sleep(Duration::from_secs(3));
         stop.store(true, Ordering::SeqCst);
-        for line in said().lines().filter(|line| line.contains(" goes on at ") && after(line, killed)) {
+        for line in said().lines().filter(|line| line.contains(" resumed at ") && after(line, killed)) {
             let back = of_day(line) - (killed % 86_400_000) as f64;
             println!("{back:.0} ms after the kill: {}", line.split(" INFO ").last().unwrap());
         }

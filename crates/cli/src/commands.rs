@@ -10,17 +10,17 @@ use gristmill::plan::Plan;
 use gristmill::report::Report;
 use gristmill::rows::Position;
 use gristmill::{describe, schema};
+use gristmill_io::commit::CommitterError;
 use gristmill_io::dead_letters::{self, Listed};
-use gristmill_io::history::{self, HistoryError};
+use gristmill_io::export::TableError;
+use gristmill_io::feature_export::{self, FeatureExportError};
 use gristmill_io::kafka::{self, KafkaFailure};
-use gristmill_io::ledger::LedgerError;
 use gristmill_io::member::MemberError;
 use gristmill_io::models;
 use gristmill_io::rehearse;
 use gristmill_io::run::{self, Control, Options, RunError};
 use gristmill_io::sink::SinkError;
 use gristmill_io::state;
-use gristmill_io::table::TableError;
 
 use crate::arguments::{Candidate, Command, DeadLetters, Document, Model as ModelAction, Out, Run, State};
 use crate::{demo, metrics, paths, screen, signals};
@@ -64,7 +64,7 @@ impl From<RunError> for Failure {
         match error {
             RunError::Usage(message) => Self::Usage(message),
             RunError::Sink(SinkError::Closed)
-            | RunError::Member(MemberError::Ledger(LedgerError::Sink(SinkError::Closed))) => Self::Closed,
+            | RunError::Member(MemberError::Committer(CommitterError::Sink(SinkError::Closed))) => Self::Closed,
             other => Self::Run(other.to_string()),
         }
     }
@@ -207,8 +207,10 @@ fn print_report(report: &Report, json: bool) -> Result<(), Failure> {
 fn features(document: &Document, out: &Path) -> Result<(), Failure> {
     let plan = read(document)?;
     paths::spare_from(&plan, &document.file, out)?;
-    let written = history::write(&plan, out).map_err(|error| match error {
-        HistoryError::Topic | HistoryError::Table(TableError::Ending { .. }) => Failure::Usage(error.to_string()),
+    let written = feature_export::write(&plan, out).map_err(|error| match error {
+        FeatureExportError::Topic | FeatureExportError::Table(TableError::Ending { .. }) => {
+            Failure::Usage(error.to_string())
+        }
         error => Failure::Run(error.to_string()),
     })?;
     let mut text = format!("{} rows to {}: {}\n", written.rows, out.display(), written.columns.join(", "));

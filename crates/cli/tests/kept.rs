@@ -119,9 +119,9 @@ fn the_model_as_of_any_offset() {
     group.send(100, 150, PARTITIONS);
     let said = group.run();
     assert_eq!(said.report()["rows"], 500);
-    assert!(said.err.contains("goes on at 100") && !said.err.contains("learned again"), "{}", said.err);
+    assert!(said.err.contains("resumed at 100") && !said.err.contains("replayed"), "{}", said.err);
     ok(&group.state(&["show"]), &["journal    commit", " at 250", "snapshot   at 250, 100", "of logistic_regression"]);
-    // The same bytes as when it stood there; a place between two snapshots is learned again from the one before.
+    // The same bytes as when it stood there; a place between two snapshots is replayed from the one before.
     assert!(group.exported(&["as-of", "--offset", "100"]) == early);
     let between = group.exported(&["as-of", "--offset", "130"]);
     assert!(between != early && between != group.exported(&["export"]));
@@ -212,7 +212,7 @@ fn advised(words: &str) -> Vec<Vec<String>> {
     commands.collect()
 }
 
-/// What a run of another version of the program has not saved is not learned again by this one; that one can.
+/// What a run of another version of the program has not saved is not replayed by this one; that one can.
 #[test]
 fn another_program_goes_on_from_a_clean_stop_alone() {
     use std::io::Write;
@@ -239,7 +239,7 @@ fn another_program_goes_on_from_a_clean_stop_alone() {
     group.send(140, 1, PARTITIONS);
     let said = group.run();
     assert_eq!((said.code, &said.report()["rows"]), (0, &282.into()), "{}", said.err);
-    assert!(said.err.contains("40 records learned again"), "{}", said.err);
+    assert!(said.err.contains("40 records replayed"), "{}", said.err);
 }
 
 /// What keeps no state has nothing to be lost but its place.
@@ -258,7 +258,7 @@ fn without_a_state_records_that_are_gone_are_passed_over_on_demand() {
     refused(&said, &["the log begins at 70: up to 10 records"]);
     let commands = advised(&said.err);
     assert_eq!(commands.len(), 1, "{}", said.err);
-    ok(&run(&group.folder, &commands[0].iter().map(String::as_str).collect::<Vec<_>>()), &["-in-0 goes on at 70"]);
+    ok(&run(&group.folder, &commands[0].iter().map(String::as_str).collect::<Vec<_>>()), &["-in-0 resumes at 70"]);
     clean(&group);
     assert_eq!(lag(&group.name, &group.input(), PARTITIONS), 0);
     assert_eq!(group.decisions().len(), 190, "ten are gone");
@@ -274,13 +274,13 @@ fn what_does_not_fit_together_is_refused_and_repaired() {
     refused(&group.run(), &["-in-0: the group was set back to 20 although 60 was learned already", "reset", "--to 20"]);
     ok(&group.state(&["show"]), &["group      at 20: not where the journal ends"]);
     assert_eq!(group.state(&["adopt"]).code, 2, "nobody said yes");
-    ok(&group.state(&["adopt", "--yes"]), &["-in-0 goes on at 20, as of 60", "-in-1 goes on at 60, as of 60"]);
+    ok(&group.state(&["adopt", "--yes"]), &["-in-0 resumes at 20, as of 60", "-in-1 resumes at 60, as of 60"]);
     let said = group.run();
     assert_eq!(said.report()["partitions"][format!("{}-in-0", group.name)], 100, "40 were learned twice, as was asked");
     // Everything is lost but the group's offsets.
     delete(&[&format!("{}.journal", group.name), &format!("{}.state", group.name)]);
     refused(&group.run(), &["the group stands at 60, but there is no state", "state adopt", "state reset"]);
-    ok(&group.state(&["adopt", "--yes"]), &["-in-0 goes on at 60, untrained"]);
+    ok(&group.state(&["adopt", "--yes"]), &["-in-0 resumes at 60, untrained"]);
     group.send(60, 10, PARTITIONS);
     assert_eq!(group.run().report()["rows"], 20);
     // From the beginning.
@@ -297,7 +297,7 @@ fn a_changed_component_begins_anew_and_the_rest_is_kept() {
     group.write(&slower);
     let words = ["saved with other `logistic_regression`", "state reset FILE --changed"];
     refused(&group.run(), &words);
-    ok(&group.state(&["reset", "--changed", "--yes"]), &["-in-0 goes on at 50; untrained: logistic_regression"]);
+    ok(&group.state(&["reset", "--changed", "--yes"]), &["-in-0 resumes at 50; untrained: logistic_regression"]);
     ok(&group.state(&["reset", "--changed", "--yes"]), &["nothing has changed"]);
     group.send(50, 50, PARTITIONS);
     let said = group.run();

@@ -168,7 +168,7 @@ fn taken_away_while_it_runs(guarded: &Guarded) {
             command.stdout(Stdio::null()).stderr(std::fs::File::create(&log).unwrap());
             let child = command.spawn().unwrap();
             let said = || std::fs::read_to_string(&log).unwrap();
-            until(&format!("it runs, see {}", log.display()), LONG, || said().contains("goes on at"));
+            until(&format!("it runs, see {}", log.display()), LONG, || said().contains("resumed at"));
             guarded.acls(&format!("--remove --force --allow-principal User:alice {resource}"));
             guarded.send();
             let ended = finish_or(child, LONG, || last_lines(&said()));

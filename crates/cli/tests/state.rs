@@ -94,7 +94,7 @@ fn kill_until_it_ends(killed: &Path) {
         let ended = child.try_wait().unwrap().is_some();
         child.kill().unwrap();
         let said = Said::from(&child.wait_with_output().unwrap());
-        again += u32::from(said.err.contains("records learned again"));
+        again += u32::from(said.err.contains("records replayed"));
         if ended {
             assert_eq!(said.code, 0, "{said:?}");
             break;
@@ -102,8 +102,8 @@ fn kill_until_it_ends(killed: &Path) {
         kills += 1;
         assert!(kills < 1_000, "it never ends");
     }
-    println!("{kills} kills, {again} starts that learned again");
-    assert!(kills >= 3 && again >= 2, "{kills} kills, {again} starts that learned again: too few to show anything");
+    println!("{kills} kills, {again} starts that replayed");
+    assert!(kills >= 3 && again >= 2, "{kills} kills, {again} starts that replayed: too few to show anything");
 }
 
 /// Three shards, rules, windows, and rows that wait for those before them.
@@ -229,7 +229,7 @@ fn what_does_not_fit_is_refused_with_the_command_that_repairs_it() {
     assert_eq!(result(&folder).1["rows"], 1_000);
 }
 
-/// Starts a run and kills it once it has committed something; without snapshots everything is learned again.
+/// Starts a run and kills it once it has committed something; without snapshots everything is replayed.
 fn killed_after_a_commit(folder: &Path) {
     let mut child = gristmill(folder, &["run", "t.yaml", "--quiet"]).stderr(Stdio::piped()).spawn().unwrap();
     let journal = folder.join("state/journal");

@@ -228,8 +228,8 @@ impl Torture<'_> {
                 let by_group = line.contains("ended early") && line.contains("Failed to commit offsets");
                 self.happened.fenced += usize::from(by_group || line.contains("this producer was fenced"));
                 self.happened.resent += usize::from(line.contains("was aborted and is sent again"));
-                self.happened.replays += usize::from(line.contains("records learned again"));
-                if let Some((before, _)) = line.split_once(" goes on at ") {
+                self.happened.replays += usize::from(line.contains("records replayed"));
+                if let Some((before, _)) = line.split_once(" resumed at ") {
                     let partition = before.rsplit(' ').next().unwrap().to_string();
                     owners.entry(partition).or_default().insert(process.log.clone());
                 }

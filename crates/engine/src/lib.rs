@@ -25,16 +25,16 @@
 //! # Ok::<(), gristmill::document::Problems>(())
 //! ```
 
-pub mod act;
 pub mod augment;
 pub mod clean;
 pub mod describe;
 pub mod document;
 mod doubts;
 mod expression;
-pub mod foreign;
 pub mod lookup;
+pub mod output_query;
 pub mod plan;
+pub mod pretrained;
 pub mod protocol;
 pub mod report;
 pub mod rows;

@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 
 use crate::doubts::{Labels, doubts};
 use crate::plan::Plan;
-use crate::rows::{Drift, Partition, count};
-use crate::shard::{Counts, Evaluation, Scores, Tried};
+use crate::rows::{Partition, SchemaDrift, count};
+use crate::shard::{Counts, Evaluation, Scores, ShadowEvaluation};
 
 /// The result of a run. As JSON it is one object; as text a table.
 #[derive(Debug, Clone, Serialize)]
@@ -114,7 +114,7 @@ pub struct Closed {
     /// Its records refused, by the code of the reason.
     pub refused: BTreeMap<String, u64>,
     /// How its records differ from what the document says.
-    pub drift: Drift,
+    pub drift: SchemaDrift,
     /// The labels that came, by their names.
     pub labels: Vec<(String, u64)>,
     /// How many categories of each feature of text have come.
@@ -138,7 +138,7 @@ pub struct Closed {
     /// Its metrics.
     pub evaluation: Option<Evaluation>,
     /// How a model that is tried beside the one in force does.
-    pub tried: Option<Tried>,
+    pub tried: Option<ShadowEvaluation>,
 }
 
 /// What is added up while a run goes on: one entry for every shard that was closed.
@@ -175,7 +175,7 @@ impl Tally {
         let (mut unknown, mut absent): (Map<String, Value>, Map<String, Value>) = Default::default();
         let (mut late, mut waiting, mut missing_windows) = (0, 0, 0);
         let (mut unmatched, mut augment) = (Map::new(), Map::new());
-        let mut tried: Option<Tried> = None;
+        let mut tried: Option<ShadowEvaluation> = None;
         let (mut labels, mut categories) = (Labels::new(), Map::new());
         for shard in &mut self.shards {
             late += shard.late;
@@ -258,7 +258,10 @@ impl Tally {
 }
 
 /// What two shards say of a trial; of two trials the first shard's.
-fn together(one: Option<Tried>, other: Option<Tried>) -> Result<Option<Tried>, StateError> {
+fn together(
+    one: Option<ShadowEvaluation>,
+    other: Option<ShadowEvaluation>,
+) -> Result<Option<ShadowEvaluation>, StateError> {
     match (one, other) {
         (Some(mut one), Some(other)) if one.name == other.name => {
             one.rows += other.rows;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray};
 use gristmill::plan::Plan;
-use gristmill::rows::{Column, Drift, Partition, Position, RawRecord, RawRows, Refusal, Rows};
+use gristmill::rows::{Column, Partition, Position, RawRecord, RawRows, Refusal, Rows, SchemaDrift};
 use gristmill::shard::{Outbox, Shard};
 use gristmill_learn::{Built, Component, Signature, Task};
 use serde_json::{Map, Value};
@@ -55,7 +55,7 @@ fn block(form: &Form, labels: &[Option<&str>]) -> (RawRows, Rows) {
         "boolean" => Column::Boolean(labels.iter().map(|label| label.map(|y| y == "true")).collect::<BooleanArray>()),
         _ => Column::Int64(labels.iter().map(|label| label.map(|y| y.parse().unwrap())).collect::<Int64Array>()),
     };
-    (raw, Rows { columns: vec![x, y], records: (0..labels.len()).collect(), drift: Drift::default() })
+    (raw, Rows { columns: vec![x, y], records: (0..labels.len()).collect(), drift: SchemaDrift::default() })
 }
 
 /// What is decided of these rows, and how many of the decisions are alerts.
@@ -173,7 +173,7 @@ fn decided_with(model: &str, values: &[Option<f64>]) -> Option<Vec<Map<String, V
         Column::Float64(rows.clone().map(|row| Some((row * 3 % 7) as f64)).collect::<Float64Array>()),
         Column::Int64(rows.clone().map(|row| Some((row * 7 % 5 / 2) as i64 % 2)).collect::<Int64Array>()),
     ];
-    let rows = Rows { columns, records: rows.collect(), drift: Drift::default() };
+    let rows = Rows { columns, records: rows.collect(), drift: SchemaDrift::default() };
     let (mut refusals, mut outbox) = (Vec::<Refusal>::new(), Outbox::default());
     shard.step(&raw, &rows, &mut refusals, &mut outbox).unwrap();
     let value = |bytes: &[u8]| serde_json::from_slice::<Map<String, Value>>(bytes).unwrap();

@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use gristmill::lookup::Content;
 use gristmill::plan::Plan;
-use gristmill::rows::{Column, Drift, Partition, Position, RawRecord, RawRows, Rows};
+use gristmill::rows::{Column, Partition, Position, RawRecord, RawRows, Rows, SchemaDrift};
 use gristmill::shard::{Outbox, Shard, saved_parts};
 
 const HEAD: &str = "
@@ -131,7 +131,7 @@ fn step(shard: &mut Shard, numbers: std::ops::Range<i64>) -> Vec<String> {
         text(&|row| ["red ", "Red", "blue"].get((row % 5) as usize).map(|note| (*note).to_string())),
     ];
     let records = (0..numbers.clone().count()).collect();
-    let rows = Rows { columns, records, drift: Drift::default() };
+    let rows = Rows { columns, records, drift: SchemaDrift::default() };
     let (mut refusals, mut outbox) = (Vec::new(), Outbox::default());
     shard.step(&raw, &rows, &mut refusals, &mut outbox).unwrap();
     outbox.decisions().map(|one| String::from_utf8(one.value.to_vec()).unwrap()).collect()

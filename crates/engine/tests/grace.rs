@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
 use gristmill::plan::Plan;
-use gristmill::rows::{Cell, Column, Drift, Partition, Position, RawRecord, RawRows, Rows};
+use gristmill::rows::{Cell, Column, Partition, Position, RawRecord, RawRows, Rows, SchemaDrift};
 use gristmill::shard::Shard;
 use serde_json::Value;
 
@@ -75,7 +75,7 @@ fn block(table: &[Value], order: &[usize]) -> (RawRows, Rows) {
             headers: &[],
         });
     }
-    (raw, Rows { columns, records: (0..order.len()).collect(), drift: Drift::default() })
+    (raw, Rows { columns, records: (0..order.len()).collect(), drift: SchemaDrift::default() })
 }
 
 /// Rows out of order by less than the grace; those of one time stay as they were.

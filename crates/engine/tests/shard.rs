@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::{Float64Array, StringArray};
 use gristmill::plan::Plan;
-use gristmill::rows::{Column, Drift, Partition, Position, RawRecord, RawRows, Refusal, Rows};
+use gristmill::rows::{Column, Partition, Position, RawRecord, RawRows, Refusal, Rows, SchemaDrift};
 use gristmill::shard::{Outbox, Shard};
 use proptest::prelude::*;
 
@@ -81,7 +81,7 @@ fn narrow_or_wide(rows: &[Row], first: usize, wide: bool) -> (RawRows, Rows) {
             (0..rows.len()).map(|row| ["red ", "Red", "blue"].get(at(row) % 5)).collect::<StringArray>(),
         ));
     }
-    let mut drift = Drift::default();
+    let mut drift = SchemaDrift::default();
     rows.iter().filter(|row| row.1.is_none()).for_each(|_| drift.unknown("note", 1));
     (raw, Rows { columns, records: (0..rows.len()).collect(), drift })
 }
@@ -222,7 +222,7 @@ dead_letters: {file: {path: dead}}
                 Column::Float64([Some(*time as f64)].into_iter().collect::<Float64Array>()),
                 Column::Timestamp([Some(time * 1_000_000)].into_iter().collect()),
             ];
-            let rows = Rows { columns, records: vec![0], drift: Drift::default() };
+            let rows = Rows { columns, records: vec![0], drift: SchemaDrift::default() };
             let (mut refusals, mut outbox) = (Vec::new(), Outbox::default());
             shard.step(&raw, &rows, &mut refusals, &mut outbox).unwrap();
             offsets.extend(outbox.decisions().map(|one| one.position.as_number().unwrap()));

@@ -117,7 +117,7 @@ impl Control {
         self.rows.load(Ordering::Relaxed)
     }
 
-    /// Part and whole of a bounded run: bytes of a file, records of a topic.
+    /// PartitionCommit and whole of a bounded run: bytes of a file, records of a topic.
     pub fn part(&self) -> Option<(u64, u64)> {
         let total = self.total.load(Ordering::Relaxed);
         let bytes = self.bytes.load(Ordering::Relaxed);

@@ -6,11 +6,12 @@
 
 pub mod clock;
 pub mod codec;
+pub mod commit;
 pub mod control;
 pub mod dead_letters;
-pub mod history;
+pub mod export;
+pub mod feature_export;
 pub mod kafka;
-pub mod ledger;
 pub mod lookup;
 pub mod member;
 pub mod models;
@@ -20,6 +21,5 @@ pub mod run;
 pub mod sink;
 pub mod source;
 pub mod state;
-pub mod table;
 pub mod usage;
 mod work;

@@ -8,7 +8,7 @@ use gristmill::rows::{Cell, Column, Partition, Position, RawRecord, RawRows, Row
 use gristmill::spec::Format;
 
 use crate::codec::Decoder;
-use crate::kafka::{KafkaFailure, KeptTopics};
+use crate::kafka::{InternalTopics, KafkaFailure};
 use crate::source::{Reader, SourceError};
 
 /// Why a table cannot be used.
@@ -128,7 +128,7 @@ fn of_file(table: &TablePlan, path: &str, header: bool, delimiter: u8) -> Result
 fn of_topic(plan: &Arc<Plan>, table: &TablePlan, topic: &str) -> Result<Content, LookupError> {
     let failed = |source| LookupError::Topic { table: table.name.clone(), source };
     let mut rows = Growing::new(table, None, b',')?;
-    let topics = KeptTopics::open(plan).map_err(failed)?;
+    let topics = InternalTopics::open(plan).map_err(failed)?;
     for number in 0..topics.count(topic).map_err(failed)? {
         let place = |offset: Position| format!("topic {topic}, partition {number}, offset {offset}");
         let mut raw = RawRows::new(Partition::new(topic, number));

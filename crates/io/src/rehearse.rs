@@ -8,8 +8,8 @@ use gristmill::plan::{InputPlan, Plan, TargetPlan};
 use gristmill::rows::Partition;
 
 use crate::codec::Decoder;
+use crate::commit::CommitterError;
 use crate::kafka::{self, rights};
-use crate::ledger::LedgerError;
 use crate::lookup;
 use crate::member::MemberError;
 use crate::models;
@@ -32,7 +32,7 @@ pub fn rehearse(plan: &Arc<Plan>) -> Result<(), RunError> {
     models::load(plan)?;
     let plan = &python::started(plan, 0)?;
     input(plan)?;
-    let folder = StateFolder::open(plan).map_err(LedgerError::from)?;
+    let folder = StateFolder::open(plan).map_err(CommitterError::from)?;
     let lengths = folder.as_ref().map(StateFolder::lengths).unwrap_or_default();
     // It is locked for one at a time.
     drop(folder);

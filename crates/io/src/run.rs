@@ -9,9 +9,9 @@ use gristmill::rows::Partition;
 use gristmill_learn::StateError;
 
 use crate::clock::{Clock, Machine};
+use crate::commit::{self, Committer, CommitterError, FileCommitter};
 pub use crate::control::Control;
 use crate::kafka::{self, GroupMember, KafkaFailure, Topics, position_of};
-use crate::ledger::{self, FileLedger, Ledger, LedgerError};
 use crate::lookup::{self, LookupError};
 use crate::member::{Ended, Member, MemberError};
 use crate::models;
@@ -50,7 +50,7 @@ pub enum RunError {
     Lookup(#[from] LookupError),
     /// What is kept, before the members started.
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    Committer(#[from] CommitterError),
     /// A member.
     #[error(transparent)]
     Member(#[from] MemberError),
@@ -80,11 +80,11 @@ impl RunError {
             Self::Kafka(failure)
             | Self::Sink(SinkError::Kafka(failure))
             | Self::Lookup(LookupError::Topic { source: failure, .. })
-            | Self::Ledger(LedgerError::Sink(SinkError::Kafka(failure)))
+            | Self::Committer(CommitterError::Sink(SinkError::Kafka(failure)))
             | Self::Source(SourceError::Kafka(failure))
             | Self::Member(
                 MemberError::Source(SourceError::Kafka(failure))
-                | MemberError::Ledger(LedgerError::Sink(SinkError::Kafka(failure)))
+                | MemberError::Committer(CommitterError::Sink(SinkError::Kafka(failure)))
                 | MemberError::Lookup(LookupError::Topic { source: failure, .. }),
             ) => Some(failure),
             _ => None,
@@ -163,29 +163,24 @@ fn prepare(
     topics: &Topics,
 ) -> Result<Vec<Member>, RunError> {
     let clock: Arc<dyn Clock> = Arc::new(Machine::default());
-    let member = |plan: &Arc<Plan>, number: usize, source: Box<dyn Source>, ledger: Box<dyn Ledger>| {
-        Member::new(Arc::clone(plan), number, source, ledger, Arc::clone(&clock), Arc::clone(control))
+    let member = |plan: &Arc<Plan>, number: usize, source: Box<dyn Source>, committer: Box<dyn Committer>| {
+        Member::new(Arc::clone(plan), number, source, committer, Arc::clone(&clock), Arc::clone(control))
     };
     if let InputPlan::File { .. } = plan.input {
         let plan = &python::started(plan, 0)?;
         let (source, size) = FileSource::open(plan, Arc::clone(&control.bytes))?;
         let shards = (0..plan.shards()).map(|number| Partition::new(plan.input_name(), number));
         control.bound(shards, BTreeMap::new(), size.unwrap_or(0));
-        let mut folder = StateFolder::open(plan).map_err(LedgerError::from)?;
+        let mut folder = StateFolder::open(plan).map_err(CommitterError::from)?;
         let outputs = Outputs::open(plan, folder.as_ref().map(StateFolder::lengths))?;
         if let Some(folder) = &mut folder {
             folder.watch(outputs.files(plan));
         }
-        let ledger = FileLedger::new(Arc::clone(plan), outputs.sinks(plan, control)?, folder);
-        return Ok(vec![member(plan, 0, Box::new(source), Box::new(ledger))]);
+        let committer = FileCommitter::new(Arc::clone(plan), outputs.sinks(plan, control)?, folder);
+        return Ok(vec![member(plan, 0, Box::new(source), Box::new(committer))]);
     }
     if options.until_end {
-        let partition = |number: &i32| Partition::new(plan.input_name(), *number);
-        let ends = topics.bounds.iter().map(|(number, (_, end))| (partition(number), position_of(*end))).collect();
-        let total: i64 = topics.bounds.values().map(|(begin, end)| end - begin).sum();
-        // A partition that holds nothing is read to its end.
-        let filled = topics.bounds.iter().filter(|(_, (begin, end))| end > begin).map(|(number, _)| partition(number));
-        control.bound(filled, ends, u64::try_from(total).unwrap_or(0));
+        bound(plan, control, topics);
     }
     let outputs = Outputs::open(plan, None)?;
     let start = identity();
@@ -193,7 +188,7 @@ fn prepare(
         let plan = &python::started(plan, number)?;
         let seat = Arc::new(GroupMember::default());
         let stopped = Arc::clone(control);
-        let ledger = ledger::kafka(
+        let committer = commit::kafka(
             plan,
             &seat,
             outputs.other_sinks(plan, control),
@@ -201,7 +196,7 @@ fn prepare(
             Arc::new(move || stopped.stopped()),
         )?;
         let source = KafkaSource::join(Arc::clone(plan), number, seat)?;
-        Ok(member(plan, number, Box::new(source), ledger))
+        Ok(member(plan, number, Box::new(source), committer))
     };
     (0..options.members).map(join).collect()
 }
@@ -233,6 +228,16 @@ fn start(members: Vec<Member>, control: &Arc<Control>) -> Result<Vec<Running>, R
         threads.push(thread.map_err(|error| RunError::Thread(format!("a thread cannot be started: {error}")))?);
     }
     Ok(threads)
+}
+
+/// The run ends at the ends that the partitions have now.
+fn bound(plan: &Plan, control: &Control, topics: &Topics) {
+    let partition = |number: &i32| Partition::new(plan.input_name(), *number);
+    let ends = topics.bounds.iter().map(|(number, (_, end))| (partition(number), position_of(*end))).collect();
+    let total: i64 = topics.bounds.values().map(|(begin, end)| end - begin).sum();
+    // A partition that holds nothing is read to its end.
+    let filled = topics.bounds.iter().filter(|(_, (begin, end))| end > begin).map(|(number, _)| partition(number));
+    control.bound(filled, ends, u64::try_from(total).unwrap_or(0));
 }
 
 /// Stops the run when a member fails or panics.

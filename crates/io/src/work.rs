@@ -39,7 +39,7 @@ impl fmt::Display for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let doing = match self.doing {
             Doing::Step => "in a step",
-            Doing::Replay => "in a step, learned again,",
+            Doing::Replay => "in a step, replayed,",
         };
         let place = place(&self.plan, &self.partition, self.at.get());
         let (name, seconds) = (&self.plan.name, self.since.elapsed().as_secs_f64());

@@ -6,7 +6,7 @@ use gristmill::plan::Plan;
 use gristmill::protocol::{Answer, Entry, Manifest, Piece};
 use gristmill::rows::{Partition, Position};
 use gristmill::spec::Guarantee;
-use gristmill_io::ledger::{Commit, Part, program};
+use gristmill_io::commit::{Commit, PartitionCommit, program};
 
 use crate::cluster::{DEAD, INPUT, JOURNAL, Refused, STATE};
 use crate::log::Transaction;
@@ -34,7 +34,7 @@ impl UnderWay {
     /// Begins with a commit; what the member has sent ahead of it is written already.
     pub(crate) fn begin(world: &mut World, member: usize, commit: Commit) -> Self {
         let (mut step, mut transaction) = (Step::Begin, None);
-        if let Some((open, written)) = world.ahead.remove(&member) {
+        if let Some((open, written)) = world.prewritten.remove(&member) {
             if written.len() <= commit.parts.len() && same(&written, &commit.parts) {
                 (step, transaction) = (Step::Write(written.len()), Some(open));
             } else {
@@ -51,13 +51,13 @@ impl UnderWay {
 }
 
 /// The records of a part: topic, key and value, the journal's entry and pieces of snapshots last.
-fn records(plan: &Plan, part: &Part, mutant: Option<Mutant>) -> Vec<(String, Option<Vec<u8>>, Vec<u8>)> {
+fn records(plan: &Plan, part: &PartitionCommit, mutant: Option<Mutant>) -> Vec<(String, Option<Vec<u8>>, Vec<u8>)> {
     let mut records = Vec::new();
     for decision in part.outbox.decisions() {
         let topic = plan.outputs.get(decision.output).map_or_else(String::new, |output| format!("out-{}", output.name));
         records.push((topic, decision.key.map(<[u8]>::to_vec), decision.value.to_vec()));
     }
-    for letter in &part.letters {
+    for letter in &part.dead_letters {
         records.push((DEAD.into(), None, letter.to_json().to_string().into_bytes()));
     }
     if let Some(entry) = &part.entry {
@@ -84,19 +84,19 @@ fn records(plan: &Plan, part: &Part, mutant: Option<Mutant>) -> Vec<(String, Opt
 }
 
 /// Where a part leaves each of its shard's inputs.
-fn positions(part: &Part) -> Vec<(Partition, Position)> {
+fn positions(part: &PartitionCommit) -> Vec<(Partition, Position)> {
     part.positions.iter().map(|(input, position)| (part.partition.beside(input), position)).collect()
 }
 
 /// Whether the first of these are those.
-fn same(written: &[Arc<Part>], parts: &[Arc<Part>]) -> bool {
+fn same(written: &[Arc<PartitionCommit>], parts: &[Arc<PartitionCommit>]) -> bool {
     written.iter().zip(parts).all(|(one, other)| Arc::ptr_eq(one, other))
 }
 
 impl World {
     /// Parts of a commit that will come are written already, in a transaction that stays open.
-    pub(crate) fn write_ahead(&mut self, plan: &Plan, member: usize, parts: &[Arc<Part>]) {
-        let (mut open, mut written) = match self.ahead.remove(&member) {
+    pub(crate) fn prewrite(&mut self, plan: &Plan, member: usize, parts: &[Arc<PartitionCommit>]) {
+        let (mut open, mut written) = match self.prewritten.remove(&member) {
             Some((open, written)) => (Some(open), written),
             None => (None, Vec::new()),
         };
@@ -114,13 +114,13 @@ impl World {
                 let _ = self.cluster.write(&topic, part.partition.number, (key, Some(value)), Some(open));
             }
         }
-        self.ahead.insert(member, (open, parts.to_vec()));
+        self.prewritten.insert(member, (open, parts.to_vec()));
     }
 
     /// A member is gone; whether it has left a transaction open.
     pub fn gone(&mut self, member: usize) -> bool {
         self.ids.remove(&member);
-        let ahead = self.ahead.remove(&member).map(|(open, _)| open);
+        let ahead = self.prewritten.remove(&member).map(|(open, _)| open);
         let under_way = self.under_way.remove(&member).and_then(|one| one.transaction());
         [ahead, under_way].into_iter().flatten().any(|transaction| self.cluster.is_open(transaction))
     }
@@ -154,10 +154,7 @@ impl World {
                 }
                 Step::Write(part) => self.write(plan, one, part),
                 Step::Offsets => {
-                    let first = |(partition, _): &(Partition, Position)| &*partition.topic == INPUT;
-                    let wanted = |one: &_| self.mutant != Some(Mutant::FirstInputAlone) || first(one);
-                    let all = one.commit.parts.iter().flat_map(|part| positions(part));
-                    let offsets = all.filter(wanted).collect();
+                    let offsets = self.offsets(&one.commit);
                     // Of several parts of a partition the last one counts.
                     let id = self.ids.get(&member).copied().unwrap_or_default();
                     let generation = self.cluster.group.generation() - u64::from(faults.stale);
@@ -196,12 +193,19 @@ impl World {
         }
     }
 
+    /// Where a commit leaves the inputs of its shards.
+    fn offsets(&self, commit: &Commit) -> Vec<(Partition, Position)> {
+        let first = |(partition, _): &(Partition, Position)| &*partition.topic == INPUT;
+        let wanted = |one: &_| self.mutant != Some(Mutant::FirstInputAlone) || first(one);
+        commit.parts.iter().flat_map(|part| positions(part)).filter(wanted).collect()
+    }
+
     /// What an abort is answered with: the truth, unless a mutant steps again.
     fn abortable(&mut self, member: usize, one: &UnderWay) -> Answer {
         if self.mutant != Some(Mutant::StepsAgain) {
             return Answer::Abortable;
         }
-        let begins = |part: &Arc<Part>| {
+        let begins = |part: &Arc<PartitionCommit>| {
             let begins = part.entry.as_ref().map(Entry::begins).unwrap_or_default();
             let of = |(input, position): (&Arc<str>, Position)| (part.partition.beside(input), position);
             begins.iter().map(of).collect::<Vec<_>>()

@@ -27,7 +27,7 @@ pub enum Change {
 pub type Id = u64;
 
 #[derive(Debug, Default)]
-struct Seat {
+struct Membership {
     heard: Duration,
     owned: BTreeSet<i32>,
     changes: VecDeque<Change>,
@@ -43,7 +43,7 @@ pub const SESSION: Duration = Duration::from_secs(10);
 pub struct Group {
     kind: Kind,
     partitions: i32,
-    seats: BTreeMap<Id, Seat>,
+    memberships: BTreeMap<Id, Membership>,
     generation: u64,
     ids: Id,
 }
@@ -51,7 +51,7 @@ pub struct Group {
 impl Group {
     /// A group without members.
     pub fn new(kind: Kind, partitions: i32) -> Self {
-        Self { kind, partitions, seats: BTreeMap::new(), generation: 0, ids: 0 }
+        Self { kind, partitions, memberships: BTreeMap::new(), generation: 0, ids: 0 }
     }
 
     /// The number of times that partitions were given out.
@@ -61,36 +61,36 @@ impl Group {
 
     /// Whether somebody is a member.
     pub fn has(&self, id: Id) -> bool {
-        self.seats.contains_key(&id)
+        self.memberships.contains_key(&id)
     }
 
     /// A new member; its id.
     pub fn join(&mut self, now: Duration) -> Id {
         self.ids += 1;
-        self.seats.insert(self.ids, Seat { heard: now, ..Seat::default() });
+        self.memberships.insert(self.ids, Membership { heard: now, ..Membership::default() });
         self.rebalance();
         self.ids
     }
 
     /// A member leaves.
     pub fn leave(&mut self, id: Id) {
-        if self.seats.remove(&id).is_some() {
+        if self.memberships.remove(&id).is_some() {
             self.rebalance();
         }
     }
 
     /// A heartbeat.
     pub fn hear(&mut self, id: Id, now: Duration) {
-        if let Some(seat) = self.seats.get_mut(&id) {
-            seat.heard = now;
+        if let Some(membership) = self.memberships.get_mut(&id) {
+            membership.heard = now;
         }
     }
 
     /// Expels members that were not heard of.
     pub fn expire(&mut self, now: Duration) {
-        let before = self.seats.len();
-        self.seats.retain(|_, seat| now.saturating_sub(seat.heard) < SESSION);
-        if self.seats.len() < before {
+        let before = self.memberships.len();
+        self.memberships.retain(|_, membership| now.saturating_sub(membership.heard) < SESSION);
+        if self.memberships.len() < before {
             self.rebalance();
         }
     }
@@ -103,20 +103,20 @@ impl Group {
 
     /// Whether somebody has a partition: the offsets of a group that is at work do not expire.
     pub fn owned(&self, partition: i32) -> bool {
-        self.seats.values().any(|seat| seat.owned.contains(&partition))
+        self.memberships.values().any(|membership| membership.owned.contains(&partition))
     }
 
     /// What a member is told next.
     pub fn next(&mut self, id: Id) -> Option<Change> {
-        self.seats.get_mut(&id)?.changes.pop_front()
+        self.memberships.get_mut(&id)?.changes.pop_front()
     }
 
     /// A member has let partitions go.
     pub fn release(&mut self, id: Id, partitions: &[i32]) {
-        if let Some(seat) = self.seats.get_mut(&id) {
+        if let Some(membership) = self.memberships.get_mut(&id) {
             for partition in partitions {
-                seat.owned.remove(partition);
-                seat.leaving.remove(partition);
+                membership.owned.remove(partition);
+                membership.leaving.remove(partition);
             }
             self.give_out();
         }
@@ -124,28 +124,28 @@ impl Group {
 
     /// Who is to have what: round robin.
     fn target(&self) -> BTreeMap<i32, Id> {
-        let ids: Vec<Id> = self.seats.keys().copied().collect();
+        let ids: Vec<Id> = self.memberships.keys().copied().collect();
         let owner = |partition: i32| ids.get(partition as usize % ids.len().max(1)).copied();
         (0..self.partitions).filter_map(|partition| Some((partition, owner(partition)?))).collect()
     }
 
     fn rebalance(&mut self) {
         let target = self.target();
-        for (id, seat) in &mut self.seats {
+        for (id, membership) in &mut self.memberships {
             // What it was promised and has not taken yet is promised no longer.
-            seat.changes.retain(|change| match change {
+            membership.changes.retain(|change| match change {
                 Change::Assigned(partitions) => {
-                    seat.owned.retain(|partition| !partitions.contains(partition));
+                    membership.owned.retain(|partition| !partitions.contains(partition));
                     false
                 }
                 Change::Revoked(_) => true,
             });
             let moves = |partition: &&i32| self.kind == Kind::Eager || target.get(partition) != Some(id);
-            let staying = seat.owned.difference(&seat.leaving);
+            let staying = membership.owned.difference(&membership.leaving);
             let revoked: Vec<i32> = staying.filter(moves).copied().collect();
             if !revoked.is_empty() {
-                seat.leaving.extend(revoked.iter().copied());
-                seat.changes.push_back(Change::Revoked(revoked));
+                membership.leaving.extend(revoked.iter().copied());
+                membership.changes.push_back(Change::Revoked(revoked));
             }
         }
         self.give_out();
@@ -153,11 +153,12 @@ impl Group {
 
     /// Gives out what nobody has, to whom it belongs; eagerly only when everybody has given up everything.
     fn give_out(&mut self) {
-        let leaving = self.seats.values().any(|seat| !seat.leaving.is_empty());
+        let leaving = self.memberships.values().any(|membership| !membership.leaving.is_empty());
         if self.kind == Kind::Eager && leaving {
             return;
         }
-        let owned: BTreeSet<i32> = self.seats.values().flat_map(|seat| seat.owned.iter().copied()).collect();
+        let owned: BTreeSet<i32> =
+            self.memberships.values().flat_map(|membership| membership.owned.iter().copied()).collect();
         let mut given: BTreeMap<Id, Vec<i32>> = BTreeMap::new();
         for (partition, id) in self.target() {
             if !owned.contains(&partition) {
@@ -165,10 +166,10 @@ impl Group {
             }
         }
         for (id, partitions) in given {
-            if let Some(seat) = self.seats.get_mut(&id) {
+            if let Some(membership) = self.memberships.get_mut(&id) {
                 self.generation += 1;
-                seat.owned.extend(partitions.iter().copied());
-                seat.changes.push_back(Change::Assigned(partitions));
+                membership.owned.extend(partitions.iter().copied());
+                membership.changes.push_back(Change::Assigned(partitions));
             }
         }
     }

@@ -8,8 +8,8 @@
 
 pub mod cluster;
 pub mod commit;
+pub mod committer;
 pub mod group;
-pub mod ledger;
 pub mod load;
 pub mod log;
 pub mod random;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use gristmill::describe;
-use gristmill::foreign::{Candidate, Foreign, Reading, Scoring, Version, Versions};
 use gristmill::lookup::Content;
 use gristmill::plan::{InputPlan, Plan, TargetPlan};
+use gristmill::pretrained::{Candidate, Pretrained, Reading, Scoring, Version, Versions};
 use gristmill::rows::Column;
 use gristmill::spec::{Commit, Format, Guarantee, Snapshot, Span, State};
 use gristmill_learn::{Component, Signature, Task};
@@ -54,7 +54,7 @@ fn tree(inputs: usize, version: u64) -> String {
 pub(crate) fn version(number: u64) -> Option<Version> {
     let model = |number: u64| {
         let tree = tree(2, number);
-        Foreign::from_bytes(&format!("m{number}"), tree.as_bytes(), Reading::default()).ok().map(Arc::new)
+        Pretrained::from_bytes(&format!("m{number}"), tree.as_bytes(), Reading::default()).ok().map(Arc::new)
     };
     let shadow = number.is_multiple_of(3).then(|| model(number - 1)).flatten();
     Some(Version { number, model: model(number)?, shadow: shadow.map(|model| Candidate { number, model }) })

@@ -63,6 +63,25 @@ impl SimulatedSource {
         let most = 1 + world.random.below(5) as usize;
         records(&world.cluster, partition, from, to, most)
     }
+
+    /// What comes next of the partitions that are being read, one after the other.
+    fn records(&mut self, world: &mut World) -> Option<Event> {
+        self.turn += 1;
+        let (partition, from) = self.reading.iter().nth(self.turn % self.reading.len().max(1))?;
+        let (partition, from) = (partition.clone(), *from);
+        // Now and then it brings once more what it brought before, as clients do that were just set to a position.
+        let back = if world.random.percent(5) { world.random.below(4) as usize } else { 0 };
+        let log = world.cluster.log(&partition.topic, partition.number);
+        let from = log.map_or(from, |log| log.back(from, back));
+        let rows = Self::read(world, &partition, from, Position::END);
+        match rows.next() {
+            Some(next) => {
+                self.reading.insert(partition, next);
+                Some(Event::Rows(rows))
+            }
+            None => Some(Event::CaughtUp(partition)),
+        }
+    }
 }
 
 /// The first committed records of a partition in [from, to).
@@ -122,26 +141,8 @@ impl Source for SimulatedSource {
             }
             None => {}
         }
-        if !room || self.reading.is_empty() {
-            return Ok(None);
-        }
-        self.turn += 1;
-        let Some((partition, from)) = self.reading.iter().nth(self.turn % self.reading.len()) else { return Ok(None) };
-        let (partition, from) = (partition.clone(), *from);
-        // Now and then it brings once more what it brought before, as clients do that were just set to a position.
-        let back = if world.random.percent(5) { world.random.below(4) as usize } else { 0 };
-        let log = world.cluster.log(&partition.topic, partition.number);
-        let from = log.map_or(from, |log| log.back(from, back));
-        let rows = Self::read(&mut world, &partition, from, Position::END);
-        match rows.next() {
-            Some(next) => {
-                self.reading.insert(partition, next);
-                Ok(Some(Event::Rows(rows)))
-            }
-            None => Ok(Some(Event::CaughtUp(partition))),
-        }
+        Ok(if room { self.records(&mut world) } else { None })
     }
-
     fn accept(&mut self, _: &[Partition]) -> Result<(), SourceError> {
         Ok(())
     }
@@ -199,7 +200,7 @@ impl Source for SimulatedSource {
         Ok(partitions.iter().map(|partition| world.cluster.offset(partition).0).collect())
     }
 
-    fn over_markers(
+    fn skip_control_records(
         &mut self,
         partition: &Partition,
         position: Position,
@@ -216,7 +217,7 @@ impl Source for SimulatedSource {
         let transactions = world.cluster.transactions();
         let end = to.unwrap_or(Position::END).min(log.stable_end(transactions));
         let only_markers = end > position && log.committed(transactions, position, end).next().is_none();
-        world.facts.over_markers += u64::from(only_markers);
+        world.facts.skip_control_records += u64::from(only_markers);
         Ok(if only_markers { Ahead::Markers(end) } else { Ahead::Records })
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gristmill::rows::{Partition, Position};
 use gristmill_io::clock::Clock;
-use gristmill_io::ledger::Part;
+use gristmill_io::commit::PartitionCommit;
 
 use crate::cluster::Cluster;
 use crate::commit::UnderWay;
@@ -59,7 +59,7 @@ pub struct Facts {
     /// Changes of a model.
     pub changes: u64,
     /// Positions that were moved over markers.
-    pub over_markers: u64,
+    pub skip_control_records: u64,
 }
 
 impl Facts {
@@ -76,7 +76,7 @@ impl Facts {
         self.waited += other.waited;
         self.trusted += other.trusted;
         self.changes += other.changes;
-        self.over_markers += other.over_markers;
+        self.skip_control_records += other.skip_control_records;
     }
 }
 
@@ -110,7 +110,7 @@ pub struct World {
     /// Commits on their way, by member.
     pub under_way: BTreeMap<usize, UnderWay>,
     /// What members have sent ahead, in transactions that are open.
-    pub(crate) ahead: BTreeMap<usize, (Transaction, Vec<Arc<Part>>)>,
+    pub(crate) prewritten: BTreeMap<usize, (Transaction, Vec<Arc<PartitionCommit>>)>,
     /// Partitions of a member whose records are to be read again, for a mutant.
     pub(crate) rewind: BTreeMap<usize, Vec<(Partition, Position)>>,
 }
@@ -134,7 +134,7 @@ impl World {
             faults: BTreeMap::new(),
             ids: BTreeMap::new(),
             under_way: BTreeMap::new(),
-            ahead: BTreeMap::new(),
+            prewritten: BTreeMap::new(),
             rewind: BTreeMap::new(),
         }
     }

@@ -213,6 +213,36 @@ fn the_same_seed_plays_the_same() {
     }
 }
 
+/// Sets the group back or forward in the last input of the first shard, or deletes what would be needed; whether there was
+/// something to meddle with.
+fn meddle(simulation: &Simulation, system: System, how: u64) -> bool {
+    let mut world = lock(&simulation.world);
+    world.cluster.pass(std::time::Duration::from_secs(30));
+    // The second input, where there is one.
+    let input = world.cluster.inputs(0).pop().unwrap();
+    let (offset, _) = world.cluster.offset(&input);
+    let tail = world.cluster.entries(0).last().and_then(|(_, entry)| entry.ends().get(&input.topic));
+    let begin = system.position(0);
+    match (offset, tail, how) {
+        (Some(offset), Some(_), 0) if offset > begin => {
+            let back = world.cluster.log(&input.topic, 0).unwrap().back(offset, 1);
+            world.cluster.set_offset(&input, Some(back));
+            true
+        }
+        (Some(offset), Some(_), 1) => {
+            world.cluster.set_offset(&input, Some(offset.next()));
+            true
+        }
+        (Some(offset), Some(_), _) => {
+            let saved = world.cluster.slots(0).newest();
+            let saved = saved.and_then(|saved| saved.manifest.positions.get(&input.topic)).unwrap_or(begin);
+            world.cluster.log_mut(&input.topic, 0).forget(offset);
+            saved < offset
+        }
+        _ => false,
+    }
+}
+
 /// Somebody sets the group back or forward, or deletes what would be needed: the member stops, names the command that
 /// repairs it, and writes nothing.
 #[test]
@@ -227,33 +257,7 @@ fn what_cannot_go_on_stops_with_words() {
             simulation.act(*action).unwrap();
         }
         simulation.crash_all();
-        let meddled = {
-            let mut world = lock(&simulation.world);
-            world.cluster.pass(std::time::Duration::from_secs(30));
-            // The second input, where there is one.
-            let input = world.cluster.inputs(0).pop().unwrap();
-            let (offset, _) = world.cluster.offset(&input);
-            let tail = world.cluster.entries(0).last().and_then(|(_, entry)| entry.ends().get(&input.topic));
-            let begin = system.position(0);
-            match (offset, tail, seed % 3) {
-                (Some(offset), Some(_), 0) if offset > begin => {
-                    let back = world.cluster.log(&input.topic, 0).unwrap().back(offset, 1);
-                    world.cluster.set_offset(&input, Some(back));
-                    true
-                }
-                (Some(offset), Some(_), 1) => {
-                    world.cluster.set_offset(&input, Some(offset.next()));
-                    true
-                }
-                (Some(offset), Some(_), _) => {
-                    let saved = world.cluster.slots(0).newest();
-                    let saved = saved.and_then(|saved| saved.manifest.positions.get(&input.topic)).unwrap_or(begin);
-                    world.cluster.log_mut(&input.topic, 0).forget(offset);
-                    saved < offset
-                }
-                _ => false,
-            }
-        };
+        let meddled = meddle(&simulation, system, seed % 3);
         if !meddled {
             continue;
         }

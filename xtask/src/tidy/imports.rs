@@ -14,9 +14,9 @@ const CIRCLES: [(&str, &[&str]); 10] = [
     ("crates/engine/src", &["lookup", "plan"]),
     ("crates/io/src", &["kafka/clients", "kafka/context"]),
     ("crates/io/src", &["kafka/connection", "kafka/failure"]),
-    ("crates/io/src", &["kafka/kept", "kafka/topics"]),
-    ("crates/io/src", &["ledger", "sink", "sink/kafka", "state"]),
-    ("crates/io/src", &["source/again", "source/kafka"]),
+    ("crates/io/src", &["kafka/internal_topics", "kafka/topics"]),
+    ("crates/io/src", &["commit", "sink", "sink/kafka", "state"]),
+    ("crates/io/src", &["source/kafka", "source/replay_reader"]),
     ("crates/simulator/src", &["commit", "world"]),
 ];
 

@@ -1,7 +1,8 @@
-//! What keeps the house in order: import directions and circles, lengths, generated documents, forbidden serde attributes.
+//! What keeps the house in order: import directions and circles, lengths, names, generated documents, forbidden serde attributes.
 
 mod imports;
 mod lengths;
+mod words;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,9 @@ const SIBLINGS: [&str; 4] = ["transform", "linear", "metric", "baseline"];
 
 pub(crate) fn run() -> Done {
     let lengths = [lengths::files()?, lengths::functions()?].concat();
-    let problems = [lengths, imports::circles()?, directions()?, siblings()?, attributes()?, generated()?].concat();
+    let problems =
+        [lengths, imports::circles()?, directions()?, siblings()?, attributes()?, words::problems()?, generated()?]
+            .concat();
     if problems.is_empty() {
         return Ok(());
     }

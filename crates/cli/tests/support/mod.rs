@@ -157,14 +157,14 @@ fn client(isolation: &str) -> BaseConsumer {
 /// Everything in a topic, partition by partition in order. A transaction that a killed member has left open hides
 /// what comes after it until the broker ends it: that is waited for.
 pub(crate) fn consume(topic: &str) -> Vec<Record> {
-    let (consumer, seer) = (client("read_committed"), client("read_uncommitted"));
+    let (consumer, uncommitted) = (client("read_committed"), client("read_uncommitted"));
     let mut open = 0;
     let mut list = TopicPartitionList::new();
     let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(20)).unwrap();
     for partition in metadata.topics().first().unwrap().partitions() {
         let bounds =
             |client: &BaseConsumer| client.fetch_watermarks(topic, partition.id(), Duration::from_secs(20)).unwrap();
-        let (begin, end) = bounds(&seer);
+        let (begin, end) = bounds(&uncommitted);
         until("no transaction is pending", Duration::from_secs(60), || bounds(&consumer).1 >= end);
         if end > begin {
             open += 1;

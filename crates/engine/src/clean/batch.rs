@@ -3,7 +3,7 @@
 use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
 use gristmill_learn::{StateError, StateReader, StateWriter};
 
-use crate::rows::{Cell, Column, Drift, Refusal, Rows, Stage};
+use crate::rows::{Cell, Column, Refusal, Rows, SchemaDrift, Stage};
 
 /// A value that a rule puts in the place of another.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,7 +127,7 @@ impl<'a> Batch<'a> {
 
     /// The rows that stand, in blocks of memory of their own.
     pub(crate) fn finish(self) -> Rows {
-        let rows = Rows { columns: self.columns, records: self.records.to_vec(), drift: Drift::default() };
+        let rows = Rows { columns: self.columns, records: self.records.to_vec(), drift: SchemaDrift::default() };
         if self.refused.contains(&true) { rows.without(&self.refused) } else { rows }
     }
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::batch::Given;
-use super::{Batch, Known, Misfit, Rule, Settings, Then, stateless};
+use super::{Batch, Known, Rule, RuleError, Settings, Then, stateless};
 use crate::expression::explained;
 use crate::rows::Column;
 
@@ -40,12 +40,12 @@ impl Settings for Check {
         false
     }
 
-    fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, Misfit> {
+    fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, RuleError> {
         let program = self.compile(known)?;
         let columns = match (&self.then, &self.of) {
             (Then::Clip, _) => {
                 let help = "`clip` is for `outliers`; a check knows `dead_letter`, `set_missing` and `{flag: NAME}`";
-                return Err(Misfit::new(&["check", "then"], "a condition has no bounds to clip to", help));
+                return Err(RuleError::new(&["check", "then"], "a condition has no bounds to clip to", help));
             }
             (Then::SetMissing, Some(of)) => known.find_to_change(of, &["check", "of"])?,
             (Then::SetMissing, None) => {
@@ -53,10 +53,10 @@ impl Settings for Check {
                     program.reads().into_iter().map(|column| known.name(column).to_string()).collect();
                 known
                     .find_to_change(&read, &["check"])
-                    .map_err(|misfit| Misfit { at: vec!["check".into(), "is".into()], ..misfit })?
+                    .map_err(|misfit| RuleError { at: vec!["check".into(), "is".into()], ..misfit })?
             }
             (_, Some(_)) => {
-                return Err(Misfit::new(&["check", "of"], "`of` goes with `then: set_missing`", "leave it out"));
+                return Err(RuleError::new(&["check", "of"], "`of` goes with `then: set_missing`", "leave it out"));
             }
             (Then::Flag(_), None) => known.flag(&self.then).into_iter().collect(),
             (Then::DeadLetter, None) => Vec::new(),
@@ -66,7 +66,7 @@ impl Settings for Check {
 }
 
 impl Check {
-    fn compile(&self, known: &Known<'_>) -> Result<Program, Misfit> {
+    fn compile(&self, known: &Known<'_>) -> Result<Program, RuleError> {
         let at = ["check", "is"];
         let columns = known.columns.iter().map(|(name, kind)| gristmill_sql::Column {
             name: name.clone(),
@@ -76,17 +76,19 @@ impl Check {
         let setting = gristmill_sql::Setting { columns: columns.collect(), time: known.time, ..Default::default() };
         let item = Item::new("check", &self.is);
         let program = Program::compile(&setting, std::slice::from_ref(&item)).map_err(|mistakes| {
-            let Some(mistake) = mistakes.into_iter().next() else { return Misfit::new(&at, "it cannot be used", "") };
+            let Some(mistake) = mistakes.into_iter().next() else {
+                return RuleError::new(&at, "it cannot be used", "");
+            };
             let within = Some((mistake.from, mistake.to));
             let (message, help) = explained(mistake);
-            Misfit { at: at.map(String::from).into(), within, length: self.is.len(), message, help }
+            RuleError { at: at.map(String::from).into(), within, length: self.is.len(), message, help }
         })?;
         if program.has_windows() {
             let help = "make the window a feature and use it in `when`, or use `outliers`";
-            return Err(Misfit::new(&at, "a check looks at one record, and this one has a window", help));
+            return Err(RuleError::new(&at, "a check looks at one record, and this one has a window", help));
         }
         if program.kinds() != [Kind::Boolean] {
-            return Err(Misfit::new(
+            return Err(RuleError::new(
                 &at,
                 "a check is a condition, and this is not true or false",
                 "as in `amount > 0`",

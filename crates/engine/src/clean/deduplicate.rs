@@ -6,7 +6,7 @@ use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, Known, Misfit, Rule, Settings, Then};
+use super::{Batch, Known, Rule, RuleError, Settings, Then};
 use crate::rows::Cell;
 use crate::spec::Span;
 
@@ -40,11 +40,12 @@ impl Settings for Deduplicate {
         Some(&self.then)
     }
 
-    fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, Misfit> {
+    fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, RuleError> {
         let time = known.time("deduplicate")?;
         let help = "name the column that identifies a record: `id: …` under `input`";
-        let id =
-            known.id.ok_or_else(|| Misfit::new(&["deduplicate"], "doubles have one `id`, and there is none", help))?;
+        let id = known
+            .id
+            .ok_or_else(|| RuleError::new(&["deduplicate"], "doubles have one `id`, and there is none", help))?;
         let flag = known.flag_alone(&self.then, "deduplicate", "a double is one")?;
         let within = i64::try_from(self.within.0.as_micros()).unwrap_or(i64::MAX);
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);

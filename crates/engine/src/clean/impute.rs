@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::batch::Given;
 use super::by_key::ByKey;
 use super::recent::Recent;
-use super::{Batch, Known, Misfit, Rule, Settings};
+use super::{Batch, Known, Rule, RuleError, Settings};
 use crate::rows::Cell;
 use crate::spec::{ColumnType, Size};
 use crate::timestamp;
@@ -84,7 +84,7 @@ impl Settings for Impute {
         &self.of
     }
 
-    fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, Misfit> {
+    fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, RuleError> {
         let columns = known.find_to_change(&self.of, &["impute", "of"])?;
         let mut keys = Vec::new();
         for (place, column) in columns.iter().enumerate() {
@@ -94,7 +94,11 @@ impl Settings for Impute {
             if matches!(self.with, Fill::Mean | Fill::Median) && !number {
                 let message =
                     format!("`{}` is `{}`: only numbers have a mean or a median", known.name(*column), kind.name());
-                return Err(Misfit::new(&["impute", "of", &place], message, "use `mode`, `last` or `{constant: …}`"));
+                return Err(RuleError::new(
+                    &["impute", "of", &place],
+                    message,
+                    "use `mode`, `last` or `{constant: …}`",
+                ));
             }
             let seen = match &self.with {
                 Fill::Mean => Seen::Mean(0, 0.0),
@@ -104,7 +108,7 @@ impl Settings for Impute {
                 Fill::Constant(text) => Seen::Constant(constant(text, kind).ok_or_else(|| {
                     let message =
                         format!("`{text}` cannot be in `{}`, a column of type `{}`", known.name(*column), kind.name());
-                    Misfit::new(&["impute", "with"], message, "")
+                    RuleError::new(&["impute", "with"], message, "")
                 })?),
             };
             keys.push(ByKey::new(seen, self.limit.bytes()));

@@ -17,7 +17,7 @@ pub(crate) struct Known<'a> {
 
 /// Why a rule does not fit the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Misfit {
+pub(crate) struct RuleError {
     /// Where in the rule's settings.
     pub(crate) at: Vec<String>,
     /// Bytes of the text there, where only a part of it is wrong.
@@ -28,7 +28,7 @@ pub(crate) struct Misfit {
     pub(crate) help: Option<String>,
 }
 
-impl Misfit {
+impl RuleError {
     pub(crate) fn new(at: &[&str], message: impl Into<String>, help: &str) -> Self {
         let at = at.iter().map(ToString::to_string).collect();
         Self { at, within: None, length: 0, message: message.into(), help: (!help.is_empty()).then(|| help.into()) }
@@ -45,43 +45,47 @@ impl Known<'_> {
     }
 
     /// The numbers of columns that are named.
-    pub(crate) fn find(&self, names: &[String], at: &[&str]) -> Result<Vec<usize>, Misfit> {
+    pub(crate) fn find(&self, names: &[String], at: &[&str]) -> Result<Vec<usize>, RuleError> {
         if names.is_empty() {
-            return Err(Misfit::new(at, "no column is named", ""));
+            return Err(RuleError::new(at, "no column is named", ""));
         }
         let find = |(place, name): (usize, &String)| {
             self.columns.iter().position(|(column, _)| column == name).ok_or_else(|| {
                 let known: Vec<&str> = self.columns.iter().map(|(name, _)| name.as_str()).collect();
                 let message = with_nearest(format!("no column `{name}`"), name, known.iter().copied());
                 let place = place.to_string();
-                Misfit::new(&[at, &[&place]].concat(), message, &format!("columns of the input: {}", known.join(", ")))
+                RuleError::new(
+                    &[at, &[&place]].concat(),
+                    message,
+                    &format!("columns of the input: {}", known.join(", ")),
+                )
             })
         };
         names.iter().enumerate().map(find).collect()
     }
 
     /// The same for columns whose values a rule changes.
-    pub(crate) fn find_to_change(&self, names: &[String], at: &[&str]) -> Result<Vec<usize>, Misfit> {
+    pub(crate) fn find_to_change(&self, names: &[String], at: &[&str]) -> Result<Vec<usize>, RuleError> {
         let found = self.find(names, at)?;
         let roles = [(self.id, "`id`"), (self.key, "`key`"), (self.time, "`time`"), (self.label, "the label")];
         for (place, column) in found.iter().enumerate() {
             if let Some((_, role)) = roles.iter().find(|(role, _)| *role == Some(*column)) {
                 let place = place.to_string();
                 let message = format!("`{}` is {role}: it must stay as it was written", self.name(*column));
-                return Err(Misfit::new(&[at, &[&place]].concat(), message, "leave it out, or refuse such records"));
+                return Err(RuleError::new(&[at, &[&place]].concat(), message, "leave it out, or refuse such records"));
             }
         }
         Ok(found)
     }
 
     /// The column of the record key, where a rule keeps what it learns by key.
-    pub(crate) fn by_key(&self, wanted: bool, rule: &str) -> Result<Option<usize>, Misfit> {
+    pub(crate) fn by_key(&self, wanted: bool, rule: &str) -> Result<Option<usize>, RuleError> {
         match (wanted, self.key) {
             (false, _) => Ok(None),
             (true, Some(key)) => Ok(Some(key)),
             (true, None) => {
                 let help = "name the column of the record key: `key: …` under `input`";
-                Err(Misfit::new(&[rule, "by"], "the input has no `key` to learn by", help))
+                Err(RuleError::new(&[rule, "by"], "the input has no `key` to learn by", help))
             }
         }
     }
@@ -93,16 +97,17 @@ impl Known<'_> {
     }
 
     /// The same for a rule about records as a whole. `what`: of what it has no value to change.
-    pub(crate) fn flag_alone(&self, then: &Then, rule: &str, what: &str) -> Result<Option<usize>, Misfit> {
+    pub(crate) fn flag_alone(&self, then: &Then, rule: &str, what: &str) -> Result<Option<usize>, RuleError> {
         if matches!(then, Then::SetMissing | Then::Clip) {
             let message = format!("{what} as a whole: it has no value to change");
-            return Err(Misfit::new(&[rule, "then"], message, "use `dead_letter` or `{flag: NAME}`"));
+            return Err(RuleError::new(&[rule, "then"], message, "use `dead_letter` or `{flag: NAME}`"));
         }
         Ok(self.flag(then))
     }
 
-    pub(crate) fn time(&self, rule: &str) -> Result<usize, Misfit> {
+    pub(crate) fn time(&self, rule: &str) -> Result<usize, RuleError> {
         let help = "name the column of event time: `time: …` under `input`";
-        self.time.ok_or_else(|| Misfit::new(&[rule], format!("`{rule}` is about event time, and there is none"), help))
+        self.time
+            .ok_or_else(|| RuleError::new(&[rule], format!("`{rule}` is about event time, and there is none"), help))
     }
 }

@@ -4,7 +4,7 @@ use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, Known, Misfit, Rule, Settings, Then};
+use super::{Batch, Known, Rule, RuleError, Settings, Then};
 use crate::rows::Cell;
 use crate::spec::Span;
 use crate::timestamp;
@@ -34,7 +34,7 @@ impl Settings for Late {
         true
     }
 
-    fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, Misfit> {
+    fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, RuleError> {
         let time = known.time("late")?;
         let flag = known.flag_alone(&self.then, "late", "a record is late")?;
         let micros = |after: Span| i64::try_from(after.0.as_micros()).unwrap_or(i64::MAX);
@@ -42,12 +42,12 @@ impl Settings for Late {
             (Some(after), Some(grace)) if after < grace => {
                 let message =
                     "`after` is shorter than the `grace` of the input: rows would wait for records that are refused";
-                return Err(Misfit::new(&["late", "after"], message, "leave `after` out"));
+                return Err(RuleError::new(&["late", "after"], message, "leave `after` out"));
             }
             (Some(after), _) | (None, Some(after)) => after,
             (None, None) => {
                 let help = "write `late: {after: 1 hour}`, or give the input a `grace`";
-                return Err(Misfit::new(&["late"], "`late` does not say `after` how long", help));
+                return Err(RuleError::new(&["late"], "`late` does not say `after` how long", help));
             }
         };
         Ok(Box::new(Watermark { time, after, flag, latest: None }))

@@ -26,7 +26,7 @@ pub(crate) use batch::Batch;
 pub use check::Check;
 pub use deduplicate::Deduplicate;
 pub use impute::{Fill, Impute};
-pub(crate) use known::{Known, Misfit};
+pub(crate) use known::{Known, RuleError};
 pub use late::Late;
 pub use normalise::{Case, Normalise, Unicode};
 pub use outliers::{Method, Outliers};
@@ -126,7 +126,7 @@ macro_rules! rules {
                 }
             }
 
-            pub(crate) fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, Misfit> {
+            pub(crate) fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, RuleError> {
                 match self {
                     $(Self::$rule(settings) => settings.build(known),)*
                 }
@@ -150,7 +150,7 @@ pub(crate) trait Settings {
     /// What it is about, shown beside its name.
     fn subject(&self) -> String;
 
-    fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, Misfit>;
+    fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, RuleError>;
 
     fn then(&self) -> Option<&Then> {
         None
@@ -196,7 +196,7 @@ pub struct Cleaner {
 }
 
 impl Cleaner {
-    pub(crate) fn new(written: &Clean, known: &Known<'_>) -> Result<Self, Misfit> {
+    pub(crate) fn new(written: &Clean, known: &Known<'_>) -> Result<Self, RuleError> {
         let subject = written.subject();
         let name = if subject.is_empty() { written.name().into() } else { format!("{}[{subject}]", written.name()) };
         Ok(Self { name, written: written.clone(), rule: written.build(known)?, count: 0 })

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use super::batch::Given;
-use super::{Batch, Known, Misfit, Rule, Settings, stateless};
+use super::{Batch, Known, Rule, RuleError, Settings, stateless};
 use crate::rows::Cell;
 use crate::spec::ColumnType;
 
@@ -68,13 +68,13 @@ impl Settings for Normalise {
         false
     }
 
-    fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, Misfit> {
+    fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, RuleError> {
         let columns = known.find_to_change(&self.of, &["normalise", "of"])?;
         for (place, column) in columns.iter().enumerate() {
             if !matches!(known.kind(*column), Some(ColumnType::String(_))) {
                 let (name, place) = (known.name(*column), place.to_string());
                 let message = format!("`{name}` is not text: only text has a form");
-                return Err(Misfit::new(&["normalise", "of", &place], message, "leave it out"));
+                return Err(RuleError::new(&["normalise", "of", &place], message, "leave it out"));
             }
         }
         Ok(Box::new(Form { columns, settings: self.clone() }))

@@ -8,7 +8,7 @@ use super::batch::Given;
 use super::by_key::ByKey;
 use super::impute::By;
 use super::recent::Recent;
-use super::{Batch, Known, Misfit, Rule, Settings, Then};
+use super::{Batch, Known, Rule, RuleError, Settings, Then};
 use crate::spec::{ColumnType, Size};
 
 /// Values far from those before them. Each value is judged by those that came before it, and then learned, whatever it
@@ -84,7 +84,7 @@ impl Settings for Outliers {
         Some(&self.then)
     }
 
-    fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, Misfit> {
+    fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, RuleError> {
         let at = ["outliers", "of"];
         let changes = matches!(self.then, Then::SetMissing | Then::Clip);
         let columns = if changes { known.find_to_change(&self.of, &at)? } else { known.find(&self.of, &at)? };
@@ -92,20 +92,20 @@ impl Settings for Outliers {
             if !matches!(known.kind(*column), Some(ColumnType::Int64(_) | ColumnType::Float64(_))) {
                 let message =
                     format!("`{}` is not a number: only numbers are far from each other", known.name(*column));
-                return Err(Misfit::new(&["outliers", "of", &place.to_string()], message, "leave it out"));
+                return Err(RuleError::new(&["outliers", "of", &place.to_string()], message, "leave it out"));
             }
         }
         let quantiles = self.method == Method::Quantiles;
         if quantiles && self.above.is_some() {
             let help = "use `between: [0.001, 0.999]`";
-            return Err(Misfit::new(&["outliers", "above"], "`quantiles` have no deviations to be above of", help));
+            return Err(RuleError::new(&["outliers", "above"], "`quantiles` have no deviations to be above of", help));
         }
         let between = match self.between.as_deref() {
             None => (0.001, 0.999),
             Some([low, high]) if quantiles && 0.0 <= *low && low < high && *high <= 1.0 => (*low, *high),
             Some(_) => {
                 let message = "`between` is for `quantiles`: two shares from 0 to 1, the smaller one first";
-                return Err(Misfit::new(&["outliers", "between"], message, "as in `between: [0.01, 0.99]`"));
+                return Err(RuleError::new(&["outliers", "between"], message, "as in `between: [0.01, 0.99]`"));
             }
         };
         let usual = match self.method {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, Known, Misfit, Rule, Settings, stateless};
+use super::{Batch, Known, Rule, RuleError, Settings, stateless};
 
 /// Columns that must have a value: a record where one is absent, null, empty text or NaN is a dead letter (`missing`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,7 +23,7 @@ impl Settings for Require {
         false
     }
 
-    fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, Misfit> {
+    fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, RuleError> {
         let columns = known.find(&self.0, &["require"])?;
         let names = columns.iter().map(|column| known.name(*column).to_string()).collect();
         Ok(Box::new(Required { columns, names }))

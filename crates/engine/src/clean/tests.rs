@@ -6,7 +6,7 @@ use arrow_array::{Float64Array, Int64Array, StringArray, TimestampMicrosecondArr
 
 use super::*;
 use crate::plan::Plan;
-use crate::rows::{Cell, Column, Drift, Refusal, Rows};
+use crate::rows::{Cell, Column, Refusal, Rows, SchemaDrift};
 
 const DOCUMENT: &str = "
 name: t
@@ -44,7 +44,7 @@ fn rows(records: &[Record]) -> Rows {
         Column::Int64(records.iter().map(|record| record.4).collect::<Int64Array>()),
         Column::String(records.iter().map(|record| record.5).collect::<StringArray>()),
     ];
-    Rows { columns, records: (0..records.len()).collect(), drift: Drift::default() }
+    Rows { columns, records: (0..records.len()).collect(), drift: SchemaDrift::default() }
 }
 
 struct Cleaned {

@@ -23,7 +23,7 @@ pub struct KafkaPlan {
     /// Where a group without committed offsets starts.
     pub start: Start,
     /// Whether the group runs the protocol of KIP-848; none: where the broker offers it.
-    pub next_generation: Option<bool>,
+    pub consumer_protocol: Option<bool>,
 }
 
 /// librdkafka's property names and whether each is for producers (P), consumers (C) or both (*).
@@ -91,8 +91,8 @@ impl KafkaPlan {
                         place,
                         format!("`auto.offset.reset` is `earliest` or `latest`, not `{other}`"),
                     )),
-                    ("group.protocol", "classic") => plan.next_generation = Some(false),
-                    ("group.protocol", "consumer") => plan.next_generation = Some(true),
+                    ("group.protocol", "classic") => plan.consumer_protocol = Some(false),
+                    ("group.protocol", "consumer") => plan.consumer_protocol = Some(true),
                     ("group.protocol", other) => problems.push(Problem::at(
                         place,
                         format!("`group.protocol` is `classic` or `consumer`, not `{other}`"),
@@ -101,7 +101,7 @@ impl KafkaPlan {
                 }
             }
         }
-        match (plan.next_generation, classic) {
+        match (plan.consumer_protocol, classic) {
             (Some(true), Some(key)) => problems.push(
                 Problem::at(
                     document.place(&path(["kafka", key])),
@@ -109,7 +109,7 @@ impl KafkaPlan {
                 )
                 .help("leave it out, or set `group.protocol: classic`"),
             ),
-            (None, Some(_)) => plan.next_generation = Some(false),
+            (None, Some(_)) => plan.consumer_protocol = Some(false),
             _ => {}
         }
         plan

@@ -16,12 +16,12 @@ use std::sync::{Arc, OnceLock};
 use gristmill_learn::{Component, MetricKind, Signature, Task};
 use gristmill_sql::{Item, Kind, Program};
 
-use crate::act::Acting;
 use crate::augment::Augment;
 use crate::clean::Cleaner;
 use crate::document::{Document, Environment, Problems};
-use crate::foreign::{ModelFiles, Scoring};
 use crate::lookup::{TablePlan, TableSource};
+use crate::output_query::OutputQuery;
+use crate::pretrained::{ModelFiles, Scoring};
 use crate::spec::{Batch, ColumnType, Commit, Create, Format, Guarantee, Http, Size, Snapshot, State};
 
 /// A pipeline ready to run.
@@ -222,7 +222,7 @@ pub struct OutputPlan {
     /// The target.
     pub target: TargetPlan,
     /// Which decisions, and what of them; none: all of all.
-    pub acting: Option<Acting>,
+    pub acting: Option<OutputQuery>,
     /// Which decisions, as written.
     pub when_text: Option<String>,
 }

@@ -105,20 +105,20 @@ impl Plan {
             steps.push(("categories", format!("{nominal}: of each {}", self.told_apart())));
         }
         let file = self.scoring.as_ref().map(|scoring| {
-            let (foreign, signature) = (scoring.written(), scoring.written().signature());
+            let (pretrained, signature) = (scoring.written(), scoring.written().signature());
             if let Some(python) = &scoring.python {
                 let learns = python.learn.map_or(String::new(), |rows| {
                     format!("; learns here, {rows} rows at a time; that the same rows teach the same depends on it")
                 });
                 return format!(
                     "{}: {} in {}, a process for each member{learns}; digest {:032x}",
-                    foreign.name, python.path, python.interpreter, foreign.digest
+                    pretrained.name, python.path, python.interpreter, pretrained.digest
                 );
             }
             let rounds = signature.rounds.as_ref().filter(|rounds| rounds.are_chosen());
             let rounds = rounds.map_or(String::new(), |rounds| format!(", rounds {rounds}"));
             let (format, made_of) = (&signature.format, &signature.made_of);
-            format!("{}: {format}, {made_of}{rounds}; digest {:032x}", foreign.name, foreign.digest)
+            format!("{}: {format}, {made_of}{rounds}; digest {:032x}", pretrained.name, pretrained.digest)
         });
         let model: Vec<String> = file.into_iter().chain(self.model.iter().map(describe::written)).collect();
         steps.push(("model", model.join(" → ")));
@@ -154,7 +154,7 @@ impl Plan {
         };
         steps.push(("dead letters", dead_letters));
         if let InputPlan::Kafka { .. } = self.input {
-            let protocol = match self.kafka.next_generation {
+            let protocol = match self.kafka.consumer_protocol {
                 Some(true) => "consumer (KIP-848)",
                 Some(false) => "classic",
                 None => "consumer (KIP-848) where the broker offers it, else classic",

@@ -21,7 +21,7 @@ pub enum After {
     /// Abort, then send the same bytes again with fresh metadata.
     Resend,
     /// Make a new producer with the same id, which ends whatever was pending; then read the journal's tail and ask
-    /// [`landed`].
+    /// [`commit_outcome`].
     AskJournal,
     /// Drop outbox and shard: they belong to somebody else.
     Drop,
@@ -39,24 +39,24 @@ pub fn after(answer: Answer, owner: bool) -> After {
 
 /// What the journal says about a commit whose answer never came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Landed {
+pub enum CommitOutcome {
     /// It landed: forget the outbox.
-    Forget,
+    Committed,
     /// It did not: send the same bytes again.
-    Resend,
+    Missing,
     /// Somebody else has written since: the partition is no longer ours, whatever we were told.
-    Drop,
+    Superseded,
 }
 
 /// Whether the commit with sequence `sent` is in the journal, whose last entry has the sequence `tail`.
-pub fn landed(tail: Option<u64>, sent: u64) -> Landed {
+pub fn commit_outcome(tail: Option<u64>, sent: u64) -> CommitOutcome {
     match tail {
-        Some(tail) if tail == sent => Landed::Forget,
-        Some(tail) if tail > sent => Landed::Drop,
-        Some(tail) if tail + 1 == sent => Landed::Resend,
-        None if sent == 0 => Landed::Resend,
+        Some(tail) if tail == sent => CommitOutcome::Committed,
+        Some(tail) if tail > sent => CommitOutcome::Superseded,
+        Some(tail) if tail + 1 == sent => CommitOutcome::Missing,
+        None if sent == 0 => CommitOutcome::Missing,
         // A tail further back means that the journal has lost entries, and going on would lose records.
-        Some(_) | None => Landed::Drop,
+        Some(_) | None => CommitOutcome::Superseded,
     }
 }
 
@@ -83,14 +83,14 @@ mod tests {
     #[test]
     fn the_journal_knows_whether_a_commit_landed() {
         for (tail, sent, expected) in [
-            (Some(7), 7, Landed::Forget),
-            (Some(6), 7, Landed::Resend),
-            (None, 0, Landed::Resend),
-            (Some(8), 7, Landed::Drop),
-            (Some(4), 7, Landed::Drop),
-            (None, 7, Landed::Drop),
+            (Some(7), 7, CommitOutcome::Committed),
+            (Some(6), 7, CommitOutcome::Missing),
+            (None, 0, CommitOutcome::Missing),
+            (Some(8), 7, CommitOutcome::Superseded),
+            (Some(4), 7, CommitOutcome::Superseded),
+            (None, 7, CommitOutcome::Superseded),
         ] {
-            assert_eq!(landed(tail, sent), expected, "tail {tail:?}, sent {sent}");
+            assert_eq!(commit_outcome(tail, sent), expected, "tail {tail:?}, sent {sent}");
         }
     }
 }

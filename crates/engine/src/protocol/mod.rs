@@ -11,9 +11,9 @@ mod recovery;
 mod replay;
 mod snapshot;
 
-pub use answer::{After, Answer, Landed, after, landed};
+pub use answer::{After, Answer, CommitOutcome, after, commit_outcome};
 pub use journal::{Code, Consumed, Entry, JournalError, Run};
 pub use opening::{Learned, Observed, Opening, Snapshot, Stop, Tail, open};
-pub use recovery::{Kept, KeptInput, Recalled, Recovery, learned, lineage, recall};
+pub use recovery::{Recovery, Restored, StoredInput, StoredState, learned, lineage, restore};
 pub use replay::Replay;
 pub use snapshot::{Manifest, Piece, Saved, Slots};

@@ -7,20 +7,20 @@ use crate::rows::{Position, Positions};
 
 /// What was kept of a shard, as far as it can be read.
 #[derive(Debug, Clone, Default)]
-pub struct Kept {
+pub struct StoredState {
     /// The slots of its snapshots.
     pub slots: Slots,
     /// The journal's entries in order, at least those after the newest snapshot.
     pub entries: Vec<Entry>,
     /// What is known of each input; the shard is named after the first.
-    pub inputs: Vec<KeptInput>,
+    pub inputs: Vec<StoredInput>,
     /// Whether nothing is pending any more.
     pub settled: bool,
 }
 
 /// What is known of one input of a shard.
 #[derive(Debug, Clone, Default)]
-pub struct KeptInput {
+pub struct StoredInput {
     /// Its name.
     pub name: Arc<str>,
     /// The group's committed position.
@@ -32,7 +32,7 @@ pub struct KeptInput {
     pub start: Position,
 }
 
-impl Kept {
+impl StoredState {
     /// The group's committed positions.
     pub fn committed(&self) -> Positions {
         self.positions(|input| input.committed)
@@ -43,7 +43,7 @@ impl Kept {
         self.positions(|input| Some(input.first))
     }
 
-    fn positions(&self, which: impl Fn(&KeptInput) -> Option<Position>) -> Positions {
+    fn positions(&self, which: impl Fn(&StoredInput) -> Option<Position>) -> Positions {
         let mut positions = Positions::default();
         for input in &self.inputs {
             which(input).into_iter().for_each(|position| positions.set(&input.name, position));
@@ -64,7 +64,7 @@ pub struct Recovery {
     /// The sequence of the next commit.
     pub sequence: u64,
     /// Whether the positions must be committed before anything else: a fresh start, or offsets that were lost.
-    pub announce: bool,
+    pub commit_start: bool,
     /// Whether an input begins, which the journal does not know yet.
     pub begins: bool,
     /// The slot for the next snapshot.
@@ -73,14 +73,14 @@ pub struct Recovery {
 
 impl Recovery {
     /// Where nothing is learned there is nothing to lose: the group's offsets say it all.
-    pub fn without_state(kept: &Kept) -> Self {
+    pub fn without_state(kept: &StoredState) -> Self {
         let begins = kept.inputs.iter().any(|input| input.committed.is_none());
         Self {
             saved: None,
             replay: Vec::new(),
             positions: kept.positions(|input| Some(input.committed.unwrap_or(input.start))),
             sequence: 0,
-            announce: begins,
+            commit_start: begins,
             begins,
             slot: 0,
         }
@@ -89,7 +89,7 @@ impl Recovery {
 
 /// What to do with what was kept.
 #[derive(Debug, Clone)]
-pub enum Recalled {
+pub enum Restored {
     /// Ask again: a transaction is pending.
     Wait,
     /// Go on like this.
@@ -151,7 +151,7 @@ pub fn learned<'a>(
 }
 
 /// The entries that lead from a snapshot, or from nothing, to the journal's tail; none where some are gone.
-pub fn lineage<'a>(kept: &'a Kept, saved: Option<&Saved>, journal_wins: bool) -> Option<Vec<&'a Entry>> {
+pub fn lineage<'a>(kept: &'a StoredState, saved: Option<&Saved>, journal_wins: bool) -> Option<Vec<&'a Entry>> {
     let after = saved.map_or(0, |saved| saved.manifest.sequence);
     let mut chain = chain(&kept.entries, after, saved.map(|saved| &saved.manifest.positions), journal_wins);
     let complete = chain.first().is_none_or(|first| first.sequence <= after);
@@ -162,19 +162,19 @@ pub fn lineage<'a>(kept: &'a Kept, saved: Option<&Saved>, journal_wins: bool) ->
 /// The second table for each input, with what it is about. `code`: asks for this plan and this program; `journal_wins`:
 /// whether the journal counts where the group's offsets say something else (at_least_once); `slots`: how many snapshots are
 /// kept.
-pub fn recall(kept: &Kept, code: &dyn Fn() -> Code, journal_wins: bool, slots: u32) -> Recalled {
+pub fn restore(kept: &StoredState, code: &dyn Fn() -> Code, journal_wins: bool, slots: u32) -> Restored {
     let saved = kept.slots.newest();
     let after = saved.as_ref().map_or(0, |saved| saved.manifest.sequence);
     let chain = chain(&kept.entries, after, saved.as_ref().map(|saved| &saved.manifest.positions), journal_wins);
     let since = || chain.iter().copied().filter(|entry| entry.sequence >= after);
     let found = Found { chain: &chain, saved: saved.as_ref(), after, learned: learned(since(), saved.as_ref(), code) };
-    let (mut positions, mut announce, mut begins) = (Positions::default(), false, false);
+    let (mut positions, mut commit_start, mut begins) = (Positions::default(), false, false);
     for input in &kept.inputs {
         let seen = found.observed(input, kept.settled, journal_wins);
         let tail = seen.journal.map(|tail| tail.position);
         let (position, announced) = match open(&seen) {
-            Opening::Wait => return Recalled::Wait,
-            Opening::Stop(stop) => return Recalled::Stop(Arc::clone(&input.name), stop),
+            Opening::Wait => return Restored::Wait,
+            Opening::Stop(stop) => return Restored::Stop(Arc::clone(&input.name), stop),
             Opening::Fresh => {
                 begins = true;
                 (input.start, true)
@@ -183,14 +183,14 @@ pub fn recall(kept: &Kept, code: &dyn Fn() -> Code, journal_wins: bool, slots: u
             Opening::Replay { to, .. } => (to, false),
             Opening::TrustJournal { to, .. } => (to, true),
         };
-        announce |= announced;
+        commit_start |= announced;
         positions.set(&input.name, position);
     }
-    Recalled::Open(Box::new(Recovery {
+    Restored::Open(Box::new(Recovery {
         replay: since().flat_map(|entry| entry.runs.clone()).collect(),
         positions,
         sequence: chain.last().map_or(after, |last| after.max(last.sequence + 1)),
-        announce,
+        commit_start,
         begins,
         slot: kept.slots.next(slots),
         saved,
@@ -208,7 +208,7 @@ struct Found<'a> {
 
 impl Found<'_> {
     /// What is known of one input.
-    fn observed(&self, input: &KeptInput, settled: bool, journal_wins: bool) -> Observed {
+    fn observed(&self, input: &StoredInput, settled: bool, journal_wins: bool) -> Observed {
         let journal = self.tail(&input.name);
         // Whatever the group's offsets say then: reading on from where the journal ends writes some answers again at worst.
         let decides = journal_wins && journal.is_some_and(|tail| Some(tail.position) != input.committed);
@@ -259,7 +259,7 @@ mod tests {
         Entry { sequence, runs, code: Some(OURS), installed: false }
     }
 
-    fn kept(entries: &[Entry], snapshots: &[(u64, u64)], committed: Option<u64>) -> Kept {
+    fn kept(entries: &[Entry], snapshots: &[(u64, u64)], committed: Option<u64>) -> StoredState {
         let mut slots = Slots::default();
         for (slot, (sequence, position)) in (0..).zip(snapshots) {
             let (sequence, positions) = (*sequence, Positions::of("t", at(*position)));
@@ -268,18 +268,18 @@ mod tests {
                 slots.take(piece.key().as_bytes(), Some(&piece.value()));
             }
         }
-        let input = KeptInput { name: "t".into(), committed: committed.map(at), first: at(0), start: at(0) };
-        Kept { slots, entries: entries.to_vec(), inputs: vec![input], settled: true }
+        let input = StoredInput { name: "t".into(), committed: committed.map(at), first: at(0), start: at(0) };
+        StoredState { slots, entries: entries.to_vec(), inputs: vec![input], settled: true }
     }
 
-    /// Position, next sequence, runs to read again, whether to announce.
-    fn opened(kept: &Kept, journal_wins: bool) -> (u64, u64, Vec<(u64, u64)>, bool) {
-        match recall(kept, &|| OURS, journal_wins, 2) {
-            Recalled::Open(one) => {
+    /// Position, next sequence, runs to read again, whether to commit_start.
+    fn opened(kept: &StoredState, journal_wins: bool) -> (u64, u64, Vec<(u64, u64)>, bool) {
+        match restore(kept, &|| OURS, journal_wins, 2) {
+            Restored::Open(one) => {
                 let number = |position: Position| position.as_number().unwrap();
                 let run = |run: &Run| (number(run.consumed.from), number(run.consumed.next));
                 let runs = one.replay.iter().map(run).collect();
-                (number(one.positions.get("t").unwrap()), one.sequence, runs, one.announce)
+                (number(one.positions.get("t").unwrap()), one.sequence, runs, one.commit_start)
             }
             other => panic!("{other:?}"),
         }
@@ -301,9 +301,9 @@ mod tests {
     #[test]
     fn a_gap_in_the_journal_stops() {
         let gap = kept(&[entry(0, 0, 4), entry(2, 7, 9)], &[], Some(9));
-        assert!(matches!(recall(&gap, &|| OURS, false, 2), Recalled::Stop(_, Stop::JournalCut { .. })));
+        assert!(matches!(restore(&gap, &|| OURS, false, 2), Restored::Stop(_, Stop::JournalCut { .. })));
         let cut = kept(&[entry(1, 4, 7), entry(2, 7, 9)], &[], Some(9));
-        assert!(matches!(recall(&cut, &|| OURS, false, 2), Recalled::Stop(_, Stop::JournalCut { .. })));
+        assert!(matches!(restore(&cut, &|| OURS, false, 2), Restored::Stop(_, Stop::JournalCut { .. })));
     }
 
     /// What was learned since the snapshot counts, not who has saved the snapshot: another document or program may have
@@ -311,13 +311,13 @@ mod tests {
     #[test]
     fn what_was_learned_elsewhere_is_not_read_again() {
         let by = |plan: u64, program: u64, entry: Entry| Entry { code: Some(Code { plan, program }), ..entry };
-        let stop = |entries: &[Entry], snapshots: &[(u64, u64)]| match recall(
+        let stop = |entries: &[Entry], snapshots: &[(u64, u64)]| match restore(
             &kept(entries, snapshots, Some(9)),
             &|| OURS,
             false,
             2,
         ) {
-            Recalled::Stop(_, stop) => Some(stop),
+            Restored::Stop(_, stop) => Some(stop),
             _ => None,
         };
         let (first, second) = (entry(0, 0, 4), entry(1, 4, 9));
@@ -354,7 +354,7 @@ mod tests {
         // The member that had lost the partition wrote its own entry 1 after its successor's 1 and 2.
         let entries = [entry(0, 0, 4), entry(1, 4, 7), entry(2, 7, 9), entry(1, 4, 5)];
         let lagging = kept(&entries, &[], Some(4));
-        assert!(matches!(recall(&lagging, &|| OURS, false, 2), Recalled::Stop(_, Stop::GroupReset { .. })));
+        assert!(matches!(restore(&lagging, &|| OURS, false, 2), Restored::Stop(_, Stop::GroupReset { .. })));
         assert_eq!(opened(&lagging, true), (9, 3, vec![(0, 4), (4, 7), (7, 9)], true));
         let entries = [entry(0, 0, 4), entry(1, 4, 7), entry(1, 4, 5), entry(2, 5, 9)];
         assert_eq!(opened(&kept(&entries, &[], Some(9)), true), (9, 3, vec![(0, 4), (4, 5), (5, 9)], false));
@@ -374,21 +374,21 @@ mod tests {
         let with = |committed: Option<u64>, entries: &[Entry]| {
             let mut kept = kept(entries, &[], Some(9));
             let committed = committed.map(at);
-            kept.inputs.push(KeptInput { name: "u".into(), committed, first: at(1), start: at(2) });
-            recall(&kept, &|| OURS, false, 2)
+            kept.inputs.push(StoredInput { name: "u".into(), committed, first: at(1), start: at(2) });
+            restore(&kept, &|| OURS, false, 2)
         };
-        let Recalled::Open(both) = with(Some(5), &entries) else { panic!("both are known") };
-        assert_eq!((both.positions.to_string(), both.announce, both.begins), ("t 9, u 5".into(), false, false));
+        let Restored::Open(both) = with(Some(5), &entries) else { panic!("both are known") };
+        assert_eq!((both.positions.to_string(), both.commit_start, both.begins), ("t 9, u 5".into(), false, false));
         assert_eq!(both.replay.iter().map(|run| run.topic.to_string()).collect::<String>(), "tuut");
         let alone = [entry(0, 0, 4), entry(1, 4, 9)];
-        let Recalled::Open(new) = with(None, &alone) else { panic!("u is new") };
+        let Restored::Open(new) = with(None, &alone) else { panic!("u is new") };
         assert_eq!(
-            (new.positions.to_string(), new.announce, new.begins, new.sequence),
+            (new.positions.to_string(), new.commit_start, new.begins, new.sequence),
             ("t 9, u 2".into(), true, true, 2)
         );
-        assert!(matches!(with(Some(4), &entries), Recalled::Stop(name, Stop::GroupReset { .. }) if &*name == "u"));
+        assert!(matches!(with(Some(4), &entries), Restored::Stop(name, Stop::GroupReset { .. }) if &*name == "u"));
         // Entries that agree on one input and not on the other do not lead to each other.
         let torn = [of(0, vec![run("t", 0, 4), run("u", 2, 3)]), of(1, vec![run("u", 4, 5), run("t", 4, 9)])];
-        assert!(matches!(with(Some(5), &torn), Recalled::Stop(_, Stop::JournalCut { .. })));
+        assert!(matches!(with(Some(5), &torn), Restored::Stop(_, Stop::JournalCut { .. })));
     }
 }

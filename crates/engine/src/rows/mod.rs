@@ -171,13 +171,13 @@ pub struct Rows {
     /// For each row, the number of its record in the raw block.
     pub records: Vec<usize>,
     /// How far the records are from what the document says of them.
-    pub drift: Drift,
+    pub drift: SchemaDrift,
 }
 
 /// How records differ from what the document says: which columns they have besides, which they lack, and how many records
 /// each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Drift {
+pub struct SchemaDrift {
     /// Columns that the document does not name, in the order in which they appeared.
     pub unknown: Vec<(String, u64)>,
     /// Columns that were not there where they may be absent.
@@ -189,7 +189,7 @@ const MOST_NAMES: usize = 100;
 /// What they are counted as.
 const OTHERS: &str = "others";
 
-impl Drift {
+impl SchemaDrift {
     /// Counts a column that the document does not name.
     pub fn unknown(&mut self, name: &str, records: u64) {
         count(&mut self.unknown, name, records);

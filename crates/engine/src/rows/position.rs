@@ -181,6 +181,17 @@ impl Positions {
         self.0.is_empty()
     }
 
+    /// The same under another name for one of the inputs.
+    pub fn renamed(&self, from: &str, to: &str) -> Self {
+        let rename = |(name, position): &(Arc<str>, Position)| match **name == *from {
+            true => (to.into(), *position),
+            false => (Arc::clone(name), *position),
+        };
+        let mut all: Vec<(Arc<str>, Position)> = self.0.iter().map(rename).collect();
+        all.sort();
+        Self(all)
+    }
+
     /// Those of these inputs.
     pub fn among(&self, names: &[Arc<str>]) -> Self {
         let mut found = Self::default();

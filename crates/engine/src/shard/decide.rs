@@ -12,7 +12,7 @@ use super::classes::Classes;
 use super::decision::{Facts, ScoredBy};
 use super::scoring::Scorer;
 use super::{Outbox, Shard, decision, measured, outlier_label, shown_score};
-use crate::act::{Acting, Answer};
+use crate::output_query::{Answer, OutputQuery};
 use crate::plan::Plan;
 use crate::rows::{Column, RawRows, Rows};
 
@@ -107,7 +107,8 @@ impl Shard {
         let version = self.scorer.as_ref().map(Scorer::version);
         let by = ScoredBy::new(&plan, version);
         let answer = |named: Answer<'_>| answered.column(named, &plan, classes, &by);
-        let act = |acting: &Acting| acting.act(columns.get_or_init(|| answered.of(rows)), answered.rows.len(), &answer);
+        let act =
+            |acting: &OutputQuery| acting.act(columns.get_or_init(|| answered.of(rows)), answered.rows.len(), &answer);
         let acting = plan.outputs.iter().map(|output| output.acting.as_ref());
         let acted: Vec<_> = acting.map(|acting| acting.map(|acting| (acting, act(acting)))).collect();
         for (place, row) in answered.rows.iter().enumerate() {

@@ -4,8 +4,8 @@ use gristmill_learn::{Prediction, Task};
 
 use super::classes::Classes;
 use super::outlier_label;
-use crate::foreign::Version;
 use crate::plan::Plan;
+use crate::pretrained::Version;
 use crate::rows::{Cell, Column, Position, RawRecord, RawRows, Rows};
 use crate::timestamp;
 

@@ -10,9 +10,9 @@ mod computed;
 mod decide;
 mod decision;
 mod evaluation;
-mod hold;
 mod outbox;
 mod pending;
+mod reorder_buffer;
 mod scoring;
 mod state;
 mod step;
@@ -22,7 +22,7 @@ pub(crate) use categories::MOST as MOST_CATEGORIES;
 pub use evaluation::{Evaluation, Scores};
 pub use outbox::{Decision, Outbox};
 pub use state::{SavedPart, saved_parts};
-pub use step::Waited;
+pub use step::Released;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,15 +38,15 @@ use crate::augment::Augmenter;
 use crate::clean::Cleaner;
 use crate::lookup::Lookup;
 use crate::plan::{Plan, Reading};
-use crate::rows::{Cell, Drift, Partition, Positions, Refusal, Rows, SharedPosition, Stage, count};
+use crate::rows::{Cell, Partition, Positions, Refusal, Rows, SchemaDrift, SharedPosition, Stage, count};
 use crate::spec::Size;
 use categories::{Categories, usable};
 use classes::Classes;
 use decide::Answered;
-use hold::Hold;
 use pending::{Pending, Waiting};
+use reorder_buffer::ReorderBuffer;
 use scoring::Scorer;
-pub use scoring::Tried;
+pub use scoring::ShadowEvaluation;
 
 /// What a shard has counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -116,7 +116,7 @@ pub struct Shard {
     /// The rules that clean, with what they have learned.
     clean: Vec<Cleaner>,
     /// Rows whose turn has not come.
-    hold: Option<Hold>,
+    reorder: Option<ReorderBuffer>,
     /// The tables that rows are looked up in.
     tables: Vec<Lookup>,
     /// Of computed features.
@@ -131,7 +131,7 @@ pub struct Shard {
     written: Vec<u64>,
     /// Records refused, by the code of the reason.
     refused: BTreeMap<String, u64>,
-    drift: Drift,
+    drift: SchemaDrift,
     /// The labels that came, by their names, where there are two classes; of a regression those that are no numbers.
     labels: Vec<(String, u64)>,
     features: Vec<f64>,
@@ -149,7 +149,7 @@ impl Shard {
             known: 0,
             categories: Categories::new(&plan),
             clean: plan.clean.clone(),
-            hold: Hold::new(&plan, &partition),
+            reorder: ReorderBuffer::new(&plan, &partition),
             tables: plan.tables.iter().map(Lookup::new).collect(),
             windows: plan
                 .computed
@@ -167,7 +167,7 @@ impl Shard {
             counts: Counts::default(),
             written,
             refused: BTreeMap::new(),
-            drift: Drift::default(),
+            drift: SchemaDrift::default(),
             labels: Vec::new(),
             features: Vec::new(),
             predictions: Predictions::default(),
@@ -210,7 +210,7 @@ impl Shard {
     }
 
     /// How its records differ from what the document says of them.
-    pub fn drift(&self) -> &Drift {
+    pub fn drift(&self) -> &SchemaDrift {
         &self.drift
     }
 
@@ -257,14 +257,14 @@ impl Shard {
 
     /// The rows that wait for their turn.
     pub fn waiting(&self) -> u64 {
-        self.hold.as_ref().map_or(0, Hold::waiting)
+        self.reorder.as_ref().map_or(0, ReorderBuffer::waiting)
     }
 
     /// Rows that came later than the grace allows and were taken as they came; without a grace, rows with windows whose
     /// time is before that of a row before them.
     pub fn late(&self) -> u64 {
         let windows = self.windows.as_ref().map_or(0, Windows::late);
-        self.hold.as_ref().map_or(windows, Hold::late)
+        self.reorder.as_ref().map_or(windows, ReorderBuffer::late)
     }
 
     /// Rows that came so late that a window of theirs is missing.
@@ -277,7 +277,7 @@ impl Shard {
     pub fn forgotten(&self) -> Vec<(String, u64)> {
         let windows = self.windows.iter().map(|windows| ("windows".to_string(), windows.evicted()));
         let rules = self.clean.iter().map(|rule| (rule.name.clone(), rule.forgotten()));
-        let early = self.hold.iter().map(|hold| ("grace".to_string(), hold.early()));
+        let early = self.reorder.iter().map(|hold| ("grace".to_string(), hold.forced_out()));
         windows.chain(early).chain(rules).filter(|(_, count)| *count > 0).collect()
     }
 
@@ -306,7 +306,7 @@ impl Shard {
     }
 
     /// How the model that is tried does beside the one in force.
-    pub fn tried(&self) -> Option<Tried> {
+    pub fn tried(&self) -> Option<ShadowEvaluation> {
         self.scorer.as_ref().and_then(Scorer::tried)
     }
 
@@ -356,7 +356,7 @@ impl Shard {
                 self.evaluation.of(*metric, &segment(column));
             }
             self.evaluation.update(truth, said, time);
-            self.try_beside(truth, answer.unwrap_or_default(), time);
+            self.evaluate_shadow(truth, answer.unwrap_or_default(), time);
         }
         self.learn(truth)
     }
@@ -370,7 +370,7 @@ impl Shard {
             let own = row.said.get(..self.said_width()).unwrap_or(&row.said);
             let said = measured(self.plan.reading, self.plan.decides_at_zero(), own);
             self.evaluation.update(row.truth, said, Some(row.time));
-            self.try_beside(row.truth, &row.said, Some(row.time));
+            self.evaluate_shadow(row.truth, &row.said, Some(row.time));
             if !self.plan.task.is_unsupervised() {
                 self.features = row.features;
                 self.learn(Some(row.truth))?;
@@ -386,7 +386,7 @@ impl Shard {
     }
 
     /// Measures the model that is tried, where one decides alone. `said`: what both said of the row.
-    fn try_beside(&mut self, truth: Truth, said: &[f64], time: Option<i64>) {
+    fn evaluate_shadow(&mut self, truth: Truth, said: &[f64], time: Option<i64>) {
         if let Some(scorer) = self.scorer.as_mut().filter(|_| self.model.is_none()) {
             scorer.evaluate(truth, said, time);
         }

@@ -10,8 +10,8 @@ use gristmill_learn::{
 
 use super::evaluation::Evaluation;
 use super::{Shard, measured};
-use crate::foreign::{Asked, Pupil, Taught, Version, Versions};
 use crate::plan::{Plan, Reading};
+use crate::pretrained::{Asked, ShardModel, TrainingLog, Version, Versions};
 use crate::rows::{Cell, Column, Partition, Refusal, Rows, Stage};
 
 /// The model from outside that scores, and how the one that is tried beside it does.
@@ -23,7 +23,7 @@ pub(super) struct Scorer {
     version: Arc<Version>,
     trial: Option<Trial>,
     /// What it has learned, where it learns.
-    taught: Option<Taught>,
+    taught: Option<TrainingLog>,
     /// By what it knows this shard: never the same twice in a process.
     name: String,
     /// How many lessons were learned since the shard was opened: what was said before is not said any more.
@@ -50,7 +50,7 @@ struct Trial {
 }
 
 /// How a trial stands.
-pub struct Tried {
+pub struct ShadowEvaluation {
     /// The name and the number of the candidate.
     pub name: String,
     /// The rows with a label since it began.
@@ -67,7 +67,7 @@ impl Scorer {
         let version = versions.get(0)?;
         // A trial is measured as a whole.
         let metrics = plan.metrics.iter().filter(|metric| metric.by().is_none()).cloned().collect();
-        let taught = version.model.model().as_learns().map(|_| Taught::default());
+        let taught = version.model.model().as_learns().map(|_| TrainingLog::default());
         let name = format!("{partition}#{}", OPENED.fetch_add(1, Ordering::Relaxed));
         Some(Self {
             metrics,
@@ -124,10 +124,15 @@ impl Scorer {
         &self.version
     }
 
-    pub(super) fn tried(&self) -> Option<Tried> {
+    pub(super) fn tried(&self) -> Option<ShadowEvaluation> {
         let (trial, shadow) = (self.trial.as_ref()?, self.version.shadow.as_ref()?);
         let name = format!("{}@{}", shadow.model.name, shadow.number);
-        Some(Tried { name, rows: trial.rows, model: trial.model.copy().ok()?, candidate: trial.candidate.copy().ok()? })
+        Some(ShadowEvaluation {
+            name,
+            rows: trial.rows,
+            model: trial.model.copy().ok()?,
+            candidate: trial.candidate.copy().ok()?,
+        })
     }
 
     /// Counts a row whose label is known. `said`: what was said of it, as [`Scored`] has it.
@@ -260,7 +265,7 @@ impl Shard {
         let slices = |from: usize, count: usize| -> Vec<ArrayRef> {
             columns.iter().map(|column| column.slice(from, count)).collect()
         };
-        let pupil = scorer.taught.as_ref().map(|taught| Pupil { name: &scorer.name, taught });
+        let pupil = scorer.taught.as_ref().map(|taught| ShardModel { name: &scorer.name, taught });
         let rows = Features::new(&values, width);
         let places = (0..count).map(Ok).collect();
         let mut scored = Scored { first, lessons: scorer.lessons, places, width: version.width(), numbers: Vec::new() };

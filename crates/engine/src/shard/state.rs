@@ -6,7 +6,7 @@ use gristmill_learn::{Chain, StateError, StateReader, StateWriter, Stateful};
 
 use super::{Counts, Shard};
 use crate::plan::Definition;
-use crate::rows::{Drift, Position, Positions};
+use crate::rows::{Position, Positions, SchemaDrift};
 
 const NAME: &str = "shard";
 
@@ -40,7 +40,7 @@ struct Header {
     counts: Counts,
     written: Vec<(String, u64)>,
     refused: Vec<(String, u64)>,
-    drift: Drift,
+    drift: SchemaDrift,
     labels: Option<Vec<(String, u64)>>,
 }
 
@@ -59,7 +59,7 @@ impl Header {
             (0..count).map(|_| Ok((from.text()?.to_string(), from.u64()?))).collect()
         };
         let (written, refused) = (named()?, named()?);
-        let drift = Drift { unknown: named()?, absent: named()? };
+        let drift = SchemaDrift { unknown: named()?, absent: named()? };
         let labels = if version >= 3 { Some(named()?) } else { None };
         Ok(Self { positions, counts, written, refused, drift, labels })
     }
@@ -69,7 +69,7 @@ impl Shard {
     fn parts(&self) -> impl Iterator<Item = &dyn Stateful> {
         let label = std::iter::once(&self.classes as &dyn Stateful);
         let classes = label.chain(self.clean.iter().map(|rule| rule as &dyn Stateful));
-        let classes = classes.chain(self.hold.iter().map(|hold| hold as &dyn Stateful));
+        let classes = classes.chain(self.reorder.iter().map(|hold| hold as &dyn Stateful));
         let classes = classes.chain(self.tables.iter().map(|table| table as &dyn Stateful));
         let classes = classes.chain(std::iter::once(&self.categories as &dyn Stateful));
         let classes = classes.chain(self.windows.iter().map(|windows| windows as &dyn Stateful));
@@ -82,7 +82,7 @@ impl Shard {
     pub(super) fn parts_mut(&mut self) -> impl Iterator<Item = &mut dyn Stateful> {
         let label = std::iter::once(&mut self.classes as &mut dyn Stateful);
         let classes = label.chain(self.clean.iter_mut().map(|rule| rule as &mut dyn Stateful));
-        let classes = classes.chain(self.hold.iter_mut().map(|hold| hold as &mut dyn Stateful));
+        let classes = classes.chain(self.reorder.iter_mut().map(|hold| hold as &mut dyn Stateful));
         let classes = classes.chain(self.tables.iter_mut().map(|table| table as &mut dyn Stateful));
         let classes = classes.chain(std::iter::once(&mut self.categories as &mut dyn Stateful));
         let classes = classes.chain(self.windows.iter_mut().map(|windows| windows as &mut dyn Stateful));
@@ -94,10 +94,7 @@ impl Shard {
 
     pub(super) fn load_header(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
         let header = Header::read(from)?;
-        self.positions = header.positions;
-        if let Some(unnamed) = self.positions.get("") {
-            self.positions = Positions::of(&self.partition.topic, unnamed);
-        }
+        self.positions = header.positions.renamed("", &self.partition.topic);
         self.counts = header.counts;
         for (output, count) in self.plan.outputs.iter().zip(&mut self.written) {
             // An output that is new has been written nothing; what went to one that is gone is counted no more.
@@ -115,7 +112,8 @@ impl Shard {
 impl Stateful for Shard {
     fn save(&self, to: &mut StateWriter) {
         to.begin(NAME, 4);
-        self.positions.save(to);
+        // The same model over a topic with another name has the same bytes.
+        self.positions.renamed(&self.partition.topic, "").save(to);
         let Counts { rows, scored, learned, decisions } = self.counts;
         [rows, scored, learned, decisions].into_iter().for_each(|count| to.u64(count));
         to.u64(self.written.len() as u64);

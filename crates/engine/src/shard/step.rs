@@ -6,7 +6,7 @@ use gristmill_learn::Task;
 use gristmill_sql::Windows;
 
 use super::decide::Answered;
-use super::hold::{Hold, Turn};
+use super::reorder_buffer::{ReleasedRows, ReorderBuffer};
 use super::scoring::{Scored, refusal};
 use super::{Outbox, Shard, ShardError, computed, unknown_label};
 use crate::clean::{Batch, Cleaner};
@@ -17,7 +17,7 @@ use crate::spec::AtLimit;
 
 /// Rows of earlier blocks that came to their turn.
 #[derive(Debug, Default)]
-pub struct Waited {
+pub struct Released {
     /// Their records.
     pub raw: Option<RawRows>,
     /// Those of them that are refused.
@@ -67,14 +67,14 @@ impl Shard {
         rows: &Rows,
         refusals: &mut Vec<Refusal>,
         outbox: &mut Outbox,
-    ) -> Result<Waited, ShardError> {
+    ) -> Result<Released, ShardError> {
         self.stands_at(raw, 0);
         self.drift.absorb(&rows.drift);
         let waited = match self.arrive(raw, rows, refusals) {
             Some(turn) => self.take(turn, outbox)?,
             None => {
                 self.fold(raw, rows, refusals, outbox)?;
-                Waited::default()
+                Released::default()
             }
         };
         self.counts.rows += raw.len() as u64;
@@ -86,16 +86,16 @@ impl Shard {
     }
 
     /// Takes all rows that wait, since nothing comes any more.
-    pub fn flush(&mut self, outbox: &mut Outbox) -> Result<Waited, ShardError> {
-        match self.hold.as_mut().map(Hold::flush) {
+    pub fn flush(&mut self, outbox: &mut Outbox) -> Result<Released, ShardError> {
+        match self.reorder.as_mut().map(ReorderBuffer::flush) {
             Some(turn) => self.take(turn, outbox),
-            None => Ok(Waited::default()),
+            None => Ok(Released::default()),
         }
     }
 
     /// With a grace: what becomes of rows as they arrive. The rows whose turn it is then.
-    fn arrive(&mut self, raw: &RawRows, rows: &Rows, refusals: &mut Vec<Refusal>) -> Option<Turn> {
-        let hold = self.hold.as_mut()?;
+    fn arrive(&mut self, raw: &RawRows, rows: &Rows, refusals: &mut Vec<Refusal>) -> Option<ReleasedRows> {
+        let hold = self.reorder.as_mut()?;
         let mut batch = Batch::new(rows, self.plan.flags.len(), refusals);
         self.clean.iter_mut().take(self.plan.on_arrival).for_each(|rule| rule.apply(&mut batch));
         Some(hold.take(raw, batch.finish()))
@@ -108,11 +108,11 @@ impl Shard {
         }
     }
 
-    fn take(&mut self, turn: Turn, outbox: &mut Outbox) -> Result<Waited, ShardError> {
+    fn take(&mut self, turn: ReleasedRows, outbox: &mut Outbox) -> Result<Released, ShardError> {
         let mut refusals = Vec::new();
         self.fold(&turn.raw, &turn.rows, &mut refusals, outbox)?;
         self.count(&refusals);
-        Ok(Waited { raw: Some(turn.raw), refusals, by: turn.by })
+        Ok(Released { raw: Some(turn.raw), refusals, by: turn.by })
     }
 
     fn count(&mut self, refusals: &[Refusal]) {
@@ -184,7 +184,7 @@ impl Shard {
 
     /// The same of all rows that wait, since nothing comes any more.
     pub fn prepare_rest(&mut self, refusals: &mut Vec<Refusal>) -> Result<Option<Rows>, ShardError> {
-        let Some(turn) = self.hold.as_mut().map(Hold::flush) else { return Ok(None) };
+        let Some(turn) = self.reorder.as_mut().map(ReorderBuffer::flush) else { return Ok(None) };
         Ok(Some(self.compute(&turn.rows, refusals)?.into_owned()))
     }
 
@@ -199,7 +199,7 @@ impl Shard {
             if self.windows.as_ref().is_some_and(|windows| windows.evicted() > 0) {
                 return full("the windows", "the keys that have been silent for longest are forgotten");
             }
-            if self.hold.as_ref().is_some_and(|hold| hold.early() > 0) {
+            if self.reorder.as_ref().is_some_and(|hold| hold.forced_out() > 0) {
                 return full("the rows that wait", "the earliest of them wait no longer");
             }
         }

@@ -133,7 +133,7 @@ pub struct State {
     /// For Kafka: the number of copies of the topics that are made. Default: the broker's.
     #[schemars(range(min = 1, max = 100))]
     pub replication: Option<u32>,
-    /// How often the whole state is saved; what came since is learned again after a crash.
+    /// How often the whole state is saved; what came since is replayed after a crash.
     pub snapshot: Snapshot,
     /// How much memory the windows of a partition may take, about, and as much again the rows that wait (`grace`).
     /// Default `1 GB`.

@@ -1,7 +1,7 @@
 //! Objects laid out like one before them: the same keys in the same order, plain values. They are read in half the time that
 //! a general parser takes; whatever is not laid out so is left to that parser.
 
-use gristmill::rows::Drift;
+use gristmill::rows::SchemaDrift;
 
 use super::Table;
 use super::column::Builder;
@@ -36,7 +36,7 @@ impl Layout {
         Some(())
     }
 
-    fn count_unknown(&self, drift: &mut Drift) {
+    fn count_unknown(&self, drift: &mut SchemaDrift) {
         let unknown = self.keys.iter().filter(|(_, column)| column.is_none());
         unknown.for_each(|(key, _)| drift.unknown(key, 1));
     }

@@ -9,7 +9,7 @@ mod layout;
 use std::sync::Arc;
 
 use gristmill::plan::{ColumnPlan, InputPlan, Need, Plan};
-use gristmill::rows::{Drift, RawRows, Refusal, Rows, Stage};
+use gristmill::rows::{RawRows, Refusal, Rows, SchemaDrift, Stage};
 use gristmill::spec::Format;
 
 use column::Builder;
@@ -31,7 +31,7 @@ struct Table {
     columns: Arc<[ColumnPlan]>,
     builders: Vec<Builder>,
     rows: usize,
-    drift: Drift,
+    drift: SchemaDrift,
 }
 
 /// Why a record cannot be read: a code and words.
@@ -77,7 +77,11 @@ impl Decoder {
             Format::Csv => Form::Csv(Box::new(csv::Fields::new(columns, header, delimiter)?)),
         };
         let builders = columns.iter().map(|column| Builder::new(&column.kind)).collect();
-        Ok(Self { table: Table { columns: columns.into(), builders, rows: 0, drift: Drift::default() }, form, largest })
+        Ok(Self {
+            table: Table { columns: columns.into(), builders, rows: 0, drift: SchemaDrift::default() },
+            form,
+            largest,
+        })
     }
 
     /// The rows that can be read; the others are added to `refusals`.

@@ -183,7 +183,7 @@ proptest! {
 }
 
 /// What a decoder makes of a record: its cells, or why it is refused, and how it differs from the document.
-fn made(decoder: &mut Decoder, text: &str) -> (Vec<String>, Vec<Refusal>, Drift) {
+fn made(decoder: &mut Decoder, text: &str) -> (Vec<String>, Vec<Refusal>, SchemaDrift) {
     let mut refusals = Vec::new();
     let rows = decoder.decode(&raw(&[Some(text.as_bytes())]), &mut refusals);
     let cells = rows.columns.iter().filter(|_| rows.len() == 1).map(|column| format!("{:?}", column.cell(0)));

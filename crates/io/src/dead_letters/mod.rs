@@ -10,7 +10,7 @@ pub use store::{Listed, list, replay};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use gristmill::rows::{Header, Partition, Position, RawRecord, RawRows, Refusal, Stage};
-use gristmill::shard::Waited;
+use gristmill::shard::Released;
 use serde_json::{Value, json};
 
 const PREFIX: &str = "__connect.errors.";
@@ -60,7 +60,7 @@ impl DeadLetter {
 
     /// The letters of a step, in the order in which their records arrived or came to their turn, which does not depend
     /// on how they were cut.
-    pub fn of(raw: &RawRows, refusals: &[Refusal], waited: &Waited) -> Vec<Self> {
+    pub fn of(raw: &RawRows, refusals: &[Refusal], waited: &Released) -> Vec<Self> {
         let letter =
             |raw: &RawRows, refusal: &Refusal| Some(Self::new(&raw.partition, &raw.get(refusal.record)?, refusal));
         let mut letters: Vec<(usize, Self)> = Vec::new();

@@ -88,7 +88,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn open(plan: &'a Plan, topic: &'a str, begin: Begin) -> Result<Self, KafkaFailure> {
         // Only offsets are kept under this name.
-        let client = kafka::asker(&plan.kafka, &format!("{}-dead-letters", plan.kafka.group))?;
+        let client = kafka::offsets_client(&plan.kafka, &format!("{}-dead-letters", plan.kafka.group))?;
         let reader = Self { plan, topic, client, partitions: 0 };
         let metadata = reader.client.fetch_metadata(Some(topic), ANSWER);
         let metadata = metadata.map_err(|error| reader.failure("connecting to Kafka", &error))?;

@@ -53,14 +53,14 @@ fn created<T>(plan: &KafkaPlan, what: &str, result: rdkafka::error::KafkaResult<
 }
 
 /// A member of the group, number `member` of its process.
-pub fn consumer(plan: &Plan, member: usize, next_generation: bool) -> Result<Consumer, KafkaFailure> {
+pub fn consumer(plan: &Plan, member: usize, consumer_protocol: bool) -> Result<Consumer, KafkaFailure> {
     let InputPlan::Kafka { .. } = plan.input else {
         return Err(KafkaFailure::new(Kind::Other, "the input is not Kafka"));
     };
     let mut config = config(&plan.kafka, "C");
     config
         .set("group.id", &plan.kafka.group)
-        .set("group.protocol", if next_generation { "consumer" } else { "classic" })
+        .set("group.protocol", if consumer_protocol { "consumer" } else { "classic" })
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("enable.partition.eof", "true")
@@ -68,7 +68,7 @@ pub fn consumer(plan: &Plan, member: usize, next_generation: bool) -> Result<Con
         .set("allow.auto.create.topics", "false")
         // The other values skip lost records silently; where to start is decided when partitions are assigned.
         .set("auto.offset.reset", "error");
-    if !next_generation && config.get("session.timeout.ms").is_none() {
+    if !consumer_protocol && config.get("session.timeout.ms").is_none() {
         config.set("session.timeout.ms", "10000");
     }
     if let Some(instance) = config.get("group.instance.id").map(str::to_string) {
@@ -79,7 +79,7 @@ pub fn consumer(plan: &Plan, member: usize, next_generation: bool) -> Result<Con
 
 /// A client outside the group that asks for the offsets kept under a group's name. Nobody joins with it, so its
 /// answers do not depend on how the group's members are doing: a member that was expelled cannot ask any more.
-pub fn asker(plan: &KafkaPlan, group: &str) -> Result<Reader, KafkaFailure> {
+pub fn offsets_client(plan: &KafkaPlan, group: &str) -> Result<Reader, KafkaFailure> {
     let mut config = outside(plan, "read_committed");
     config.set("group.id", group);
     created(plan, "client", config.create_with_context(PlainContext::default()))
@@ -87,18 +87,18 @@ pub fn asker(plan: &KafkaPlan, group: &str) -> Result<Reader, KafkaFailure> {
 
 /// A client outside the group, for metadata, offsets and reading what was committed.
 pub fn reader(plan: &KafkaPlan) -> Result<Reader, KafkaFailure> {
-    asker(plan, &plan.group)
+    offsets_client(plan, &plan.group)
 }
 
 /// The same for whoever waits until something comes, for as long as the run: the broker is not asked all the time.
-pub(crate) fn listener(plan: &KafkaPlan) -> Result<Reader, KafkaFailure> {
+pub(crate) fn tailing_client(plan: &KafkaPlan) -> Result<Reader, KafkaFailure> {
     let mut config = outside(plan, "read_committed");
     config.set("fetch.wait.max.ms", "500");
     created(plan, "client", config.create_with_context(PlainContext::default()))
 }
 
 /// A client outside the group that also sees what is pending: where logs end.
-pub(crate) fn seer(plan: &KafkaPlan) -> Result<Reader, KafkaFailure> {
+pub(crate) fn uncommitted_client(plan: &KafkaPlan) -> Result<Reader, KafkaFailure> {
     created(plan, "client", outside(plan, "read_uncommitted").create_with_context(PlainContext::default()))
 }
 

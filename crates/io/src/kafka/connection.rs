@@ -158,7 +158,7 @@ mod tests {
         let plan = |protocol: &str| {
             let pairs = [("bootstrap.servers", address.to_string()), ("security.protocol", protocol.to_string())];
             let properties = pairs.map(|(name, value)| (name.to_string(), value)).to_vec();
-            KafkaPlan { properties, group: "g".into(), start: Start::Earliest, next_generation: None }
+            KafkaPlan { properties, group: "g".into(), start: Start::Earliest, consumer_protocol: None }
         };
         for how in ["Disconnected: SSL connection closed by peer", "Disconnected"] {
             let failure = hung_up("connecting", &plan("SASL_SSL"), how).unwrap();

@@ -201,7 +201,7 @@ pub struct MemberContext {
     closing: AtomicBool,
 }
 
-/// The group member that a source reads as and a ledger commits for.
+/// The group member that a source reads as and a committer commits for.
 #[derive(Default)]
 pub struct GroupMember(Mutex<Option<Arc<super::Consumer>>>);
 

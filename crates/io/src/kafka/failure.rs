@@ -121,7 +121,7 @@ pub(super) fn is_forbidden(code: RDKafkaErrorCode) -> bool {
 }
 
 /// Whether an error passes by itself: the group changes, a coordinator or leader moves, no broker answers now.
-pub(crate) fn passes(error: &KafkaError) -> bool {
+pub(crate) fn is_transient(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(

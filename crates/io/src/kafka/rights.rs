@@ -13,7 +13,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::clients::{prober, reader, transactional};
 use super::failure::is_forbidden;
-use super::{KafkaFailure, Kind, Reader, passes};
+use super::{KafkaFailure, Kind, Reader, is_transient};
 
 /// How long a broker has to say whether something is allowed.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -41,7 +41,7 @@ pub enum Resource {
     /// A consumer group.
     Group(String),
     /// All transactional ids that begin so.
-    Transactions(String),
+    TransactionalCommitter(String),
 }
 
 /// A right that a pipeline needs.
@@ -70,7 +70,9 @@ impl fmt::Display for Right {
         match &self.resource {
             Resource::Topic(topic) => write!(f, "{operation} on topic {topic}"),
             Resource::Group(group) => write!(f, "{operation} on group {group}"),
-            Resource::Transactions(prefix) => write!(f, "{operation} on transactional ids that begin with {prefix}"),
+            Resource::TransactionalCommitter(prefix) => {
+                write!(f, "{operation} on transactional ids that begin with {prefix}")
+            }
         }
     }
 }
@@ -91,7 +93,7 @@ impl Right {
         let resource = match &self.resource {
             Resource::Topic(topic) => format!("--topic {topic}"),
             Resource::Group(group) => format!("--group {group}"),
-            Resource::Transactions(prefix) => {
+            Resource::TransactionalCommitter(prefix) => {
                 format!("--transactional-id {prefix} --resource-pattern-type prefixed")
             }
         };
@@ -143,7 +145,8 @@ pub fn rights(plan: &Plan) -> Vec<Right> {
             rights.extend([topic(Operation::Read, name), topic(Operation::Write, name)]);
         }
         if plan.guarantee == Guarantee::ExactlyOnce {
-            rights.push(Right::new(Operation::Write, Resource::Transactions(format!("{}-", plan.kafka.group))));
+            rights
+                .push(Right::new(Operation::Write, Resource::TransactionalCommitter(format!("{}-", plan.kafka.group))));
         }
     }
     rights
@@ -195,7 +198,7 @@ fn forbidden(plan: &Plan, right: &Right) -> bool {
             Err(code) => code,
         },
         (Resource::Group(group), _) => try_group(plan, group),
-        (Resource::Transactions(prefix), _) => try_transactions(&plan.kafka, prefix),
+        (Resource::TransactionalCommitter(prefix), _) => try_transactions(&plan.kafka, prefix),
     };
     code.is_some_and(is_forbidden)
 }
@@ -230,7 +233,7 @@ fn first_error(client: &Reader) -> Option<RDKafkaErrorCode> {
             Some(Err(error)) => match error.rdkafka_error_code() {
                 // The client asks for the group's coordinator by itself.
                 Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {}
-                _ if passes(&error) => {}
+                _ if is_transient(&error) => {}
                 code => return code,
             },
             None => {}
@@ -255,7 +258,7 @@ fn try_write(kafka: &KafkaPlan, topic: &str) -> Option<RDKafkaErrorCode> {
 /// Asks for an offset of a topic that does not exist, then commits it: nothing is kept of that. A group that may not
 /// even be asked for has no coordinator, which is told on the side.
 fn try_group(plan: &Plan, group: &str) -> Option<RDKafkaErrorCode> {
-    let client = super::asker(&plan.kafka, group).ok()?;
+    let client = super::offsets_client(&plan.kafka, group).ok()?;
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(NOWHERE, 0, Offset::Offset(0)).ok()?;
     // That the topic is not allowed, either, says nothing of the group.

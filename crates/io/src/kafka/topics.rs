@@ -170,7 +170,7 @@ impl Preparation<'_> {
     fn write_origin(&self, state: &str, partitions: i32) -> Result<(), KafkaFailure> {
         use rdkafka::producer::{BaseRecord, Producer as _};
         let plan = std::sync::Arc::new(self.plan.clone());
-        let kept = super::KeptTopics::open(&plan)?;
+        let kept = super::InternalTopics::open(&plan)?;
         let began = std::time::Instant::now();
         let known = loop {
             match kept.origin() {
@@ -186,7 +186,7 @@ impl Preparation<'_> {
         let value = partitions.to_string();
         let record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(state, 0)
             .partition(0)
-            .key(super::kept::ORIGIN.as_bytes())
+            .key(super::internal_topics::ORIGIN.as_bytes())
             .payload(value.as_bytes());
         let failed = |error: &rdkafka::error::KafkaError| self.failure(&format!("writing to topic {state}"), error);
         producer.send(record).map_err(|(error, _)| failed(&error))?;
@@ -225,7 +225,7 @@ impl Preparation<'_> {
             Some(policy) => {
                 let message = format!(
                     "the input topic {topic} is compacted (cleanup.policy={policy}): records that were learned from \
-                     would be missing when they must be learned again. Read a topic that is not, or ask for \
+                     would be missing when they must be replayed. Read a topic that is not, or ask for \
                      `guarantee: at_least_once`"
                 );
                 Err(KafkaFailure::new(Kind::Topic, message))

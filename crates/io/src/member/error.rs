@@ -4,7 +4,7 @@ use gristmill::protocol::JournalError;
 use gristmill::rows::Partition;
 use gristmill::shard::ShardError;
 
-use crate::ledger::LedgerError;
+use crate::commit::CommitterError;
 use crate::lookup::LookupError;
 use crate::source::SourceError;
 use crate::state::StateFailure;
@@ -17,7 +17,7 @@ pub enum MemberError {
     Source(#[from] SourceError),
     /// What was done cannot be made visible or found again.
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    Committer(#[from] CommitterError),
     /// A table to look rows up in cannot be read.
     #[error(transparent)]
     Lookup(#[from] LookupError),
@@ -69,6 +69,6 @@ pub enum MemberError {
 
 impl From<JournalError> for MemberError {
     fn from(error: JournalError) -> Self {
-        Self::Ledger(StateFailure::from(error).into())
+        Self::Committer(StateFailure::from(error).into())
     }
 }

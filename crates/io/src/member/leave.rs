@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
+use gristmill::plan::InputPlan;
 use gristmill::rows::{Partition, Position};
 
-use super::seats::Gone;
+use super::partitions::Gone;
 use super::{Member, MemberError};
 use crate::source::Ahead;
+use crate::work::Doing;
 
 /// How often a member that has read everything asks whether members elsewhere have, too.
-const ASK_ELSEWHERE: Duration = Duration::from_secs(1);
+const CHECK_OTHER_MEMBERS: Duration = Duration::from_secs(1);
+/// How long it is asked what lies between the last record and the end of a bounded run.
+const ASK_FOR_MARKERS: Duration = Duration::from_secs(3);
 /// How long a member that is to give partitions up asks what lies behind their last records.
 const ASK_FOR_LAST_MARKERS: Duration = Duration::from_secs(1);
 /// How long the end of a run, or a revocation, waits for commits that the brokers do not take.
@@ -17,25 +21,27 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Member {
     /// Acknowledges revocations, once everything of the partitions is committed: afterwards somebody else reads on.
-    pub(super) fn let_go(&mut self) -> Result<(), MemberError> {
+    pub(super) fn release_revoked(&mut self) -> Result<(), MemberError> {
         let now = self.clock.now();
-        let late = self.seats.leaving_since().is_some_and(|since| now.saturating_sub(since) > PATIENCE);
+        let late = self.partitions.leaving_since().is_some_and(|since| now.saturating_sub(since) > PATIENCE);
         let impatient = late || self.source.lost();
-        let waiting = self.on_the_way.as_ref().is_some_and(|sent| sent.again.is_none());
+        let waiting = self.in_flight.as_ref().is_some_and(|sent| sent.again.is_none());
         // What cannot be committed for so long is dropped; it is still never committed after the acknowledgement.
-        if !self.seats.leaving() || waiting || (self.on_the_way.is_some() || self.seats.leaving_pending()) && !impatient
+        if !self.partitions.leaving()
+            || waiting
+            || (self.in_flight.is_some() || self.partitions.leaving_pending()) && !impatient
         {
             return Ok(());
         }
-        let mut read = self.seats.all();
+        let mut read = self.partitions.all();
         read.retain(|partition| self.inputs(partition).iter().all(|input| self.is_at_end(input)));
-        for (partitions, closed) in self.seats.let_go(now) {
+        for (partitions, closed) in self.partitions.release(now) {
             for partition in &partitions {
-                self.ledger.forget(partition);
+                self.committer.forget(partition);
             }
             for Gone { closed, committed } in closed {
                 self.control.opened(-1);
-                let sent = self.on_the_way.iter().flat_map(|sent| &sent.commit.parts);
+                let sent = self.in_flight.iter().flat_map(|sent| &sent.commit.parts);
                 if !committed || sent.map(|part| &part.partition).any(|one| *one == closed.partition) {
                     // What could not be committed is read again by its next owner.
                     self.control.lost(&closed.partition, now);
@@ -57,14 +63,14 @@ impl Member {
     }
 
     /// In a bounded run, partitions that members of other processes own are done when the group says so.
-    pub(super) fn ask_elsewhere(&mut self) -> Result<(), MemberError> {
+    pub(super) fn check_other_members(&mut self) -> Result<(), MemberError> {
         let now = self.clock.now();
-        if now.saturating_sub(self.asked) < ASK_ELSEWHERE {
+        if now.saturating_sub(self.asked) < CHECK_OTHER_MEMBERS {
             return Ok(());
         }
         self.asked = now;
         let mut elsewhere = self.control.unfinished(now);
-        elsewhere.retain(|partition| !self.seats.has(partition));
+        elsewhere.retain(|partition| !self.partitions.has(partition));
         for partition in elsewhere {
             let inputs = self.inputs(&partition);
             let committed = self.source.committed(&inputs)?;
@@ -75,20 +81,58 @@ impl Member {
                 self.control.caught_up(&partition);
             }
         }
-        for partition in self.seats.idle(now) {
+        for partition in self.partitions.idle(now) {
             if !self.skip_markers(&partition, None)? {
-                self.seats.caught_up(&partition, now);
+                self.partitions.caught_up(&partition, now);
             }
         }
         Ok(())
     }
 
+    /// A partition of an input was read to its end: in a bounded run nothing of its shard waits any longer, once the other
+    /// inputs were read to theirs.
+    pub(super) fn finish(&mut self, partition: &Partition) -> Result<(), MemberError> {
+        let file = matches!(self.plan.input, InputPlan::File { .. });
+        let end = self.control.end(partition);
+        if end.is_some() && self.partitions.position(partition) < end {
+            let began = self.clock.now();
+            while !self.skip_markers(partition, end)? && self.clock.now().saturating_sub(began) < ASK_FOR_MARKERS {}
+        }
+        self.partitions.finished(partition);
+        if !self.inputs(partition).iter().all(|one| self.partitions.has_finished(one) || self.is_at_end(one)) {
+            return Ok(());
+        }
+        if (file || end.is_some())
+            && let Some(live) = self.partitions.open_or_leaving(partition)
+        {
+            self.control.works(self.number, live.work(Doing::Step, partition));
+            let flushed = live.flush();
+            self.control.rests(self.number);
+            if flushed? {
+                self.since.get_or_insert(self.clock.now());
+            }
+        }
+        self.control.caught_up(&self.partitions.shard(partition));
+        Ok(())
+    }
+
+    /// The partitions of all inputs of a shard.
+    pub(super) fn inputs(&self, partition: &Partition) -> Vec<Partition> {
+        self.plan.inputs.iter().map(|input| partition.beside(input)).collect()
+    }
+
+    /// Whether a bounded run wants no more of a partition of an input.
+    pub(super) fn is_at_end(&self, partition: &Partition) -> bool {
+        let end = self.control.end(partition);
+        end.is_some() && self.partitions.position(partition) >= end
+    }
+
     /// Nothing comes any more, and nothing can be committed.
     pub(super) fn input_is_gone(&mut self) {
         self.failed.get_or_insert(MemberError::Gone { topic: self.plan.input_name().to_string() });
-        self.on_the_way = None;
-        self.seats.forget_leaving();
-        for closed in self.seats.close() {
+        self.in_flight = None;
+        self.partitions.forget_leaving();
+        for closed in self.partitions.close() {
             self.control.opened(-1);
             self.tally.close(closed);
         }
@@ -98,12 +142,12 @@ impl Member {
     /// Moves a partition that was read to its end over what follows and is no record, so that the group's lag is what is
     /// still to be read. Whether that could be found out.
     pub(super) fn skip_markers(&mut self, partition: &Partition, to: Option<Position>) -> Result<bool, MemberError> {
-        let Some(position) = self.seats.position(partition) else { return Ok(true) };
-        match self.source.over_markers(partition, position, to)? {
+        let Some(position) = self.partitions.position(partition) else { return Ok(true) };
+        match self.source.skip_control_records(partition, position, to)? {
             Ahead::Unknown => return Ok(false),
             Ahead::Records => {}
             Ahead::Markers(next) => {
-                if let Some(live) = self.seats.open_or_leaving(partition) {
+                if let Some(live) = self.partitions.open_or_leaving(partition) {
                     live.skip(&partition.topic, next);
                     self.since.get_or_insert(self.clock.now());
                 }
@@ -122,7 +166,7 @@ impl Member {
                 break;
             }
             let end = self.control.end(&partition);
-            if end.is_none() || self.seats.position(&partition) < end {
+            if end.is_none() || self.partitions.position(&partition) < end {
                 self.skip_markers(&partition, end)?;
             }
         }
@@ -137,7 +181,7 @@ impl Member {
     pub(super) fn end(&mut self) -> Result<bool, MemberError> {
         if self.control.ended(self.number) {
             if self.ending.is_none() {
-                self.skip_last_markers(&self.seats.all())?;
+                self.skip_last_markers(&self.partitions.all())?;
             }
             self.begin_end();
         } else if self.failed.is_none() {
@@ -145,7 +189,7 @@ impl Member {
             self.ending = None;
         }
         let Some(began) = self.ending else { return Ok(false) };
-        let pending = self.on_the_way.is_some() || self.seats.pending() || self.seats.unsaved();
+        let pending = self.in_flight.is_some() || self.partitions.pending() || self.partitions.unsaved();
         let impatient = self.control.stopped() && self.clock.now().saturating_sub(began) > PATIENCE;
         if pending && impatient {
             return Err(MemberError::Stopped { member: self.number });
@@ -153,7 +197,7 @@ impl Member {
         if pending {
             return Ok(false);
         }
-        for closed in self.seats.close() {
+        for closed in self.partitions.close() {
             self.control.opened(-1);
             self.tally.close(closed);
         }

@@ -1,4 +1,4 @@
-//! The member loop: one thread, one source, one ledger, the shards of its partitions.
+//! The member loop: one thread, one source, one committer, the shards of its partitions.
 //!
 //! poll → decode → step, and from time to time a commit is sent; while it is on its way the member goes on, and what
 //! it does meanwhile waits for the next one. Nothing here waits for the world, so nothing here can hold up a
@@ -6,48 +6,46 @@
 
 mod error;
 mod leave;
-mod live;
-mod seats;
+mod partitions;
+mod running_shard;
 
 pub use error::MemberError;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use gristmill::foreign::at_home;
 use gristmill::plan::{InputPlan, Plan};
-use gristmill::protocol::{After, Answer, Landed, after};
+use gristmill::pretrained::at_home;
+use gristmill::protocol::{After, Answer, CommitOutcome, after};
 use gristmill::report::{Closed, Tally};
 use gristmill::rows::{Partition, Position, RawRows, Refusal};
 
 use crate::clock::Clock;
+use crate::commit::{Answered, Commit, Committer};
 use crate::control::Control;
-use crate::ledger::{Answered, Commit, Ledger};
 use crate::source::{Event, Source};
 use crate::work::{Doing, place};
-use seats::{Seats, Stage};
+use partitions::{Partitions, ShardState};
 
 /// How long before a commit is due its answers begin to go ahead of it. Not earlier: what is begun holds up readers, if
 /// the member is killed then.
-const AHEAD: Duration = Duration::from_millis(12);
+const PREWRITE: Duration = Duration::from_millis(12);
 /// How often they go.
-const AHEAD_PAUSE: Duration = Duration::from_millis(2);
+const PREWRITE_PAUSE: Duration = Duration::from_millis(2);
 /// How long a member waits for records before it looks around.
 const LOOK_AROUND: Duration = Duration::from_millis(100);
 /// How long it waits for records while a commit is on its way.
 const LOOK_FOR_ANSWER: Duration = Duration::from_millis(1);
 /// How often a commit is sent, about 5 s long, before the member takes itself for expelled.
 const ATTEMPTS: u32 = 30;
-/// How long it is asked what lies between the last record and the end of a bounded run.
-const ASK_FOR_MARKERS: Duration = Duration::from_secs(3);
 /// The longest pause before a commit that failed is sent again.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// A commit that was sent and is not yet done.
-struct OnTheWay {
+struct InFlightCommit {
     commit: Commit,
-    /// For each part the tenure of its shard: a partition that went away and came back is another one.
-    tenures: Vec<u64>,
+    /// For each part the assignment_epoch of its shard: a partition that went away and came back is another one.
+    assignment_epochs: Vec<u64>,
     /// How often it was sent.
     attempts: u32,
     /// When to send it again; none: an answer is awaited.
@@ -69,16 +67,16 @@ pub struct Member {
     plan: Arc<Plan>,
     number: usize,
     source: Box<dyn Source>,
-    ledger: Box<dyn Ledger>,
+    committer: Box<dyn Committer>,
     clock: Arc<dyn Clock>,
     control: Arc<Control>,
-    seats: Seats,
-    on_the_way: Option<OnTheWay>,
+    partitions: Partitions,
+    in_flight: Option<InFlightCommit>,
     /// When the first row of the next commit came.
     since: Option<Duration>,
     asked: Duration,
     /// When answers were sent ahead last.
-    sent_ahead: Duration,
+    prewritten_at: Duration,
     /// When the end of the run began, once it has.
     ending: Option<Duration>,
     /// Why the run ends, where that is no good reason.
@@ -96,23 +94,23 @@ impl Member {
         plan: Arc<Plan>,
         number: usize,
         source: Box<dyn Source>,
-        ledger: Box<dyn Ledger>,
+        committer: Box<dyn Committer>,
         clock: Arc<dyn Clock>,
         control: Arc<Control>,
     ) -> Self {
         let asked = clock.now();
         Self {
-            seats: Seats::new(Arc::clone(&plan), number),
+            partitions: Partitions::new(Arc::clone(&plan), number),
             plan,
             number,
             source,
-            ledger,
+            committer,
             clock,
             control,
-            on_the_way: None,
+            in_flight: None,
             since: None,
             asked,
-            sent_ahead: asked,
+            prewritten_at: asked,
             ending: None,
             failed: None,
             tally: Tally::default(),
@@ -143,14 +141,14 @@ impl Member {
 
     /// Does what can be done now; whether all is done.
     pub fn turn(&mut self) -> Result<bool, MemberError> {
-        if let Some(event) = self.source.poll(self.patience(), self.has_room())? {
+        if let Some(event) = self.source.poll(self.poll_timeout(), self.has_room())? {
             self.take(event)?;
         }
-        self.hear()?;
+        self.poll_commit()?;
         self.recover()?;
         self.send()?;
-        self.let_go()?;
-        self.ask_elsewhere()?;
+        self.release_revoked()?;
+        self.check_other_members()?;
         self.tell();
         self.end()
     }
@@ -160,17 +158,17 @@ impl Member {
         let asked = self.control.asked();
         if asked > self.told {
             self.told = asked;
-            self.control.tell(self.number, self.seats.counted());
+            self.control.tell(self.number, self.partitions.counted());
         }
     }
 
-    fn patience(&self) -> Duration {
-        match (&self.on_the_way, self.since) {
-            _ if self.seats.busy() || self.ending.is_some() => LOOK_FOR_ANSWER,
+    fn poll_timeout(&self) -> Duration {
+        match (&self.in_flight, self.since) {
+            _ if self.partitions.busy() || self.ending.is_some() => LOOK_FOR_ANSWER,
             (Some(_), _) => LOOK_FOR_ANSWER,
             (None, Some(since)) => {
                 let left = self.plan.commit.every.0.saturating_sub(self.clock.now().saturating_sub(since));
-                if left > AHEAD { LOOK_AROUND.min(left - AHEAD) } else { left.min(AHEAD_PAUSE) }
+                if left > PREWRITE { LOOK_AROUND.min(left - PREWRITE) } else { left.min(PREWRITE_PAUSE) }
             }
             (None, None) => LOOK_AROUND,
         }
@@ -178,7 +176,7 @@ impl Member {
 
     /// Whether more rows may be stepped before the commit on its way is answered.
     fn has_room(&self) -> bool {
-        self.ending.is_none() && self.seats.rows() < self.plan.commit.rows
+        self.ending.is_none() && self.partitions.rows() < self.plan.commit.rows
     }
 
     fn take(&mut self, event: Event) -> Result<(), MemberError> {
@@ -187,29 +185,29 @@ impl Member {
                 let partitions: Vec<Partition> = assignments.iter().map(|one| one.partition.clone()).collect();
                 self.source.accept(&partitions)?;
                 self.left.retain(|closed| !partitions.contains(&closed.partition));
-                assignments.into_iter().for_each(|one| self.seats.take(one.partition, one.header));
+                assignments.into_iter().for_each(|one| self.partitions.take(one.partition, one.header));
                 Ok(())
             }
             Event::Revoked(partitions) => {
-                // Acknowledged by `let_go`, when nothing of theirs is on its way any more.
-                self.seats.leave(partitions.clone(), self.clock.now());
+                // Acknowledged by `release_revoked`, when nothing of theirs is on its way any more.
+                self.partitions.leave(partitions.clone(), self.clock.now());
                 self.skip_last_markers(&partitions)
             }
             Event::Lost(partitions) => {
                 for partition in &partitions {
-                    tracing::info!("member {}: {partition} was given away while this member was too slow", self.number);
+                    tracing::info!("member {}: {partition} lost: the session expired", self.number);
                     self.lose(partition);
                 }
-                // Acknowledged by `let_go`, too: the member joins again then, and what is still on its way would
+                // Acknowledged by `release_revoked`, too: the member joins again then, and what is still on its way would
                 // pass for one of its new generation's.
-                self.seats.leave(partitions, self.clock.now());
+                self.partitions.leave(partitions, self.clock.now());
                 Ok(())
             }
             Event::Rows(raw) => self.rows(raw),
             Event::CaughtUp(partition) => {
                 // An empty file is never assigned.
                 let file = matches!(self.plan.input, InputPlan::File { .. });
-                if self.seats.caught_up(&partition, self.clock.now()) || file {
+                if self.partitions.caught_up(&partition, self.clock.now()) || file {
                     self.finish(&partition)?;
                 }
                 Ok(())
@@ -223,8 +221,8 @@ impl Member {
 
     /// Too late to commit: the new owner reads again what was not committed.
     fn lose(&mut self, partition: &Partition) {
-        self.ledger.forget(partition);
-        if let Some(Stage::Open(_)) = self.seats.remove(partition) {
+        self.committer.forget(partition);
+        if let Some(ShardState::Running(_)) = self.partitions.remove(partition) {
             self.control.opened(-1);
             self.control.lost(partition, self.clock.now());
         }
@@ -236,7 +234,7 @@ impl Member {
         }
         let partition = raw.partition.clone();
         // A source that was set to a position may still bring what lies before it.
-        let known = self.seats.position(&partition).map_or(0, |position| raw.before(position));
+        let known = self.partitions.position(&partition).map_or(0, |position| raw.before(position));
         if known > 0 {
             raw = raw.split(known).1;
         }
@@ -244,7 +242,7 @@ impl Member {
             return Ok(());
         }
         // What arrives for a partition that is leaving or not yet open is read again from where it stands.
-        let Some(live) = self.seats.open(&partition) else { return Ok(()) };
+        let Some(live) = self.partitions.open(&partition) else { return Ok(()) };
         let (mut reached, mut over) = (false, None);
         if let Some(end) = self.control.end(&partition) {
             // Records that came after the start of a bounded run are left for the next one.
@@ -268,7 +266,7 @@ impl Member {
             }
         }
         if let Some(end) = over.filter(|_| self.failed.is_none())
-            && let Some(live) = self.seats.open(&partition)
+            && let Some(live) = self.partitions.open(&partition)
         {
             live.skip(&partition.topic, end);
             self.since.get_or_insert(self.clock.now());
@@ -278,44 +276,6 @@ impl Member {
             self.finish(&partition)?;
         }
         Ok(())
-    }
-
-    /// A partition of an input was read to its end: in a bounded run nothing of its shard waits any longer, once the other
-    /// inputs were read to theirs.
-    fn finish(&mut self, partition: &Partition) -> Result<(), MemberError> {
-        let file = matches!(self.plan.input, InputPlan::File { .. });
-        let end = self.control.end(partition);
-        if end.is_some() && self.seats.position(partition) < end {
-            let began = self.clock.now();
-            while !self.skip_markers(partition, end)? && self.clock.now().saturating_sub(began) < ASK_FOR_MARKERS {}
-        }
-        self.seats.finished(partition);
-        if !self.inputs(partition).iter().all(|one| self.seats.has_finished(one) || self.is_at_end(one)) {
-            return Ok(());
-        }
-        if (file || end.is_some())
-            && let Some(live) = self.seats.open_or_leaving(partition)
-        {
-            self.control.works(self.number, live.work(Doing::Step, partition));
-            let flushed = live.flush();
-            self.control.rests(self.number);
-            if flushed? {
-                self.since.get_or_insert(self.clock.now());
-            }
-        }
-        self.control.caught_up(&self.seats.shard(partition));
-        Ok(())
-    }
-
-    /// The partitions of all inputs of a shard.
-    fn inputs(&self, partition: &Partition) -> Vec<Partition> {
-        self.plan.inputs.iter().map(|input| partition.beside(input)).collect()
-    }
-
-    /// Whether a bounded run wants no more of a partition of an input.
-    fn is_at_end(&self, partition: &Partition) -> bool {
-        let end = self.control.end(partition);
-        end.is_some() && self.seats.position(partition) >= end
     }
 
     fn refused(&self, raw: &RawRows, refusal: &Refusal) -> MemberError {
@@ -330,12 +290,12 @@ impl Member {
             return Ok(());
         }
         let now = self.clock.now();
-        let opened = self.seats.recover(self.source.as_mut(), self.ledger.as_mut(), &self.control, now);
+        let opened = self.partitions.recover(self.source.as_mut(), self.committer.as_mut(), &self.control, now);
         self.control.rests(self.number);
         let Some(opened) = opened? else { return Ok(()) };
         self.control.opened(1);
         for partition in self.inputs(&opened) {
-            match self.seats.position(&partition) {
+            match self.partitions.position(&partition) {
                 Some(_) if self.is_at_end(&partition) => self.finish(&partition)?,
                 Some(position) => {
                     // Whoever had it before may have read it to its end and committed less.
@@ -348,34 +308,34 @@ impl Member {
         Ok(())
     }
 
-    /// Takes the ledger's answers.
-    fn hear(&mut self) -> Result<(), MemberError> {
+    /// Takes the committer's answers.
+    fn poll_commit(&mut self) -> Result<(), MemberError> {
         // Where nothing else can be done, the answer is waited for; a moment only, since a rebalance may come.
-        let idle = self.on_the_way.as_ref().is_some_and(|sent| sent.again.is_none()) && !self.has_room();
+        let idle = self.in_flight.as_ref().is_some_and(|sent| sent.again.is_none()) && !self.has_room();
         let wait = if idle { LOOK_FOR_ANSWER } else { Duration::ZERO };
-        if let Some(answered) = self.ledger.answer(wait)? {
-            let Some(sent) = self.on_the_way.take() else { return Ok(()) };
+        if let Some(answered) = self.committer.answer(wait)? {
+            let Some(sent) = self.in_flight.take() else { return Ok(()) };
             match answered {
-                Answered::Commit(answer, places) => self.answered(answer, &places, sent)?,
-                Answered::Renewed(landed) => self.renewed(&landed, sent)?,
+                Answered::Commit(answer, places) => self.on_commit_result(answer, &places, sent)?,
+                Answered::Resolved(landed) => self.on_outcome_resolved(&landed, sent)?,
             }
         }
-        let due = |sent: &OnTheWay| sent.again.is_some_and(|again| again <= self.clock.now());
-        if let Some(sent) = self.on_the_way.take_if(|sent| due(sent)) {
+        let due = |sent: &InFlightCommit| sent.again.is_some_and(|again| again <= self.clock.now());
+        if let Some(sent) = self.in_flight.take_if(|sent| due(sent)) {
             self.resend(sent)?;
         }
         Ok(())
     }
 
     /// The first table, for each part of a commit.
-    fn answered(
+    fn on_commit_result(
         &mut self,
         answer: Answer,
         places: &[(Partition, Position)],
-        sent: OnTheWay,
+        sent: InFlightCommit,
     ) -> Result<(), MemberError> {
         for (partition, place) in places {
-            if let Some(live) = self.seats.open_or_leaving(partition) {
+            if let Some(live) = self.partitions.open_or_leaving(partition) {
                 live.journal = *place;
             }
         }
@@ -389,14 +349,14 @@ impl Member {
             After::Resend => {
                 tracing::info!("member {}: a commit was aborted and is sent again ({})", self.number, sent.attempts);
                 let pause = Duration::from_millis(10).saturating_mul(sent.attempts).min(LONGEST_PAUSE);
-                self.on_the_way = Some(OnTheWay { again: Some(self.clock.now() + pause), ..sent });
+                self.in_flight = Some(InFlightCommit { again: Some(self.clock.now() + pause), ..sent });
                 Ok(())
             }
             After::AskJournal => {
                 tracing::warn!("member {}: the outcome of a commit is unknown: asking the journal", self.number);
                 let sent = self.still_ours(sent);
-                self.ledger.renew(sent.commit.clone())?;
-                self.on_the_way = Some(sent);
+                self.committer.resolve_outcome(sent.commit.clone())?;
+                self.in_flight = Some(sent);
                 Ok(())
             }
         }
@@ -406,29 +366,34 @@ impl Member {
     /// told: what it has done since its last commit is read again by whoever has the partitions now.
     fn rejoin(&mut self) -> Result<(), MemberError> {
         tracing::warn!("member {}: the group refuses its commits: joining it anew", self.number);
-        for partition in self.seats.all() {
+        for partition in self.partitions.all() {
             self.lose(&partition);
         }
-        self.seats.forget_leaving();
+        self.partitions.forget_leaving();
         self.since = None;
         Ok(self.source.rejoin()?)
     }
 
-    fn renewed(&mut self, landed: &[(Partition, Landed)], mut sent: OnTheWay) -> Result<(), MemberError> {
-        let fate = |partition: &Partition| landed.iter().find(|(one, _)| one == partition).map(|(_, landed)| *landed);
+    fn on_outcome_resolved(
+        &mut self,
+        landed: &[(Partition, CommitOutcome)],
+        mut sent: InFlightCommit,
+    ) -> Result<(), MemberError> {
+        let outcome_of =
+            |partition: &Partition| landed.iter().find(|(one, _)| one == partition).map(|(_, landed)| *landed);
         let parts = std::mem::take(&mut sent.commit.parts);
-        let tenures = std::mem::take(&mut sent.tenures);
-        for (part, tenure) in parts.into_iter().zip(tenures) {
-            match fate(&part.partition) {
-                Some(Landed::Forget) => {}
-                Some(Landed::Resend) => {
+        let assignment_epochs = std::mem::take(&mut sent.assignment_epochs);
+        for (part, assignment_epoch) in parts.into_iter().zip(assignment_epochs) {
+            match outcome_of(&part.partition) {
+                Some(CommitOutcome::Committed) => {}
+                Some(CommitOutcome::Missing) => {
                     sent.commit.parts.push(part);
-                    sent.tenures.push(tenure);
+                    sent.assignment_epochs.push(assignment_epoch);
                 }
                 // Somebody else has written since: whatever we hold is not the partition's state.
-                Some(Landed::Drop) | None => {
+                Some(CommitOutcome::Superseded) | None => {
                     self.inputs(&part.partition).iter().try_for_each(|input| self.source.pause(input))?;
-                    if self.seats.start_over(&part.partition, tenure) {
+                    if self.partitions.start_over(&part.partition, assignment_epoch) {
                         self.control.opened(-1);
                     }
                 }
@@ -438,61 +403,63 @@ impl Member {
     }
 
     /// Sends the same bytes again, of those shards that are still ours.
-    fn resend(&mut self, sent: OnTheWay) -> Result<(), MemberError> {
+    fn resend(&mut self, sent: InFlightCommit) -> Result<(), MemberError> {
         let sent = self.still_ours(sent);
         if sent.commit.parts.is_empty() {
             self.control.committed();
             return Ok(());
         }
-        self.ledger.send(sent.commit.clone())?;
-        self.on_the_way = Some(OnTheWay { attempts: sent.attempts + 1, again: None, ..sent });
+        self.committer.send(sent.commit.clone())?;
+        self.in_flight = Some(InFlightCommit { attempts: sent.attempts + 1, again: None, ..sent });
         Ok(())
     }
 
-    fn still_ours(&self, mut sent: OnTheWay) -> OnTheWay {
-        let parts = std::mem::take(&mut sent.commit.parts).into_iter().zip(std::mem::take(&mut sent.tenures));
-        let ours = parts.filter(|(part, tenure)| self.seats.tenure(&part.partition) == Some(*tenure));
-        (sent.commit.parts, sent.tenures) = ours.unzip();
+    fn still_ours(&self, mut sent: InFlightCommit) -> InFlightCommit {
+        let parts = std::mem::take(&mut sent.commit.parts).into_iter().zip(std::mem::take(&mut sent.assignment_epochs));
+        let ours = parts.filter(|(part, assignment_epoch)| {
+            self.partitions.assignment_epoch(&part.partition) == Some(*assignment_epoch)
+        });
+        (sent.commit.parts, sent.assignment_epochs) = ours.unzip();
         sent
     }
 
     /// Sends what waits, where that is due and nothing is on its way.
     fn send(&mut self) -> Result<(), MemberError> {
         let now = self.clock.now();
-        let urgent = self.seats.leaving() || self.ending.is_some();
+        let urgent = self.partitions.leaving() || self.ending.is_some();
         let late = self.since.is_some_and(|since| now.saturating_sub(since) >= self.plan.commit.every.0);
-        let full = self.seats.rows() >= self.plan.commit.rows;
-        if self.on_the_way.is_some() {
+        let full = self.partitions.rows() >= self.plan.commit.rows;
+        if self.in_flight.is_some() {
             return Ok(());
         }
-        if let Some(left) = self.seats.less_ahead() {
-            self.ledger.ahead(&left)?;
+        if let Some(left) = self.partitions.retract_prewrite() {
+            self.committer.prewrite(&left)?;
         }
-        if !(urgent || late || full || self.seats.waiting(now)) {
-            return self.send_ahead(now);
+        if !(urgent || late || full || self.partitions.waiting(now)) {
+            return self.send_prewrite(now);
         }
-        let (parts, tenures) = self.seats.parts(self.ledger.pieces(), now, self.ending.is_some());
+        let (parts, assignment_epochs) = self.partitions.parts(self.committer.pieces(), now, self.ending.is_some());
         self.since = None;
         if parts.is_empty() {
             return Ok(());
         }
         let commit = Commit { parts, urgent };
         tracing::debug!("member {}: a commit is sent", self.number);
-        self.ledger.send(commit.clone())?;
-        self.on_the_way = Some(OnTheWay { commit, tenures, attempts: 1, again: None });
+        self.committer.send(commit.clone())?;
+        self.in_flight = Some(InFlightCommit { commit, assignment_epochs, attempts: 1, again: None });
         Ok(())
     }
 
     /// Shortly before a commit is due its answers go ahead: what is left to do then takes half the time.
-    fn send_ahead(&mut self, now: Duration) -> Result<(), MemberError> {
-        let begins = self.plan.commit.every.0.saturating_sub(AHEAD);
+    fn send_prewrite(&mut self, now: Duration) -> Result<(), MemberError> {
+        let begins = self.plan.commit.every.0.saturating_sub(PREWRITE);
         let soon = self.since.is_some_and(|since| now.saturating_sub(since) >= begins);
-        if !soon || now.saturating_sub(self.sent_ahead) < AHEAD_PAUSE {
+        if !soon || now.saturating_sub(self.prewritten_at) < PREWRITE_PAUSE {
             return Ok(());
         }
-        self.sent_ahead = now;
-        match self.seats.more_ahead() {
-            Some(parts) => Ok(self.ledger.ahead(&parts)?),
+        self.prewritten_at = now;
+        match self.partitions.extend_prewrite() {
+            Some(parts) => Ok(self.committer.prewrite(&parts)?),
             None => Ok(()),
         }
     }

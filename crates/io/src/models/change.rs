@@ -17,7 +17,7 @@ pub struct Stored {
 
 /// A version: what scores, and what is tried beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
+pub struct ModelVersion {
     /// Its number, from 1; 0 is what the document says.
     pub number: u64,
     /// What was asked for.
@@ -28,7 +28,7 @@ pub struct Change {
     pub shadow: Option<Stored>,
 }
 
-impl Change {
+impl ModelVersion {
     /// The version of a group for which nothing was changed yet.
     pub(super) fn nothing() -> Self {
         Self { number: 0, why: "the document".into(), model: None, shadow: None }
@@ -41,7 +41,7 @@ pub(super) enum Record {
     /// A piece of the file with this digest.
     Piece(String, usize),
     /// A change.
-    Change,
+    Version,
 }
 
 const PIECE: &str = "piece";
@@ -62,7 +62,7 @@ pub(super) fn record(key: &[u8]) -> Option<Record> {
     let mut parts = std::str::from_utf8(key).ok()?.split('/');
     match (parts.next()?, parts.next()?, parts.next()?) {
         (PIECE, digest, piece) => Some(Record::Piece(digest.to_string(), piece.parse().ok()?)),
-        (CHANGE, ..) => Some(Record::Change),
+        (CHANGE, ..) => Some(Record::Version),
         _ => None,
     }
 }
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn keys_say_what_they_are() {
         assert_eq!(record(piece_key("ab", 3).as_bytes()), Some(Record::Piece("ab".into(), 3)));
-        assert_eq!(record(change_key(7, 9).as_bytes()), Some(Record::Change));
+        assert_eq!(record(change_key(7, 9).as_bytes()), Some(Record::Version));
         for other in [&b"piece/ab"[..], b"piece/ab/x", b"other/1/2", b"\xff", b""] {
             assert_eq!(record(other), None, "{other:?}");
         }

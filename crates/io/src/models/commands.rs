@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use gristmill::foreign::Foreign;
 use gristmill::plan::{InputPlan, Plan};
+use gristmill::pretrained::Pretrained;
 
-use super::change::{Change, Stored};
-use super::shelf::Shelf;
+use super::change::{ModelVersion, Stored};
+use super::registry::ModelRegistry;
 use crate::kafka::{self, KafkaFailure, Kind};
 
 fn refused(why: impl Into<String>) -> KafkaFailure {
     KafkaFailure::new(Kind::Other, why)
 }
 
-fn open(plan: &Arc<Plan>) -> Result<(Shelf, &Foreign), KafkaFailure> {
+fn open(plan: &Arc<Plan>) -> Result<(ModelRegistry, &Pretrained), KafkaFailure> {
     let Some(scoring) = &plan.scoring else {
         return Err(refused("this pipeline has no model from outside: `model: [{file: {path: …}}]` names one"));
     };
@@ -22,32 +22,33 @@ fn open(plan: &Arc<Plan>) -> Result<(Shelf, &Foreign), KafkaFailure> {
     };
     // The group may never have run.
     kafka::prepare(plan, &|| false, true)?;
-    Ok((Shelf::open(plan)?, scoring.written()))
+    Ok((ModelRegistry::open(plan)?, scoring.written()))
 }
 
 /// A model that can stand in the place of the document's own, in the topic.
-fn stored(plan: &Arc<Plan>, name: &str, bytes: &[u8]) -> Result<(Shelf, Stored), KafkaFailure> {
-    let (shelf, written) = open(plan)?;
+fn stored(plan: &Arc<Plan>, name: &str, bytes: &[u8]) -> Result<(ModelRegistry, Stored), KafkaFailure> {
+    let (registry, written) = open(plan)?;
     let reading = plan.scoring.as_ref().map(|scoring| scoring.reading).unwrap_or_default();
-    let model = Foreign::from_bytes(name, bytes, reading).map_err(refused)?;
+    let model = Pretrained::from_bytes(name, bytes, reading).map_err(refused)?;
     if let Some(why) = model.unlike(written) {
         return Err(refused(format!("{name} cannot stand in the place of {}: {why}", written.name)));
     }
-    let stored = shelf.store(name, bytes)?;
-    Ok((shelf, stored))
+    let stored = registry.store(name, bytes)?;
+    Ok((registry, stored))
 }
 
-fn after(changes: &[Change]) -> Change {
-    let newest = changes.iter().max_by_key(|change| change.number).cloned().unwrap_or_else(Change::nothing);
-    Change { number: newest.number + 1, ..newest }
+fn after(changes: &[ModelVersion]) -> ModelVersion {
+    let newest = changes.iter().max_by_key(|change| change.number).cloned().unwrap_or_else(ModelVersion::nothing);
+    ModelVersion { number: newest.number + 1, ..newest }
 }
 
 /// Puts a model in the place of the one that scores.
 pub fn set(plan: &Arc<Plan>, name: &str, bytes: &[u8]) -> Result<String, KafkaFailure> {
-    let (shelf, stored) = stored(plan, name, bytes)?;
+    let (registry, stored) = stored(plan, name, bytes)?;
     let why = format!("set {name}");
-    let change = shelf
-        .add(&|changes| Ok(Change { why: why.clone(), model: Some(stored.clone()), shadow: None, ..after(changes) }))?;
+    let change = registry.add(&|changes| {
+        Ok(ModelVersion { why: why.clone(), model: Some(stored.clone()), shadow: None, ..after(changes) })
+    })?;
     Ok(told(&change))
 }
 
@@ -61,32 +62,32 @@ pub fn shadow(plan: &Arc<Plan>, name: &str, bytes: &[u8]) -> Result<String, Kafk
     if !plan.model.is_empty() {
         return Err(refused("a model is tried beside one that decides alone, and here a learner stands behind it"));
     }
-    let (shelf, stored) = stored(plan, name, bytes)?;
+    let (registry, stored) = stored(plan, name, bytes)?;
     let why = format!("shadow {name}");
-    let change =
-        shelf.add(&|changes| Ok(Change { why: why.clone(), shadow: Some(stored.clone()), ..after(changes) }))?;
+    let change = registry
+        .add(&|changes| Ok(ModelVersion { why: why.clone(), shadow: Some(stored.clone()), ..after(changes) }))?;
     Ok(told(&change))
 }
 
 /// Puts the model that is tried in the place of the one that scores.
 pub fn promote(plan: &Arc<Plan>) -> Result<String, KafkaFailure> {
-    let (shelf, _) = open(plan)?;
-    let change = shelf.add(&|changes| {
+    let (registry, _) = open(plan)?;
+    let change = registry.add(&|changes| {
         let newest = after(changes);
         let Some(tried) = newest.shadow.clone() else {
             return Err("no model is tried: `model shadow` tries one".into());
         };
-        Ok(Change { why: format!("promote {}", tried.name), model: Some(tried), shadow: None, ..newest })
+        Ok(ModelVersion { why: format!("promote {}", tried.name), model: Some(tried), shadow: None, ..newest })
     })?;
     Ok(told(&change))
 }
 
 /// Goes back to the model that scored before, or to that of a version; what is tried is tried no longer.
 pub fn rollback(plan: &Arc<Plan>, to: Option<u64>) -> Result<String, KafkaFailure> {
-    let (shelf, _) = open(plan)?;
-    let change = shelf.add(&|changes| {
+    let (registry, _) = open(plan)?;
+    let change = registry.add(&|changes| {
         let newest = after(changes);
-        let mut all = vec![Change::nothing()];
+        let mut all = vec![ModelVersion::nothing()];
         all.extend(changes.iter().cloned());
         all.sort_by_key(|change| change.number);
         let chosen = match to {
@@ -100,16 +101,16 @@ pub fn rollback(plan: &Arc<Plan>, to: Option<u64>) -> Result<String, KafkaFailur
             });
         };
         let why = format!("rollback to {}", chosen.number);
-        Ok(Change { why, model: chosen.model.clone(), shadow: None, ..newest })
+        Ok(ModelVersion { why, model: chosen.model.clone(), shadow: None, ..newest })
     })?;
     Ok(told(&change))
 }
 
 /// All versions, the newest last.
 pub fn list(plan: &Arc<Plan>) -> Result<String, KafkaFailure> {
-    let (shelf, written) = open(plan)?;
+    let (registry, written) = open(plan)?;
     let mut text = format!("0  {} of the document, digest {:032x}\n", written.name, written.digest);
-    for change in shelf.changes()? {
+    for change in registry.changes()? {
         text += &line(&change);
     }
     Ok(text)
@@ -122,11 +123,11 @@ fn shown(stored: Option<&Stored>) -> String {
     }
 }
 
-fn line(change: &Change) -> String {
+fn line(change: &ModelVersion) -> String {
     let tried = change.shadow.as_ref().map(|tried| format!("; tried beside it: {}", shown(Some(tried))));
     format!("{}  {} ({}){}\n", change.number, shown(change.model.as_ref()), change.why, tried.unwrap_or_default())
 }
 
-fn told(change: &Change) -> String {
+fn told(change: &ModelVersion) -> String {
     format!("version {}each shard takes it with its next commit\n", line(change).replace('\n', ": "))
 }

@@ -7,10 +7,10 @@
 
 mod change;
 mod commands;
-mod shelf;
+mod registry;
 mod watch;
 
-pub use change::{Change, Stored};
+pub use change::{ModelVersion, Stored};
 pub use commands::{list, promote, rollback, set, shadow};
 pub use watch::Watch;
 
@@ -19,18 +19,18 @@ use std::sync::Arc;
 use gristmill::plan::{InputPlan, Plan};
 
 use crate::kafka::KafkaFailure;
-use shelf::Shelf;
+use registry::ModelRegistry;
 
 /// Makes the versions known that a group's members may need: the newest now, older ones when they are asked for.
 pub fn load(plan: &Arc<Plan>) -> Result<(), KafkaFailure> {
     let (Some(scoring), InputPlan::Kafka { .. }) = (&plan.scoring, &plan.input) else { return Ok(()) };
-    let shelf = Shelf::open(plan)?;
-    let changes = shelf.changes()?;
-    shelf.put_on(&changes, &scoring.versions);
-    let shelf = Arc::new(std::sync::Mutex::new(shelf));
+    let registry = ModelRegistry::open(plan)?;
+    let changes = registry.changes()?;
+    registry.activate(&changes, &scoring.versions);
+    let registry = Arc::new(std::sync::Mutex::new(registry));
     scoring.versions.ask(Box::new(move |number| {
-        let shelf = shelf.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        shelf.version(number).map_err(|why| tracing::error!("version {number} of the model: {why}")).ok().flatten()
+        let registry = registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        registry.version(number).map_err(|why| tracing::error!("version {number} of the model: {why}")).ok().flatten()
     }));
     Ok(())
 }

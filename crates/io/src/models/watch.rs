@@ -11,8 +11,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::change::{Record, record};
-use super::shelf::Shelf;
-use crate::kafka::{KafkaFailure, Reader, listener, passes};
+use super::registry::ModelRegistry;
+use crate::kafka::{KafkaFailure, Reader, is_transient, tailing_client};
 
 /// How often it looks whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(100);
@@ -29,7 +29,7 @@ impl Watch {
         let (Some(_), InputPlan::Kafka { .. }) = (&plan.scoring, &plan.input) else { return Ok(None) };
         let (ended, ours) = (Arc::new(AtomicBool::new(false)), Arc::clone(plan));
         let topic = plan.models_topic();
-        let (reader, shelf) = (listener(&plan.kafka)?, Shelf::open(plan)?);
+        let (reader, registry) = (tailing_client(&plan.kafka)?, ModelRegistry::open(plan)?);
         let mut list = TopicPartitionList::new();
         let added = list.add_partition_offset(&topic, 0, Offset::Beginning);
         let failed = |error| KafkaFailure::of(&format!("reading {topic}"), &error, plan.kafka.brokers(), None);
@@ -39,10 +39,10 @@ impl Watch {
             let mut changed = false;
             while !told.load(Ordering::Relaxed) {
                 match heard(&reader, &topic) {
-                    Heard::Change => changed = true,
+                    Heard::Version => changed = true,
                     Heard::Piece => {}
                     // Of several changes at once the last one counts.
-                    Heard::Nothing if std::mem::take(&mut changed) => renew(&ours, &shelf),
+                    Heard::Nothing if std::mem::take(&mut changed) => renew(&ours, &registry),
                     Heard::Nothing => {}
                 }
             }
@@ -66,16 +66,16 @@ impl Drop for Watch {
 enum Heard {
     Nothing,
     Piece,
-    Change,
+    Version,
 }
 
 fn heard(reader: &Reader, topic: &str) -> Heard {
     match reader.poll(LOOK) {
-        Some(Ok(message)) if record(message.key().unwrap_or_default()) == Some(Record::Change) => Heard::Change,
+        Some(Ok(message)) if record(message.key().unwrap_or_default()) == Some(Record::Version) => Heard::Version,
         Some(Ok(_)) => Heard::Piece,
         None | Some(Err(KafkaError::PartitionEOF(_))) => Heard::Nothing,
         Some(Err(error)) => {
-            if !passes(&error) {
+            if !is_transient(&error) {
                 tracing::warn!("topic {topic}: {error}; changes of the model are not heard of meanwhile");
                 std::thread::sleep(LOOK);
             }
@@ -84,13 +84,13 @@ fn heard(reader: &Reader, topic: &str) -> Heard {
     }
 }
 
-fn renew(plan: &Arc<Plan>, shelf: &Shelf) {
+fn renew(plan: &Arc<Plan>, registry: &ModelRegistry) {
     let Some(scoring) = &plan.scoring else { return };
-    match shelf.changes() {
+    match registry.changes() {
         Ok(changes) => {
             let newer: Vec<_> =
                 changes.into_iter().filter(|change| change.number > scoring.versions.newest()).collect();
-            shelf.put_on(&newer, &scoring.versions);
+            registry.activate(&newer, &scoring.versions);
         }
         Err(failure) => tracing::error!("a change of the model cannot be read: {failure}"),
     }

@@ -6,8 +6,8 @@ mod process;
 
 use std::sync::Arc;
 
-use gristmill::foreign::{Scoring, Versions};
 use gristmill::plan::Plan;
+use gristmill::pretrained::{Scoring, Versions};
 use gristmill_learn::LearnError;
 
 use model::PythonScores;

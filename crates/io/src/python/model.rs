@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use gristmill::foreign::{Asked, Learns, Lesson, Pupil, Scores};
+use gristmill::pretrained::{Asked, Learns, Scores, ShardModel, TrainingBatch};
 use gristmill::spec::{Gives, PythonModel};
 use gristmill_learn::LearnError;
 
@@ -80,7 +80,13 @@ impl PythonScores {
     }
 
     /// Asks about a shard's model, which is taught again where the process does not have it.
-    fn of(&self, running: &mut Running, pupil: Option<&Pupil<'_>>, what: &str, body: &[u8]) -> Result<Answer, Failed> {
+    fn of(
+        &self,
+        running: &mut Running,
+        pupil: Option<&ShardModel<'_>>,
+        what: &str,
+        body: &[u8],
+    ) -> Result<Answer, Failed> {
         let of = pupil.map_or(SHARED, |pupil| pupil.name);
         if let Some(pupil) = pupil.filter(|pupil| !running.opened.contains(pupil.name)) {
             self.ask(running, &Head { what: "open", of, width: self.width }, pupil.taught.saved())?;
@@ -96,7 +102,7 @@ impl PythonScores {
         Ok(answer)
     }
 
-    fn lesson(&self, lesson: &Lesson) -> Result<Vec<u8>, Failed> {
+    fn lesson(&self, lesson: &TrainingBatch) -> Result<Vec<u8>, Failed> {
         let rows = lesson.labels.len();
         let mut all = columns(&lesson.values, self.names.len());
         all.extend(columns(&lesson.labels, 1));
@@ -105,7 +111,13 @@ impl PythonScores {
     }
 
     /// Asks; once more with a new process, where the one at hand has gone.
-    fn insist(&self, pupil: Option<&Pupil<'_>>, what: &str, body: &[u8], again: bool) -> Result<Answer, LearnError> {
+    fn insist(
+        &self,
+        pupil: Option<&ShardModel<'_>>,
+        what: &str,
+        body: &[u8],
+        again: bool,
+    ) -> Result<Answer, LearnError> {
         let mut running = self.lock();
         self.mind_memory(&mut running);
         let mut tries = if again { 2 } else { 1 };
@@ -198,14 +210,14 @@ impl Learns for PythonScores {
         self.python.learn.unwrap_or(1) as usize
     }
 
-    fn learn(&self, pupil: &Pupil<'_>, lesson: &Lesson) -> Result<(), LearnError> {
+    fn learn(&self, pupil: &ShardModel<'_>, lesson: &TrainingBatch) -> Result<(), LearnError> {
         let body = self.lesson(lesson).map_err(|failed| match failed {
             Failed::Said(why) | Failed::Gone(why) => LearnError::Outside(why),
         })?;
         self.insist(Some(pupil), "learn", &body, true).map(drop).map_err(lost)
     }
 
-    fn save(&self, pupil: &Pupil<'_>) -> Result<Vec<u8>, LearnError> {
+    fn save(&self, pupil: &ShardModel<'_>) -> Result<Vec<u8>, LearnError> {
         self.insist(Some(pupil), "save", &[], true).map(|answer| answer.body).map_err(lost)
     }
 

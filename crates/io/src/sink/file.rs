@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Sink, SinkError};
-use crate::ledger::Part;
+use crate::commit::PartitionCommit;
 
 /// How much of a file that is there already is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,13 +180,13 @@ impl LineSink {
 }
 
 impl Sink for LineSink {
-    fn write(&mut self, part: &Part) -> Result<(), SinkError> {
+    fn write(&mut self, part: &PartitionCommit) -> Result<(), SinkError> {
         self.lines.with(|inner| match self.output {
             Some(output) => {
                 let mut mine = part.outbox.decisions().filter(|decision| decision.output == output);
                 mine.try_for_each(|decision| inner.line(decision.value))
             }
-            None => part.letters.iter().try_for_each(|letter| inner.line(letter.to_json().to_string().as_bytes())),
+            None => part.dead_letters.iter().try_for_each(|letter| inner.line(letter.to_json().to_string().as_bytes())),
         })
     }
 

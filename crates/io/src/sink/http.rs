@@ -6,7 +6,7 @@ use gristmill::shard::Decision;
 use gristmill::spec::Http;
 
 use super::{Sink, SinkError, Stopped};
-use crate::ledger::Part;
+use crate::commit::PartitionCommit;
 
 /// The wait before the second try; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -32,7 +32,7 @@ pub struct HttpSink {
 enum Outcome {
     Done,
     /// Another try may help.
-    Again(String),
+    ReplayReader(String),
     /// None will.
     Refused(String),
 }
@@ -62,7 +62,7 @@ impl HttpSink {
         let mut response = match request.send(value) {
             Ok(response) => response,
             Err(error @ (ureq::Error::BadUri(_) | ureq::Error::Http(_))) => return Outcome::Refused(error.to_string()),
-            Err(error) => return Outcome::Again(error.to_string()),
+            Err(error) => return Outcome::ReplayReader(error.to_string()),
         };
         let status = response.status().as_u16();
         // Read to its end, so that the connection serves the next request.
@@ -70,7 +70,7 @@ impl HttpSink {
         let answer = format!("it answered {status} {}", said.chars().take(200).collect::<String>());
         match status {
             200..300 => Outcome::Done,
-            408 | 425 | 429 | 500..600 => Outcome::Again(answer),
+            408 | 425 | 429 | 500..600 => Outcome::ReplayReader(answer),
             _ => Outcome::Refused(answer),
         }
     }
@@ -89,7 +89,7 @@ impl HttpSink {
                 Outcome::Refused(why) => {
                     return failed(format!("{why}. Is the address right, and may this user post?"));
                 }
-                Outcome::Again(why) => why,
+                Outcome::ReplayReader(why) => why,
             };
             if tried >= self.http.retries {
                 return failed(format!("{why}, after {} tries", tried.saturating_add(1)));
@@ -109,7 +109,7 @@ impl HttpSink {
 }
 
 impl Sink for HttpSink {
-    fn write(&mut self, part: &Part) -> Result<(), SinkError> {
+    fn write(&mut self, part: &PartitionCommit) -> Result<(), SinkError> {
         let mut mine = part.outbox.decisions().filter(|decision| decision.output == self.output);
         mine.try_for_each(|decision| self.deliver(&decision))
     }

@@ -10,9 +10,9 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _};
 
 use super::{Sink, SinkError};
+use crate::commit::PartitionCommit;
 use crate::dead_letters::DeadLetter;
 use crate::kafka::{KafkaFailure, Kind, Place, Producer, Undelivered, to_headers};
-use crate::ledger::Part;
 
 /// How often a wait for delivery looks whether the run is to end.
 const LOOK: Duration = Duration::from_millis(100);
@@ -66,7 +66,7 @@ impl KafkaSink {
     }
 
     /// Writes a part's decisions and dead letters.
-    pub(crate) fn answers(&self, part: &Part) -> Result<(), Refusal> {
+    pub(crate) fn answers(&self, part: &PartitionCommit) -> Result<(), Refusal> {
         // Used again for each record.
         let mut source = String::new();
         for decision in part.outbox.decisions() {
@@ -75,13 +75,13 @@ impl KafkaSink {
             }
         }
         if let Some(topic) = &self.dead_letters {
-            part.letters.iter().try_for_each(|letter| self.dead_letter(topic, letter))?;
+            part.dead_letters.iter().try_for_each(|letter| self.dead_letter(topic, letter))?;
         }
         Ok(())
     }
 
     /// Writes a part's entry of the journal and its pieces of a snapshot.
-    pub(crate) fn state(&self, part: &Part) -> Result<(), Refusal> {
+    pub(crate) fn state(&self, part: &PartitionCommit) -> Result<(), Refusal> {
         let partition = part.partition.number;
         if let Some(entry) = &part.entry {
             let (topic, value) = (self.plan.journal_topic(), entry.encode());
@@ -100,7 +100,7 @@ impl KafkaSink {
 impl KafkaSink {
     /// Writes the entries and pieces of these parts, and returns when they are safe. A partition that the topic has gained
     /// is looked for; what was written beside it is then written twice, which a journal bears.
-    pub(crate) fn keep(&self, parts: &[Arc<Part>]) -> Result<(), SinkError> {
+    pub(crate) fn keep(&self, parts: &[Arc<PartitionCommit>]) -> Result<(), SinkError> {
         let mut unknown: Option<Instant> = None;
         loop {
             let kept = parts.iter().try_for_each(|part| self.state(part)).and_then(|()| self.delivered());
@@ -119,7 +119,7 @@ impl KafkaSink {
 }
 
 impl Sink for KafkaSink {
-    fn write(&mut self, part: &Part) -> Result<(), SinkError> {
+    fn write(&mut self, part: &PartitionCommit) -> Result<(), SinkError> {
         Ok(self.answers(part)?)
     }
 
@@ -306,10 +306,10 @@ mod tests {
             };
             let entry = Some(Entry { sequence: 0, runs: vec![run], code: None, installed: false });
             let (partition, letters, pieces) = (Partition::new("in", number), Vec::new(), Vec::new());
-            Arc::new(Part {
+            Arc::new(PartitionCommit {
                 partition,
                 outbox: Outbox::default(),
-                letters,
+                dead_letters: letters,
                 entry,
                 positions: Positions::default(),
                 pieces,

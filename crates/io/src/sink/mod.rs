@@ -9,7 +9,7 @@ pub use http::HttpSink;
 pub use kafka::KafkaSink;
 pub(crate) use kafka::{Refusal, Stopped};
 
-use crate::ledger::Part;
+use crate::commit::PartitionCommit;
 
 /// Why answers could not be written, with what to do.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,7 @@ pub enum SinkError {
 /// Something that takes decisions and dead letters.
 pub trait Sink: Send {
     /// Writes those of a part's decisions and dead letters that belong to this sink.
-    fn write(&mut self, part: &Part) -> Result<(), SinkError>;
+    fn write(&mut self, part: &PartitionCommit) -> Result<(), SinkError>;
     /// Returns when everything written is safe with the receiver.
     fn flush(&mut self) -> Result<(), SinkError>;
 }

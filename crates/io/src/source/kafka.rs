@@ -16,11 +16,11 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 
 use self::comeback::{COMEBACKS, Comeback, WARNING_PAUSE};
 use self::lookout::{Lookout, Sight};
-use super::again::Again;
+use super::replay_reader::ReplayReader;
 use super::{Ahead, Assignment, Event, Reread, Source, SourceError};
 use crate::kafka::{
-    Consumer, GroupMember, KafkaFailure, Kind, Reader, Rebalance, asker, consumer, headers_of, offset_of, passes,
-    position_of,
+    Consumer, GroupMember, KafkaFailure, Kind, Reader, Rebalance, consumer, headers_of, is_transient, offset_of,
+    offsets_client, position_of,
 };
 
 /// Records handed on together: enough to fill vectors, few enough to answer soon.
@@ -43,7 +43,7 @@ pub struct KafkaSource {
     seat: Arc<GroupMember>,
     consumer: Arc<Consumer>,
     outside: Reader,
-    again: Again,
+    replay_reader: ReplayReader,
     events: VecDeque<Event>,
     topic: Arc<str>,
     /// The records and bytes of the largest block that came last.
@@ -62,7 +62,7 @@ pub struct KafkaSource {
     /// How often the client was made anew since partitions came last.
     comebacks: u32,
     /// Since when there is no room for records, and whether the brokers were told.
-    crowded: Option<(Instant, bool)>,
+    backpressure: Option<(Instant, bool)>,
     /// Whether the protocol may still turn out to be unknown to the broker.
     may_fall_back: bool,
     /// Whether it did.
@@ -79,16 +79,16 @@ impl Drop for KafkaSource {
 impl KafkaSource {
     /// Joins the group as member number `member` of this process.
     pub fn join(plan: Arc<Plan>, member: usize, seat: Arc<GroupMember>) -> Result<Self, SourceError> {
-        let next_generation = plan.kafka.next_generation.unwrap_or(true);
+        let consumer_protocol = plan.kafka.consumer_protocol.unwrap_or(true);
         let InputPlan::Kafka { topic, .. } = &plan.input else {
             return Err(KafkaFailure::new(Kind::Other, "the input is not Kafka").into());
         };
         let topic: Arc<str> = topic.as_str().into();
-        let consumer = subscribed(&plan, &seat, member, next_generation, &topic)?;
-        let outside = asker(&plan.kafka, &plan.kafka.group)?;
-        let may_fall_back = plan.kafka.next_generation.is_none();
+        let consumer = subscribed(&plan, &seat, member, consumer_protocol, &topic)?;
+        let outside = offsets_client(&plan.kafka, &plan.kafka.group)?;
+        let may_fall_back = plan.kafka.consumer_protocol.is_none();
         Ok(Self {
-            again: Again::new(Arc::clone(&plan)),
+            replay_reader: ReplayReader::new(Arc::clone(&plan)),
             plan,
             member,
             seat,
@@ -105,7 +105,7 @@ impl KafkaSource {
             lookout: Lookout::new(),
             comeback: None,
             comebacks: 0,
-            crowded: None,
+            backpressure: None,
             may_fall_back,
             fell_back: false,
             last_warning: None,
@@ -151,7 +151,7 @@ impl KafkaSource {
     }
 
     /// An error from the poll loop: some pass by themselves, some end the run.
-    fn trouble(&mut self, error: KafkaError) -> Result<(), SourceError> {
+    fn on_poll_error(&mut self, error: KafkaError) -> Result<(), SourceError> {
         if let KafkaError::PartitionEOF(number) = error {
             if self.reading.contains_key(&number) {
                 self.events.push_back(Event::CaughtUp(self.partition(number)));
@@ -209,8 +209,8 @@ impl KafkaSource {
         }
     }
 
-    fn next_generation(&self) -> bool {
-        self.plan.kafka.next_generation.unwrap_or(!self.fell_back)
+    fn consumer_protocol(&self) -> bool {
+        self.plan.kafka.consumer_protocol.unwrap_or(!self.fell_back)
     }
 
     /// Takes what has arrived, up to a batch, and turns it into events in order.
@@ -257,7 +257,7 @@ impl KafkaSource {
         let sizes = blocks.iter().map(|block| (block.len(), block.size()));
         self.usual = sizes.max().unwrap_or_default();
         self.events.extend(blocks.into_iter().map(Event::Rows));
-        error.map_or(Ok(()), |error| self.trouble(error))
+        error.map_or(Ok(()), |error| self.on_poll_error(error))
     }
 }
 
@@ -265,10 +265,10 @@ fn subscribed(
     plan: &Plan,
     seat: &GroupMember,
     member: usize,
-    next_generation: bool,
+    consumer_protocol: bool,
     topic: &str,
 ) -> Result<Arc<Consumer>, SourceError> {
-    seat.join(consumer(plan, member, next_generation)?);
+    seat.join(consumer(plan, member, consumer_protocol)?);
     let gone = || KafkaFailure::new(Kind::Other, "the member has left its group");
     let consumer = seat.consumer().ok_or_else(gone)?;
     consumer
@@ -302,14 +302,14 @@ impl Source for KafkaSource {
         if !self.comes_back(wait)? {
             return Ok(self.events.pop_front());
         }
-        let generation = self.next_generation();
+        let generation = self.consumer_protocol();
         if let Sight::Gone = self.lookout.look(&self.plan, self.member, generation, &self.outside)? {
             return Ok(Some(Event::Gone));
         }
         if room {
-            self.make_room()?;
+            self.release_backpressure()?;
         } else {
-            self.crowd()?;
+            self.apply_backpressure()?;
         }
         if room && self.events.is_empty() && !self.consumer.context().waiting() {
             self.receive(wait)?;
@@ -388,14 +388,14 @@ impl Source for KafkaSource {
 
     fn rejoin(&mut self) -> Result<(), SourceError> {
         self.seat.leave();
-        self.consumer = subscribed(&self.plan, &self.seat, self.member, self.next_generation(), &self.topic)?;
+        self.consumer = subscribed(&self.plan, &self.seat, self.member, self.consumer_protocol(), &self.topic)?;
         self.comeback = None;
         self.held.clear();
         self.lookout.holds(false);
         self.events.clear();
         self.reading.clear();
         self.sought.clear();
-        self.crowded = None;
+        self.backpressure = None;
         Ok(())
     }
 
@@ -404,7 +404,7 @@ impl Source for KafkaSource {
     }
 
     fn reread(&mut self, partition: &Partition, from: Position, to: Position) -> Result<Reread, SourceError> {
-        Ok(self.again.read(partition, from, to)?)
+        Ok(self.replay_reader.read(partition, from, to)?)
     }
 
     fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<Position>>, SourceError> {
@@ -412,7 +412,7 @@ impl Source for KafkaSource {
             return Ok(Vec::new());
         }
         let ask = || self.outside.committed_offsets(self.list(partitions), ANSWER);
-        let found = self.insist("asking for the group's offsets", OUTAGE, ask)?;
+        let found = self.retry("asking for the group's offsets", OUTAGE, ask)?;
         let offset = |partition: &Partition| match found.find_partition(&partition.topic, partition.number)?.offset() {
             Offset::Offset(offset) => Some(position_of(offset)),
             _ => None,
@@ -420,33 +420,33 @@ impl Source for KafkaSource {
         Ok(partitions.iter().map(offset).collect())
     }
 
-    fn over_markers(
+    fn skip_control_records(
         &mut self,
         partition: &Partition,
         position: Position,
         to: Option<Position>,
     ) -> Result<Ahead, SourceError> {
-        Ok(self.again.over_markers(partition, position, to)?)
+        Ok(self.replay_reader.skip_control_records(partition, position, to)?)
     }
 }
 
 impl KafkaSource {
     /// Without room records are not taken; after a while the brokers are told, since a member must go on polling.
-    fn crowd(&mut self) -> Result<(), SourceError> {
-        let (since, told) = *self.crowded.get_or_insert((Instant::now(), false));
+    fn apply_backpressure(&mut self) -> Result<(), SourceError> {
+        let (since, told) = *self.backpressure.get_or_insert((Instant::now(), false));
         if since.elapsed() < NO_ROOM {
             return Ok(());
         }
         if !told {
-            self.crowded = Some((since, true));
+            self.backpressure = Some((since, true));
             let paused = self.consumer.pause(&self.list(&self.read_now()));
             paused.map_err(|error| self.failure("pausing", &error))?;
         }
         self.receive(Duration::ZERO)
     }
 
-    fn make_room(&mut self) -> Result<(), SourceError> {
-        match self.crowded.take() {
+    fn release_backpressure(&mut self) -> Result<(), SourceError> {
+        match self.backpressure.take() {
             Some((_, true)) => {
                 let resumed = self.consumer.resume(&self.list(&self.read_now()));
                 resumed.map_err(|error| self.failure("reading on", &error).into())
@@ -460,7 +460,7 @@ impl KafkaSource {
     }
 
     /// Asks again while the group changes, its coordinator moves or no broker answers, but not for ever.
-    fn insist<T>(
+    fn retry<T>(
         &self,
         doing: &str,
         longest: Duration,
@@ -473,7 +473,7 @@ impl KafkaSource {
                 Err(error) => {
                     let failure = self.failure(doing, &error);
                     let unreachable = failure.kind == Kind::Unreachable;
-                    if !(unreachable || passes(&error)) || began.elapsed() > longest {
+                    if !(unreachable || is_transient(&error)) || began.elapsed() > longest {
                         return Err(failure);
                     }
                     if unreachable {

@@ -1,14 +1,14 @@
 //! Where records come from: byte for byte, in order, one partition after the other.
 
-mod again;
 mod file;
 mod kafka;
 mod records;
+mod replay_reader;
 
-pub(crate) use again::Again;
 pub use file::FileSource;
 pub(crate) use file::Reader;
 pub use kafka::KafkaSource;
+pub(crate) use replay_reader::ReplayReader;
 
 use std::time::Duration;
 
@@ -103,7 +103,7 @@ pub trait Source: Send {
     /// The committed position of each of these partitions, whoever reads them.
     fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<Position>>, SourceError>;
     /// What lies between a position and the end of what can be read, or the place `to`, whichever comes first.
-    fn over_markers(
+    fn skip_control_records(
         &mut self,
         partition: &Partition,
         position: Position,

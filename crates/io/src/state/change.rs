@@ -9,10 +9,10 @@ use gristmill::rows::{Partition, Positions};
 use gristmill::shard::{Adapted, Lost};
 
 use super::StateFailure;
-use super::keeper::Keeper;
 use super::rebuild::{adapted, next_sequence, tail};
 use super::show::{Done, loaded, put, untrained};
-use crate::ledger::LedgerError;
+use super::store::StateStore;
+use crate::commit::CommitterError;
 
 /// What a changed document does to the state of a partition.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ pub fn reset_changed(plan: &Arc<Plan>, keep: &[String]) -> Done<String> {
     let mut text = String::new();
     change(plan, keep, |install, change| {
         install()?;
-        text += &format!("{} goes on at {}{}\n", change.partition, change.positions, untrained(&change.untrained));
+        text += &format!("{} resumes at {}{}\n", change.partition, change.positions, untrained(&change.untrained));
         Ok(())
     })?;
     Ok(if text.is_empty() { "nothing has changed\n".into() } else { text })
@@ -66,9 +66,9 @@ pub fn reset_changed(plan: &Arc<Plan>, keep: &[String]) -> Done<String> {
 type Install<'a> = &'a mut dyn FnMut() -> Done<()>;
 
 fn change(plan: &Arc<Plan>, keep: &[String], mut each: impl FnMut(Install<'_>, Change) -> Done<()>) -> Done<()> {
-    let mut keeper = Keeper::open(plan)?;
-    for partition in keeper.partitions(plan)? {
-        let there = keeper.kept(&partition)?;
+    let mut store = StateStore::open(plan)?;
+    for partition in store.partitions(plan)? {
+        let there = store.kept(&partition)?;
         let Some(saved) = there.slots.newest() else { continue };
         let positions = tail(&there);
         if saved.manifest.plan == plan.fingerprint() {
@@ -77,11 +77,11 @@ fn change(plan: &Arc<Plan>, keep: &[String], mut each: impl FnMut(Install<'_>, C
         let of = |all: &Positions| all.get(&partition.topic).unwrap_or_default();
         if !saved.manifest.positions.agree(&positions) || saved.manifest.sequence != next_sequence(&there) {
             let stop = Stop::OtherPlan { from: of(&saved.manifest.positions), to: of(&positions) };
-            return Err(LedgerError::from(StateFailure::Stop { partition, stop }).into());
+            return Err(CommitterError::from(StateFailure::Stop { partition, stop }).into());
         }
         let Adapted { shard, kept, changed, dropped, lost } = adapted(plan, &partition, Some(&saved), keep)?;
         let change = Change { partition, positions: positions.clone(), kept, untrained: changed, dropped, lost };
-        each(&mut || put(&mut keeper, plan, &there, &shard, positions.clone()), change)?;
+        each(&mut || put(&mut store, plan, &there, &shard, positions.clone()), change)?;
     }
     Ok(())
 }

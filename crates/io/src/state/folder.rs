@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gristmill::plan::Plan;
-use gristmill::protocol::{Entry, Kept, KeptInput, Piece, Slots};
+use gristmill::protocol::{Entry, Piece, Slots, StoredInput, StoredState};
 use gristmill::rows::Partition;
 use gristmill_learn::{StateError, StateReader, StateWriter};
 
 use super::StateFailure;
 use super::frames::{frame, frames};
-use crate::ledger::{LedgerError, Part};
+use crate::commit::{CommitterError, PartitionCommit};
 use crate::sink::Lines;
 
 /// What one commit made visible.
@@ -38,7 +38,7 @@ pub struct StateFolder {
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> StateFailure {
-    StateFailure::Kept { place: path.display().to_string(), why: error.to_string() }
+    StateFailure::StoredState { place: path.display().to_string(), why: error.to_string() }
 }
 
 /// The folder, for one run at a time, where the plan has one.
@@ -49,7 +49,7 @@ fn locked(plan: &Plan) -> Result<Option<(PathBuf, File)>, StateFailure> {
     let lock = File::create(path.join("lock")).map_err(|error| failed(&path, &error))?;
     if lock.try_lock().is_err() {
         let why = "another run uses it; wait for that one to end, or give this one a folder of its own".into();
-        return Err(StateFailure::Kept { place: path.display().to_string(), why });
+        return Err(StateFailure::StoredState { place: path.display().to_string(), why });
     }
     Ok(Some((path, lock)))
 }
@@ -83,7 +83,7 @@ impl StateFolder {
         let commits = commits(&path)?;
         if commits.is_empty() && !snapshots(&path)?.is_empty() {
             let why = "it has a snapshot, but its journal is gone: `gristmill state reset FILE` starts over".into();
-            return Err(StateFailure::Kept { place: path.display().to_string(), why });
+            return Err(StateFailure::StoredState { place: path.display().to_string(), why });
         }
         let journal = File::options().create(true).append(true).open(path.join("journal"));
         let journal = journal.map_err(|error| failed(&path, &error))?;
@@ -101,20 +101,20 @@ impl StateFolder {
     }
 
     /// What was kept of a shard. The folder is a log of its own, so it knows how far it was read.
-    pub(crate) fn kept(&self, partition: &Partition) -> Result<Kept, StateFailure> {
+    pub(crate) fn kept(&self, partition: &Partition) -> Result<StoredState, StateFailure> {
         let entries: Vec<Entry> = self.commits.iter().flat_map(|commit| commit.of(partition.number).cloned()).collect();
         let committed = entries.last().and_then(|entry| entry.ends().get(&partition.topic));
-        let input = KeptInput { name: Arc::clone(&partition.topic), committed, ..KeptInput::default() };
-        Ok(Kept { slots: slots(&self.path, partition.number)?, entries, inputs: vec![input], settled: true })
+        let input = StoredInput { name: Arc::clone(&partition.topic), committed, ..StoredInput::default() };
+        Ok(StoredState { slots: slots(&self.path, partition.number)?, entries, inputs: vec![input], settled: true })
     }
 
     /// Makes a commit durable: outputs first, then, in one frame, the entries that say so, then what is saved.
-    pub(crate) fn commit(&mut self, parts: &[Arc<Part>]) -> Result<(), LedgerError> {
+    pub(crate) fn commit(&mut self, parts: &[Arc<PartitionCommit>]) -> Result<(), CommitterError> {
         let entries = parts.iter().filter_map(|part| Some((part.partition.number, part.entry.clone()?)));
         let entries: Vec<(i32, Entry)> = entries.collect();
         if !entries.is_empty() {
             let written = self.outputs.iter().map(|(path, lines)| Ok((path.clone(), lines.sync()?)));
-            let written = written.collect::<Result<Lengths, LedgerError>>()?;
+            let written = written.collect::<Result<Lengths, CommitterError>>()?;
             // Whoever changes the state alone leaves the outputs as they are.
             let lengths = if written.is_empty() { self.lengths() } else { written };
             let commit = Commit { entries, lengths };
@@ -185,7 +185,7 @@ pub(super) fn commits(folder: &Path) -> Result<Vec<Commit>, StateFailure> {
     let decoded = frames.into_iter().map(Commit::decode).collect::<Result<Vec<_>, _>>();
     decoded.map_err(|error| {
         let why = format!("{error}; `gristmill state reset FILE` starts over");
-        StateFailure::Kept { place: path.display().to_string(), why }
+        StateFailure::StoredState { place: path.display().to_string(), why }
     })
 }
 

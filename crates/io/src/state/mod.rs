@@ -3,31 +3,31 @@
 //! For a pipeline over a file that is a folder: a journal with one entry for each commit, and snapshots in slots used
 //! in turn. The entry is what makes a commit: it says how much was consumed and how long each output was then. After a
 //! crash outputs are cut to those lengths, the newest valid snapshot is loaded, and the records since are read again
-//! with answers muted. A group on Kafka keeps the same in two topics (`kafka::KeptTopics`).
+//! with answers muted. A group on Kafka keeps the same in two topics (`kafka::InternalTopics`).
 
 use gristmill::rows::Position;
 
 mod change;
 mod folder;
 mod frames;
-mod keeper;
 mod openable;
 mod rebuild;
 mod show;
+mod store;
 
 pub use change::{Change, changes, reset_changed};
 pub(crate) use folder::Lengths;
 pub use folder::StateFolder;
-use keeper::at_rest;
 pub use openable::openable;
 pub use show::{adopt, as_of, reset, reset_to, resting, show, write};
+use store::at_rest;
 
 /// Why state cannot be kept or used, with what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StateFailure {
     /// Where it is kept.
     #[error("the state in {place}: {why}")]
-    Kept {
+    StoredState {
         /// The folder, file or topic.
         place: String,
         /// Why, and what to do.
@@ -96,7 +96,7 @@ pub enum StateFailure {
 }
 
 /// What a run says where a snapshot is none that it can read.
-pub(crate) fn unusable(error: gristmill::shard::ShardError) -> crate::ledger::LedgerError {
+pub(crate) fn unusable(error: gristmill::shard::ShardError) -> crate::commit::CommitterError {
     match error {
         gristmill::shard::ShardError::State { partition, source } => {
             StateFailure::Unusable { partition, source }.into()

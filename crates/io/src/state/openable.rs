@@ -5,11 +5,11 @@ use std::sync::Arc;
 use gristmill::plan::{InputPlan, Plan};
 
 use super::at_rest;
-use super::keeper::Keeper;
-use crate::ledger::{LedgerError, reopen};
+use super::store::StateStore;
+use crate::commit::{CommitterError, reopen};
 
 /// Opens every shard as a run would, where nobody is at work; the error is the run's.
-pub fn openable(plan: &Arc<Plan>) -> Result<(), LedgerError> {
+pub fn openable(plan: &Arc<Plan>) -> Result<(), CommitterError> {
     if !plan.journals() {
         return Ok(());
     }
@@ -17,9 +17,9 @@ pub fn openable(plan: &Arc<Plan>) -> Result<(), LedgerError> {
         tracing::warn!("{failure}; what it keeps was not tried");
         return Ok(());
     }
-    let keeper = Keeper::open(plan)?;
-    for partition in keeper.partitions(plan)? {
-        reopen(plan, &partition, &keeper.kept(&partition)?)?;
+    let store = StateStore::open(plan)?;
+    for partition in store.partitions(plan)? {
+        reopen(plan, &partition, &store.kept(&partition)?)?;
     }
     Ok(())
 }

@@ -1,27 +1,27 @@
-//! The state as of any position: the snapshot before it, and the records since, learned again with answers muted.
+//! The state as of any position: the snapshot before it, and the records since, replayed with outputs suppressed.
 
 use std::sync::Arc;
 
 use gristmill::plan::Plan;
-use gristmill::protocol::{Consumed, Kept, KeptInput, Learned, Run, Saved, Stop, learned, lineage};
+use gristmill::protocol::{Consumed, Entry, Learned, Run, Saved, Stop, StoredInput, StoredState, learned, lineage};
 use gristmill::rows::{Partition, Position, Positions};
 use gristmill::shard::{Adapted, Outbox, Shard};
 
-use super::keeper::{Past, reaches};
+use super::store::{Past, reaches};
 use super::{StateFailure, unusable};
 use crate::codec::Decoder;
-use crate::ledger::{LedgerError, code, journal_wins};
+use crate::commit::{CommitterError, code, journal_wins};
 use crate::member::MemberError;
 use crate::source::Reread;
 
 /// Where the group stands: after everything that was learned.
-pub(super) fn tail(kept: &Kept) -> Positions {
+pub(super) fn tail(kept: &StoredState) -> Positions {
     let entry = kept.entries.iter().max_by_key(|entry| entry.sequence);
     let saved = kept.slots.newest().map(|saved| (saved.manifest.sequence, saved.manifest.positions));
     let ends = entry.map(|entry| (entry.sequence + 1, entry.ends()));
     let (older, newer) = if ends > saved { (saved, ends) } else { (ends, saved) };
     let mut all = Positions::default();
-    for KeptInput { name, .. } in &kept.inputs {
+    for StoredInput { name, .. } in &kept.inputs {
         let known = [&newer, &older].into_iter().flatten().find_map(|(_, positions)| positions.get(name));
         known.into_iter().for_each(|position| all.set(name, position));
     }
@@ -29,7 +29,7 @@ pub(super) fn tail(kept: &Kept) -> Positions {
 }
 
 /// The sequence of the next commit.
-pub(super) fn next_sequence(kept: &Kept) -> u64 {
+pub(super) fn next_sequence(kept: &StoredState) -> u64 {
     let entry = kept.entries.iter().map(|entry| entry.sequence + 1).max().unwrap_or(0);
     entry.max(kept.slots.newest().map_or(0, |saved| saved.manifest.sequence))
 }
@@ -40,7 +40,7 @@ pub(super) fn adapted(
     partition: &Partition,
     saved: Option<&Saved>,
     keep: &[String],
-) -> Result<Adapted, LedgerError> {
+) -> Result<Adapted, CommitterError> {
     let shard = || Shard::open(Arc::clone(plan), partition.clone(), None);
     Ok(match saved {
         // What cannot be kept although it was asked for says so itself.
@@ -55,7 +55,7 @@ pub(super) fn adapted(
 pub(super) fn rebuild(
     plan: &Arc<Plan>,
     partition: &Partition,
-    kept: &Kept,
+    kept: &StoredState,
     position: Position,
     past: &mut Past,
 ) -> Result<(Shard, Positions), MemberError> {
@@ -64,45 +64,57 @@ pub(super) fn rebuild(
     changed.extend(dropped);
     if !changed.is_empty() {
         let (partition, changed) = (partition.clone(), changed);
-        return Err(LedgerError::from(StateFailure::OtherDocument { partition, position, changed }).into());
+        return Err(CommitterError::from(StateFailure::OtherDocument { partition, position, changed }).into());
     }
-    let runs = way(plan, partition, kept, saved.as_ref(), position).map_err(LedgerError::from)?;
+    let runs = way(plan, partition, kept, saved.as_ref(), position).map_err(CommitterError::from)?;
     let mut decoder =
         Decoder::new(plan, past.header()).map_err(|why| MemberError::Header { partition: partition.clone(), why })?;
     let mut positions = saved.map(|saved| saved.manifest.positions.among(&plan.inputs)).unwrap_or_default();
     for run in runs {
         let until = if run.topic == partition.topic { run.consumed.next.min(position) } else { run.consumed.next };
-        let (mut next, beside) = (run.consumed.from, partition.beside(&run.topic));
-        if run.consumed.count > 0 || run.flushed {
-            run.with_what_it_had(&mut shard)?;
-        }
-        let mut found = Consumed::nothing(run.consumed.from);
-        while run.consumed.count > 0 && next < until {
-            match past.read(&beside, next, until)? {
-                // What is left before it are markers.
-                Reread::End => next = until,
-                Reread::Nothing => std::thread::sleep(std::time::Duration::from_millis(1)),
-                Reread::Rows(mut raw) => {
-                    raw.truncate(raw.before(until));
-                    next = raw.next().unwrap_or(until);
-                    raw.iter().for_each(|record| found.add(&record));
-                    let (mut refusals, mut muted) = (Vec::new(), Outbox::default());
-                    let rows = decoder.decode(&raw, &mut refusals);
-                    shard.step(&raw, &rows, &mut refusals, &mut muted)?;
-                }
-            }
-        }
+        replay(run, until, &mut shard, &mut decoder, past)?;
         positions.set(&run.topic, until);
-        if until == run.consumed.next {
-            run.check(&beside, &found)?;
-            // Rows that waited were taken at its end.
-            if run.flushed {
-                shard.flush(&mut Outbox::default())?;
-            }
-        }
     }
     positions.set(&partition.topic, position);
     Ok((shard, positions))
+}
+
+/// Steps a run again, muted, up to a position of its input.
+fn replay(
+    run: &Run,
+    until: Position,
+    shard: &mut Shard,
+    decoder: &mut Decoder,
+    past: &mut Past,
+) -> Result<(), MemberError> {
+    let (mut next, partition) = (run.consumed.from, shard.partition().beside(&run.topic));
+    if run.consumed.count > 0 || run.flushed {
+        run.with_what_it_had(shard)?;
+    }
+    let mut found = Consumed::nothing(run.consumed.from);
+    while run.consumed.count > 0 && next < until {
+        match past.read(&partition, next, until)? {
+            // What is left before it are markers.
+            Reread::End => next = until,
+            Reread::Nothing => std::thread::sleep(std::time::Duration::from_millis(1)),
+            Reread::Rows(mut raw) => {
+                raw.truncate(raw.before(until));
+                next = raw.next().unwrap_or(until);
+                raw.iter().for_each(|record| found.add(&record));
+                let (mut refusals, mut muted) = (Vec::new(), Outbox::default());
+                let rows = decoder.decode(&raw, &mut refusals);
+                shard.step(&raw, &rows, &mut refusals, &mut muted)?;
+            }
+        }
+    }
+    if until == run.consumed.next {
+        run.check(&partition, &found)?;
+        // Rows that waited were taken at its end.
+        if run.flushed {
+            shard.flush(&mut Outbox::default())?;
+        }
+    }
+    Ok(())
 }
 
 /// The runs that lead from a snapshot, or from nothing, to a position of the first input; refused where they are not all
@@ -110,7 +122,7 @@ pub(super) fn rebuild(
 fn way<'a>(
     plan: &Plan,
     partition: &Partition,
-    kept: &'a Kept,
+    kept: &'a StoredState,
     saved: Option<&Saved>,
     position: Position,
 ) -> Result<Vec<&'a Run>, StateFailure> {
@@ -130,22 +142,10 @@ fn way<'a>(
     let begins =
         from.or(entries.first().and_then(|entry| entry.begins().get(name))).filter(|begins| *begins <= position);
     let begins = begins.ok_or_else(gone)?;
-    let (mut at, mut runs, mut used) = (begins, Vec::new(), Vec::new());
-    for entry in entries {
-        let (Some(first), Some(next)) = (entry.begins().get(name), entry.ends().get(name)) else { continue };
-        // Records lead neither over a state that a command has put there, nor back.
-        if entry.installed || next < first || (at >= position && next > position) {
-            break;
-        }
-        at = next;
-        used.push(entry);
-        runs.extend(&entry.runs);
-    }
-    if at < position {
-        return Err(gone());
-    }
-    let read = runs.iter().filter(|run| run.consumed.count > 0);
-    match learned(used.into_iter().filter(|_| read.clone().next().is_some()), saved, &|| code(plan)) {
+    let used = leading(entries, name, begins, position).ok_or_else(gone)?;
+    let runs: Vec<&Run> = used.iter().flat_map(|entry| &entry.runs).collect();
+    let read = || runs.iter().copied().filter(|run| run.consumed.count > 0);
+    match learned(used.into_iter().filter(|_| read().next().is_some()), saved, &|| code(plan)) {
         Learned::Here => {}
         Learned::ByOtherProgram => {
             let stop = Stop::OtherProgram { from: begins, to: position };
@@ -156,11 +156,26 @@ fn way<'a>(
         }
     }
     let firsts = kept.first();
-    let gone = |run: &&Run| {
+    let gone = |run: &Run| {
         let first = firsts.get(&run.topic).filter(|first| run.consumed.from < *first)?;
         let stop = Stop::RowsGone { from: run.consumed.from, first };
         Some(StateFailure::Stop { partition: partition.beside(&run.topic), stop })
     };
-    let gone = read.copied().find_map(|run| gone(&run));
+    let gone = read().find_map(gone);
     gone.map_or(Ok(runs.clone()), Err)
+}
+
+/// The entries that lead from one position of an input to another; none where they do not come so far.
+fn leading<'a>(entries: Vec<&'a Entry>, name: &str, begins: Position, to: Position) -> Option<Vec<&'a Entry>> {
+    let (mut at, mut used) = (begins, Vec::new());
+    for entry in entries {
+        let (Some(first), Some(next)) = (entry.begins().get(name), entry.ends().get(name)) else { continue };
+        // Records lead neither over a state that a command has put there, nor back.
+        if entry.installed || next < first || (at >= to && next > to) {
+            break;
+        }
+        at = next;
+        used.push(entry);
+    }
+    (at >= to).then_some(used)
 }

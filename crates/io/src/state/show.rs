@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use gristmill::plan::{InputPlan, Plan};
-use gristmill::protocol::{Kept, KeptInput};
+use gristmill::protocol::{StoredInput, StoredState};
 use gristmill::rows::{Partition, Position, Positions};
 use gristmill::shard::{Adapted, Shard, saved_parts};
 use gristmill_learn::StateWriter;
 
-use super::keeper::{Keeper, Place, commit_position};
 use super::rebuild::{adapted, next_sequence, rebuild, tail};
+use super::store::{Place, StateStore, commit_position};
 use super::{StateFailure, at_rest};
-use crate::kafka::KeptTopics;
-use crate::ledger::LedgerError;
+use crate::commit::CommitterError;
+use crate::kafka::InternalTopics;
 use crate::lookup;
 use crate::member::MemberError;
 use crate::models;
@@ -25,7 +25,7 @@ pub(super) type Done<T> = Result<T, MemberError>;
 /// The plan with what records were looked up in and scored by.
 pub(super) fn loaded(plan: &Arc<Plan>) -> Done<Arc<Plan>> {
     let plan = lookup::load(plan)?;
-    models::load(&plan).map_err(LedgerError::from)?;
+    models::load(&plan).map_err(CommitterError::from)?;
     python::started(&plan, 0).map_err(|source| {
         let partition = Partition::new(plan.input_name(), 0);
         gristmill::shard::ShardError::Model { partition, source }.into()
@@ -33,12 +33,12 @@ pub(super) fn loaded(plan: &Arc<Plan>) -> Done<Arc<Plan>> {
 }
 
 fn refused(plan: &Plan, why: String) -> MemberError {
-    LedgerError::from(StateFailure::Kept { place: plan.name.to_string(), why }).into()
+    CommitterError::from(StateFailure::StoredState { place: plan.name.to_string(), why }).into()
 }
 
 /// The partitions that are meant: one, or all.
-fn chosen(plan: &Plan, keeper: &Keeper, number: Option<i32>) -> Done<Vec<Partition>> {
-    only(plan, keeper.partitions(plan)?, number)
+fn chosen(plan: &Plan, store: &StateStore, number: Option<i32>) -> Done<Vec<Partition>> {
+    only(plan, store.partitions(plan)?, number)
 }
 
 fn only(plan: &Plan, all: Vec<Partition>, number: Option<i32>) -> Done<Vec<Partition>> {
@@ -53,19 +53,19 @@ fn only(plan: &Plan, all: Vec<Partition>, number: Option<i32>) -> Done<Vec<Parti
 
 /// The state in words, partition by partition: positions, sequence, size, age, components.
 pub fn show(plan: &Arc<Plan>) -> Done<String> {
-    let keeper = Keeper::open(plan)?;
+    let store = StateStore::open(plan)?;
     let mut text = format!("pipeline   {}\n", plan.name);
     text += &match (&plan.input, plan.state.as_ref().and_then(|state| state.directory.as_ref())) {
         (InputPlan::File { .. }, Some(directory)) => format!("folder     {directory}\n"),
         _ => format!("topics     {}, {}\n", plan.journal_topic(), plan.state_topic()),
     };
-    for partition in keeper.partitions(plan)? {
-        text += &show_partition(&partition, &keeper.kept(&partition)?);
+    for partition in store.partitions(plan)? {
+        text += &show_partition(&partition, &store.kept(&partition)?);
     }
     Ok(text)
 }
 
-fn show_partition(partition: &Partition, kept: &Kept) -> String {
+fn show_partition(partition: &Partition, kept: &StoredState) -> String {
     let mut text = format!("\n{partition}\n");
     match kept.entries.iter().max_by_key(|entry| entry.sequence) {
         Some(last) => text += &format!("journal    commit {} at {}\n", last.sequence, last.ends()),
@@ -95,11 +95,11 @@ fn age(milliseconds: i64) -> Option<String> {
 /// The state of a partition as of a position, or as of the last commit; canonical: equal models have equal bytes.
 pub fn as_of(plan: &Arc<Plan>, partition: Option<i32>, position: Option<Position>) -> Done<Vec<(i32, Vec<u8>)>> {
     let plan = &loaded(plan)?;
-    let keeper = Keeper::open(plan)?;
-    let mut past = keeper.past(plan)?;
-    let chosen = chosen(plan, &keeper, partition)?;
+    let store = StateStore::open(plan)?;
+    let mut past = store.past(plan)?;
+    let chosen = chosen(plan, &store, partition)?;
     let states = chosen.into_iter().map(|partition| {
-        let kept = keeper.kept(&partition)?;
+        let kept = store.kept(&partition)?;
         let end = tail(&kept).get(&partition.topic).ok_or_else(|| {
             refused(plan, format!("nothing was learned of {partition} yet; every run saves its state when it ends"))
         })?;
@@ -107,7 +107,7 @@ pub fn as_of(plan: &Arc<Plan>, partition: Option<i32>, position: Option<Position
         if at > end {
             return Err(refused(plan, format!("{partition} has come to {end}: {at} is still to be read")));
         }
-        let (shard, _) = rebuild(plan, &partition, &keeper.kept_since(&partition, at)?, at, &mut past)?;
+        let (shard, _) = rebuild(plan, &partition, &store.kept_since(&partition, at)?, at, &mut past)?;
         Ok((partition.number, StateWriter::of(&shard)))
     });
     states.collect()
@@ -133,10 +133,16 @@ fn write_whole(path: &Path, state: &[u8]) -> std::io::Result<()> {
     std::fs::rename(&part, path)
 }
 
-pub(super) fn put(keeper: &mut Keeper, plan: &Arc<Plan>, kept: &Kept, shard: &Shard, positions: Positions) -> Done<()> {
+pub(super) fn put(
+    store: &mut StateStore,
+    plan: &Arc<Plan>,
+    kept: &StoredState,
+    shard: &Shard,
+    positions: Positions,
+) -> Done<()> {
     let from = tail(kept);
     let place = Place { sequence: next_sequence(kept), from, positions, slot: kept.slots.next(plan.snapshot().keep) };
-    Ok(keeper.install(plan, shard.partition(), &shard.snapshot(), place)?)
+    Ok(store.install(plan, shard.partition(), &shard.snapshot(), place)?)
 }
 
 /// Goes on from where the group stands, or from where the input begins now, with what there is: the newest snapshot, or
@@ -146,12 +152,12 @@ pub fn adopt(plan: &Arc<Plan>, partition: Option<i32>) -> Done<String> {
         return adopt_positions(plan, partition);
     }
     let plan = &loaded(plan)?;
-    let mut keeper = Keeper::open(plan)?;
+    let mut store = StateStore::open(plan)?;
     let mut text = String::new();
-    for partition in chosen(plan, &keeper, partition)? {
-        let kept = keeper.kept(&partition)?;
+    for partition in chosen(plan, &store, partition)? {
+        let kept = store.kept(&partition)?;
         let (mut positions, learned) = (Positions::default(), tail(&kept));
-        for KeptInput { name, committed, first, .. } in &kept.inputs {
+        for StoredInput { name, committed, first, .. } in &kept.inputs {
             let position = committed.or(learned.get(name)).map(|position| position.max(*first));
             position.into_iter().for_each(|position| positions.set(name, position));
         }
@@ -160,33 +166,33 @@ pub fn adopt(plan: &Arc<Plan>, partition: Option<i32>) -> Done<String> {
         }
         let mut saved = kept.slots.newest();
         let adopted = match adapted(plan, &partition, saved.as_ref(), &[]) {
-            Err(LedgerError::State(StateFailure::Unusable { .. })) => {
+            Err(CommitterError::State(StateFailure::Unusable { .. })) => {
                 saved = None;
                 adapted(plan, &partition, None, &[])
             }
             adopted => adopted,
         };
         let Adapted { shard, changed, .. } = adopted?;
-        put(&mut keeper, plan, &kept, &shard, positions.clone())?;
+        put(&mut store, plan, &kept, &shard, positions.clone())?;
         let with = saved.map_or("untrained".into(), |saved| format!("as of {}", saved.manifest.positions));
-        text += &format!("{partition} goes on at {positions}, {with}{}\n", untrained(&changed));
+        text += &format!("{partition} resumes at {positions}, {with}{}\n", untrained(&changed));
     }
     Ok(text)
 }
 
 /// The same where no state is kept: what was deleted before it was read is passed over.
 fn adopt_positions(plan: &Arc<Plan>, partition: Option<i32>) -> Done<String> {
-    let topics = KeptTopics::open(plan).map_err(LedgerError::from)?;
-    let count = topics.count(plan.input_name()).map_err(LedgerError::from)?;
+    let topics = InternalTopics::open(plan).map_err(CommitterError::from)?;
+    let count = topics.count(plan.input_name()).map_err(CommitterError::from)?;
     let all = (0..count).map(|number| Partition::new(plan.input_name(), number)).collect();
     let mut text = String::new();
     for partition in only(plan, all, partition)? {
-        let kept = topics.read(&partition, &|| true).map_err(LedgerError::from)?;
-        for KeptInput { name, committed, first, .. } in &kept.inputs {
+        let kept = topics.read(&partition, &|| true).map_err(CommitterError::from)?;
+        for StoredInput { name, committed, first, .. } in &kept.inputs {
             if committed.is_some_and(|position| position < *first) {
                 let partition = partition.beside(name);
-                commit_position(plan, &partition, *first).map_err(LedgerError::from)?;
-                text += &format!("{partition} goes on at {first}\n");
+                commit_position(plan, &partition, *first).map_err(CommitterError::from)?;
+                text += &format!("{partition} resumes at {first}\n");
             }
         }
     }
@@ -200,30 +206,30 @@ pub(super) fn untrained(changed: &[String]) -> String {
 /// Takes the model and the group back to a position.
 pub fn reset_to(plan: &Arc<Plan>, partition: Option<i32>, position: Position) -> Done<String> {
     let plan = &loaded(plan)?;
-    let mut keeper = Keeper::open(plan)?;
-    let chosen = chosen(plan, &keeper, partition)?;
+    let mut store = StateStore::open(plan)?;
+    let chosen = chosen(plan, &store, partition)?;
     let [partition] = chosen.as_slice() else {
         return Err(refused(plan, format!("there are {} partitions: say which, with `--partition`", chosen.len())));
     };
-    let kept = keeper.kept(partition)?;
+    let kept = store.kept(partition)?;
     if let Some(end) = tail(&kept).get(&partition.topic).filter(|end| position > *end) {
         return Err(refused(plan, format!("{partition} has come to {end}: {position} is still to be read")));
     }
-    let mut past = keeper.past(plan)?;
-    let (shard, positions) = rebuild(plan, partition, &keeper.kept_since(partition, position)?, position, &mut past)?;
-    put(&mut keeper, plan, &kept, &shard, positions)?;
+    let mut past = store.past(plan)?;
+    let (shard, positions) = rebuild(plan, partition, &store.kept_since(partition, position)?, position, &mut past)?;
+    put(&mut store, plan, &kept, &shard, positions)?;
     Ok(format!("{partition} is back at {position}: what was written after it will be written again\n"))
 }
 
 /// Forgets the state: the next run starts over.
 pub fn reset(plan: &Arc<Plan>) -> Done<()> {
-    Ok(Keeper::forget(plan)?)
+    Ok(StateStore::forget(plan)?)
 }
 
 /// Whether the state may be changed: nobody is at work.
 pub fn resting(plan: &Plan) -> Done<()> {
     if let InputPlan::Kafka { .. } = plan.input {
-        at_rest(plan).map_err(LedgerError::from)?;
+        at_rest(plan).map_err(CommitterError::from)?;
     }
     Ok(())
 }

@@ -158,14 +158,14 @@ impl Ensemble {
 
     /// Takes each walk from its node to the leaf that its row falls into.
     fn walk(&self, lanes: &mut [(i32, &[f64])]) {
-        let mut on_the_way = true;
-        while on_the_way {
-            on_the_way = false;
+        let mut walking = true;
+        while walking {
+            walking = false;
             for (at, row) in lanes.iter_mut() {
                 let Some(node) = usize::try_from(*at).ok().and_then(|at| self.nodes.get(at)) else { continue };
                 let x = row.get(node.feature as usize).copied().unwrap_or(f64::NAN);
                 *at = if self.goes_left(node, x) { node.left } else { node.right };
-                on_the_way |= *at >= 0;
+                walking |= *at >= 0;
             }
         }
     }

@@ -14,7 +14,7 @@ use gristmill_io::control::Control;
 use gristmill_io::member::{Member, MemberError};
 
 use crate::cluster::{Cluster, INPUT, JOURNAL, TRANSACTION};
-use crate::ledger::SimulatedLedger;
+use crate::committer::SimulatedCommitter;
 use crate::load;
 use crate::random::Random;
 use crate::schedule::{Action, Schedule};
@@ -211,9 +211,9 @@ impl Simulation {
         self.numbers += 1;
         let control = self.together.clone().unwrap_or_default();
         let source = Box::new(SimulatedSource::join(&self.world, number));
-        let ledger = Box::new(SimulatedLedger::new(&self.plan, &self.world, number));
+        let committer = Box::new(SimulatedCommitter::new(&self.plan, &self.world, number));
         let clock = Arc::clone(&self.clock);
-        let member = Member::new(Arc::clone(&self.plan), number, source, ledger, clock, Arc::clone(&control));
+        let member = Member::new(Arc::clone(&self.plan), number, source, committer, clock, Arc::clone(&control));
         self.processes.insert(number, Process { member, control, stalled_until: Duration::ZERO });
     }
 
@@ -369,18 +369,19 @@ impl Simulation {
                 }
             }
             Action::Retain(who) => self.retain(self.partition(who)),
-            Action::Expire(who) => {
-                let partition = self.partition(who);
-                let mut world = lock(&self.world);
-                let owned = world.cluster.group.owned(partition);
-                let inputs = world.cluster.inputs(partition);
-                let pending = inputs.iter().any(|input| world.cluster.offset(input).1);
-                if self.plan.journals() && !owned && !pending {
-                    inputs.iter().for_each(|input| world.cluster.set_offset(input, None));
-                }
-            }
+            Action::Expire(who) => self.expire(self.partition(who)),
         }
         Ok(())
+    }
+
+    fn expire(&self, partition: i32) {
+        let mut world = lock(&self.world);
+        let owned = world.cluster.group.owned(partition);
+        let inputs = world.cluster.inputs(partition);
+        let pending = inputs.iter().any(|input| world.cluster.offset(input).1);
+        if self.plan.journals() && !owned && !pending {
+            inputs.iter().for_each(|input| world.cluster.set_offset(input, None));
+        }
     }
 
     fn retain(&self, partition: i32) {

@@ -1,7 +1,7 @@
 //! The rules that clean.
 
 use super::Checker;
-use crate::clean::{Clean, Cleaner, Known, Misfit, Then};
+use crate::clean::{Clean, Cleaner, Known, RuleError, Then};
 use crate::document::{Problem, path};
 use crate::spec::{ColumnSettings, ColumnType};
 
@@ -83,7 +83,7 @@ impl Checker<'_> {
         }
     }
 
-    fn misfit(&mut self, index: usize, misfit: Misfit) {
+    fn misfit(&mut self, index: usize, misfit: RuleError) {
         let at = [path(["clean", &index.to_string()]), misfit.at].concat();
         let place = self.within(&at, misfit.length, misfit.within);
         self.problems.push(Problem { place, message: misfit.message, help: misfit.help });

@@ -1,11 +1,11 @@
 //! From what was written to what was meant.
 
-mod answers;
 mod cleaning;
 mod features;
 mod files;
-mod foreign;
 mod learning;
+mod outputs;
+mod pretrained;
 mod tables;
 
 use std::sync::OnceLock;
@@ -13,9 +13,9 @@ use std::sync::OnceLock;
 use super::{ColumnPlan, InputPlan, KafkaPlan, Need, Plan, Reading};
 use crate::clean::Clean;
 use crate::document::{Document, Path, Place, Problem, path, with_nearest};
-use crate::foreign::ModelFiles;
+use crate::pretrained::{ModelFiles, Scoring};
 use crate::spec::{ColumnType, Format, Pipeline, Size, Step};
-use gristmill_learn::Component;
+use gristmill_learn::{Component, Signature, Task};
 
 /// Above this, a dead letter no longer fits in one record of any reasonable broker.
 const LARGEST_RECORD: Size = Size(64 << 20);
@@ -63,19 +63,7 @@ impl Checker<'_> {
         let scoring = if features.len() == pipeline.features.len() { self.scoring(files) } else { None };
         let mut signature = self.signature(&features, computed.as_ref());
         let steps: Vec<Component> = pipeline.model.iter().filter_map(Step::component).cloned().collect();
-        if let Some(scoring) = &scoring {
-            self.inputs_fit(scoring, &signature);
-        }
-        let model = match &scoring {
-            Some(scoring) if steps.is_empty() => self.foreign_task(scoring.written()),
-            Some(scoring) => {
-                signature = Self::behind(scoring, &signature);
-                self.model(&steps, &signature, &features)
-            }
-            // What is wrong with its file was said.
-            None if steps.len() < pipeline.model.len() => None,
-            None => self.model(&steps, &signature, &features),
-        };
+        let model = self.model_task(scoring.as_ref(), &steps, &mut signature, &features);
         let task = model.map(|task| self.task(task));
         let label = self.label(task);
         let alone = scoring.as_ref().filter(|_| steps.is_empty());
@@ -133,7 +121,30 @@ impl Checker<'_> {
         self.brokers(&plan);
         self.loops(&plan);
         self.files(&plan);
-        Some(Plan { guarantee_reason: answers::reason(&plan), warnings: std::mem::take(&mut self.warnings), ..plan })
+        Some(Plan { guarantee_reason: outputs::reason(&plan), warnings: std::mem::take(&mut self.warnings), ..plan })
+    }
+
+    /// What the model is for: what scores, and what learns behind it.
+    fn model_task(
+        &mut self,
+        scoring: Option<&Scoring>,
+        steps: &[Component],
+        signature: &mut Signature,
+        features: &[usize],
+    ) -> Option<Task> {
+        if let Some(scoring) = scoring {
+            self.inputs_fit(scoring, signature);
+        }
+        match scoring {
+            Some(scoring) if steps.is_empty() => self.pretrained_task(scoring.written()),
+            Some(scoring) => {
+                *signature = Self::behind(scoring, signature);
+                self.model(steps, signature, features)
+            }
+            // What is wrong with its file was said.
+            None if steps.len() < self.pipeline.model.len() => None,
+            None => self.model(steps, signature, features),
+        }
     }
 
     fn wrong(&mut self, at: Path, message: impl Into<String>) -> &mut Problem {

@@ -1,6 +1,6 @@
 //! Records from a file or standard input, plain or compressed.
 
-mod deal;
+mod key_partitioner;
 mod reader;
 
 use std::collections::VecDeque;
@@ -12,7 +12,7 @@ use gristmill::plan::Plan;
 use gristmill::rows::{Partition, Position, RawRows};
 
 use super::{Ahead, Assignment, Event, Reread, Source, SourceError};
-use deal::Dealer;
+use key_partitioner::KeyPartitioner;
 pub(crate) use reader::Reader;
 
 /// A shard of the file.
@@ -26,7 +26,7 @@ struct Shard {
 /// One file as the partitions that it is cut into, or as one; positions are rows of the file, from 0.
 pub struct FileSource {
     reader: Reader,
-    dealer: Option<Dealer>,
+    partitioner: Option<KeyPartitioner>,
     shards: Vec<Shard>,
     events: VecDeque<Event>,
     /// Whether the reader must go back to what shards have not had.
@@ -45,7 +45,7 @@ impl FileSource {
         let assigned = partitions.iter().map(|one| Assignment { partition: one.clone(), header: header.clone() });
         let assigned = Event::Assigned(assigned.collect());
         let source = Self {
-            dealer: Dealer::new(plan, reader.header(), &partitions),
+            partitioner: KeyPartitioner::new(plan, reader.header(), &partitions),
             shards: partitions
                 .into_iter()
                 .map(|partition| Shard { partition, position: Position::START, paused: true })
@@ -71,8 +71,8 @@ impl FileSource {
         if raw.is_empty() {
             return Ok(None);
         }
-        Ok(Some(match &mut self.dealer {
-            Some(dealer) => dealer.deal(&raw),
+        Ok(Some(match &mut self.partitioner {
+            Some(partitioner) => partitioner.deal(&raw),
             None => vec![raw],
         }))
     }
@@ -168,7 +168,7 @@ impl Source for FileSource {
         Ok(vec![None; partitions.len()])
     }
 
-    fn over_markers(&mut self, _: &Partition, _: Position, _: Option<Position>) -> Result<Ahead, SourceError> {
+    fn skip_control_records(&mut self, _: &Partition, _: Position, _: Option<Position>) -> Result<Ahead, SourceError> {
         Ok(Ahead::Records)
     }
 }

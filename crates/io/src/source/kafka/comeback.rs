@@ -33,7 +33,7 @@ impl KafkaSource {
                 "member {}: the group still keeps the place of the member `{instance}` (`group.instance.id`), which was \
                  killed or runs elsewhere: waiting until it leaves, or its session has run out ({})",
                 self.member,
-                session(&self.plan.kafka, self.next_generation())
+                session(&self.plan.kafka, self.consumer_protocol())
             );
             self.last_warning = Some(Instant::now());
         }
@@ -121,7 +121,7 @@ mod tests {
     fn another_client_takes_the_place_of_one_that_was_given_up_when_all_is_let_go() {
         let mut source = source("group.protocol: consumer");
         let before = Arc::clone(&source.consumer);
-        source.trouble(fatal(RDKafkaErrorCode::InvalidRequest)).unwrap();
+        source.on_poll_error(fatal(RDKafkaErrorCode::InvalidRequest)).unwrap();
         let partitions = [source.partition(0), source.partition(1)];
         let Some(Event::Lost(lost)) = source.poll(Duration::ZERO, false).unwrap() else { panic!("nothing was lost") };
         assert_eq!(lost, partitions);
@@ -138,12 +138,12 @@ mod tests {
         let mut source = source("group.protocol: consumer");
         source.held.clear();
         for _ in 0..COMEBACKS {
-            source.trouble(fatal(RDKafkaErrorCode::InvalidRequest)).unwrap();
+            source.on_poll_error(fatal(RDKafkaErrorCode::InvalidRequest)).unwrap();
             assert!(source.poll(Duration::ZERO, true).unwrap().is_none());
         }
-        assert!(source.trouble(fatal(RDKafkaErrorCode::InvalidRequest)).is_err());
+        assert!(source.on_poll_error(fatal(RDKafkaErrorCode::InvalidRequest)).is_err());
         // Another process with the same name is no matter of time.
-        let error = source.trouble(fatal(RDKafkaErrorCode::FencedInstanceId)).unwrap_err().to_string();
+        let error = source.on_poll_error(fatal(RDKafkaErrorCode::FencedInstanceId)).unwrap_err().to_string();
         assert!(error.contains("give each process an id of its own"), "{error}");
     }
 }

@@ -61,7 +61,7 @@ impl Lookout {
         &mut self,
         plan: &Plan,
         member: usize,
-        next_generation: bool,
+        consumer_protocol: bool,
         client: &Reader,
     ) -> Result<Sight, KafkaFailure> {
         if self.looked.elapsed() < LOOK || !(self.outage.is_on() || self.suspects || self.without.is_some()) {
@@ -72,7 +72,7 @@ impl Lookout {
             && since.elapsed() > WITHOUT
         {
             *said = true;
-            tracing::info!("member {member}: {}", waits_for(&plan.kafka, next_generation));
+            tracing::info!("member {member}: {}", waits_for(&plan.kafka, consumer_protocol));
         }
         let topic = plan.input_name();
         let answer = client.fetch_metadata(Some(topic), GLANCE);
@@ -95,18 +95,18 @@ impl Lookout {
 }
 
 /// Why a member may have no partitions.
-fn waits_for(kafka: &KafkaPlan, next_generation: bool) -> String {
+fn waits_for(kafka: &KafkaPlan, consumer_protocol: bool) -> String {
     format!(
         "waiting for partitions of group {}: other members have them all, or have not let go of them yet, or one that \
          was killed counts as a member until its session has run out ({})",
         kafka.group,
-        session(kafka, next_generation)
+        session(kafka, consumer_protocol)
     )
 }
 
 /// What says how long a session lasts.
-pub(super) fn session(kafka: &KafkaPlan, next_generation: bool) -> String {
-    if next_generation {
+pub(super) fn session(kafka: &KafkaPlan, consumer_protocol: bool) -> String {
+    if consumer_protocol {
         return "`group.consumer.session.timeout.ms` of the brokers, 45 s by default".into();
     }
     let set = kafka.properties_for("C").find(|(name, _)| *name == "session.timeout.ms");

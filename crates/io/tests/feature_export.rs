@@ -9,7 +9,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_array::{Array, RecordBatch};
 use gristmill::plan::Plan;
-use gristmill_io::history::{self, HistoryError};
+use gristmill_io::feature_export::{self, FeatureExportError};
 
 const DOCUMENT: &str = "
 name: t
@@ -74,7 +74,7 @@ fn every_format_holds_the_same() {
     let plan = plan(&folder);
     for ending in ["csv", "arrow", "parquet"] {
         let out = folder.join(format!("features.{ending}"));
-        let written = history::write(&plan, &out).unwrap();
+        let written = feature_export::write(&plan, &out).unwrap();
         assert_eq!((written.rows, written.columns.len()), (3, 7));
         let refused: Vec<(String, u64)> = written.refused.into_iter().collect();
         assert_eq!(refused, [("check_failed".to_string(), 1), ("wrong_type".into(), 1)]);
@@ -99,11 +99,11 @@ fn every_format_holds_the_same() {
 fn what_cannot_be_written_is_said() {
     let folder = folder("mistakes");
     let plan = plan(&folder);
-    let said = |out: &str| history::write(&plan, &folder.join(out)).unwrap_err().to_string();
+    let said = |out: &str| feature_export::write(&plan, &folder.join(out)).unwrap_err().to_string();
     assert!(said("features.xlsx").contains("end it with `.parquet`, `.arrow`, `.csv`"), "{}", said("features.xlsx"));
     assert!(said("nowhere/features.csv").contains("cannot write"), "{}", said("nowhere/features.csv"));
     let text = DOCUMENT.replace("file: {path: FILE}", "kafka: {topics: [t]}\n  format: json\n  key: card");
     let text = text.replace("input:", "kafka: {bootstrap.servers: nowhere}\ninput:");
     let topic = Arc::new(Plan::read("t.yaml", &text, &|_| None).unwrap_or_else(|problems| panic!("{problems}")));
-    assert!(matches!(history::write(&topic, &folder.join("a.csv")), Err(HistoryError::Topic)));
+    assert!(matches!(feature_export::write(&topic, &folder.join("a.csv")), Err(FeatureExportError::Topic)));
 }

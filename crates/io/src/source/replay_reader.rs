@@ -12,7 +12,7 @@ use rdkafka::{Message, TopicPartitionList};
 
 use super::kafka::{BATCH, BATCH_BYTES, push};
 use super::{Ahead, Reread};
-use crate::kafka::{KafkaFailure, Reader, leaderless, offset_of, passes, position_of, reader};
+use crate::kafka::{KafkaFailure, Reader, is_transient, leaderless, offset_of, position_of, reader};
 
 /// For a question that nobody waits for.
 const ASK: Duration = Duration::from_secs(1);
@@ -20,14 +20,14 @@ const ASK: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(300);
 
 /// A reader of one partition at a time.
-pub(crate) struct Again {
+pub(crate) struct ReplayReader {
     plan: Arc<Plan>,
     client: Option<Reader>,
     /// What is being read, and the next position.
     at: Option<(Partition, Position)>,
 }
 
-impl Again {
+impl ReplayReader {
     pub(crate) fn new(plan: Arc<Plan>) -> Self {
         Self { plan, client: None, at: None }
     }
@@ -69,7 +69,7 @@ impl Again {
                     push(&mut blocks, (0, 0), &partition.topic, &message);
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => ended = true,
-                Some(Err(error)) if passes(&error) || leaderless(&error) => break,
+                Some(Err(error)) if is_transient(&error) || leaderless(&error) => break,
                 Some(Err(error)) => return Err(self.failure(partition, &error)),
                 None => break,
             }
@@ -91,7 +91,7 @@ impl Again {
     }
 
     /// What lies between a position and the stable end of its partition, or the place `to`.
-    pub(super) fn over_markers(
+    pub(super) fn skip_control_records(
         &mut self,
         partition: &Partition,
         position: Position,

@@ -6,13 +6,13 @@ use gristmill::rows::{Cell, Partition, RawRows};
 use crate::codec::Decoder;
 
 /// Deals records to shards by their key.
-pub(super) struct Dealer {
+pub(super) struct KeyPartitioner {
     /// Reads the key alone.
     decoder: Decoder,
     shards: Vec<Partition>,
 }
 
-impl Dealer {
+impl KeyPartitioner {
     /// Deals to these; nothing where there is one shard alone.
     pub(super) fn new(plan: &Plan, header: Option<&[String]>, shards: &[Partition]) -> Option<Self> {
         let key = plan.columns.get(plan.key.filter(|_| shards.len() > 1)?)?;

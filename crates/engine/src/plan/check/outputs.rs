@@ -3,9 +3,9 @@
 use gristmill_learn::Task;
 
 use super::Checker;
-use crate::act::Acting;
 use crate::document::{Path, Problem, path};
 use crate::expression::explained;
+use crate::output_query::OutputQuery;
 use crate::plan::{Computed, InputPlan, OutputPlan, Plan, TargetPlan};
 use crate::spec::{Feature, FileTarget, Guarantee, Http, KafkaTarget, Output, Target};
 
@@ -104,7 +104,7 @@ impl Checker<'_> {
         name: &str,
         (task, at_zero): (Option<Task>, bool),
         computed: Option<&Computed>,
-    ) -> Option<Acting> {
+    ) -> Option<OutputQuery> {
         if output.when.is_none() && output.select.is_empty() {
             return None;
         }
@@ -139,7 +139,7 @@ impl Checker<'_> {
                 (below(&[Some("select"), Some(&index), key].into_iter().flatten().collect::<Vec<_>>()), text)
             }
         };
-        match Acting::new(columns, task, output.when.as_deref(), &fields) {
+        match OutputQuery::new(columns, task, output.when.as_deref(), &fields) {
             Ok(acting) => {
                 if let Some(why) = acting.unfit() {
                     let help = "compare it, as in `score > 0.5`; make a window a feature and name it here";
@@ -164,7 +164,7 @@ impl Checker<'_> {
     }
 
     /// What an output says of a score that is a decision value.
-    fn decision_values(&mut self, acting: &Acting, output: &Output, name: &str) {
+    fn decision_values(&mut self, acting: &OutputQuery, output: &Output, name: &str) {
         if acting.names_probabilities() {
             let message = "the model gives decision values, and no probabilities";
             let help =

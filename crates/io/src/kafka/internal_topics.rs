@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gristmill::plan::{Plan, Start};
-use gristmill::protocol::{Entry, Kept, KeptInput, Manifest, Slots};
+use gristmill::protocol::{Entry, Manifest, Slots, StoredInput, StoredState};
 use gristmill::rows::{Partition, Position, Positions, RawRecord};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
-use super::clients::{reader, seer};
-use super::{KafkaFailure, Kind, Reader, offset_of, passes, position_of, topics};
+use super::clients::{reader, uncommitted_client};
+use super::{KafkaFailure, Kind, Reader, is_transient, offset_of, position_of, topics};
 
 const ANSWER: Duration = Duration::from_secs(10);
 /// How long a topic may be silent while it is read.
@@ -38,20 +38,20 @@ pub(crate) struct Tail {
 type Visit<'a> = &'a mut dyn FnMut(&RawRecord<'_>) -> Result<(), KafkaFailure>;
 
 /// Clients outside of the group that read what it keeps.
-pub(crate) struct KeptTopics {
+pub(crate) struct InternalTopics {
     plan: Arc<Plan>,
     reader: Reader,
-    seer: Reader,
+    uncommitted_client: Reader,
     /// The journal's partitions, as far as known.
     partitions: Cell<i32>,
 }
 
-impl KeptTopics {
+impl InternalTopics {
     pub(crate) fn open(plan: &Arc<Plan>) -> Result<Self, KafkaFailure> {
         Ok(Self {
             plan: Arc::clone(plan),
             reader: reader(&plan.kafka)?,
-            seer: seer(&plan.kafka)?,
+            uncommitted_client: uncommitted_client(&plan.kafka)?,
             partitions: Cell::new(0),
         })
     }
@@ -59,7 +59,7 @@ impl KeptTopics {
     fn failure(&self, doing: &str, error: &KafkaError) -> KafkaFailure {
         let failure =
             KafkaFailure::of(doing, error, self.plan.kafka.brokers(), self.reader.context().reason().as_deref());
-        if passes(error) || topics::leaderless(error) {
+        if is_transient(error) || topics::leaderless(error) {
             KafkaFailure { kind: Kind::Unreachable, ..failure }
         } else {
             failure
@@ -87,7 +87,7 @@ impl KeptTopics {
         }
         let topic = self.plan.journal_topic();
         self.reach(&topic, partition.number)?;
-        let (_, seen) = self.bounds(&self.seer, &topic, partition.number)?;
+        let (_, seen) = self.bounds(&self.uncommitted_client, &topic, partition.number)?;
         let mut told = Instant::now();
         while self.bounds(&self.reader, &topic, partition.number)?.1 < seen && wanted() {
             if told.elapsed() > ANSWER {
@@ -150,7 +150,7 @@ impl KeptTopics {
     }
 
     /// Everything that is kept of a partition, settled before.
-    pub(crate) fn read(&self, partition: &Partition, wanted: &dyn Fn() -> bool) -> Result<Kept, KafkaFailure> {
+    pub(crate) fn read(&self, partition: &Partition, wanted: &dyn Fn() -> bool) -> Result<StoredState, KafkaFailure> {
         self.read_since(partition, &|_| true, wanted)
     }
 
@@ -160,7 +160,7 @@ impl KeptTopics {
         partition: &Partition,
         usable: &dyn Fn(&Manifest) -> bool,
         wanted: &dyn Fn() -> bool,
-    ) -> Result<Kept, KafkaFailure> {
+    ) -> Result<StoredState, KafkaFailure> {
         let inputs = self.plan.inputs.iter().map(|input| self.input(&partition.beside(input)));
         let inputs = inputs.collect::<Result<_, KafkaFailure>>()?;
         let mut slots = Slots::default();
@@ -177,10 +177,10 @@ impl KeptTopics {
                 Ok(())
             })?;
         }
-        Ok(Kept { slots, entries, inputs, settled: true })
+        Ok(StoredState { slots, entries, inputs, settled: true })
     }
 
-    fn input(&self, partition: &Partition) -> Result<KeptInput, KafkaFailure> {
+    fn input(&self, partition: &Partition) -> Result<StoredInput, KafkaFailure> {
         let committed = self.committed(partition)?;
         let (first, end) = self.bounds(&self.reader, &partition.topic, partition.number)?;
         let start = match self.plan.kafka.start {
@@ -188,7 +188,7 @@ impl KeptTopics {
             _ => first,
         };
         let name = Arc::clone(&partition.topic);
-        Ok(KeptInput { name, committed, first: position_of(first), start: position_of(start) })
+        Ok(StoredInput { name, committed, first: position_of(first), start: position_of(start) })
     }
 
     /// The snapshots of a partition.
@@ -265,7 +265,7 @@ impl KeptTopics {
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => break,
-                Some(Err(error)) if passes(&error) && heard.elapsed() < SILENCE => {}
+                Some(Err(error)) if is_transient(&error) && heard.elapsed() < SILENCE => {}
                 Some(Err(error)) => return Err(self.failure(&doing, &error)),
                 None if heard.elapsed() > SILENCE => {
                     return Err(KafkaFailure::new(Kind::Unreachable, format!("{doing}: no answer")));

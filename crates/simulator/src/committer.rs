@@ -1,22 +1,24 @@
-//! A member's ledger in a simulation.
+//! A member's committer in a simulation.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gristmill::plan::Plan;
-use gristmill::protocol::{Answer, Kept, KeptInput, Landed};
+use gristmill::protocol::{Answer, CommitOutcome, StoredInput, StoredState};
 use gristmill::rows::{Partition, Position, Positions};
 use gristmill::spec::Guarantee;
-use gristmill_io::ledger::{Answered, Commit, Found, Known, Ledger, LedgerError, Part, fate, reopen, unchanged};
+use gristmill_io::commit::{
+    Answered, Commit, Committer, CommitterError, Found, Known, PartitionCommit, outcome_of, reopen, unchanged,
+};
 
 use crate::cluster::JOURNAL;
 use crate::commit::UnderWay;
 use crate::log::Log;
 use crate::world::{Shared, World, lock};
 
-/// A member's ledger.
-pub struct SimulatedLedger {
+/// A member's committer.
+pub struct SimulatedCommitter {
     plan: Arc<Plan>,
     world: Shared,
     member: usize,
@@ -26,14 +28,14 @@ pub struct SimulatedLedger {
     renewing: Option<(Vec<Position>, Commit)>,
 }
 
-impl SimulatedLedger {
-    /// The ledger of a member.
+impl SimulatedCommitter {
+    /// The committer of a member.
     pub fn new(plan: &Arc<Plan>, world: &Shared, member: usize) -> Self {
         let (plan, world) = (Arc::clone(plan), Arc::clone(world));
         Self { plan, world, member, seen: BTreeMap::new(), renewing: None }
     }
 
-    fn kept(&mut self, world: &World, number: i32) -> Kept {
+    fn kept(&mut self, world: &World, number: i32) -> StoredState {
         let cluster = &world.cluster;
         let end = cluster.log(JOURNAL, number).map_or(cluster.system.position(0), Log::end);
         let seen = *self.seen.entry(number).or_insert(end);
@@ -44,10 +46,10 @@ impl SimulatedLedger {
         for partition in cluster.inputs(number) {
             let (committed, moves) = cluster.offset(&partition);
             let first = cluster.log(&partition.topic, number).map_or(cluster.system.position(0), Log::first);
-            inputs.push(KeptInput { name: partition.topic, committed, first, start: first });
+            inputs.push(StoredInput { name: partition.topic, committed, first, start: first });
             pending |= moves;
         }
-        Kept {
+        StoredState {
             slots,
             entries: entries.map(|(_, entry)| entry).collect(),
             inputs,
@@ -57,8 +59,8 @@ impl SimulatedLedger {
 }
 
 /// What became of each part, once nothing hides it.
-fn fates(world: &World, ends: &[Position], commit: &Commit) -> Option<Vec<(Partition, Landed)>> {
-    let mut fates = Vec::new();
+fn outcomes(world: &World, ends: &[Position], commit: &Commit) -> Option<Vec<(Partition, CommitOutcome)>> {
+    let mut outcomes = Vec::new();
     for (part, end) in commit.last_parts().zip(ends) {
         let number = part.partition.number;
         let (mut committed, mut pending) = (Positions::default(), false);
@@ -71,13 +73,13 @@ fn fates(world: &World, ends: &[Position], commit: &Commit) -> Option<Vec<(Parti
             return None;
         }
         let tail = world.cluster.entries(number).iter().map(|(_, entry)| entry.sequence).max();
-        fates.push((part.partition.clone(), fate(part, tail, &committed)));
+        outcomes.push((part.partition.clone(), outcome_of(part, tail, &committed)));
     }
-    Some(fates)
+    Some(outcomes)
 }
 
-impl Ledger for SimulatedLedger {
-    fn recall(&mut self, partition: &Partition, known: Option<Known>) -> Result<Option<Found>, LedgerError> {
+impl Committer for SimulatedCommitter {
+    fn load_state(&mut self, partition: &Partition, known: Option<Known>) -> Result<Option<Found>, CommitterError> {
         let shared = Arc::clone(&self.world);
         let mut world = lock(&shared);
         if world.random.percent(30) {
@@ -98,7 +100,7 @@ impl Ledger for SimulatedLedger {
         if let Some(Found::Open(recovery, _)) = &found {
             self.seen.remove(&partition.number);
             world.facts.replays += u64::from(recovery.replay.iter().any(|run| run.consumed.count > 0));
-            world.facts.trusted += u64::from(recovery.announce && recovery.sequence > 0);
+            world.facts.trusted += u64::from(recovery.commit_start && recovery.sequence > 0);
         }
         Ok(found)
     }
@@ -107,25 +109,25 @@ impl Ledger for SimulatedLedger {
         self.seen.remove(&partition.number);
     }
 
-    fn ahead(&mut self, parts: &[Arc<Part>]) -> Result<(), LedgerError> {
+    fn prewrite(&mut self, parts: &[Arc<PartitionCommit>]) -> Result<(), CommitterError> {
         let mut world = lock(&self.world);
         if self.plan.guarantee == Guarantee::ExactlyOnce {
-            world.write_ahead(&self.plan, self.member, parts);
+            world.prewrite(&self.plan, self.member, parts);
         }
         Ok(())
     }
 
-    fn send(&mut self, commit: Commit) -> Result<(), LedgerError> {
+    fn send(&mut self, commit: Commit) -> Result<(), CommitterError> {
         let mut world = lock(&self.world);
         let under_way = UnderWay::begin(&mut world, self.member, commit);
         world.under_way.insert(self.member, under_way);
         Ok(())
     }
 
-    fn renew(&mut self, commit: Commit) -> Result<(), LedgerError> {
+    fn resolve_outcome(&mut self, commit: Commit) -> Result<(), CommitterError> {
         let mut world = lock(&self.world);
         // Beginning anew with the same id ends what was pending.
-        if let Some((open, _)) = world.ahead.remove(&self.member) {
+        if let Some((open, _)) = world.prewritten.remove(&self.member) {
             world.cluster.abort(open);
         }
         if let Some(transaction) = world.under_way.remove(&self.member).and_then(|one| one.transaction()) {
@@ -139,13 +141,13 @@ impl Ledger for SimulatedLedger {
         Ok(())
     }
 
-    fn answer(&mut self, _: Duration) -> Result<Option<Answered>, LedgerError> {
+    fn answer(&mut self, _: Duration) -> Result<Option<Answered>, CommitterError> {
         let shared = Arc::clone(&self.world);
         let mut world = lock(&shared);
-        if let Some(fates) = self.renewing.as_ref().map(|(ends, commit)| fates(&world, ends, commit)) {
+        if let Some(outcomes) = self.renewing.as_ref().map(|(ends, commit)| outcomes(&world, ends, commit)) {
             // What somebody else has left open hides what is committed behind it.
-            self.renewing.take_if(|_| fates.is_some());
-            return Ok(fates.map(Answered::Renewed));
+            self.renewing.take_if(|_| outcomes.is_some());
+            return Ok(outcomes.map(Answered::Resolved));
         }
         let Some(answer) = world.under_way.get(&self.member).and_then(|one| one.answer) else { return Ok(None) };
         let places = match answer {

@@ -5,8 +5,8 @@ use gristmill_models::{Input, InputKind, Output};
 
 use super::Checker;
 use crate::document::path;
-use crate::foreign::{Foreign, ModelFiles, Reading, Scoring, Versions};
 use crate::plan::LabelPlan;
+use crate::pretrained::{ModelFiles, Pretrained, Reading, Scoring, Versions};
 use crate::spec::{ColumnType, Gives, ModelFile, PythonModel, Step};
 
 impl Checker<'_> {
@@ -31,8 +31,8 @@ impl Checker<'_> {
 
     fn file(&mut self, file: &ModelFile, step: usize, more: bool, files: ModelFiles<'_>) -> Option<Scoring> {
         let reading = Reading { runtime: file.runtime, rounds: file.rounds };
-        let mut foreign = match Foreign::read(&file.path, reading, files) {
-            Ok(foreign) => foreign,
+        let mut pretrained = match Pretrained::read(&file.path, reading, files) {
+            Ok(pretrained) => pretrained,
             Err(why) => {
                 let at = path(["model", &step.to_string(), "file", "path"]);
                 self.wrong(at, format!("cannot read the model {}: {why}", file.path));
@@ -40,16 +40,16 @@ impl Checker<'_> {
             }
         };
         if let Some(name) = &file.name {
-            foreign.name.clone_from(name);
+            pretrained.name.clone_from(name);
         }
-        let inputs = self.inputs(&foreign, &file.path, more)?;
-        Some(Scoring { inputs, versions: Versions::new(foreign).into(), python: None, reading })
+        let inputs = self.inputs(&pretrained, &file.path, more)?;
+        Some(Scoring { inputs, versions: Versions::new(pretrained).into(), python: None, reading })
     }
 
     fn python(&mut self, python: &PythonModel, step: usize, more: bool, files: ModelFiles<'_>) -> Option<Scoring> {
         let at = |key: &str| path(["model", &step.to_string(), "python", key]);
-        let foreign = match Foreign::in_python(python, &self.pipeline.features, files) {
-            Ok(foreign) => foreign,
+        let pretrained = match Pretrained::in_python(python, &self.pipeline.features, files) {
+            Ok(pretrained) => pretrained,
             Err(why) => {
                 self.wrong(at("path"), format!("cannot read the module {}: {why}", python.path));
                 return None;
@@ -69,18 +69,18 @@ impl Checker<'_> {
             self.wrong(at("gives"), "`classes` names at least two classes");
         }
         let inputs = (0..self.pipeline.features.len()).collect();
-        let versions = Versions::new(foreign).into();
+        let versions = Versions::new(pretrained).into();
         Some(Scoring { inputs, versions, python: Some(python.clone()), reading: Reading::default() })
     }
 
     /// For each input of the model its place among the features: by name, or by position where the model knows none of
     /// the names. `more`: there are steps behind it, which see the other features, too.
-    fn inputs(&mut self, foreign: &Foreign, file: &str, more: bool) -> Option<Vec<usize>> {
+    fn inputs(&mut self, pretrained: &Pretrained, file: &str, more: bool) -> Option<Vec<usize>> {
         let names: Vec<&str> = self.pipeline.features.iter().map(|feature| feature.name.as_str()).collect();
-        let inputs = &foreign.signature().inputs;
+        let inputs = &pretrained.signature().inputs;
         let place = |input: &Input| {
             let same = names.iter().position(|name| *name == input.name);
-            same.or_else(|| names.iter().position(|name| foreign.signature().renames(name, &input.name)))
+            same.or_else(|| names.iter().position(|name| pretrained.signature().renames(name, &input.name)))
         };
         let by_name: Option<Vec<usize>> = inputs.iter().map(place).collect();
         let fits = inputs.len() == names.len() || more && by_name.is_some();
@@ -96,7 +96,7 @@ impl Checker<'_> {
             return None;
         }
         if by_name.is_none() && inputs.iter().any(|input| place(input).is_some()) {
-            self.names_in_part(foreign, file, &inputs.iter().map(place).collect::<Vec<_>>());
+            self.names_in_part(pretrained, file, &inputs.iter().map(place).collect::<Vec<_>>());
             return None;
         }
         Some(by_name.unwrap_or_else(|| {
@@ -109,13 +109,13 @@ impl Checker<'_> {
     }
 
     /// The model knows some of the features' names and not the others: taken by position, columns might be swapped.
-    fn names_in_part(&mut self, foreign: &Foreign, file: &str, places: &[Option<usize>]) {
+    fn names_in_part(&mut self, pretrained: &Pretrained, file: &str, places: &[Option<usize>]) {
         const SHOWN: usize = 10;
         let quoted = |names: Vec<&str>| {
             let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
             shown.join(", ")
         };
-        let inputs = foreign.signature().inputs.iter().zip(places);
+        let inputs = pretrained.signature().inputs.iter().zip(places);
         let unmet: Vec<&str> =
             inputs.filter(|(_, place)| place.is_none()).map(|(input, _)| input.name.as_str()).collect();
         let features = self.pipeline.features.iter().enumerate();
@@ -162,8 +162,8 @@ impl Checker<'_> {
 
     /// The index of the label's positive class among those whose probabilities the model gives: the one of its name, or the
     /// one that is not the negative one; 1 where names do not tell.
-    pub(super) fn positive_class(&mut self, foreign: &Foreign, label: Option<&LabelPlan>) -> u32 {
-        let (Output::Probabilities(classes), Some(label)) = (&foreign.signature().output, label) else { return 1 };
+    pub(super) fn positive_class(&mut self, pretrained: &Pretrained, label: Option<&LabelPlan>) -> u32 {
+        let (Output::Probabilities(classes), Some(label)) = (&pretrained.signature().output, label) else { return 1 };
         let place = |name: &str| classes.iter().position(|class| same_class(class, name));
         let other = |negative: &str| place(negative).filter(|_| classes.len() == 2).map(|place| 1 - place);
         let found = place(&label.positive).or_else(|| other(label.negative.as_deref()?));
@@ -179,7 +179,7 @@ impl Checker<'_> {
     }
 
     /// What the model predicts where nothing stands behind it.
-    pub(super) fn foreign_task(&mut self, foreign: &Foreign) -> Option<Task> {
+    pub(super) fn pretrained_task(&mut self, pretrained: &Pretrained) -> Option<Task> {
         if !self.pipeline.augment.is_empty() {
             let message = "`augment` is about what is learned from, and a model from a file does not learn";
             self.wrong(path(["augment"]), message);
@@ -190,7 +190,7 @@ impl Checker<'_> {
             label.and_then(|label| self.pipeline.input.columns.0.iter().find(|(name, _)| *name == label.column));
         let number = column.is_some_and(|(_, kind)| matches!(kind, ColumnType::Int64(_) | ColumnType::Float64(_)));
         let boolean = column.is_some_and(|(_, kind)| matches!(kind, ColumnType::Boolean(_)));
-        match (&foreign.signature().output, positive) {
+        match (&pretrained.signature().output, positive) {
             (Output::Values(count), _) if *count > 1 => {
                 let message = format!("the model gives {count} values for a row, and a score is one");
                 let at = path(["model"]);
@@ -217,7 +217,7 @@ impl Checker<'_> {
             }
             _ => {}
         }
-        foreign.task()
+        pretrained.task()
     }
 }
 

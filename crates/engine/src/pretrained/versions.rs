@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use super::Foreign;
+use super::Pretrained;
 
 /// A model in force, and one that is tried beside it.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub struct Version {
     /// Its number: 0 is the document's own model, then one for each change.
     pub number: u64,
     /// What scores.
-    pub model: Arc<Foreign>,
+    pub model: Arc<Pretrained>,
     /// What scores beside it and decides nothing.
     pub shadow: Option<Candidate>,
 }
@@ -23,14 +23,14 @@ pub struct Candidate {
     /// The number of the change that began the trial.
     pub number: u64,
     /// The model.
-    pub model: Arc<Foreign>,
+    pub model: Arc<Pretrained>,
 }
 
 /// All versions that are known so far; the newest is in force for whatever begins now.
 ///
 /// Which one scored a row is a matter of the journal alone: a shard is told the number.
 pub struct Versions {
-    written: Arc<Foreign>,
+    written: Arc<Pretrained>,
     /// The newest one and those that something still needs.
     held: RwLock<Vec<Arc<Version>>>,
     newest: AtomicU64,
@@ -48,7 +48,7 @@ impl fmt::Debug for Versions {
 
 impl Versions {
     /// The document's model alone.
-    pub fn new(written: Foreign) -> Self {
+    pub fn new(written: Pretrained) -> Self {
         let written = Arc::new(written);
         let first = Version { number: 0, model: Arc::clone(&written), shadow: None };
         let held = RwLock::new(vec![Arc::new(first)]);
@@ -62,12 +62,12 @@ impl Versions {
     }
 
     /// The document's own model, to be held.
-    pub fn document(&self) -> Arc<Foreign> {
+    pub fn document(&self) -> Arc<Pretrained> {
         Arc::clone(&self.written)
     }
 
     /// The document's own model.
-    pub fn written(&self) -> &Foreign {
+    pub fn written(&self) -> &Pretrained {
         &self.written
     }
 

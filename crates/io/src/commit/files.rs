@@ -1,38 +1,38 @@
-//! The ledger of a pipeline over a file: answers through sinks, the rest in a folder, if there is one.
+//! The committer of a pipeline over a file: answers through sinks, the rest in a folder, if there is one.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use gristmill::plan::Plan;
-use gristmill::protocol::{Answer, Kept, KeptInput, Landed};
+use gristmill::protocol::{Answer, CommitOutcome, StoredInput, StoredState};
 use gristmill::rows::Partition;
 
-use super::{Answered, Commit, Found, Known, Ledger, LedgerError, Part, reopen};
+use super::{Answered, Commit, Committer, CommitterError, Found, Known, PartitionCommit, reopen};
 use crate::sink::Sink;
 use crate::state::StateFolder;
 
 /// Writes at once and answers at once.
-pub struct FileLedger {
+pub struct FileCommitter {
     plan: Arc<Plan>,
     sinks: Vec<Box<dyn Sink>>,
     folder: Option<StateFolder>,
     answered: Option<Answered>,
 }
 
-impl FileLedger {
+impl FileCommitter {
     /// Writes to these; keeps the rest in the folder, if there is one.
     pub fn new(plan: Arc<Plan>, sinks: Vec<Box<dyn Sink>>, folder: Option<StateFolder>) -> Self {
         Self { plan, sinks, folder, answered: None }
     }
 }
 
-impl Ledger for FileLedger {
-    fn recall(&mut self, partition: &Partition, _: Option<Known>) -> Result<Option<Found>, LedgerError> {
+impl Committer for FileCommitter {
+    fn load_state(&mut self, partition: &Partition, _: Option<Known>) -> Result<Option<Found>, CommitterError> {
         let kept = match &mut self.folder {
             Some(folder) => folder.kept(partition)?,
             None => {
-                let input = KeptInput { name: Arc::clone(&partition.topic), ..KeptInput::default() };
-                Kept { inputs: vec![input], settled: true, ..Kept::default() }
+                let input = StoredInput { name: Arc::clone(&partition.topic), ..StoredInput::default() };
+                StoredState { inputs: vec![input], settled: true, ..StoredState::default() }
             }
         };
         reopen(&self.plan, partition, &kept)
@@ -40,11 +40,11 @@ impl Ledger for FileLedger {
 
     fn forget(&mut self, _: &Partition) {}
 
-    fn ahead(&mut self, _: &[Arc<Part>]) -> Result<(), LedgerError> {
+    fn prewrite(&mut self, _: &[Arc<PartitionCommit>]) -> Result<(), CommitterError> {
         Ok(())
     }
 
-    fn send(&mut self, commit: Commit) -> Result<(), LedgerError> {
+    fn send(&mut self, commit: Commit) -> Result<(), CommitterError> {
         for part in &commit.parts {
             self.sinks.iter_mut().try_for_each(|sink| sink.write(part))?;
         }
@@ -56,14 +56,14 @@ impl Ledger for FileLedger {
         Ok(())
     }
 
-    fn renew(&mut self, commit: Commit) -> Result<(), LedgerError> {
+    fn resolve_outcome(&mut self, commit: Commit) -> Result<(), CommitterError> {
         // Every commit is answered with `Done` or ends the run, so there is never anything to find out.
-        let landed = commit.parts.iter().map(|part| (part.partition.clone(), Landed::Forget)).collect();
-        self.answered = Some(Answered::Renewed(landed));
+        let landed = commit.parts.iter().map(|part| (part.partition.clone(), CommitOutcome::Committed)).collect();
+        self.answered = Some(Answered::Resolved(landed));
         Ok(())
     }
 
-    fn answer(&mut self, _: Duration) -> Result<Option<Answered>, LedgerError> {
+    fn answer(&mut self, _: Duration) -> Result<Option<Answered>, CommitterError> {
         Ok(self.answered.take())
     }
 

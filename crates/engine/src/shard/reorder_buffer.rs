@@ -11,13 +11,13 @@ use arrow_select::interleave::interleave;
 use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 
 use crate::plan::Plan;
-use crate::rows::{Cell, Column, Drift, Header, Partition, Position, RawRecord, RawRows, Rows};
+use crate::rows::{Cell, Column, Header, Partition, Position, RawRecord, RawRows, Rows, SchemaDrift};
 
 /// What a waiting row costs besides its bytes and its columns.
 const OVERHEAD: usize = 128;
 
 /// Rows whose turn has come, in order, with records of their own.
-pub(super) struct Turn {
+pub(super) struct ReleasedRows {
     pub(super) raw: RawRows,
     pub(super) rows: Rows,
     /// For each row the number of the arriving record that ended its wait.
@@ -37,7 +37,7 @@ type Place = (usize, usize);
 
 /// All rows that wait.
 #[derive(Debug, Clone)]
-pub(super) struct Hold {
+pub(super) struct ReorderBuffer {
     partition: Partition,
     grace: i64,
     time: usize,
@@ -51,10 +51,10 @@ pub(super) struct Hold {
     blocks: BTreeMap<usize, Block>,
     bytes: usize,
     late: u64,
-    early: u64,
+    forced_out: u64,
 }
 
-impl Hold {
+impl ReorderBuffer {
     /// Nothing waits yet; none where rows are taken as they come.
     pub(super) fn new(plan: &Plan, partition: &Partition) -> Option<Self> {
         let (grace, time) = (plan.grace?, plan.time?);
@@ -71,7 +71,7 @@ impl Hold {
             blocks: BTreeMap::new(),
             bytes: 0,
             late: 0,
-            early: 0,
+            forced_out: 0,
         })
     }
 
@@ -86,8 +86,8 @@ impl Hold {
     }
 
     /// Rows that were taken before their time, since there was no room for more.
-    pub(super) fn early(&self) -> u64 {
-        self.early
+    pub(super) fn forced_out(&self) -> u64 {
+        self.forced_out
     }
 
     fn cost(&self, record: Option<RawRecord<'_>>) -> usize {
@@ -104,7 +104,7 @@ impl Hold {
     }
 
     /// Takes rows in; the rows whose turn it is now.
-    pub(super) fn take(&mut self, raw: &RawRows, rows: Rows) -> Turn {
+    pub(super) fn take(&mut self, raw: &RawRows, rows: Rows) -> ReleasedRows {
         let number = self.blocks.last_key_value().map_or(0, |(last, _)| last + 1);
         let left = rows.len();
         self.blocks.insert(number, Block { raw: raw.clone(), rows, left });
@@ -128,7 +128,7 @@ impl Hold {
                 if first.key().0 > watermark && !full {
                     break;
                 }
-                self.early += u64::from(first.key().0 > watermark);
+                self.forced_out += u64::from(first.key().0 > watermark);
                 let place = first.remove();
                 self.bytes = self.bytes.saturating_sub(self.cost(self.record(place)));
                 turn.push(place);
@@ -139,7 +139,7 @@ impl Hold {
     }
 
     /// All rows that wait, since nothing comes any more.
-    pub(super) fn flush(&mut self) -> Turn {
+    pub(super) fn flush(&mut self) -> ReleasedRows {
         let turn: Vec<Place> = std::mem::take(&mut self.waiting).into_values().collect();
         self.bytes = 0;
         self.release(&turn, vec![0; turn.len()])
@@ -162,11 +162,11 @@ impl Hold {
             interleave(&arrays, &places).map_or_else(|_| empty.clone(), |array| Column::of(&array))
         };
         let columns = self.empty.iter().enumerate().map(column).collect();
-        (raw, Rows { columns, records: (0..turn.len()).collect(), drift: Drift::default() })
+        (raw, Rows { columns, records: (0..turn.len()).collect(), drift: SchemaDrift::default() })
     }
 
     /// Lets rows go that waited.
-    fn release(&mut self, turn: &[Place], by: Vec<usize>) -> Turn {
+    fn release(&mut self, turn: &[Place], by: Vec<usize>) -> ReleasedRows {
         let (raw, rows) = self.gather(turn);
         for (block, _) in turn {
             let Some(held) = self.blocks.get_mut(block) else { continue };
@@ -175,7 +175,7 @@ impl Hold {
                 self.blocks.remove(block);
             }
         }
-        Turn { raw, rows, by }
+        ReleasedRows { raw, rows, by }
     }
 
     fn load_rows(&mut self, format: u16, from: &mut StateReader<'_>) -> Result<(), StateError> {
@@ -194,7 +194,7 @@ impl Hold {
             self.waiting.insert((time, row as u64), (0, row));
         }
         let columns = self.empty.iter().map(|empty| empty.load(count, from)).collect::<Result<_, StateError>>()?;
-        let rows = Rows { columns, records: (0..count).collect(), drift: Drift::default() };
+        let rows = Rows { columns, records: (0..count).collect(), drift: SchemaDrift::default() };
         if count > 0 {
             self.blocks.insert(0, Block { raw, rows, left: count });
         }
@@ -216,13 +216,13 @@ fn save_optional(bytes: Option<&[u8]>, to: &mut StateWriter) {
     bytes.into_iter().for_each(|bytes| to.bytes(bytes));
 }
 
-impl Stateful for Hold {
+impl Stateful for ReorderBuffer {
     fn save(&self, to: &mut StateWriter) {
         to.begin("grace", 2);
         to.u64(self.latest.is_some().into());
         to.u64(self.latest.unwrap_or_default() as u64);
         to.u64(self.late);
-        to.u64(self.early);
+        to.u64(self.forced_out);
         let places: Vec<Place> = self.waiting.values().copied().collect();
         let (raw, rows) = self.gather(&places);
         to.u64(raw.len() as u64);
@@ -246,7 +246,7 @@ impl Stateful for Hold {
         let format = from.begin("grace", 2)?;
         let (any, latest) = (from.u64()? == 1, from.u64()? as i64);
         self.latest = any.then_some(latest);
-        (self.late, self.early) = (from.u64()?, from.u64()?);
+        (self.late, self.forced_out) = (from.u64()?, from.u64()?);
         (self.waiting, self.blocks) = (BTreeMap::new(), BTreeMap::new());
         self.load_rows(format, from)
     }

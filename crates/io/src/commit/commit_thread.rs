@@ -5,60 +5,67 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel}
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use gristmill::protocol::{Answer, Landed};
+use gristmill::protocol::{Answer, CommitOutcome};
 use gristmill::rows::{Partition, Position};
 
-use super::finder::Finder;
-use super::{Answered, Commit, Found, Known, Ledger, LedgerError, PIECE, Part};
+use super::state_loader::StateLoader;
+use super::{Answered, Commit, Committer, CommitterError, Found, Known, PIECE, PartitionCommit};
 use crate::kafka::{KafkaFailure, Kind};
 
 /// Commits one after the other, each to its end.
-pub(super) trait Committer: Send {
+pub(super) trait BlockingCommitter: Send {
     /// Makes a commit visible; the places of the entries in the journal where it is done.
-    fn commit(&mut self, commit: &Commit) -> Result<(Answer, Vec<(Partition, Position)>), LedgerError>;
-    /// Begins with parts of the next commit; see [`Ledger::ahead`].
-    fn ahead(&mut self, _: &[Arc<Part>]) -> Result<(), LedgerError> {
+    fn commit(&mut self, commit: &Commit) -> Result<(Answer, Vec<(Partition, Position)>), CommitterError>;
+    /// Begins with parts of the next commit; see [`Committer::prewrite`].
+    fn prewrite(&mut self, _: &[Arc<PartitionCommit>]) -> Result<(), CommitterError> {
         Ok(())
     }
     /// Ends whatever is pending, and finds out what became of each part.
-    fn renew(&mut self, commit: &Commit, finder: &Finder) -> Result<Vec<(Partition, Landed)>, LedgerError>;
+    fn resolve_outcome(
+        &mut self,
+        commit: &Commit,
+        loader: &StateLoader,
+    ) -> Result<Vec<(Partition, CommitOutcome)>, CommitterError>;
 }
 
 enum Job {
-    Ahead(Vec<Arc<Part>>),
+    Prewrite(Vec<Arc<PartitionCommit>>),
     Commit(Commit),
-    Renew(Commit),
+    Resolve(Commit),
 }
 
-type Outcome = Result<Answered, LedgerError>;
+type Outcome = Result<Answered, CommitterError>;
 
 /// A committer in a thread of its own.
-pub(super) struct Beside {
+pub(super) struct CommitThread {
     jobs: Option<Sender<Job>>,
     answers: Receiver<Outcome>,
     thread: Option<JoinHandle<()>>,
-    finder: Finder,
+    loader: StateLoader,
 }
 
 /// So much of a snapshot may delay the answers of one commit.
 const PIECES: usize = 4 << 20;
 
-impl Beside {
-    pub(super) fn start(mut committer: Box<dyn Committer>, finder: Finder) -> Result<Self, LedgerError> {
+impl CommitThread {
+    pub(super) fn start(
+        mut committer: Box<dyn BlockingCommitter>,
+        loader: StateLoader,
+    ) -> Result<Self, CommitterError> {
         let (jobs, todo) = channel::<Job>();
         let (done, answers) = channel::<Outcome>();
-        let asks = finder.clone();
+        let asks = loader.clone();
         let body = move || {
             for job in todo {
                 let outcome = match job {
-                    Job::Ahead(parts) => match committer.ahead(&parts) {
+                    Job::Prewrite(parts) => match committer.prewrite(&parts) {
                         Ok(()) => continue,
                         Err(error) => Err(error),
                     },
                     Job::Commit(commit) => {
                         committer.commit(&commit).map(|(answer, places)| Answered::Commit(answer, places))
                     }
-                    Job::Renew(commit) => committer.renew(&commit, &asks).map(Answered::Renewed),
+                    Job::Resolve(commit) => committer.resolve_outcome(&commit, &asks).map(Answered::Resolved),
                 };
                 if done.send(outcome).is_err() {
                     return;
@@ -67,20 +74,20 @@ impl Beside {
         };
         let thread = std::thread::Builder::new().name("commits".into()).spawn(body);
         let thread = thread.map_err(|error| broken(&format!("a thread cannot be started: {error}")))?;
-        Ok(Self { jobs: Some(jobs), answers, thread: Some(thread), finder })
+        Ok(Self { jobs: Some(jobs), answers, thread: Some(thread), loader })
     }
 
-    fn job(&mut self, job: Job) -> Result<(), LedgerError> {
+    fn job(&mut self, job: Job) -> Result<(), CommitterError> {
         let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
         if sent { Ok(()) } else { Err(broken("the thread that commits has ended: this is a bug in gristmill")) }
     }
 }
 
-fn broken(message: &str) -> LedgerError {
+fn broken(message: &str) -> CommitterError {
     KafkaFailure::new(Kind::Other, message).into()
 }
 
-impl Drop for Beside {
+impl Drop for CommitThread {
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
@@ -90,28 +97,28 @@ impl Drop for Beside {
     }
 }
 
-impl Ledger for Beside {
-    fn recall(&mut self, partition: &Partition, known: Option<Known>) -> Result<Option<Found>, LedgerError> {
-        self.finder.recall(partition, known)
+impl Committer for CommitThread {
+    fn load_state(&mut self, partition: &Partition, known: Option<Known>) -> Result<Option<Found>, CommitterError> {
+        self.loader.load_state(partition, known)
     }
 
     fn forget(&mut self, partition: &Partition) {
-        self.finder.forget(partition);
+        self.loader.forget(partition);
     }
 
-    fn ahead(&mut self, parts: &[Arc<Part>]) -> Result<(), LedgerError> {
-        self.job(Job::Ahead(parts.to_vec()))
+    fn prewrite(&mut self, parts: &[Arc<PartitionCommit>]) -> Result<(), CommitterError> {
+        self.job(Job::Prewrite(parts.to_vec()))
     }
 
-    fn send(&mut self, commit: Commit) -> Result<(), LedgerError> {
+    fn send(&mut self, commit: Commit) -> Result<(), CommitterError> {
         self.job(Job::Commit(commit))
     }
 
-    fn renew(&mut self, commit: Commit) -> Result<(), LedgerError> {
-        self.job(Job::Renew(commit))
+    fn resolve_outcome(&mut self, commit: Commit) -> Result<(), CommitterError> {
+        self.job(Job::Resolve(commit))
     }
 
-    fn answer(&mut self, wait: Duration) -> Result<Option<Answered>, LedgerError> {
+    fn answer(&mut self, wait: Duration) -> Result<Option<Answered>, CommitterError> {
         let outcome = if wait.is_zero() {
             self.answers.try_recv().map_err(|error| error == TryRecvError::Disconnected)
         } else {

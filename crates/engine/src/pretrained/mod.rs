@@ -1,10 +1,10 @@
 //! Models trained elsewhere: they score, alone or as features of a model that learns here.
 
-mod taught;
+mod training_log;
 mod versions;
 
 pub use gristmill_models::at_home;
-pub use taught::{Learns, Lesson, Pupil, Taught};
+pub use training_log::{Learns, ShardModel, TrainingBatch, TrainingLog};
 pub use versions::{Ask, Candidate, Version, Versions};
 
 use std::cell::Cell;
@@ -38,7 +38,7 @@ pub struct Asked<'a> {
     /// The same as columns of their own types, where the model wants them.
     pub columns: &'a [ArrayRef],
     /// Who asks, and what its model has learned so far, where it learns.
-    pub pupil: Option<Pupil<'a>>,
+    pub pupil: Option<ShardModel<'a>>,
 }
 
 /// What answers rows.
@@ -73,7 +73,7 @@ impl Scores for ForeignModel {
 
 /// A model, its name, and what it takes and gives.
 #[derive(Clone)]
-pub struct Foreign {
+pub struct Pretrained {
     /// Its name: of its file without the ending, or as it was given.
     pub name: String,
     /// A number for its bytes: XXH3, 128 bits.
@@ -82,13 +82,13 @@ pub struct Foreign {
     model: Arc<dyn Scores>,
 }
 
-impl fmt::Debug for Foreign {
+impl fmt::Debug for Pretrained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {:032x}", self.name, self.digest)
     }
 }
 
-impl Foreign {
+impl Pretrained {
     /// Reads the model in a file; an error says why it cannot be.
     pub fn read(path: &str, reading: Reading, files: ModelFiles<'_>) -> Result<Self, String> {
         let bytes = files(path)?;
@@ -237,7 +237,7 @@ pub struct Scoring {
 
 impl Scoring {
     /// The model that the document names.
-    pub fn written(&self) -> &Foreign {
+    pub fn written(&self) -> &Pretrained {
         self.versions.written()
     }
 }

@@ -5,20 +5,20 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gristmill::plan::Plan;
-use gristmill::protocol::{Kept, Landed};
+use gristmill::protocol::{CommitOutcome, StoredState};
 use gristmill::rows::Partition;
 
-use super::{Found, Known, LedgerError, Part, fate, reopen, unchanged};
-use crate::kafka::{KafkaFailure, KeptTopics, Kind};
+use super::{CommitterError, Found, Known, PartitionCommit, outcome_of, reopen, unchanged};
+use crate::kafka::{InternalTopics, KafkaFailure, Kind};
 
 /// How long to wait before brokers that do not answer are asked again.
 const AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
 
-type Results = BTreeMap<Partition, (u64, Option<Result<Found, LedgerError>>)>;
+type Results = BTreeMap<Partition, (u64, Option<Result<Found, CommitterError>>)>;
 
 /// Asks the thread. Clones ask the same one.
 #[derive(Clone)]
-pub(super) struct Finder {
+pub(super) struct StateLoader {
     plan: Arc<Plan>,
     requests: Sender<(Partition, Option<Known>, u64)>,
     results: Arc<Mutex<Results>>,
@@ -29,8 +29,8 @@ fn lock(results: &Mutex<Results>) -> std::sync::MutexGuard<'_, Results> {
     results.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Finder {
-    pub(super) fn start(plan: Arc<Plan>) -> Result<Self, LedgerError> {
+impl StateLoader {
+    pub(super) fn start(plan: Arc<Plan>) -> Result<Self, CommitterError> {
         let (requests, todo) = channel::<(Partition, Option<Known>, u64)>();
         let results: Arc<Mutex<Results>> = Arc::default();
         let (found, own) = (Arc::clone(&results), Arc::clone(&plan));
@@ -47,12 +47,16 @@ impl Finder {
                 }
             }
         };
-        let thread = std::thread::Builder::new().name("finder".into()).spawn(body);
+        let thread = std::thread::Builder::new().name("loader".into()).spawn(body);
         thread.map_err(|error| KafkaFailure::new(Kind::Other, format!("a thread cannot be started: {error}")))?;
         Ok(Self { plan, requests, results, asked: 0 })
     }
 
-    pub(super) fn recall(&mut self, partition: &Partition, known: Option<Known>) -> Result<Option<Found>, LedgerError> {
+    pub(super) fn load_state(
+        &mut self,
+        partition: &Partition,
+        known: Option<Known>,
+    ) -> Result<Option<Found>, CommitterError> {
         let mut results = lock(&self.results);
         match results.get_mut(partition) {
             Some((_, result)) => match result.take() {
@@ -77,23 +81,23 @@ impl Finder {
     }
 
     /// What became of a part whose commit was cut off; nothing is pending any more.
-    pub(super) fn landed(&self, part: &Part) -> Result<Landed, KafkaFailure> {
-        let topics = KeptTopics::open(&self.plan)?;
+    pub(super) fn commit_outcome(&self, part: &PartitionCommit) -> Result<CommitOutcome, KafkaFailure> {
+        let topics = InternalTopics::open(&self.plan)?;
         // A transaction that somebody else has left open hides what is committed behind it.
         topics.settle(&part.partition, &|| true)?;
         let tail = topics.tail(&part.partition)?;
-        Ok(fate(part, tail.sequence, &tail.committed))
+        Ok(outcome_of(part, tail.sequence, &tail.committed))
     }
 }
 
 /// What was found; nothing where it is not wanted any more.
 fn find(
     plan: &Arc<Plan>,
-    topics: &mut Option<KeptTopics>,
+    topics: &mut Option<InternalTopics>,
     partition: &Partition,
     known: Option<&Known>,
     wanted: &dyn Fn() -> bool,
-) -> Option<Result<Found, LedgerError>> {
+) -> Option<Result<Found, CommitterError>> {
     loop {
         if !wanted() {
             return None;
@@ -102,7 +106,7 @@ fn find(
         match found {
             Ok(Some(found)) => return Some(Ok(found)),
             Ok(None) => {}
-            Err(LedgerError::Sink(crate::sink::SinkError::Kafka(failure))) if failure.kind == Kind::Unreachable => {
+            Err(CommitterError::Sink(crate::sink::SinkError::Kafka(failure))) if failure.kind == Kind::Unreachable => {
                 tracing::warn!("{partition} cannot be opened yet: {failure}; trying again");
                 // A client that lost its way is made anew.
                 *topics = None;
@@ -116,14 +120,14 @@ fn find(
 
 fn attempt(
     plan: &Arc<Plan>,
-    topics: &mut Option<KeptTopics>,
+    topics: &mut Option<InternalTopics>,
     partition: &Partition,
     known: Option<&Known>,
     wanted: &dyn Fn() -> bool,
-) -> Result<Option<Found>, LedgerError> {
+) -> Result<Option<Found>, CommitterError> {
     let topics = match topics {
         Some(topics) => topics,
-        None => topics.insert(KeptTopics::open(plan)?),
+        None => topics.insert(InternalTopics::open(plan)?),
     };
     topics.settle(partition, wanted)?;
     if let Some(known) = known {
@@ -132,6 +136,6 @@ fn attempt(
             return Ok(Some(Found::Unchanged));
         }
     }
-    let kept: Kept = topics.read(partition, wanted)?;
+    let kept: StoredState = topics.read(partition, wanted)?;
     reopen(plan, partition, &kept)
 }

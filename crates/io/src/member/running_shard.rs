@@ -12,12 +12,12 @@ use gristmill::shard::{Outbox, Shard};
 
 use super::MemberError;
 use crate::codec::Decoder;
+use crate::commit::{Known, PartitionCommit, code};
 use crate::dead_letters::DeadLetter;
-use crate::ledger::{Known, Part, code};
 use crate::work::{Doing, Work};
 
 /// A shard at work.
-pub(super) struct Live {
+pub(super) struct RunningShard {
     plan: Arc<Plan>,
     /// What learns here, for the journal; none where there is no journal.
     code: Option<Code>,
@@ -25,7 +25,7 @@ pub(super) struct Live {
     decoder: Decoder,
     /// What is read again before anything new.
     pub(super) replay: Replay,
-    again_from: Positions,
+    replay_start: Positions,
     sequence: u64,
     /// Consumed since the last commit was sent, input by input in the order in which they came.
     consumed: Vec<(Arc<str>, Consumed)>,
@@ -34,8 +34,8 @@ pub(super) struct Live {
     /// Whether all rows that waited were taken after that.
     flushed: bool,
     outbox: Outbox,
-    letters: Vec<DeadLetter>,
-    announce: bool,
+    dead_letters: Vec<DeadLetter>,
+    commit_start: bool,
     /// Whether an input begins, which the journal does not know yet.
     begins: bool,
     /// The place in the journal at or after which the entries after the next snapshot lie.
@@ -49,7 +49,7 @@ pub(super) struct Live {
     renewed: bool,
 }
 
-impl Live {
+impl RunningShard {
     /// A shard that goes on as was found out.
     pub(super) fn new(plan: Arc<Plan>, shard: Shard, decoder: Decoder, recovery: &Recovery, now: Duration) -> Self {
         let replay = Replay::new(recovery.replay.iter().cloned());
@@ -57,22 +57,22 @@ impl Live {
         // What is in a topic may be another at the next start, so it is saved with the first rows.
         let topic = |table: &TablePlan| matches!(table.source, TableSource::Topic(_));
         let renewed = manifest.is_none() && plan.tables.iter().any(topic);
-        let mut again_from = recovery.positions.clone();
-        recovery.replay.iter().rev().for_each(|run| again_from.set(&run.topic, run.consumed.from));
+        let mut replay_start = recovery.positions.clone();
+        recovery.replay.iter().rev().for_each(|run| replay_start.set(&run.topic, run.consumed.from));
         Self {
             code: plan.journals().then(|| code(&plan)),
             plan,
             shard,
             decoder,
             replay,
-            again_from,
+            replay_start,
             sequence: recovery.sequence,
             consumed: Vec::new(),
             positions: recovery.positions.clone(),
             flushed: false,
             outbox: Outbox::default(),
-            letters: Vec::new(),
-            announce: recovery.announce,
+            dead_letters: Vec::new(),
+            commit_start: recovery.commit_start,
             begins: recovery.begins,
             journal: manifest.map_or(Position::START, |manifest| manifest.journal),
             slot: recovery.slot,
@@ -87,7 +87,7 @@ impl Live {
     pub(super) fn work(&self, doing: Doing, partition: &Partition) -> Work {
         let (plan, at, input) = (Arc::clone(&self.plan), self.shard.at(), &partition.topic);
         let next = || self.position(input).unwrap_or_default();
-        at.set(if matches!(doing, Doing::Step) { next() } else { self.read_again_from(input) });
+        at.set(if matches!(doing, Doing::Step) { next() } else { self.replay_from(input) });
         Work { plan, doing, partition: partition.clone(), at, since: Instant::now() }
     }
 
@@ -102,7 +102,7 @@ impl Live {
     }
 
     /// Steps records read again, muted.
-    pub(super) fn step_again(&mut self, raw: &RawRows) -> Result<(), MemberError> {
+    pub(super) fn replay_rows(&mut self, raw: &RawRows) -> Result<(), MemberError> {
         if let Some(run) = self.replay.run().cloned() {
             run.with_what_it_had(&mut self.shard)?;
         }
@@ -111,11 +111,11 @@ impl Live {
         let rows = self.decoder.decode(raw, &mut refusals);
         self.shard.step(raw, &rows, &mut refusals, &mut muted)?;
         self.rows_since_saved += raw.len() as u64;
-        self.flush_again()
+        self.replay_flush()
     }
 
     /// Takes all rows that wait, muted, wherever that was done at this place.
-    pub(super) fn flush_again(&mut self) -> Result<(), MemberError> {
+    pub(super) fn replay_flush(&mut self) -> Result<(), MemberError> {
         while let Some(run) = self.replay.flush() {
             run.with_what_it_had(&mut self.shard)?;
             self.shard.flush(&mut Outbox::default())?;
@@ -147,7 +147,7 @@ impl Live {
         let any = self.shard.waiting() > 0;
         if any {
             let waited = self.shard.flush(&mut self.outbox)?;
-            self.letters.extend(DeadLetter::of(&RawRows::new(self.partition().clone()), &[], &waited));
+            self.dead_letters.extend(DeadLetter::of(&RawRows::new(self.partition().clone()), &[], &waited));
             self.flushed = true;
         }
         Ok(any)
@@ -172,7 +172,7 @@ impl Live {
         }
         let stepped = before.as_ref().unwrap_or(raw);
         let waited = self.shard.step(stepped, &rows, &mut refusals, &mut self.outbox)?;
-        self.letters.extend(DeadLetter::of(stepped, &refusals, &waited));
+        self.dead_letters.extend(DeadLetter::of(stepped, &refusals, &waited));
         self.consume(&raw.partition.topic, |consumed| stepped.iter().for_each(|record| consumed.add(&record)));
         self.rows_since_saved += stepped.len() as u64;
         Ok(first)
@@ -202,7 +202,7 @@ impl Live {
 
     /// Whether rows, or where it begins, are not committed yet.
     pub(super) fn uncommitted(&self) -> bool {
-        self.announce || self.flushed || self.has_moved()
+        self.commit_start || self.flushed || self.has_moved()
     }
 
     fn has_moved(&self) -> bool {
@@ -211,7 +211,7 @@ impl Live {
 
     /// Whether something must go out although no row has come: where it begins, or the rest of a snapshot.
     pub(super) fn in_pieces(&self) -> bool {
-        self.announce || self.flushed || !self.pieces.is_empty()
+        self.commit_start || self.flushed || !self.pieces.is_empty()
     }
 
     /// Whether the rest of a snapshot is still to go out.
@@ -220,13 +220,13 @@ impl Live {
     }
 
     /// Where reading again stands.
-    pub(super) fn read_again_from(&self, input: &str) -> Position {
-        let first = self.again_from.get(input).unwrap_or_default();
+    pub(super) fn replay_from(&self, input: &str) -> Position {
+        let first = self.replay_start.get(input).unwrap_or_default();
         self.shard.positions().get(input).map_or(first, |position| position.max(first))
     }
 
-    /// Forgets what only counts for a tenure; whether it may be used again later.
-    pub(super) fn let_go(&mut self) -> bool {
+    /// Forgets what only counts for a assignment_epoch; whether it may be used again later.
+    pub(super) fn suspend(&mut self) -> bool {
         if !self.pieces.is_empty() {
             // The slot that is half written is the one to write next, not the whole one.
             let slots = self.plan.snapshot().keep;
@@ -278,12 +278,12 @@ impl Live {
     }
 
     /// The answers so far, with what goes along.
-    fn take(&mut self, entry: Option<Entry>, pieces: Vec<Piece>) -> Part {
+    fn take(&mut self, entry: Option<Entry>, pieces: Vec<Piece>) -> PartitionCommit {
         let another = self.outbox.another();
-        Part {
+        PartitionCommit {
             partition: self.shard.partition().clone(),
             outbox: std::mem::replace(&mut self.outbox, another),
-            letters: std::mem::take(&mut self.letters),
+            dead_letters: std::mem::take(&mut self.dead_letters),
             entry,
             positions: self.positions.clone(),
             pieces,
@@ -291,18 +291,18 @@ impl Live {
     }
 
     /// The answers so far, to be sent ahead of the commit that will make them visible; nothing where there are none.
-    pub(super) fn ahead(&mut self) -> Option<Part> {
+    pub(super) fn prewrite(&mut self) -> Option<PartitionCommit> {
         let part = self.take(None, Vec::new());
-        (!part.outbox.is_empty() || !part.letters.is_empty()).then_some(part)
+        (!part.outbox.is_empty() || !part.dead_letters.is_empty()).then_some(part)
     }
 
     /// Everything since the last commit, to be sent; nothing where nothing waits. `save`: whether to save the state,
     /// as of this commit.
-    pub(super) fn part(&mut self, save: bool, limits: (usize, &mut usize), now: Duration) -> Option<Part> {
+    pub(super) fn part(&mut self, save: bool, limits: (usize, &mut usize), now: Duration) -> Option<PartitionCommit> {
         let (limit, budget) = limits;
         let uncommitted = self.uncommitted();
         let entry = self.entry();
-        self.announce = false;
+        self.commit_start = false;
         self.consumed.clear();
         if save {
             self.save(limit, now);

@@ -7,13 +7,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use gristmill::plan::Plan;
-use gristmill::protocol::{Code, Kept, KeptInput, Landed, Recalled, Recovery, Stop, landed, recall};
+use gristmill::protocol::{
+    Code, CommitOutcome, Recovery, Restored, Stop, StoredInput, StoredState, commit_outcome, restore,
+};
 use gristmill::rows::{Partition, Positions};
 use gristmill::shard::Shard;
 use gristmill::spec::Guarantee;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Found, Known, LedgerError, Part};
+use super::{CommitterError, Found, Known, PartitionCommit};
 use crate::state::{StateFailure, unusable};
 
 /// The program that runs: state is only rebuilt by the program that built it.
@@ -53,20 +55,20 @@ pub fn unchanged(plan: &Plan, known: &Known, sequence: Option<u64>, committed: &
 
 /// What became of the last part of a commit that was cut off, when nothing is pending any more: `sequence` of the
 /// journal's last entry, and the group's committed positions.
-pub fn fate(part: &Part, sequence: Option<u64>, committed: &Positions) -> Landed {
+pub fn outcome_of(part: &PartitionCommit, sequence: Option<u64>, committed: &Positions) -> CommitOutcome {
     match &part.entry {
-        Some(entry) => landed(sequence, entry.sequence),
-        None if part.pieces.is_empty() && *committed == part.positions => Landed::Forget,
+        Some(entry) => commit_outcome(sequence, entry.sequence),
+        None if part.pieces.is_empty() && *committed == part.positions => CommitOutcome::Committed,
         // Pieces of a snapshot may be written twice.
-        None => Landed::Resend,
+        None => CommitOutcome::Missing,
     }
 }
 
 /// Opens the shard of what was kept; nothing while something is pending.
-pub fn reopen(plan: &Arc<Plan>, partition: &Partition, kept: &Kept) -> Result<Option<Found>, LedgerError> {
+pub fn reopen(plan: &Arc<Plan>, partition: &Partition, kept: &StoredState) -> Result<Option<Found>, CommitterError> {
     let stop = |input, stop| Err(StateFailure::Stop { partition: partition.beside(input), stop }.into());
     if !plan.journals() {
-        for KeptInput { name, committed, first, .. } in &kept.inputs {
+        for StoredInput { name, committed, first, .. } in &kept.inputs {
             if let Some(position) = committed.filter(|position| position < first) {
                 return stop(name, Stop::RecordsGone { position, first: *first });
             }
@@ -75,17 +77,17 @@ pub fn reopen(plan: &Arc<Plan>, partition: &Partition, kept: &Kept) -> Result<Op
         return Ok(Some(Found::Open(Box::new(Recovery::without_state(kept)), Box::new(shard))));
     }
     let own = OnceCell::new();
-    match recall(kept, &|| *own.get_or_init(|| code(plan)), journal_wins(plan), plan.snapshot().keep) {
-        Recalled::Wait => Ok(None),
-        Recalled::Stop(input, why) => stop(&input, why),
-        Recalled::Open(recovery) => {
+    match restore(kept, &|| *own.get_or_init(|| code(plan)), journal_wins(plan), plan.snapshot().keep) {
+        Restored::Wait => Ok(None),
+        Restored::Stop(input, why) => stop(&input, why),
+        Restored::Open(recovery) => {
             let shard = open(plan, partition, &recovery)?;
             Ok(Some(Found::Open(recovery, Box::new(shard))))
         }
     }
 }
 
-fn open(plan: &Arc<Plan>, partition: &Partition, recovery: &Recovery) -> Result<Shard, LedgerError> {
+fn open(plan: &Arc<Plan>, partition: &Partition, recovery: &Recovery) -> Result<Shard, CommitterError> {
     let Some(saved) = &recovery.saved else { return Ok(Shard::open(Arc::clone(plan), partition.clone(), None)?) };
     if saved.manifest.plan == plan.fingerprint() {
         return Shard::open(Arc::clone(plan), partition.clone(), Some(&saved.state)).map_err(unusable);

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gristmill::plan::Plan;
-use gristmill::protocol::{Answer, Landed};
+use gristmill::protocol::{Answer, CommitOutcome};
 use gristmill::rows::{Partition, Position};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 
-use super::beside::Committer;
-use super::finder::Finder;
-use super::{Commit, LedgerError, Part};
-use crate::kafka::{self, GroupMember, KafkaFailure, Kind, Outage, offset_of, passes};
+use super::commit_thread::BlockingCommitter;
+use super::state_loader::StateLoader;
+use super::{Commit, CommitterError, PartitionCommit};
+use crate::kafka::{self, GroupMember, KafkaFailure, Kind, Outage, is_transient, offset_of};
 use crate::sink::{KafkaSink, Refusal, Sink, Stopped};
 
 /// For each request of a transaction.
@@ -31,7 +31,7 @@ const INITIAL_ATTEMPTS: u32 = 4;
 const PATIENCE_AT_STOP: Duration = Duration::from_secs(10);
 
 /// A producer of transactions. Its id is its own: made anew at every start, kept when the producer is made anew.
-struct Turn {
+struct TurnOfProducer {
     id: String,
     /// None until it has been made ready.
     sink: Option<KafkaSink>,
@@ -40,28 +40,28 @@ struct Turn {
 /// Two producers take turns, one transaction after the other: a transaction whose end the broker has answered is
 /// committed, but its producer cannot begin another before the markers are written everywhere, and would ask again
 /// each 20 ms (`CONCURRENT_TRANSACTIONS`). Never are two transactions open at once.
-pub(super) struct Transactions {
+pub(super) struct TransactionalCommitter {
     plan: Arc<Plan>,
     seat: Arc<GroupMember>,
     stopped: Stopped,
     /// The producer whose turn it is.
-    now: Turn,
+    now: TurnOfProducer,
     /// The one that has just committed.
-    next: Turn,
+    next: TurnOfProducer,
     /// The parts that are written in the open transaction; none: no transaction is open.
-    written: Option<Vec<Arc<Part>>>,
+    written: Option<Vec<Arc<PartitionCommit>>>,
     /// Why the open transaction cannot be committed.
     spoiled: Option<Broken>,
     /// Outputs that no transaction can hold: they are told before it.
     outside: Vec<Box<dyn Sink>>,
     /// The parts of a commit that they were told of, so that sending it again does not tell them again.
-    told: Vec<Arc<Part>>,
+    told: Vec<Arc<PartitionCommit>>,
 }
 
 /// Why a transaction did not come to its end.
 enum Broken {
     Answer(Answer, String),
-    Final(LedgerError),
+    Final(CommitterError),
 }
 
 impl Broken {
@@ -88,21 +88,21 @@ impl Broken {
     }
 }
 
-impl Transactions {
+impl TransactionalCommitter {
     pub(super) fn new(
         plan: Arc<Plan>,
         seat: Arc<GroupMember>,
         outside: Vec<Box<dyn Sink>>,
         identity: &str,
         stopped: Stopped,
-    ) -> Result<Self, LedgerError> {
-        let turn = |name: &str| Turn { id: format!("{}-{identity}-{name}", plan.kafka.group), sink: None };
+    ) -> Result<Self, CommitterError> {
+        let turn = |name: &str| TurnOfProducer { id: format!("{}-{identity}-{name}", plan.kafka.group), sink: None };
         let (now, next) = (turn("a"), turn("b"));
         Ok(Self { plan, seat, stopped, now, next, written: None, spoiled: None, outside, told: Vec::new() })
     }
 
     /// The producer, ready for transactions.
-    fn ready(&mut self) -> Result<KafkaSink, LedgerError> {
+    fn ready(&mut self) -> Result<KafkaSink, CommitterError> {
         if let Some(sink) = self.now.sink.take() {
             return Ok(sink);
         }
@@ -111,7 +111,8 @@ impl Transactions {
         let (mut attempts, mut outage) = (0, Outage::default());
         while let Err(error) = producer.init_transactions(ANSWER) {
             let stop = (self.stopped)() && stopping.get_or_insert_with(Instant::now).elapsed() > PATIENCE_AT_STOP;
-            let retriable = passes(&error) || matches!(&error, KafkaError::Transaction(error) if error.is_retriable());
+            let retriable =
+                is_transient(&error) || matches!(&error, KafkaError::Transaction(error) if error.is_retriable());
             if stop || !retriable || producer.context().refused() {
                 let brokers = self.plan.kafka.brokers();
                 let reason = producer.context().reason();
@@ -129,11 +130,11 @@ impl Transactions {
     }
 
     /// Writes those parts that are not written yet, in the transaction that is open or in a new one.
-    fn write(&mut self, sink: &KafkaSink, parts: &[Arc<Part>]) -> Result<(), Broken> {
+    fn write(&mut self, sink: &KafkaSink, parts: &[Arc<PartitionCommit>]) -> Result<(), Broken> {
         let written = self.written.as_deref().unwrap_or_default();
         if !written.iter().zip(parts).all(|(one, other)| Arc::ptr_eq(one, other)) || written.len() > parts.len() {
             // A part that was written is not wanted any more: never send half of the rest with it.
-            self.insist(sink, || sink.producer.abort_transaction(ANSWER))?;
+            self.retry(sink, || sink.producer.abort_transaction(ANSWER))?;
             self.written = None;
         }
         if self.written.is_none() {
@@ -152,7 +153,7 @@ impl Transactions {
     }
 
     /// Tells what cannot be in the transaction, before it begins: a server that takes its time would outlast it.
-    fn tell(&mut self, commit: &Commit) -> Result<(), LedgerError> {
+    fn tell(&mut self, commit: &Commit) -> Result<(), CommitterError> {
         if self.outside.is_empty() {
             return Ok(());
         }
@@ -182,7 +183,7 @@ impl Transactions {
         // Offsets last: whoever waits until they are stable then finds the journal's entry, too.
         self.offsets(sink, commit)?;
         let with_offsets = began.elapsed();
-        self.insist(sink, || sink.producer.commit_transaction(ANSWER))?;
+        self.retry(sink, || sink.producer.commit_transaction(ANSWER))?;
         tracing::debug!(
             "a transaction took {:?}: delivered after {delivered:?}, offsets after {with_offsets:?}",
             began.elapsed()
@@ -193,7 +194,7 @@ impl Transactions {
 
     fn offsets(&self, sink: &KafkaSink, commit: &Commit) -> Result<(), Broken> {
         let mut list = TopicPartitionList::new();
-        let positions = |part: &Arc<Part>| {
+        let positions = |part: &Arc<PartitionCommit>| {
             let number = part.partition.number;
             let of = |(input, position): (&Arc<str>, Position)| (Arc::clone(input), number, position);
             part.positions.iter().map(of).collect::<Vec<_>>()
@@ -213,14 +214,14 @@ impl Transactions {
         }
         let metadata = || consumer.group_metadata().ok_or_else(|| not_ours("the member is in no group"));
         // Fresh at each attempt: the group may have gone on to its next generation.
-        self.insist(sink, || match metadata() {
+        self.retry(sink, || match metadata() {
             Ok(metadata) => sink.producer.send_offsets_to_transaction(&list, &metadata, ANSWER),
             Err(_) => Err(KafkaError::Global(RDKafkaErrorCode::UnknownMemberId)),
         })
     }
 
     /// Asks again while nobody answers; after a while the outcome is taken as unknown.
-    fn insist(&self, sink: &KafkaSink, ask: impl Fn() -> Result<(), KafkaError>) -> Result<(), Broken> {
+    fn retry(&self, sink: &KafkaSink, ask: impl Fn() -> Result<(), KafkaError>) -> Result<(), Broken> {
         let began = Instant::now();
         loop {
             let Err(error) = ask() else { return Ok(()) };
@@ -241,8 +242,8 @@ impl Transactions {
     }
 }
 
-impl Committer for Transactions {
-    fn ahead(&mut self, parts: &[Arc<Part>]) -> Result<(), LedgerError> {
+impl BlockingCommitter for TransactionalCommitter {
+    fn prewrite(&mut self, parts: &[Arc<PartitionCommit>]) -> Result<(), CommitterError> {
         if !self.outside.is_empty() {
             // No transaction is open while they are told.
             return Ok(());
@@ -250,7 +251,7 @@ impl Committer for Transactions {
         let sink = self.ready()?;
         if parts.is_empty() && self.written.take().is_some() {
             // Readers need not wait for what will never be committed.
-            self.spoiled = self.insist(&sink, || sink.producer.abort_transaction(ANSWER)).err();
+            self.spoiled = self.retry(&sink, || sink.producer.abort_transaction(ANSWER)).err();
         } else if !parts.is_empty() && self.spoiled.is_none() {
             self.spoiled = self.write(&sink, parts).err();
         }
@@ -264,7 +265,7 @@ impl Committer for Transactions {
         }
     }
 
-    fn commit(&mut self, commit: &Commit) -> Result<(Answer, Vec<(Partition, Position)>), LedgerError> {
+    fn commit(&mut self, commit: &Commit) -> Result<(Answer, Vec<(Partition, Position)>), CommitterError> {
         self.tell(commit)?;
         let sink = self.ready()?;
         let outcome = self.attempt(&sink, commit);
@@ -281,7 +282,7 @@ impl Committer for Transactions {
         };
         tracing::debug!("a transaction ended early, {answer:?}: {why}");
         let answer = match answer {
-            Answer::Abortable => match self.insist(&sink, || sink.producer.abort_transaction(ANSWER)) {
+            Answer::Abortable => match self.retry(&sink, || sink.producer.abort_transaction(ANSWER)) {
                 Ok(()) => Answer::Abortable,
                 Err(Broken::Answer(Answer::Fatal, _)) => Answer::Fatal,
                 Err(_) => Answer::Unknown,
@@ -304,12 +305,16 @@ impl Committer for Transactions {
         Ok((answer, Vec::new()))
     }
 
-    fn renew(&mut self, commit: &Commit, finder: &Finder) -> Result<Vec<(Partition, Landed)>, LedgerError> {
+    fn resolve_outcome(
+        &mut self,
+        commit: &Commit,
+        loader: &StateLoader,
+    ) -> Result<Vec<(Partition, CommitOutcome)>, CommitterError> {
         (self.written, self.spoiled) = (None, None);
         // The same id: making the new producer ready ends whatever the old one had begun.
         self.now.sink = None;
         self.now.sink = Some(self.ready()?);
-        let landed = commit.last_parts().map(|part| Ok((part.partition.clone(), finder.landed(part)?)));
-        landed.collect::<Result<_, KafkaFailure>>().map_err(LedgerError::from)
+        let landed = commit.last_parts().map(|part| Ok((part.partition.clone(), loader.commit_outcome(part)?)));
+        landed.collect::<Result<_, KafkaFailure>>().map_err(CommitterError::from)
     }
 }

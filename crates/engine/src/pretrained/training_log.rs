@@ -4,7 +4,7 @@ use gristmill_learn::{LearnError, StateError, StateReader, StateWriter, Stateful
 
 /// Labelled rows that are learned together.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Lesson {
+pub struct TrainingBatch {
     /// The features, row after row.
     pub values: Vec<f64>,
     /// A label for each row: a number, or the number of the class.
@@ -13,19 +13,19 @@ pub struct Lesson {
 
 /// What was learned: the bytes that the model saved last, the lessons since, and the rows of the next one.
 #[derive(Debug, Clone, Default)]
-pub struct Taught {
+pub struct TrainingLog {
     saved: Vec<u8>,
-    since: Vec<Lesson>,
-    next: Lesson,
+    since: Vec<TrainingBatch>,
+    next: TrainingBatch,
 }
 
 /// A shard whose model is asked.
 #[derive(Debug, Clone, Copy)]
-pub struct Pupil<'a> {
+pub struct ShardModel<'a> {
     /// Tells its model from those of other shards, and from those of the same partition at other times.
     pub name: &'a str,
     /// What its model has learned.
-    pub taught: &'a Taught,
+    pub taught: &'a TrainingLog,
 }
 
 /// A model from outside that learns.
@@ -34,10 +34,10 @@ pub trait Learns: Send + Sync {
     fn lesson(&self) -> usize;
 
     /// Learns a lesson, which is not part of what was taught yet.
-    fn learn(&self, pupil: &Pupil<'_>, lesson: &Lesson) -> Result<(), LearnError>;
+    fn learn(&self, pupil: &ShardModel<'_>, lesson: &TrainingBatch) -> Result<(), LearnError>;
 
     /// The bytes of all that was learned.
-    fn save(&self, pupil: &Pupil<'_>) -> Result<Vec<u8>, LearnError>;
+    fn save(&self, pupil: &ShardModel<'_>) -> Result<Vec<u8>, LearnError>;
 
     /// The shard is gone.
     fn forget(&self, name: &str);
@@ -46,14 +46,14 @@ pub trait Learns: Send + Sync {
 /// After so many lessons the model saves: fewer would cost time, more would take long to learn again.
 const LESSONS: usize = 64;
 
-impl Taught {
+impl TrainingLog {
     /// What the model saved last; empty: nothing yet.
     pub fn saved(&self) -> &[u8] {
         &self.saved
     }
 
     /// The lessons learned since then.
-    pub fn since(&self) -> &[Lesson] {
+    pub fn since(&self) -> &[TrainingBatch] {
         &self.since
     }
 
@@ -76,17 +76,17 @@ impl Taught {
             return Ok(false);
         }
         let lesson = std::mem::take(&mut self.next);
-        model.learn(&Pupil { name, taught: self }, &lesson)?;
+        model.learn(&ShardModel { name, taught: self }, &lesson)?;
         self.since.push(lesson);
         if self.since.len() >= LESSONS {
-            self.saved = model.save(&Pupil { name, taught: self })?;
+            self.saved = model.save(&ShardModel { name, taught: self })?;
             self.since.clear();
         }
         Ok(true)
     }
 }
 
-impl Stateful for Lesson {
+impl Stateful for TrainingBatch {
     fn save(&self, to: &mut StateWriter) {
         self.values.save(to);
         self.labels.save(to);
@@ -102,7 +102,7 @@ impl Stateful for Lesson {
     }
 }
 
-impl Stateful for Taught {
+impl Stateful for TrainingLog {
     fn save(&self, to: &mut StateWriter) {
         to.bytes(&self.saved);
         self.since.save(to);

@@ -12,9 +12,9 @@ use gristmill::rows::{Column, Partition, Position, Refusal, Rows};
 use gristmill::shard::{Shard, ShardError};
 
 use crate::codec::Decoder;
+use crate::export::{Table, TableError};
 use crate::lookup::{self, LookupError};
 use crate::source::{Event, FileSource, Source, SourceError};
-use crate::table::{Table, TableError};
 
 /// What was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct Written {
 
 /// Why features cannot be written.
 #[derive(Debug, thiserror::Error)]
-pub enum HistoryError {
+pub enum FeatureExportError {
     /// The input is a topic.
     #[error("features are written of a file, and the input of this pipeline is a topic: name a file with its history")]
     Topic,
@@ -56,9 +56,9 @@ pub enum HistoryError {
 
 /// Writes the identity, the time, the features and the label of every row of the plan's file: cleaned and computed as a
 /// run does it. Nothing is learned, and dead letters are counted alone.
-pub fn write(plan: &Arc<Plan>, out: &Path) -> Result<Written, HistoryError> {
+pub fn write(plan: &Arc<Plan>, out: &Path) -> Result<Written, FeatureExportError> {
     if !matches!(plan.input, InputPlan::File { .. }) {
-        return Err(HistoryError::Topic);
+        return Err(FeatureExportError::Topic);
     }
     let plan = &lookup::load(plan)?;
     let columns = columns(plan);
@@ -71,7 +71,7 @@ pub fn write(plan: &Arc<Plan>, out: &Path) -> Result<Written, HistoryError> {
         match source.poll(Duration::ZERO, true)? {
             Some(Event::Assigned(assigned)) => {
                 for one in assigned {
-                    let decoder = Decoder::new(plan, one.header.as_deref()).map_err(HistoryError::Header)?;
+                    let decoder = Decoder::new(plan, one.header.as_deref()).map_err(FeatureExportError::Header)?;
                     let shard = Shard::open(Arc::clone(plan), one.partition.clone(), None)?;
                     source.resume(&one.partition, Position::START)?;
                     open.insert(one.partition, (decoder, shard));

@@ -5,22 +5,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gristmill::plan::Plan;
-use gristmill::protocol::{Answer, Landed};
+use gristmill::protocol::{Answer, CommitOutcome};
 use gristmill::rows::{Partition, Position};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::producer::Producer as _;
 
-use super::beside::Committer;
-use super::finder::Finder;
-use super::{Commit, LedgerError};
-use crate::kafka::{GroupMember, KafkaFailure, Kind, offset_of, passes, producer};
+use super::commit_thread::BlockingCommitter;
+use super::state_loader::StateLoader;
+use super::{Commit, CommitterError};
+use crate::kafka::{GroupMember, KafkaFailure, Kind, is_transient, offset_of, producer};
 use crate::sink::{KafkaSink, Sink, Stopped};
 
 /// How long a commit that somebody waits for is tried again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(super) struct Flushed {
+pub(super) struct AtLeastOnceCommitter {
     plan: Arc<Plan>,
     seat: Arc<GroupMember>,
     sinks: Vec<Box<dyn Sink>>,
@@ -29,13 +29,13 @@ pub(super) struct Flushed {
     wanted: BTreeMap<Partition, Position>,
 }
 
-impl Flushed {
+impl AtLeastOnceCommitter {
     pub(super) fn new(
         plan: Arc<Plan>,
         seat: Arc<GroupMember>,
         sinks: Vec<Box<dyn Sink>>,
         stopped: Stopped,
-    ) -> Result<Self, LedgerError> {
+    ) -> Result<Self, CommitterError> {
         let kafka = KafkaSink::new(Arc::clone(&plan), producer(&plan.kafka)?, stopped);
         Ok(Self { plan, seat, sinks, kafka, wanted: BTreeMap::new() })
     }
@@ -55,7 +55,7 @@ impl Flushed {
             if failure.kind == Kind::Refused {
                 return Err(failure);
             }
-            if !passes(&error) || began.elapsed() > PATIENCE {
+            if !is_transient(&error) || began.elapsed() > PATIENCE {
                 // Whoever owns the records then reads them again: at least once is kept.
                 tracing::warn!("{failure}; what was not committed will be read again");
                 break;
@@ -66,8 +66,8 @@ impl Flushed {
     }
 }
 
-impl Committer for Flushed {
-    fn commit(&mut self, commit: &Commit) -> Result<(Answer, Vec<(Partition, Position)>), LedgerError> {
+impl BlockingCommitter for AtLeastOnceCommitter {
+    fn commit(&mut self, commit: &Commit) -> Result<(Answer, Vec<(Partition, Position)>), CommitterError> {
         for part in &commit.parts {
             self.kafka.write(part)?;
             self.sinks.iter_mut().try_for_each(|sink| sink.write(part))?;
@@ -88,8 +88,12 @@ impl Committer for Flushed {
         Ok((Answer::Done, commit.places(&entries)))
     }
 
-    fn renew(&mut self, commit: &Commit, _: &Finder) -> Result<Vec<(Partition, Landed)>, LedgerError> {
+    fn resolve_outcome(
+        &mut self,
+        commit: &Commit,
+        _: &StateLoader,
+    ) -> Result<Vec<(Partition, CommitOutcome)>, CommitterError> {
         // Every commit is answered with `Done` or ends the run, so there is never anything to find out.
-        Ok(commit.parts.iter().map(|part| (part.partition.clone(), Landed::Forget)).collect())
+        Ok(commit.parts.iter().map(|part| (part.partition.clone(), CommitOutcome::Committed)).collect())
     }
 }

@@ -5,34 +5,34 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gristmill::foreign::{Candidate, Foreign, Version, Versions};
 use gristmill::plan::Plan;
+use gristmill::pretrained::{Candidate, Pretrained, Version, Versions};
 use gristmill::rows::Position;
 use rdkafka::producer::{BaseRecord, Producer as _};
 
-use super::change::{Change, Record, Stored, change_key, piece_key, record};
-use crate::kafka::{KafkaFailure, KeptTopics, Kind, producer};
-use crate::ledger::PIECE;
+use super::change::{ModelVersion, Record, Stored, change_key, piece_key, record};
+use crate::commit::PIECE;
+use crate::kafka::{InternalTopics, KafkaFailure, Kind, producer};
 
 /// How long the brokers have to take a model.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(super) struct Shelf {
+pub(super) struct ModelRegistry {
     plan: Arc<Plan>,
-    topics: KeptTopics,
+    topics: InternalTopics,
     topic: String,
 }
 
-impl Shelf {
+impl ModelRegistry {
     pub(super) fn open(plan: &Arc<Plan>) -> Result<Self, KafkaFailure> {
-        Ok(Self { topics: KeptTopics::open(plan)?, topic: plan.models_topic(), plan: Arc::clone(plan) })
+        Ok(Self { topics: InternalTopics::open(plan)?, topic: plan.models_topic(), plan: Arc::clone(plan) })
     }
 
     /// All changes in their order. Of two with one number the first counts.
-    pub(super) fn changes(&self) -> Result<Vec<Change>, KafkaFailure> {
-        let mut changes: Vec<Change> = Vec::new();
+    pub(super) fn changes(&self) -> Result<Vec<ModelVersion>, KafkaFailure> {
+        let mut changes: Vec<ModelVersion> = Vec::new();
         self.topics.visit(&self.topic, 0, Position::START, &|| true, &mut |one| {
-            if record(one.key.unwrap_or_default()) == Some(Record::Change) {
+            if record(one.key.unwrap_or_default()) == Some(Record::Version) {
                 take(&self.topic, one.position, one.value.unwrap_or_default(), &mut changes);
             }
             Ok(())
@@ -61,9 +61,9 @@ impl Shelf {
         Err(format!("{} is damaged in topic {}: its digest is {found}, not {}", stored.name, self.topic, stored.digest))
     }
 
-    fn model(&self, stored: &Stored) -> Result<Arc<Foreign>, String> {
+    fn model(&self, stored: &Stored) -> Result<Arc<Pretrained>, String> {
         let Some(scoring) = &self.plan.scoring else { return Err("this pipeline has no model from outside".into()) };
-        let model = Foreign::from_bytes(&stored.name, &self.bytes(stored)?, scoring.reading)?;
+        let model = Pretrained::from_bytes(&stored.name, &self.bytes(stored)?, scoring.reading)?;
         match model.unlike(scoring.written()) {
             None => Ok(Arc::new(model)),
             Some(why) => Err(format!("{} cannot stand in the place of the document's model: {why}", stored.name)),
@@ -84,7 +84,7 @@ impl Shelf {
     }
 
     /// Puts the newest of these changes in force. One that cannot be loaded leaves the one before it, and says so.
-    pub(super) fn put_on(&self, changes: &[Change], versions: &Versions) {
+    pub(super) fn activate(&self, changes: &[ModelVersion], versions: &Versions) {
         for change in changes.iter().rev() {
             match self.version(change.number) {
                 Ok(Some(version)) => return versions.add(version),
@@ -104,7 +104,10 @@ impl Shelf {
     }
 
     /// Adds a change, made from the one before it; what it became.
-    pub(super) fn add(&self, make: &dyn Fn(&[Change]) -> Result<Change, String>) -> Result<Change, KafkaFailure> {
+    pub(super) fn add(
+        &self,
+        make: &dyn Fn(&[ModelVersion]) -> Result<ModelVersion, String>,
+    ) -> Result<ModelVersion, KafkaFailure> {
         loop {
             let made = make(&self.changes()?).map_err(|why| KafkaFailure::new(Kind::Other, why))?;
             let value = serde_json::to_vec(&made).unwrap_or_default();
@@ -136,8 +139,8 @@ impl Shelf {
 }
 
 /// Takes a change that was read, if it is one and its number is new.
-pub(super) fn take(topic: &str, position: Position, value: &[u8], changes: &mut Vec<Change>) {
-    match serde_json::from_slice::<Change>(value) {
+pub(super) fn take(topic: &str, position: Position, value: &[u8], changes: &mut Vec<ModelVersion>) {
+    match serde_json::from_slice::<ModelVersion>(value) {
         Ok(change) if changes.iter().all(|known| known.number != change.number) => changes.push(change),
         Ok(_) => {}
         Err(error) => tracing::error!("topic {topic}, offset {position}: this is no change of a model: {error}"),

@@ -17,7 +17,7 @@ const PROBABILITY: &str = "probability";
 
 /// The condition and the payload of an output, compiled.
 #[derive(Debug, Clone)]
-pub struct Acting {
+pub struct OutputQuery {
     program: Program,
     /// The columns of a row.
     width: usize,
@@ -52,7 +52,7 @@ impl Acted {
     }
 }
 
-impl Acting {
+impl OutputQuery {
     /// Compiles a condition, if there is one, and the fields of a payload, over columns and answers. Mistakes carry the
     /// number of the item: the condition comes first.
     pub(crate) fn new(

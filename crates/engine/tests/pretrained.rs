@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray};
-use gristmill::foreign::{Foreign, Reading};
 use gristmill::plan::Plan;
-use gristmill::rows::{Column, Drift, Partition, Position, RawRecord, RawRows, Rows};
+use gristmill::pretrained::{Pretrained, Reading};
+use gristmill::rows::{Column, Partition, Position, RawRecord, RawRows, Rows, SchemaDrift};
 use gristmill::shard::{Outbox, Shard};
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ fn scores(plan: Plan, columns: Vec<Column>, count: usize) -> Vec<f64> {
     }
     let mut shard = Shard::open(Arc::new(plan), Partition::new("t", 0), None).unwrap();
     let (mut refusals, mut outbox) = (Vec::new(), Outbox::default());
-    let rows = Rows { columns, records: (0..count).collect(), drift: Drift::default() };
+    let rows = Rows { columns, records: (0..count).collect(), drift: SchemaDrift::default() };
     shard.step(&raw, &rows, &mut refusals, &mut outbox).unwrap();
     let score = |value: &[u8]| serde_json::from_slice::<Value>(value).unwrap()["score"].as_f64().unwrap();
     outbox.decisions().map(|decision| score(decision.value)).collect()
@@ -164,7 +164,7 @@ fn names_that_fit_in_part_are_an_error() {
 fn a_version_with_its_columns_elsewhere_is_refused() {
     let case = case(LIGHTGBM, "names with blanks");
     let file = case["file"].as_str().unwrap();
-    let read = |text: &str| Foreign::from_bytes("m", text.as_bytes(), Reading::default()).unwrap();
+    let read = |text: &str| Pretrained::from_bytes("m", text.as_bytes(), Reading::default()).unwrap();
     let moved = file.replace("feature_names=total_amount hour_of_day c", "feature_names=hour_of_day total_amount c");
     assert_ne!(moved, file);
     let why = read(&moved).unlike(&read(file)).unwrap();

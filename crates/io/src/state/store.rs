@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use gristmill::plan::{InputPlan, Plan};
-use gristmill::protocol::{Code, Consumed, Entry, Kept, Manifest, Piece, Run};
+use gristmill::protocol::{Code, Consumed, Entry, Manifest, Piece, Run, StoredState};
 use gristmill::rows::{Partition, Position, Positions};
 use gristmill::shard::Outbox;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
@@ -13,30 +13,30 @@ use rdkafka::producer::Producer as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::{StateFailure, StateFolder};
-use crate::kafka::{self, KafkaFailure, KeptTopics, Kind, PlainContext, offset_of};
-use crate::ledger::{LedgerError, PIECE, Part, code};
+use crate::commit::{CommitterError, PIECE, PartitionCommit, code};
+use crate::kafka::{self, InternalTopics, KafkaFailure, Kind, PlainContext, offset_of};
 use crate::sink::KafkaSink;
-use crate::source::{Again, FileSource, Reread, Source as _, SourceError};
+use crate::source::{FileSource, ReplayReader, Reread, Source as _, SourceError};
 
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// A pipeline's state at rest.
-pub(super) enum Keeper {
+pub(super) enum StateStore {
     Folder(StateFolder),
-    Topics(Box<KeptTopics>),
+    Topics(Box<InternalTopics>),
 }
 
-impl Keeper {
+impl StateStore {
     /// Opens what the plan says; nobody may be at work in a folder meanwhile.
-    pub(super) fn open(plan: &Arc<Plan>) -> Result<Self, LedgerError> {
+    pub(super) fn open(plan: &Arc<Plan>) -> Result<Self, CommitterError> {
         keeps(plan)?;
         match StateFolder::open(plan)? {
             Some(folder) => Ok(Self::Folder(folder)),
-            None => Ok(Self::Topics(Box::new(KeptTopics::open(plan)?))),
+            None => Ok(Self::Topics(Box::new(InternalTopics::open(plan)?))),
         }
     }
 
-    pub(super) fn partitions(&self, plan: &Plan) -> Result<Vec<Partition>, LedgerError> {
+    pub(super) fn partitions(&self, plan: &Plan) -> Result<Vec<Partition>, CommitterError> {
         let count = match self {
             Self::Folder(_) => plan.shards(),
             Self::Topics(topics) => topics.count(plan.input_name())?,
@@ -44,7 +44,7 @@ impl Keeper {
         Ok((0..count).map(|number| Partition::new(plan.input_name(), number)).collect())
     }
 
-    pub(super) fn kept(&self, partition: &Partition) -> Result<Kept, LedgerError> {
+    pub(super) fn kept(&self, partition: &Partition) -> Result<StoredState, CommitterError> {
         match self {
             Self::Folder(folder) => Ok(folder.kept(partition)?),
             Self::Topics(topics) => Ok(topics.read(partition, &|| true)?),
@@ -52,7 +52,7 @@ impl Keeper {
     }
 
     /// The same, with the journal since the newest snapshot at or before a position of its first input.
-    pub(super) fn kept_since(&self, partition: &Partition, position: Position) -> Result<Kept, LedgerError> {
+    pub(super) fn kept_since(&self, partition: &Partition, position: Position) -> Result<StoredState, CommitterError> {
         match self {
             Self::Folder(folder) => Ok(folder.kept(partition)?),
             Self::Topics(topics) => {
@@ -62,15 +62,17 @@ impl Keeper {
     }
 
     /// Where the records of the input can be read once more.
-    pub(super) fn past(&self, plan: &Arc<Plan>) -> Result<Past, LedgerError> {
+    pub(super) fn past(&self, plan: &Arc<Plan>) -> Result<Past, CommitterError> {
         Ok(match self {
             Self::Folder(_) => {
                 let opened = FileSource::open(plan, Arc::new(AtomicU64::new(0)));
-                let opened = opened
-                    .map_err(|error| StateFailure::Kept { place: plan.name.to_string(), why: error.to_string() })?;
+                let opened = opened.map_err(|error| StateFailure::StoredState {
+                    place: plan.name.to_string(),
+                    why: error.to_string(),
+                })?;
                 Past::File(Box::new(opened.0))
             }
-            Self::Topics(_) => Past::Topics(Again::new(Arc::clone(plan))),
+            Self::Topics(_) => Past::Topics(ReplayReader::new(Arc::clone(plan))),
         })
     }
 
@@ -82,7 +84,7 @@ impl Keeper {
         partition: &Partition,
         state: &[u8],
         place: Place,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<(), CommitterError> {
         let Place { sequence, from, positions, slot } = place;
         let run = |(input, next): (&Arc<str>, Position)| {
             let consumed = Consumed { next, ..Consumed::nothing(from.get(input).unwrap_or(next)) };
@@ -99,10 +101,10 @@ impl Keeper {
             ..Manifest::default()
         };
         let limit = if let Self::Folder(_) = self { usize::MAX } else { PIECE };
-        let part = Part {
+        let part = PartitionCommit {
             partition: partition.clone(),
             outbox: Outbox::default(),
-            letters: Vec::new(),
+            dead_letters: Vec::new(),
             entry: Some(Entry {
                 sequence,
                 runs: positions.iter().map(run).collect(),
@@ -119,7 +121,7 @@ impl Keeper {
     }
 
     /// Forgets everything, whatever it is: the next run starts over.
-    pub(super) fn forget(plan: &Plan) -> Result<(), LedgerError> {
+    pub(super) fn forget(plan: &Plan) -> Result<(), CommitterError> {
         keeps(plan)?;
         if let InputPlan::File { .. } = plan.input {
             return Ok(StateFolder::forget(plan)?);
@@ -136,13 +138,13 @@ fn keeps(plan: &Plan) -> Result<(), StateFailure> {
         InputPlan::File { .. } => "this pipeline keeps none; add `state: {directory: …}` to keep it",
         InputPlan::Kafka { .. } => "this pipeline keeps none: nothing in it depends on the records before",
     };
-    Err(StateFailure::Kept { place: plan.name.to_string(), why: why.into() })
+    Err(StateFailure::StoredState { place: plan.name.to_string(), why: why.into() })
 }
 
 /// The records of the input, to be read once more.
 pub(super) enum Past {
     File(Box<FileSource>),
-    Topics(Again),
+    Topics(ReplayReader),
 }
 
 impl Past {
@@ -187,30 +189,30 @@ fn failed(plan: &Plan, doing: &str, error: &rdkafka::error::KafkaError) -> Kafka
 
 /// Offsets can be committed from outside only while nobody is a member.
 pub(super) fn at_rest(plan: &Plan) -> Result<BaseConsumer<PlainContext>, KafkaFailure> {
-    let asker = kafka::asker(&plan.kafka, &plan.kafka.group)?;
+    let offsets_client = kafka::offsets_client(&plan.kafka, &plan.kafka.group)?;
     let mut list = TopicPartitionList::new();
     list.add_partition(plan.input_name(), 0);
     let doing = "asking for the group's offsets";
-    let found = asker.committed_offsets(list, ANSWER).map_err(|error| failed(plan, doing, &error))?;
+    let found = offsets_client.committed_offsets(list, ANSWER).map_err(|error| failed(plan, doing, &error))?;
     let known = found.elements().iter().any(|one| matches!(one.offset(), Offset::Offset(_)));
-    if known && asker.commit(&found, CommitMode::Sync).is_err() {
+    if known && offsets_client.commit(&found, CommitMode::Sync).is_err() {
         let message = format!("group {} is at work: stop its members first (SIGTERM, or Ctrl-C)", plan.kafka.group);
         return Err(KafkaFailure::new(Kind::Other, message));
     }
-    Ok(asker)
+    Ok(offsets_client)
 }
 
 /// Commits where the group stands in a partition. The group must be at rest.
 pub(super) fn commit_position(plan: &Plan, partition: &Partition, position: Position) -> Result<(), KafkaFailure> {
-    let asker = at_rest(plan)?;
+    let offsets_client = at_rest(plan)?;
     let mut list = TopicPartitionList::new();
     let added = list.add_partition_offset(&partition.topic, partition.number, offset_of(position));
-    let committed = added.and_then(|()| asker.commit(&list, CommitMode::Sync));
+    let committed = added.and_then(|()| offsets_client.commit(&list, CommitMode::Sync));
     committed.map_err(|error| failed(plan, "committing the group's position", &error))
 }
 
-fn install_in_topics(plan: &Arc<Plan>, part: &Part) -> Result<(), KafkaFailure> {
-    let asker = at_rest(plan)?;
+fn install_in_topics(plan: &Arc<Plan>, part: &PartitionCommit) -> Result<(), KafkaFailure> {
+    let offsets_client = at_rest(plan)?;
     let producer = kafka::transactional(&plan.kafka, &format!("{}-state", plan.kafka.group))?;
     let doing = "writing the state";
     let fail = |error: rdkafka::error::KafkaError| failed(plan, doing, &error);
@@ -224,7 +226,7 @@ fn install_in_topics(plan: &Arc<Plan>, part: &Part) -> Result<(), KafkaFailure> 
     for (input, position) in part.positions.iter() {
         list.add_partition_offset(input, part.partition.number, offset_of(position)).map_err(fail)?;
     }
-    let metadata = asker.group_metadata();
+    let metadata = offsets_client.group_metadata();
     let metadata = metadata.ok_or_else(|| KafkaFailure::new(Kind::Other, "the group cannot be reached"))?;
     sink.producer.send_offsets_to_transaction(&list, &metadata, ANSWER).map_err(fail)?;
     sink.producer.commit_transaction(ANSWER).map_err(fail)

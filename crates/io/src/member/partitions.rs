@@ -9,10 +9,10 @@ use gristmill::report::Closed;
 use gristmill::rows::{Partition, Position};
 
 use super::MemberError;
-use super::live::Live;
+use super::running_shard::RunningShard;
 use crate::codec::Decoder;
+use crate::commit::{Committer, Found, Known, PartitionCommit};
 use crate::control::Control;
-use crate::ledger::{Found, Known, Ledger, Part};
 use crate::source::{Reread, Source};
 use crate::work::Doing;
 
@@ -22,18 +22,18 @@ const REMEMBER: Duration = Duration::from_secs(300);
 const IDLE: Duration = Duration::from_secs(1);
 
 /// How far along a partition is.
-pub(super) enum Stage {
+pub(super) enum ShardState {
     /// What was kept of it is being found out.
-    Sought,
+    Loading,
     /// What was consumed since its snapshot is read again.
-    Replaying(Box<Live>),
+    Restoring(Box<RunningShard>),
     /// It is at work.
-    Open(Box<Live>),
+    Running(Box<RunningShard>),
 }
 
-struct Seat {
-    stage: Stage,
-    tenure: u64,
+struct AssignedPartition {
+    stage: ShardState,
+    assignment_epoch: u64,
     leaving: bool,
     header: Option<Vec<String>>,
     /// When it was assigned, found, and loaded: what a recovery's time is made of.
@@ -53,31 +53,40 @@ pub(super) struct Gone {
 }
 
 /// All partitions of a member.
-pub(super) struct Seats {
+pub(super) struct Partitions {
     plan: Arc<Plan>,
     number: usize,
-    seats: BTreeMap<Partition, Seat>,
-    tenures: u64,
+    held: BTreeMap<Partition, AssignedPartition>,
+    assignment_epochs: u64,
     leaving: Vec<(Vec<Partition>, Duration)>,
-    let_go: BTreeMap<Partition, (Box<Live>, Duration)>,
-    /// What the next commit will carry and is known to the ledger already, with the tenures.
-    ahead: Vec<(Arc<Part>, u64)>,
+    retained: BTreeMap<Partition, (Box<RunningShard>, Duration)>,
+    /// What the next commit will carry and is known to the committer already, with the assignment_epochs.
+    prewritten: Vec<(Arc<PartitionCommit>, u64)>,
     now: Duration,
 }
 
-impl Seats {
+impl Partitions {
     pub(super) fn new(plan: Arc<Plan>, number: usize) -> Self {
-        let (seats, let_go) = (BTreeMap::new(), BTreeMap::new());
-        Self { plan, number, seats, tenures: 0, leaving: Vec::new(), let_go, ahead: Vec::new(), now: Duration::ZERO }
+        let (held, retained) = (BTreeMap::new(), BTreeMap::new());
+        Self {
+            plan,
+            number,
+            held,
+            assignment_epochs: 0,
+            leaving: Vec::new(),
+            retained,
+            prewritten: Vec::new(),
+            now: Duration::ZERO,
+        }
     }
 
     /// A partition that was assigned.
     pub(super) fn take(&mut self, partition: Partition, header: Option<Vec<String>>) {
-        self.tenures += 1;
-        let (tenure, now) = (self.tenures, self.now);
-        let seat = Seat {
-            stage: Stage::Sought,
-            tenure,
+        self.assignment_epochs += 1;
+        let (assignment_epoch, now) = (self.assignment_epochs, self.now);
+        let holding = AssignedPartition {
+            stage: ShardState::Loading,
+            assignment_epoch,
             leaving: false,
             header,
             assigned: now,
@@ -85,7 +94,7 @@ impl Seats {
             caught_up: BTreeMap::new(),
             finished: BTreeSet::new(),
         };
-        self.seats.insert(partition, seat);
+        self.held.insert(partition, holding);
     }
 
     /// The partition of the shard that a partition of an input belongs to.
@@ -94,31 +103,31 @@ impl Seats {
     }
 
     pub(super) fn has(&self, partition: &Partition) -> bool {
-        self.seats.contains_key(partition)
+        self.held.contains_key(partition)
     }
 
-    pub(super) fn tenure(&self, partition: &Partition) -> Option<u64> {
-        self.seats.get(partition).map(|seat| seat.tenure)
+    pub(super) fn assignment_epoch(&self, partition: &Partition) -> Option<u64> {
+        self.held.get(partition).map(|holding| holding.assignment_epoch)
     }
 
     /// The shard of an input's partition, if it may step.
-    pub(super) fn open(&mut self, partition: &Partition) -> Option<&mut Live> {
-        let seat = self.seats.get_mut(&self.shard(partition)).filter(|seat| !seat.leaving)?;
-        seat.caught_up.remove(&partition.topic);
+    pub(super) fn open(&mut self, partition: &Partition) -> Option<&mut RunningShard> {
+        let holding = self.held.get_mut(&self.shard(partition)).filter(|holding| !holding.leaving)?;
+        holding.caught_up.remove(&partition.topic);
         self.open_or_leaving(partition)
     }
 
     /// The shard of an input's partition, if it is at work, though it may be leaving.
-    pub(super) fn open_or_leaving(&mut self, partition: &Partition) -> Option<&mut Live> {
-        match &mut self.seats.get_mut(&self.shard(partition))?.stage {
-            Stage::Open(live) => Some(live),
+    pub(super) fn open_or_leaving(&mut self, partition: &Partition) -> Option<&mut RunningShard> {
+        match &mut self.held.get_mut(&self.shard(partition))?.stage {
+            ShardState::Running(live) => Some(live),
             _ => None,
         }
     }
 
-    fn lives(&self) -> impl Iterator<Item = (&Seat, &Live)> {
-        self.seats.values().filter_map(|seat| match &seat.stage {
-            Stage::Open(live) => Some((seat, live.as_ref())),
+    fn lives(&self) -> impl Iterator<Item = (&AssignedPartition, &RunningShard)> {
+        self.held.values().filter_map(|holding| match &holding.stage {
+            ShardState::Running(live) => Some((holding, live.as_ref())),
             _ => None,
         })
     }
@@ -130,21 +139,21 @@ impl Seats {
 
     /// The next position of an input's partition, where its shard is at work.
     pub(super) fn position(&self, partition: &Partition) -> Option<Position> {
-        match &self.seats.get(&self.shard(partition))?.stage {
-            Stage::Open(live) => live.position(&partition.topic),
+        match &self.held.get(&self.shard(partition))?.stage {
+            ShardState::Running(live) => live.position(&partition.topic),
             _ => None,
         }
     }
 
     /// A bounded run wants no more of an input's partition.
     pub(super) fn finished(&mut self, partition: &Partition) {
-        if let Some(seat) = self.seats.get_mut(&self.shard(partition)) {
-            seat.finished.insert(Arc::clone(&partition.topic));
+        if let Some(holding) = self.held.get_mut(&self.shard(partition)) {
+            holding.finished.insert(Arc::clone(&partition.topic));
         }
     }
 
     pub(super) fn has_finished(&self, partition: &Partition) -> bool {
-        self.seats.get(&self.shard(partition)).is_none_or(|seat| seat.finished.contains(&partition.topic))
+        self.held.get(&self.shard(partition)).is_none_or(|holding| holding.finished.contains(&partition.topic))
     }
 
     /// Rows stepped since the last commit was sent.
@@ -154,34 +163,38 @@ impl Seats {
 
     /// Whether partitions are being recovered, or let go.
     pub(super) fn busy(&self) -> bool {
-        self.leaving() || self.seats.values().any(|seat| !matches!(seat.stage, Stage::Open(_)))
+        self.leaving() || self.held.values().any(|holding| !matches!(holding.stage, ShardState::Running(_)))
     }
 
-    pub(super) fn remove(&mut self, partition: &Partition) -> Option<Stage> {
-        self.seats.remove(partition).map(|seat| seat.stage)
+    pub(super) fn remove(&mut self, partition: &Partition) -> Option<ShardState> {
+        self.held.remove(partition).map(|holding| holding.stage)
     }
 
     /// Finds out anew how a shard goes on; whether it was open.
-    pub(super) fn start_over(&mut self, partition: &Partition, tenure: u64) -> bool {
-        let Some(seat) = self.seats.get_mut(partition).filter(|seat| seat.tenure == tenure) else { return false };
-        self.tenures += 1;
-        seat.tenure = self.tenures;
-        matches!(std::mem::replace(&mut seat.stage, Stage::Sought), Stage::Open(_))
+    pub(super) fn start_over(&mut self, partition: &Partition, assignment_epoch: u64) -> bool {
+        let Some(holding) = self.held.get_mut(partition).filter(|holding| holding.assignment_epoch == assignment_epoch)
+        else {
+            return false;
+        };
+        self.assignment_epochs += 1;
+        holding.assignment_epoch = self.assignment_epochs;
+        matches!(std::mem::replace(&mut holding.stage, ShardState::Loading), ShardState::Running(_))
     }
 
     /// The source has no more of a partition for now; whether its shard has stepped all that was brought. What comes
     /// for one that is leaving, or not open yet, is left to whoever reads it next.
     pub(super) fn caught_up(&mut self, partition: &Partition, now: Duration) -> bool {
-        let at_work = |seat: &&mut Seat| !seat.leaving && matches!(seat.stage, Stage::Open(_));
-        let seat = self.seats.get_mut(&self.shard(partition)).filter(at_work);
-        seat.map(|seat| seat.caught_up.entry(Arc::clone(&partition.topic)).or_insert(now)).is_some()
+        let at_work =
+            |holding: &&mut AssignedPartition| !holding.leaving && matches!(holding.stage, ShardState::Running(_));
+        let holding = self.held.get_mut(&self.shard(partition)).filter(at_work);
+        holding.map(|holding| holding.caught_up.entry(Arc::clone(&partition.topic)).or_insert(now)).is_some()
     }
 
     /// Partitions of inputs that were read to their end a while ago; each is told once.
     pub(super) fn idle(&mut self, now: Duration) -> Vec<Partition> {
         let mut idle = Vec::new();
-        for (partition, seat) in self.seats.iter_mut().filter(|(_, seat)| !seat.leaving) {
-            seat.caught_up.retain(|input, since| {
+        for (partition, holding) in self.held.iter_mut().filter(|(_, holding)| !holding.leaving) {
+            holding.caught_up.retain(|input, since| {
                 let long_ago = now.saturating_sub(*since) >= IDLE;
                 idle.extend(long_ago.then(|| partition.beside(input)));
                 !long_ago
@@ -194,47 +207,49 @@ impl Seats {
     pub(super) fn recover(
         &mut self,
         source: &mut dyn Source,
-        ledger: &mut dyn Ledger,
+        committer: &mut dyn Committer,
         control: &Control,
         now: Duration,
     ) -> Result<Option<Partition>, MemberError> {
         self.now = now;
-        self.let_go.retain(|_, (_, since)| now.saturating_sub(*since) < REMEMBER);
-        let closed = |seat: &Seat| !seat.leaving && !matches!(seat.stage, Stage::Open(_));
-        let Some((partition, seat)) = self.seats.iter_mut().find(|(_, seat)| closed(seat)) else { return Ok(None) };
+        self.retained.retain(|_, (_, since)| now.saturating_sub(*since) < REMEMBER);
+        let closed = |holding: &AssignedPartition| !holding.leaving && !matches!(holding.stage, ShardState::Running(_));
+        let Some((partition, holding)) = self.held.iter_mut().find(|(_, holding)| closed(holding)) else {
+            return Ok(None);
+        };
         let partition = partition.clone();
-        let mut live = match std::mem::replace(&mut seat.stage, Stage::Sought) {
-            Stage::Open(_) => return Ok(None),
-            Stage::Replaying(mut live) => {
+        let mut live = match std::mem::replace(&mut holding.stage, ShardState::Loading) {
+            ShardState::Running(_) => return Ok(None),
+            ShardState::Restoring(mut live) => {
                 let beside = live.replay.run().map_or_else(|| partition.clone(), |run| partition.beside(&run.topic));
                 control.works(self.number, live.work(Doing::Replay, &beside));
                 replay_a_slice(&beside, &mut live, source)?;
                 live
             }
-            Stage::Sought => {
-                let known = self.let_go.get(&partition).map(|(live, _)| live.known());
-                let Some(found) = ledger.recall(&partition, known)? else { return Ok(None) };
-                let remembered = self.let_go.remove(&partition).map(|(live, _)| live);
-                seat.loaded = now;
-                found_live(&self.plan, &partition, seat.header.as_deref(), found, remembered, now)?
+            ShardState::Loading => {
+                let known = self.retained.get(&partition).map(|(live, _)| live.known());
+                let Some(found) = committer.load_state(&partition, known)? else { return Ok(None) };
+                let remembered = self.retained.remove(&partition).map(|(live, _)| live);
+                holding.loaded = now;
+                found_shard(&self.plan, &partition, holding.header.as_deref(), found, remembered, now)?
             }
         };
-        live.flush_again()?;
+        live.replay_flush()?;
         if live.replay.end().is_some() {
-            seat.stage = Stage::Replaying(live);
+            holding.stage = ShardState::Restoring(live);
             return Ok(None);
         }
         live.renew_tables();
-        tell(self.number, &mut live, seat, now);
-        seat.stage = Stage::Open(live);
+        tell(self.number, &mut live, holding, now);
+        holding.stage = ShardState::Running(live);
         Ok(Some(partition))
     }
 
     /// These are to be let go.
     pub(super) fn leave(&mut self, partitions: Vec<Partition>, now: Duration) {
         for partition in &partitions {
-            if let Some(seat) = self.seats.get_mut(partition) {
-                seat.leaving = true;
+            if let Some(holding) = self.held.get_mut(partition) {
+                holding.leaving = true;
             }
         }
         self.leaving.push((partitions, now));
@@ -242,7 +257,7 @@ impl Seats {
 
     /// All partitions.
     pub(super) fn all(&self) -> Vec<Partition> {
-        self.seats.keys().cloned().collect()
+        self.held.keys().cloned().collect()
     }
 
     /// Nobody waits any more for partitions to be let go.
@@ -260,11 +275,11 @@ impl Seats {
 
     /// Whether a leaving shard still has something to commit. What is left of a snapshot is not waited for.
     pub(super) fn leaving_pending(&self) -> bool {
-        self.lives().any(|(seat, live)| seat.leaving && live.uncommitted())
+        self.lives().any(|(holding, live)| holding.leaving && live.uncommitted())
     }
 
     /// The partitions to acknowledge, group by group, with what was counted of each.
-    pub(super) fn let_go(&mut self, now: Duration) -> Vec<(Vec<Partition>, Vec<Gone>)> {
+    pub(super) fn release(&mut self, now: Duration) -> Vec<(Vec<Partition>, Vec<Gone>)> {
         let groups = std::mem::take(&mut self.leaving);
         let mut gone = Vec::new();
         for (partitions, _) in groups {
@@ -272,10 +287,10 @@ impl Seats {
             for partition in &partitions {
                 let Some(stage) = self.remove(partition) else { continue };
                 tracing::info!("member {}: {partition} goes back to the group", self.number);
-                let Stage::Open(mut live) = stage else { continue };
+                let ShardState::Running(mut live) = stage else { continue };
                 closed.push(Gone { closed: counted(&live), committed: !live.uncommitted() });
-                if live.let_go() {
-                    self.let_go.insert(partition.clone(), (live, now));
+                if live.suspend() {
+                    self.retained.insert(partition.clone(), (live, now));
                 }
             }
             gone.push((partitions, closed));
@@ -296,58 +311,61 @@ impl Seats {
         self.lives().any(|(_, live)| live.unsaved())
     }
 
-    /// What all shards have to commit, and their tenures. `last`: the run ends, so the state is saved as well.
+    /// What all shards have to commit, and their assignment_epochs. `last`: the run ends, so the state is saved as well.
     pub(super) fn parts(
         &mut self,
         (piece, mut budget): (usize, usize),
         now: Duration,
         last: bool,
-    ) -> (Vec<Arc<Part>>, Vec<u64>) {
-        let (mut parts, mut tenures): (Vec<_>, Vec<_>) = std::mem::take(&mut self.ahead).into_iter().unzip();
-        for seat in self.seats.values_mut() {
-            let Stage::Open(live) = &mut seat.stage else { continue };
+    ) -> (Vec<Arc<PartitionCommit>>, Vec<u64>) {
+        let (mut parts, mut assignment_epochs): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.prewritten).into_iter().unzip();
+        for holding in self.held.values_mut() {
+            let ShardState::Running(live) = &mut holding.stage else { continue };
             let wanted = live.due(now) || last && (live.unsaved() || live.uncommitted());
-            let save = self.plan.journals() && !seat.leaving && wanted && !live.saving();
+            let save = self.plan.journals() && !holding.leaving && wanted && !live.saving();
             if let Some(part) = live.part(save, (piece, &mut budget), now) {
                 parts.push(Arc::new(part));
-                tenures.push(seat.tenure);
+                assignment_epochs.push(holding.assignment_epoch);
             }
         }
-        (parts, tenures)
+        (parts, assignment_epochs)
     }
 
     /// The answers so far, all that the next commit will carry as yet; nothing where no more have come.
-    pub(super) fn more_ahead(&mut self) -> Option<Vec<Arc<Part>>> {
-        let before = self.ahead.len();
-        for seat in self.seats.values_mut() {
-            if let Stage::Open(live) = &mut seat.stage {
-                self.ahead.extend(live.ahead().map(|part| (Arc::new(part), seat.tenure)));
+    pub(super) fn extend_prewrite(&mut self) -> Option<Vec<Arc<PartitionCommit>>> {
+        let before = self.prewritten.len();
+        for holding in self.held.values_mut() {
+            if let ShardState::Running(live) = &mut holding.stage {
+                self.prewritten.extend(live.prewrite().map(|part| (Arc::new(part), holding.assignment_epoch)));
             }
         }
-        (self.ahead.len() > before).then(|| self.ahead.iter().map(|(part, _)| Arc::clone(part)).collect())
+        (self.prewritten.len() > before).then(|| self.prewritten.iter().map(|(part, _)| Arc::clone(part)).collect())
     }
 
     /// Forgets what was sent ahead of shards that are gone; what is left of it, if anything was forgotten.
-    pub(super) fn less_ahead(&mut self) -> Option<Vec<Arc<Part>>> {
-        let before = self.ahead.len();
-        let seats = &self.seats;
-        let ours = |part: &Part, tenure: u64| seats.get(&part.partition).is_some_and(|seat| seat.tenure == tenure);
-        self.ahead.retain(|(part, tenure)| ours(part, *tenure));
-        (self.ahead.len() < before).then(|| self.ahead.iter().map(|(part, _)| Arc::clone(part)).collect())
+    pub(super) fn retract_prewrite(&mut self) -> Option<Vec<Arc<PartitionCommit>>> {
+        let before = self.prewritten.len();
+        let held = &self.held;
+        let ours = |part: &PartitionCommit, assignment_epoch: u64| {
+            held.get(&part.partition).is_some_and(|holding| holding.assignment_epoch == assignment_epoch)
+        };
+        self.prewritten.retain(|(part, assignment_epoch)| ours(part, *assignment_epoch));
+        (self.prewritten.len() < before).then(|| self.prewritten.iter().map(|(part, _)| Arc::clone(part)).collect())
     }
 
     /// What every open shard has counted, at the end.
     pub(super) fn close(&mut self) -> Vec<Closed> {
-        let seats = std::mem::take(&mut self.seats);
-        let open = seats.into_values().filter_map(|seat| match seat.stage {
-            Stage::Open(live) => Some(counted(&live)),
+        let held = std::mem::take(&mut self.held);
+        let open = held.into_values().filter_map(|holding| match holding.stage {
+            ShardState::Running(live) => Some(counted(&live)),
             _ => None,
         });
         open.collect()
     }
 }
 
-fn counted(live: &Live) -> Closed {
+fn counted(live: &RunningShard) -> Closed {
     Closed {
         partition: live.partition().clone(),
         counts: live.shard.counts(),
@@ -369,54 +387,54 @@ fn counted(live: &Live) -> Closed {
     }
 }
 
-fn replay_a_slice(partition: &Partition, live: &mut Live, source: &mut dyn Source) -> Result<(), MemberError> {
+fn replay_a_slice(partition: &Partition, live: &mut RunningShard, source: &mut dyn Source) -> Result<(), MemberError> {
     let Some(to) = live.replay.end() else { return Ok(()) };
-    match source.reread(partition, live.read_again_from(&partition.topic), to)? {
+    match source.reread(partition, live.replay_from(&partition.topic), to)? {
         Reread::Nothing => Ok(()),
         Reread::End => Ok(live.replay.finish(partition)?),
         Reread::Rows(mut raw) => {
             raw.truncate(raw.before(to));
-            live.step_again(&raw)
+            live.replay_rows(&raw)
         }
     }
 }
 
-fn found_live(
+fn found_shard(
     plan: &Arc<Plan>,
     partition: &Partition,
     header: Option<&[String]>,
     found: Found,
-    remembered: Option<Box<Live>>,
+    remembered: Option<Box<RunningShard>>,
     now: Duration,
-) -> Result<Box<Live>, MemberError> {
+) -> Result<Box<RunningShard>, MemberError> {
     match (found, remembered) {
         (Found::Open(recovery, shard), _) => {
             let decoder =
                 Decoder::new(plan, header).map_err(|why| MemberError::Header { partition: partition.clone(), why })?;
-            Ok(Box::new(Live::new(Arc::clone(plan), *shard, decoder, &recovery, now)))
+            Ok(Box::new(RunningShard::new(Arc::clone(plan), *shard, decoder, &recovery, now)))
         }
         (Found::Unchanged, Some(live)) => Ok(live),
         (Found::Unchanged, None) => {
-            let why = "the ledger knows a shard that this member does not: this is a bug in gristmill".into();
+            let why = "the committer knows a shard that this member does not: this is a bug in gristmill".into();
             Err(MemberError::Header { partition: partition.clone(), why })
         }
     }
 }
 
 /// Says where a partition goes on, and what it took to get there.
-fn tell(number: usize, live: &mut Live, seat: &Seat, now: Duration) {
+fn tell(number: usize, live: &mut RunningShard, holding: &AssignedPartition, now: Duration) {
     let (partition, Known { sequence, positions }) = (live.partition(), live.known());
     let again = live.replay.rows();
     let milliseconds = |from: Duration, to: Duration| to.saturating_sub(from).as_millis();
-    let (found, read) = (milliseconds(seat.assigned, seat.loaded), milliseconds(seat.loaded, now));
+    let (found, read) = (milliseconds(holding.assigned, holding.loaded), milliseconds(holding.loaded, now));
     if sequence == 0 && again == 0 {
         tracing::info!("member {number}: {partition} starts at {positions}");
     } else if again == 0 {
-        tracing::info!("member {number}: {partition} goes on at {positions} (found and loaded in {found} ms)");
+        tracing::info!("member {number}: {partition} resumed at {positions} (found and loaded in {found} ms)");
     } else {
         tracing::info!(
-            "member {number}: {partition} goes on at {positions}, {again} records learned again \
-             (found and loaded in {found} ms, learned again in {read} ms)"
+            "member {number}: {partition} resumed at {positions}, {again} records replayed \
+             (found and loaded in {found} ms, replayed in {read} ms)"
         );
     }
 }
