@@ -5,82 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use gristmill::document::Problems;
 use gristmill::plan::Plan;
 use gristmill::report::Report;
 use gristmill::rows::Position;
 use gristmill::{describe, schema};
-use gristmill_io::commit::CommitterError;
 use gristmill_io::dead_letters::{self, Listed};
 use gristmill_io::export::TableError;
 use gristmill_io::feature_export::{self, FeatureExportError};
 use gristmill_io::kafka::{self, KafkaFailure};
-use gristmill_io::member::MemberError;
 use gristmill_io::models;
 use gristmill_io::rehearse;
 use gristmill_io::run::{self, Control, Options, RunError};
-use gristmill_io::sink::SinkError;
 use gristmill_io::state;
 
 use crate::arguments::{Candidate, Command, DeadLetters, Document, Model as ModelAction, Out, Run, State};
+use crate::failure::Failure;
 use crate::{demo, metrics, paths, screen, signals};
-
-/// Why a command failed.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// The document is wrong.
-    Document(Problems),
-    /// The arguments are wrong.
-    Usage(String),
-    /// It failed while running.
-    Run(String),
-    /// The reader of standard output went away.
-    Closed,
-}
-
-impl Failure {
-    /// The process's exit code.
-    pub(crate) fn code(&self) -> u8 {
-        match self {
-            Self::Document(_) | Self::Usage(_) => 2,
-            Self::Run(_) => 1,
-            Self::Closed => 0,
-        }
-    }
-}
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Document(problems) => problems.fmt(f),
-            Self::Usage(message) | Self::Run(message) => f.write_str(message),
-            Self::Closed => f.write_str("standard output was closed"),
-        }
-    }
-}
-
-impl From<RunError> for Failure {
-    fn from(error: RunError) -> Self {
-        match error {
-            RunError::Usage(message) => Self::Usage(message),
-            RunError::Sink(SinkError::Closed)
-            | RunError::Member(MemberError::Committer(CommitterError::Sink(SinkError::Closed))) => Self::Closed,
-            other => Self::Run(other.to_string()),
-        }
-    }
-}
-
-impl From<MemberError> for Failure {
-    fn from(error: MemberError) -> Self {
-        Self::Run(error.to_string())
-    }
-}
-
-impl From<KafkaFailure> for Failure {
-    fn from(failure: KafkaFailure) -> Self {
-        Self::Run(failure.to_string())
-    }
-}
 
 pub(crate) fn execute(command: Command) -> Result<(), Failure> {
     match command {

@@ -3,6 +3,7 @@
 mod arguments;
 mod commands;
 mod demo;
+mod failure;
 mod metrics;
 mod paths;
 mod screen;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gristmill::plan::Plan;
 
-use crate::commands::Failure;
+use crate::failure::Failure;
 
 /// Refuses a document whose outputs are what it reads.
 pub(crate) fn spare(plan: &Plan, document: &Path) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::commands::Failure;
+use crate::failure::Failure;
 
 static BAR: OnceLock<ProgressBar> = OnceLock::new();
 

@@ -9,7 +9,7 @@ use gristmill_io::run::Control;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::{exit, signal_name};
 
-use crate::commands::Failure;
+use crate::failure::Failure;
 
 /// How long members may take to leave before it is said where they are.
 const LONG: Duration = Duration::from_secs(5);

@@ -16,7 +16,7 @@ use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedPr
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use serde_json::{Map, Value};
 
-use crate::commands::Failure;
+use crate::failure::Failure;
 use crate::signals;
 use simulator::Simulator;
 

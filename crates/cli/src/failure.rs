@@ -1,0 +1,65 @@
+//! Why a command failed, and what its process ends with.
+
+use gristmill::document::Problems;
+use gristmill_io::commit::CommitterError;
+use gristmill_io::kafka::KafkaFailure;
+use gristmill_io::member::MemberError;
+use gristmill_io::run::RunError;
+use gristmill_io::sink::SinkError;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The document is wrong.
+    Document(Problems),
+    /// The arguments are wrong.
+    Usage(String),
+    /// It failed while running.
+    Run(String),
+    /// The reader of standard output went away.
+    Closed,
+}
+
+impl Failure {
+    /// The process's exit code.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Document(_) | Self::Usage(_) => 2,
+            Self::Run(_) => 1,
+            Self::Closed => 0,
+        }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Document(problems) => problems.fmt(f),
+            Self::Usage(message) | Self::Run(message) => f.write_str(message),
+            Self::Closed => f.write_str("standard output was closed"),
+        }
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Usage(message) => Self::Usage(message),
+            RunError::Sink(SinkError::Closed)
+            | RunError::Member(MemberError::Committer(CommitterError::Sink(SinkError::Closed))) => Self::Closed,
+            other => Self::Run(other.to_string()),
+        }
+    }
+}
+
+impl From<MemberError> for Failure {
+    fn from(error: MemberError) -> Self {
+        Self::Run(error.to_string())
+    }
+}
+
+impl From<KafkaFailure> for Failure {
+    fn from(failure: KafkaFailure) -> Self {
+        Self::Run(failure.to_string())
+    }
+}
