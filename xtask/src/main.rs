@@ -3,6 +3,7 @@
 mod bench;
 mod boosters;
 mod broker;
+mod builds;
 mod data;
 mod docs;
 mod frameworks;

@@ -4,7 +4,7 @@
 //! alone is evaluated a batch at a time; windows (`… OVER (PARTITION BY … ORDER BY …)`) are fed row by row, from state
 //! that is saved and bounded. What a batch gives does not depend on how rows were cut into batches.
 //!
-//! The parser, the planner, the types and the functions are DataFusion's; the windows are our own. What this crate
+//! The parser, the types, the functions and their evaluation are DataFusion's; the windows are our own. What this crate
 //! cannot honour is refused when the items are compiled, with its place.
 //!
 //! ```

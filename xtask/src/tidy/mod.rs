@@ -1,4 +1,5 @@
-//! What keeps the house in order: import directions and circles, lengths, names, generated documents, forbidden serde attributes.
+//! What keeps the house in order: import directions and circles, lengths, names, generated documents, forbidden serde attributes,
+//! one build.
 
 mod imports;
 mod lengths;
@@ -7,7 +8,7 @@ mod words;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::{Done, docs, root};
+use crate::{Done, builds, docs, root};
 
 /// What is not in order, each in words.
 type Problems = Vec<String>;
@@ -27,9 +28,17 @@ const SIBLINGS: [&str; 4] = ["transform", "linear", "metric", "baseline"];
 
 pub(crate) fn run() -> Done {
     let lengths = [lengths::files()?, lengths::functions()?].concat();
-    let problems =
-        [lengths, imports::circles()?, directions()?, siblings()?, attributes()?, words::problems()?, generated()?]
-            .concat();
+    let problems = [
+        lengths,
+        imports::circles()?,
+        directions()?,
+        siblings()?,
+        attributes()?,
+        words::problems()?,
+        builds::shared()?,
+        generated()?,
+    ]
+    .concat();
     if problems.is_empty() {
         return Ok(());
     }

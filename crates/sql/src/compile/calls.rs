@@ -1,6 +1,6 @@
 //! The functions of windows, as they are called.
 
-use datafusion_sql::sqlparser::ast::{self, Expr};
+use sqlparser::ast::{self, Expr};
 
 use crate::window::Function;
 use crate::window::value::Kind;

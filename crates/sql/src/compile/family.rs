@@ -1,6 +1,6 @@
 //! Families of numbers by name: `probability['fraud']`.
 
-use datafusion_sql::sqlparser::ast::{self, Expr, Ident, Spanned};
+use sqlparser::ast::{self, Expr, Ident, Spanned};
 
 use super::{Compiler, Made, identifier};
 use crate::mistake::Mistake;

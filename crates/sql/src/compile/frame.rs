@@ -1,6 +1,6 @@
 //! The frames of windows, as they are written.
 
-use datafusion_sql::sqlparser::ast::{self, Expr, Interval, WindowFrameBound, WindowFrameUnits};
+use sqlparser::ast::{self, Expr, Interval, WindowFrameBound, WindowFrameUnits};
 
 use super::Made;
 use crate::mistake::Mistake;

@@ -4,7 +4,7 @@ mod calls;
 mod family;
 mod frame;
 
-use datafusion_sql::sqlparser::ast::{self, Expr, Ident, Spanned, WindowType};
+use sqlparser::ast::{self, Expr, Ident, Spanned, WindowType};
 
 use crate::mistake::Mistake;
 use crate::program::{Node, Program, Source};

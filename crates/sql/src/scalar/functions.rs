@@ -3,11 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow_schema::DataType;
-use datafusion_common::config::ConfigOptions;
-use datafusion_common::{Result, TableReference, plan_err};
-use datafusion_expr::planner::{ContextProvider, ExprPlanner};
-use datafusion_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
+use datafusion_expr::ScalarUDF;
 
 use super::times;
 
@@ -94,11 +90,9 @@ pub(super) fn is_safe(name: &str) -> bool {
     SAFE.contains(&name) || ALLOWED.contains(&(name, true))
 }
 
-/// What DataFusion's planner asks for.
+/// The functions by each of their names.
 pub(crate) struct Functions {
     by_name: BTreeMap<String, Arc<ScalarUDF>>,
-    planners: Vec<Arc<dyn ExprPlanner>>,
-    options: ConfigOptions,
 }
 
 impl Functions {
@@ -112,12 +106,11 @@ impl Functions {
             }
             by_name.insert(function.name().to_string(), function);
         }
-        let planners: Vec<Arc<dyn ExprPlanner>> = vec![
-            Arc::new(datafusion_functions::core::planner::CoreFunctionPlanner::default()),
-            Arc::new(datafusion_functions::datetime::planner::DatetimeFunctionPlanner),
-            Arc::new(datafusion_functions::unicode::planner::UnicodeFunctionPlanner),
-        ];
-        Self { by_name, planners, options: ConfigOptions::default() }
+        Self { by_name }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        self.by_name.get(&name.to_lowercase()).cloned()
     }
 
     /// Every name a function can be called by.
@@ -127,55 +120,5 @@ impl Functions {
 
     pub(crate) fn knows(&self, name: &str) -> bool {
         self.by_name.contains_key(&name.to_lowercase())
-    }
-}
-
-impl ContextProvider for Functions {
-    fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
-        plan_err!("there is no table {name}")
-    }
-
-    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
-        &self.planners
-    }
-
-    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        self.by_name.get(&name.to_lowercase()).cloned()
-    }
-
-    fn get_higher_order_meta(&self, _: &str) -> Option<Arc<HigherOrderUDF>> {
-        None
-    }
-
-    fn get_aggregate_meta(&self, _: &str) -> Option<Arc<AggregateUDF>> {
-        None
-    }
-
-    fn get_window_meta(&self, _: &str) -> Option<Arc<WindowUDF>> {
-        None
-    }
-
-    fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
-        None
-    }
-
-    fn options(&self) -> &ConfigOptions {
-        &self.options
-    }
-
-    fn udf_names(&self) -> Vec<String> {
-        self.by_name.keys().cloned().collect()
-    }
-
-    fn higher_order_function_names(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn udaf_names(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn udwf_names(&self) -> Vec<String> {
-        Vec::new()
     }
 }

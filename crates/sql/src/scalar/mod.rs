@@ -4,9 +4,12 @@ pub(crate) mod clean;
 mod failing;
 mod fits;
 pub(crate) mod functions;
+mod intervals;
+mod logical;
 pub(crate) mod spelled;
 pub(crate) mod syntax;
 mod times;
+mod types;
 
 use std::sync::Arc;
 
@@ -22,8 +25,7 @@ use datafusion_functions::expr_fn::nullif;
 use datafusion_optimizer::simplify_expressions::ExprSimplifier;
 use datafusion_physical_expr::expressions::BinaryExpr as PhysicalBinary;
 use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
-use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
-use datafusion_sql::sqlparser::ast;
+use sqlparser::ast;
 
 use crate::mistake::Mistake;
 use crate::window::value::Kind;
@@ -126,9 +128,7 @@ pub(crate) fn names(expr: &mut ast::Expr, found: &mut impl FnMut(&str)) {
 
 fn plan(functions: &Functions, expr: &ast::Expr, schema: &SchemaRef) -> Result<Expr> {
     let schema = DFSchema::try_from(Arc::clone(schema))?;
-    let options = ParserOptions::new().with_enable_ident_normalization(false).with_map_string_types_to_utf8view(false);
-    let planner = SqlToRel::new_with_options(functions, options);
-    let expr = planner.sql_to_expr(expr.clone(), &schema, &mut PlannerContext::new())?;
+    let expr = logical::Planner { functions, schema: &schema }.expr(expr)?;
     // Division by zero is NULL.
     let expr = expr.transform_up(|expr| {
         Ok(match expr {

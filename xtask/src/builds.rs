@@ -1,0 +1,60 @@
+//! `cargo run` and `cargo xtask test` share one build: a dependency is compiled once where both ask the same features of
+//! it. What differs is compiled a second time, and so is all that stands on it.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use crate::root;
+
+/// What cargo writes where a crate in another's place has a version that nothing asks for.
+const UNUSED: &str = "[[patch.unused]]";
+
+/// What is compiled, each with its features, in cargo's words.
+fn compiled(arguments: &[&str]) -> Result<BTreeSet<String>, String> {
+    let mut tree = Command::new("cargo");
+    tree.args(["tree", "--locked", "--prefix", "none", "--format", "{p} [{f}]"]).args(arguments).current_dir(root());
+    let output = tree.output().map_err(|error| format!("cargo cannot be started: {error}"))?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let lines = text.lines().map(|line| line.trim_end_matches(" (*)").trim());
+    Ok(lines.filter(|line| !line.is_empty()).map(ToString::to_string).collect())
+}
+
+/// The dependencies of the command that the tests would compile with other features, and crates that replace nothing.
+pub(crate) fn shared() -> Result<Vec<String>, String> {
+    let command = compiled(&["--package", "gristmill-cli", "--edges", "normal,build"])?;
+    let tests = compiled(&["--workspace", "--edges", "normal,build,dev"])?;
+    let lock = std::fs::read_to_string(root().join("Cargo.lock")).map_err(|error| format!("Cargo.lock: {error}"))?;
+    let unused = lock.contains(UNUSED).then(|| {
+        "Cargo.lock: a crate of vendor/ stands in nothing's place any more; give it the version of those beside it"
+            .into()
+    });
+    Ok(different(&command, &tests).into_iter().chain(unused).collect())
+}
+
+fn different(command: &BTreeSet<String>, tests: &BTreeSet<String>) -> Vec<String> {
+    let say = |line: &String| {
+        let name = line.split(' ').next().unwrap_or_default();
+        let other = tests.iter().find(|other| other.split(' ').next() == Some(name)).map_or("nothing", String::as_str);
+        format!("{line}: the tests build {other}, so both compile it; ask the same features of it in crates/cli")
+    };
+    command.difference(tests).map(say).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tests_would_compile_again_is_found() {
+        let set = |lines: &[&str]| lines.iter().map(ToString::to_string).collect();
+        let command = set(&["a v1.0.0 []", "b v1.0.0 [std]"]);
+        let tests = set(&["a v1.0.0 [std]", "b v1.0.0 [std]", "c v1.0.0 []"]);
+        let found = different(&command, &tests);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found.iter().any(|one| one.contains("a v1.0.0 []: the tests build a v1.0.0 [std]")), "{found:?}");
+        assert!(different(&tests, &tests).is_empty());
+    }
+}
