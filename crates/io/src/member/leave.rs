@@ -71,16 +71,20 @@ impl Member {
         self.asked = now;
         let mut elsewhere = self.control.unfinished(now);
         elsewhere.retain(|partition| !self.partitions.has(partition));
-        for partition in elsewhere {
-            let inputs = self.inputs(&partition);
-            let committed = self.source.committed(&inputs)?;
-            let done = |(input, committed): (&Partition, &Option<Position>)| {
-                committed.is_some_and(|position| self.control.end(input).is_some_and(|end| position >= end))
-            };
-            if inputs.iter().zip(&committed).all(done) {
-                self.control.caught_up(&partition);
-            }
-        }
+        let inputs: Vec<Partition> = elsewhere.iter().flat_map(|shard| self.inputs(shard)).collect();
+        // One question for all of them: each is a request to the brokers, and the member waits for it.
+        let committed = self.source.committed(&inputs)?;
+        let done = |input: &Partition, committed: Option<Position>| {
+            self.control.end(input).is_some_and(|end| committed >= Some(end))
+        };
+        let open: Vec<&Partition> = inputs
+            .iter()
+            .zip(committed)
+            .filter(|(input, committed)| !done(input, *committed))
+            .map(|(one, _)| one)
+            .collect();
+        elsewhere.retain(|shard| !open.iter().any(|input| self.partitions.shard(input) == *shard));
+        elsewhere.iter().for_each(|shard| self.control.caught_up(shard));
         for partition in self.partitions.idle(now) {
             if !self.skip_markers(&partition, None)? {
                 self.partitions.caught_up(&partition, now);
