@@ -155,9 +155,7 @@ impl Entry {
     }
 
     fn positions<'a>(&self, runs: impl Iterator<Item = &'a Run>, which: fn(&Consumed) -> Position) -> Positions {
-        let mut positions = Positions::default();
-        runs.for_each(|run| positions.set(&run.topic, which(&run.consumed)));
-        positions
+        runs.map(|run| (Arc::clone(&run.topic), which(&run.consumed))).collect()
     }
 
     /// The entry's bytes.

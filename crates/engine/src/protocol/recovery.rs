@@ -44,11 +44,7 @@ impl StoredState {
     }
 
     fn positions(&self, which: impl Fn(&StoredInput) -> Option<Position>) -> Positions {
-        let mut positions = Positions::default();
-        for input in &self.inputs {
-            which(input).into_iter().for_each(|position| positions.set(&input.name, position));
-        }
-        positions
+        self.inputs.iter().filter_map(|input| Some((Arc::clone(&input.name), which(input)?))).collect()
     }
 }
 

@@ -183,22 +183,13 @@ impl Positions {
 
     /// The same under another name for one of the inputs.
     pub fn renamed(&self, from: &str, to: &str) -> Self {
-        let rename = |(name, position): &(Arc<str>, Position)| match **name == *from {
-            true => (to.into(), *position),
-            false => (Arc::clone(name), *position),
-        };
-        let mut all: Vec<(Arc<str>, Position)> = self.0.iter().map(rename).collect();
-        all.sort();
-        Self(all)
+        let named = |name: &Arc<str>| if **name == *from { to.into() } else { Arc::clone(name) };
+        self.iter().map(|(name, position)| (named(name), position)).collect()
     }
 
     /// Those of these inputs.
     pub fn among(&self, names: &[Arc<str>]) -> Self {
-        let mut found = Self::default();
-        for name in names {
-            self.get(name).into_iter().for_each(|position| found.set(name, position));
-        }
-        found
+        names.iter().filter_map(|name| Some((Arc::clone(name), self.get(name)?))).collect()
     }
 
     /// Whether every input that both know stands where it does there.
@@ -222,6 +213,15 @@ impl Positions {
     pub fn load(from: &mut StateReader<'_>) -> Result<Self, StateError> {
         let count = from.length(24)?;
         (0..count).map(|_| Ok((from.text()?.into(), Position::load(from)?))).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// Of several positions of one input the last one counts.
+impl FromIterator<(Arc<str>, Position)> for Positions {
+    fn from_iter<I: IntoIterator<Item = (Arc<str>, Position)>>(positions: I) -> Self {
+        let mut all = Self::default();
+        positions.into_iter().for_each(|(name, position)| all.set(&name, position));
+        all
     }
 }
 

@@ -20,12 +20,8 @@ pub(super) fn tail(kept: &StoredState) -> Positions {
     let saved = kept.slots.newest().map(|saved| (saved.manifest.sequence, saved.manifest.positions));
     let ends = entry.map(|entry| (entry.sequence + 1, entry.ends()));
     let (older, newer) = if ends > saved { (saved, ends) } else { (ends, saved) };
-    let mut all = Positions::default();
-    for StoredInput { name, .. } in &kept.inputs {
-        let known = [&newer, &older].into_iter().flatten().find_map(|(_, positions)| positions.get(name));
-        known.into_iter().for_each(|position| all.set(name, position));
-    }
-    all
+    let known = |name: &str| [&newer, &older].into_iter().flatten().find_map(|(_, positions)| positions.get(name));
+    kept.inputs.iter().filter_map(|StoredInput { name, .. }| Some((Arc::clone(name), known(name)?))).collect()
 }
 
 /// The sequence of the next commit.

@@ -156,11 +156,11 @@ pub fn adopt(plan: &Arc<Plan>, partition: Option<i32>) -> Done<String> {
     let mut text = String::new();
     for partition in chosen(plan, &store, partition)? {
         let kept = store.kept(&partition)?;
-        let (mut positions, learned) = (Positions::default(), tail(&kept));
-        for StoredInput { name, committed, first, .. } in &kept.inputs {
-            let position = committed.or(learned.get(name)).map(|position| position.max(*first));
-            position.into_iter().for_each(|position| positions.set(name, position));
-        }
+        let learned = tail(&kept);
+        let stands = |StoredInput { name, committed, first, .. }: &StoredInput| {
+            Some((Arc::clone(name), committed.or(learned.get(name))?.max(*first)))
+        };
+        let positions: Positions = kept.inputs.iter().filter_map(stands).collect();
         if positions.is_empty() {
             continue;
         }
