@@ -1,6 +1,6 @@
 //! Decode → score → evaluate → learn → encode, one core, from memory: rows per second.
 //!
-//! `cargo bench -p gristmill-io --bench path`. Each line: best and median of seven passes over the same records.
+//! `cargo bench -p gristmill-runtime --bench path`. Each line: best and median of seven passes over the same records.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 #[path = "payments.rs"]
@@ -12,7 +12,7 @@ use std::time::Instant;
 use gristmill::plan::Plan;
 use gristmill::rows::{Partition, Position, RawRecord, RawRows};
 use gristmill::shard::{Outbox, Shard};
-use gristmill_io::codec::Decoder;
+use gristmill_formats::Decoder;
 
 const ROWS: usize = 200_000;
 const BATCH: usize = 1_000;

@@ -31,7 +31,7 @@ struct Process {
 fn start(folder: &std::path::Path, number: usize) -> Process {
     let log = folder.join(format!("log-{number}"));
     let mut command = gristmill(folder, &["run", "recovery.yaml"]);
-    command.env("GRISTMILL_LOG", "gristmill_io=debug,info").stdout(Stdio::null());
+    command.env("GRISTMILL_LOG", "gristmill_runtime=debug,gristmill_connect=debug,info").stdout(Stdio::null());
     Process { child: command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap(), log }
 }
 

@@ -10,7 +10,7 @@ use crate::{Done, broker, learners, peers_folder, python, root, sql, succeed};
 const BENCHES: [(&str, &str, bool); 8] = [
     ("learners", "gristmill-learn", false),
     ("windows", "gristmill-sql", false),
-    ("path", "gristmill-io", false),
+    ("path", "gristmill-runtime", false),
     ("scoring", "gristmill-models", false),
     ("member", "gristmill-cli", true),
     ("latency", "gristmill-cli", true),

@@ -9,14 +9,15 @@ use gristmill::plan::Plan;
 use gristmill::report::Report;
 use gristmill::rows::Position;
 use gristmill::{describe, schema};
-use gristmill_io::dead_letters::{self, Listed};
-use gristmill_io::export::TableError;
-use gristmill_io::feature_export::{self, FeatureExportError};
-use gristmill_io::kafka::{self, KafkaFailure};
-use gristmill_io::models;
-use gristmill_io::rehearse;
-use gristmill_io::run::{self, Control, Options, RunError};
-use gristmill_io::state;
+use gristmill_connect::broker::BrokerError;
+use gristmill_connect::dead_letter::Listed;
+use gristmill_runtime::dead_letters;
+use gristmill_runtime::export::TableError;
+use gristmill_runtime::feature_export::{self, FeatureExportError};
+use gristmill_runtime::models;
+use gristmill_runtime::rehearse;
+use gristmill_runtime::run::{self, Control, Options, RunError};
+use gristmill_runtime::state;
 
 use crate::arguments::{Candidate, Command, DeadLetters, Document, Model as ModelAction, Out, Run, State};
 use crate::failure::Failure;
@@ -194,13 +195,9 @@ fn list_dead_letters(document: &Document, json: bool) -> Result<(), Failure> {
             format!("{at}  from {}  {}: {}  {short:?}\n", letter.place(), letter.reason, letter.message)
         };
         failed = screen::print(&line).err();
-        match &failed {
-            Some(failure) => Err(KafkaFailure::new(kafka::Kind::Other, failure.to_string())),
-            None => Ok(()),
-        }
-    })
-    .map_err(|failure| failed.unwrap_or_else(|| failure.into()))?;
-    Ok(())
+        failed.is_none()
+    })?;
+    failed.map_or(Ok(()), Err)
 }
 
 fn model_command(action: ModelAction) -> Result<(), Failure> {
@@ -214,7 +211,7 @@ fn model_command(action: ModelAction) -> Result<(), Failure> {
     screen::print(&text?)
 }
 
-type WithModel = fn(&Arc<Plan>, &str, &[u8]) -> Result<String, KafkaFailure>;
+type WithModel = fn(&Arc<Plan>, &str, &[u8]) -> Result<String, BrokerError>;
 
 fn with_model(candidate: &Candidate, act: WithModel) -> Result<String, Failure> {
     let plan = read(&candidate.document)?;

@@ -1,11 +1,12 @@
 //! Why a command failed, and what its process ends with.
 
 use gristmill::document::Problems;
-use gristmill_io::commit::CommitterError;
-use gristmill_io::kafka::KafkaFailure;
-use gristmill_io::member::MemberError;
-use gristmill_io::run::RunError;
-use gristmill_io::sink::SinkError;
+use gristmill_connect::broker::BrokerError;
+use gristmill_connect::committer::CommitterError;
+use gristmill_connect::sink::SinkError;
+use gristmill_runtime::dead_letters::DeadLetterError;
+use gristmill_runtime::member::MemberError;
+use gristmill_runtime::run::RunError;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -45,8 +46,7 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Usage(message) => Self::Usage(message),
-            RunError::Sink(SinkError::Closed)
-            | RunError::Member(MemberError::Committer(CommitterError::Sink(SinkError::Closed))) => Self::Closed,
+            RunError::Member(MemberError::Committer(CommitterError::Sink(SinkError::Closed))) => Self::Closed,
             other => Self::Run(other.to_string()),
         }
     }
@@ -58,8 +58,14 @@ impl From<MemberError> for Failure {
     }
 }
 
-impl From<KafkaFailure> for Failure {
-    fn from(failure: KafkaFailure) -> Self {
+impl From<BrokerError> for Failure {
+    fn from(failure: BrokerError) -> Self {
         Self::Run(failure.to_string())
+    }
+}
+
+impl From<DeadLetterError> for Failure {
+    fn from(error: DeadLetterError) -> Self {
+        Self::Run(error.to_string())
     }
 }

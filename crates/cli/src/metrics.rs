@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use gristmill::plan::Plan;
 use gristmill::report::Report;
-use gristmill_io::run::Control;
+use gristmill_runtime::run::Control;
 
 /// How often it is looked whether it is time.
 const LOOK: Duration = Duration::from_millis(100);

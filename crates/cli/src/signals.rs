@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use gristmill_io::python;
-use gristmill_io::run::Control;
+use gristmill_runtime::python;
+use gristmill_runtime::run::Control;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::{exit, signal_name};
 

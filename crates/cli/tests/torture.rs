@@ -142,7 +142,9 @@ impl Torture<'_> {
     fn start(&mut self) {
         let log = self.folder.join(format!("log-{}", self.processes.len() + self.ended.len() + self.happened.kills));
         let mut command = gristmill(self.folder, &["run", "t.yaml"]);
-        command.env("GRISTMILL_LOG", "gristmill_io=debug,info").stdout(std::process::Stdio::null());
+        command
+            .env("GRISTMILL_LOG", "gristmill_runtime=debug,gristmill_connect=debug,info")
+            .stdout(std::process::Stdio::null());
         let child = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
         self.processes.push(Process { child, log, until: None });
     }

@@ -3,7 +3,7 @@
 use gristmill_learn::{Component, MetricKind};
 use serde_json::Value;
 
-use crate::document::nearest;
+use crate::document::{nearest, summary};
 use crate::schema;
 use crate::spec::Span;
 
@@ -108,20 +108,6 @@ fn branches(choice: &str) -> Vec<(String, &'static Value, &'static Value)> {
 fn description(branch: &Value, settings: &Value) -> String {
     let own = branch.get("description").or_else(|| settings.get("description"));
     own.and_then(Value::as_str).unwrap_or_default().to_string()
-}
-
-/// The first sentence, on one line. A sentence does not end within parentheses, nor after an initial.
-pub(crate) fn summary(description: &str) -> String {
-    let paragraph = description.split("\n\n").next().unwrap_or_default().replace('\n', " ");
-    let ends = |at: &usize| {
-        let sentence = paragraph.get(..*at).unwrap_or_default();
-        let count = |sign: char| sentence.chars().filter(|c| *c == sign).count();
-        let word = sentence.rsplit([' ', '(']).next().unwrap_or_default();
-        let initial = word.chars().count() == 1 && word.chars().all(char::is_uppercase);
-        count('(') == count(')') && !initial && !matches!(word, "e.g" | "i.e" | "vs" | "cf")
-    };
-    let end = paragraph.match_indices(". ").map(|(at, _)| at).find(ends).unwrap_or(paragraph.len());
-    paragraph.get(..end).unwrap_or_default().trim_end_matches('.').to_string()
 }
 
 /// Everything that has a name: what `gristmill list` prints.

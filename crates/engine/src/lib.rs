@@ -27,6 +27,7 @@
 
 pub mod augment;
 pub mod clean;
+pub mod connect;
 pub mod describe;
 pub mod document;
 mod doubts;

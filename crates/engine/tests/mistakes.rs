@@ -58,7 +58,7 @@ fn check(from: &str, to: &str, expected: &[(usize, usize, &str)]) {
 #[test]
 fn the_good_document_is_good() {
     let plan = read(GOOD).unwrap_or_else(|problems| panic!("{problems}"));
-    assert_eq!(plan.kafka.brokers(), "localhost:9092");
+    assert_eq!(plan.connections.kafka.brokers(), "localhost:9092");
     assert_eq!(plan.features, [1, 2, 3]);
     assert_eq!(plan.model.len(), 2);
     assert_eq!(

@@ -6,7 +6,8 @@ use gristmill::plan::Plan;
 use gristmill::protocol::{Answer, Entry, Manifest, Piece};
 use gristmill::rows::{Partition, Position};
 use gristmill::spec::Guarantee;
-use gristmill_io::commit::{Commit, PartitionCommit, program};
+use gristmill_connect::commit::{Commit, PartitionCommit};
+use gristmill_connect::restore::program;
 
 use crate::cluster::{DEAD, INPUT, JOURNAL, Refused, STATE};
 use crate::log::Transaction;

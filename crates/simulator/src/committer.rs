@@ -8,9 +8,9 @@ use gristmill::plan::Plan;
 use gristmill::protocol::{Answer, CommitOutcome, StoredInput, StoredState};
 use gristmill::rows::{Partition, Position, Positions};
 use gristmill::spec::Guarantee;
-use gristmill_io::commit::{
-    Answered, Commit, Committer, CommitterError, Found, Known, PartitionCommit, outcome_of, reopen, unchanged,
-};
+use gristmill_connect::commit::{Commit, PartitionCommit};
+use gristmill_connect::committer::{Answered, Committer, CommitterError, Found, Known};
+use gristmill_connect::restore::{outcome_of, reopen, unchanged};
 
 use crate::cluster::JOURNAL;
 use crate::commit::UnderWay;

@@ -12,17 +12,17 @@ use gristmill_learn::{Component, Signature, Task};
 
 use crate::cluster::{DEAD, INPUT};
 use crate::random::Random;
-use crate::system::System;
+use crate::system::{Simulated, System};
 
 /// A plan as the simulation runs it: over a simulated topic, with small commits and frequent snapshots.
 pub fn simulated(plan: &Plan, guarantee: Guarantee) -> Arc<Plan> {
     let mut plan = plan.clone();
-    plan.input = InputPlan::Kafka { topic: INPUT.into(), create: None };
-    plan.kafka.group = "simulated".into();
+    plan.input = InputPlan::new(Simulated(INPUT.into()));
+    plan.group = "simulated".into();
     for output in &mut plan.outputs {
-        output.target = TargetPlan::Kafka { topic: format!("out-{}", output.name), create: None };
+        output.target = TargetPlan::new(Simulated(format!("out-{}", output.name)));
     }
-    plan.dead_letters = Some(TargetPlan::Kafka { topic: DEAD.into(), create: None });
+    plan.dead_letters = Some(TargetPlan::new(Simulated(DEAD.into())));
     plan.guarantee = guarantee;
     plan.commit = Commit { every: Span::milliseconds(40), rows: 6 };
     let snapshot = Snapshot { every: Span::milliseconds(700), rows: 11, keep: 2 };
@@ -152,9 +152,8 @@ pub fn patient() -> Result<Plan, String> {
 }
 
 const PREPARED: &str = "name: simulated
-kafka: {bootstrap.servers: nowhere}
 input:
-  kafka: {topics: [in]}
+  file: {path: in.ndjson}
   format: json
   columns: {id: string, k: string, ts: timestamp, a: float64, b: float64, s: string, y: string}
   id: id
@@ -171,7 +170,7 @@ clean:
   - outliers: {of: [b], method: z_score, above: 1.5, after: 5, then: {flag: far}}
   - impute: {of: [b], with: median, window: 7}
 table:
-  shop: {kafka: {topic: shops}, format: json, columns: {rate: float64}, on: s}
+  shop: {file: {path: shops.ndjson}, columns: {s: string, rate: float64}, on: s}
 features:
   - a
   - b
@@ -191,9 +190,9 @@ augment:
 model: [standard_scaler, one_hot_encoder, logistic_regression]
 evaluate: [accuracy]
 outputs:
-  all: {kafka: {topic: all}}
-  some: {kafka: {topic: some}, when: n > 2}
-dead_letters: {kafka: {topic: dead}}
+  all: {file: {path: all.ndjson}}
+  some: {file: {path: some.ndjson}, when: n > 2}
+dead_letters: {file: {path: dead.ndjson}}
 ";
 
 /// A pipeline of these steps; without a task it has no label.
@@ -211,18 +210,17 @@ fn document(steps: &str, task: Option<Task>) -> String {
     };
     format!(
         "name: simulated
-kafka: {{bootstrap.servers: nowhere}}
 input:
-  kafka: {{topics: [in]}}
+  file: {{path: in.ndjson}}
   format: json
   columns: {{id: string, a: float64, b: float64, y: {kind}}}
   id: id
 features: [a, b]
 {label}model: {steps}
 outputs:
-  all: {{kafka: {{topic: all}}}}
-  some: {{kafka: {{topic: some}}, when: score > 0.5}}
-dead_letters: {{kafka: {{topic: dead}}}}
+  all: {{file: {{path: all.ndjson}}}}
+  some: {{file: {{path: some.ndjson}}, when: score > 0.5}}
+dead_letters: {{file: {{path: dead.ndjson}}}}
 "
     )
 }

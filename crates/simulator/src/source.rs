@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gristmill::rows::{Partition, Position, RawRecord, RawRows};
-use gristmill_io::source::{Ahead, Assignment, Event, Reread, Source, SourceError};
+use gristmill_connect::source::{Ahead, Assignment, Event, Reread, Source, SourceError};
 
 use crate::cluster::{Cluster, INPUT};
 use crate::group::{Change, Id};

@@ -1,7 +1,9 @@
 //! How the logs of a simulated system count, and which of them belong to a shard.
 
+use std::fmt;
 use std::sync::Arc;
 
+use gristmill::connect::{self, InputKind, TargetKind};
 use gristmill::rows::Position;
 
 /// Records in a segment, and in an entry, where positions have three parts.
@@ -44,6 +46,51 @@ impl System {
             }
             None => position.as_number().map_or(usize::MAX, |number| number as usize),
         }
+    }
+}
+
+/// A topic of the simulated system, which is a connector like others: a group shares it, and what is written to it is
+/// committed together with its positions.
+#[derive(Debug, Clone)]
+pub struct Simulated(pub String);
+
+const SYSTEM: connect::System = "simulated";
+
+impl InputKind for Simulated {
+    fn system(&self) -> connect::System {
+        SYSTEM
+    }
+
+    fn name(&self) -> &str {
+        &self.0
+    }
+
+    fn shared(&self) -> bool {
+        true
+    }
+
+    fn described(&self, group: &str) -> String {
+        format!("the simulated topic {} as group {group}", self.0)
+    }
+
+    fn commits_where(&self) -> &'static str {
+        "`exactly_once` needs every answer in a simulated topic"
+    }
+}
+
+impl fmt::Display for Simulated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the simulated topic {}", self.0)
+    }
+}
+
+impl TargetKind for Simulated {
+    fn system(&self) -> connect::System {
+        SYSTEM
+    }
+
+    fn transactional(&self) -> bool {
+        true
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gristmill::rows::{Partition, Position};
-use gristmill_io::clock::Clock;
-use gristmill_io::commit::PartitionCommit;
+use gristmill_connect::commit::PartitionCommit;
+use gristmill_runtime::clock::Clock;
 
 use crate::cluster::Cluster;
 use crate::commit::UnderWay;

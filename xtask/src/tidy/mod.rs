@@ -3,6 +3,7 @@
 
 mod imports;
 mod lengths;
+mod systems;
 mod words;
 
 use std::fs;
@@ -14,14 +15,16 @@ use crate::{Done, builds, docs, root};
 type Problems = Vec<String>;
 
 /// Which of our crates each crate may use.
-const DIRECTIONS: [(&str, &[&str]); 7] = [
+const DIRECTIONS: [(&str, &[&str]); 9] = [
     ("learn", &[]),
     ("sql", &["gristmill_learn"]),
     ("models", &["gristmill_learn"]),
     ("engine", &["gristmill_learn", "gristmill_models", "gristmill_sql"]),
-    ("io", &["gristmill_learn", "gristmill"]),
-    ("simulator", &["gristmill_learn", "gristmill", "gristmill_io"]),
-    ("cli", &["gristmill_learn", "gristmill_models", "gristmill", "gristmill_io"]),
+    ("formats", &["gristmill"]),
+    ("connect", &["gristmill_learn", "gristmill", "gristmill_formats"]),
+    ("runtime", &["gristmill_learn", "gristmill", "gristmill_formats", "gristmill_connect"]),
+    ("simulator", &["gristmill_learn", "gristmill", "gristmill_formats", "gristmill_connect", "gristmill_runtime"]),
+    ("cli", &["gristmill_learn", "gristmill_models", "gristmill", "gristmill_connect", "gristmill_runtime"]),
 ];
 /// Rooms of `learn` that never import each other; they meet only through the traits at the root.
 const SIBLINGS: [&str; 4] = ["transform", "linear", "metric", "baseline"];
@@ -34,6 +37,7 @@ pub(crate) fn run() -> Done {
         directions()?,
         siblings()?,
         attributes()?,
+        systems::problems()?,
         words::problems()?,
         builds::shared()?,
         generated()?,
@@ -78,18 +82,26 @@ fn crates() -> Result<Vec<String>, String> {
 }
 
 fn directions() -> Result<Problems, String> {
-    const OURS: [&str; 3] = ["gristmill_learn", "gristmill_io", "gristmill"];
+    const OURS: [(&str, &str); 8] = [
+        ("learn", "gristmill_learn"),
+        ("sql", "gristmill_sql"),
+        ("models", "gristmill_models"),
+        ("engine", "gristmill"),
+        ("formats", "gristmill_formats"),
+        ("connect", "gristmill_connect"),
+        ("runtime", "gristmill_runtime"),
+        ("simulator", "gristmill_simulator"),
+    ];
     let mut problems = Vec::new();
     for (folder, allowed) in DIRECTIONS {
         for (name, text) in texts(&format!("crates/{folder}/src"))? {
-            for ours in OURS.iter().filter(|ours| !allowed.contains(ours)) {
-                let own = folder == "learn" && *ours == "gristmill_learn" || folder == "engine" && *ours == "gristmill";
+            for (of, ours) in OURS.iter().filter(|(of, ours)| *of != folder && !allowed.contains(ours)) {
                 let used = text.lines().any(|line| {
                     let code = line.trim_start();
                     !code.starts_with("//") && code.contains(&format!("{ours}::"))
                 });
-                if used && !own {
-                    problems.push(format!("{name}: `{folder}` may not use `{ours}`"));
+                if used {
+                    problems.push(format!("{name}: `{folder}` may not use `{of}`"));
                 }
             }
         }

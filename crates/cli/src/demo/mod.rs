@@ -1,4 +1,4 @@
-//! `gristmill demo`: the main job with no set-up. A broker of librdkafka's own in this process, a group of three
+//! `gristmill demo`: the main job with no set-up. A broker in this process, a group of three
 //! members, simulated card payments; a member leaves half-way and the others take over.
 
 mod simulator;
@@ -9,11 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use gristmill::plan::Plan;
-use gristmill_io::run::{self, Control, Options};
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::mocking::MockCluster;
-use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
-use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use gristmill_connect::local::{LocalBroker, Tail, Writer};
+use gristmill_runtime::run::{self, Control, Options};
 use serde_json::{Map, Value};
 
 use crate::failure::Failure;
@@ -32,18 +29,11 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-fn failed(what: &str) -> impl Fn(rdkafka::error::KafkaError) -> Failure + '_ {
-    move |error| Failure::Run(format!("{what}: {error}"))
-}
-
 pub(crate) fn demo(seconds: u64) -> Result<(), Failure> {
-    let cluster = MockCluster::new(1).map_err(failed("the broker in this process does not start"))?;
+    let group = [("demo.journal", PARTITIONS), ("demo.state", PARTITIONS)];
     let topics = [("payments", PARTITIONS), ("decisions", PARTITIONS), ("alerts", 1), ("dead", 1)];
-    // This broker lets nobody make topics, so those of the group's state are made here, too.
-    for (topic, partitions) in topics.into_iter().chain([("demo.journal", PARTITIONS), ("demo.state", PARTITIONS)]) {
-        cluster.create_topic(topic, partitions, 1).map_err(failed("a topic cannot be created"))?;
-    }
-    let brokers = cluster.bootstrap_servers();
+    let broker = LocalBroker::start(&[&topics[..], &group].concat())?;
+    let brokers = broker.address();
     let plan = Plan::read("demo.yaml", PIPELINE, &|name| (name == "BOOTSTRAP").then(|| brokers.clone()))
         .map_err(Failure::Document)?;
     say("A broker runs in this process. This pipeline joins its topic as a group of three members:\n");
@@ -77,11 +67,7 @@ pub(crate) fn demo(seconds: u64) -> Result<(), Failure> {
 
 /// The payment system: writes payments at a steady pace, a few of them broken.
 fn pay(brokers: &str, total: u64, sent: &AtomicU64, control: &Control) -> Result<(), Failure> {
-    let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
-        .set("bootstrap.servers", brokers)
-        .set("partitioner", "murmur2_random")
-        .create()
-        .map_err(failed("payments cannot be written"))?;
+    let writer = Writer::open(brokers)?;
     let mut simulator = Simulator::new(7);
     // Payments begin when the group is there to see them.
     while control.shards() < i64::from(PARTITIONS) && !control.stopped() {
@@ -96,32 +82,27 @@ fn pay(brokers: &str, total: u64, sent: &AtomicU64, control: &Control) -> Result
             if number % BROKEN == BROKEN - 1 {
                 payment.json.truncate(40);
             }
-            let record = BaseRecord::to("payments").key(&payment.card).payload(&payment.json);
-            producer.send(record).map_err(|(error, _)| failed("payments cannot be written")(error))?;
+            writer.send("payments", &payment.card, payment.json.as_ref())?;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    producer.flush(Duration::from_secs(10)).map_err(failed("payments cannot be written"))
+    Ok(writer.flush()?)
 }
 
 /// Somebody downstream who reads the alerts; one in a few is shown, so that eyes can follow.
 fn alerts(brokers: &str, control: &Control) {
-    let reader: Result<BaseConsumer, _> =
-        ClientConfig::new().set("bootstrap.servers", brokers).set("group.id", "fraud-desk").create();
-    let mut list = TopicPartitionList::new();
-    let ready = list.add_partition_offset("alerts", 0, Offset::Beginning).is_ok();
-    let Some(reader) = reader.ok().filter(|reader| ready && reader.assign(&list).is_ok()) else { return };
+    let Ok(alerts) = Tail::open(brokers, "alerts") else { return };
     let mut shown = Instant::now();
     let mut count = 0_u64;
     while !control.stopped() {
-        let Some(Ok(message)) = reader.poll(Duration::from_millis(100)) else { continue };
+        let Some((card, alert)) = alerts.next(Duration::from_millis(100)) else { continue };
         count += 1;
         if shown.elapsed() < Duration::from_millis(400) {
             continue;
         }
         shown = Instant::now();
-        let alert: Value = serde_json::from_slice(message.payload().unwrap_or_default()).unwrap_or_default();
-        let card = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
+        let alert: Value = serde_json::from_slice(&alert).unwrap_or_default();
+        let card = String::from_utf8_lossy(&card).into_owned();
         let text = |key: &str| alert.get(key).and_then(Value::as_str).unwrap_or("?").to_string();
         let score = alert.get("score").and_then(Value::as_f64).unwrap_or(0.0);
         say(&format!(

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::node::Entry;
+use super::summary;
 use super::{Node, NodeKind, Place, Problem, nearest, parse, with_nearest};
-use crate::describe::summary;
 use crate::spec::{Size, Span};
 
 /// Reports every mistake, and takes what is wrong out of the document, so that the rest can still be read and

@@ -5,12 +5,10 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor, value::StrDeserializer};
 
 use super::{Node, NodeKind, Place, Problem};
-use crate::spec::Pipeline;
 
-/// The pipeline that a checked document describes.
-pub(super) fn decode(root: &Node) -> Result<Pipeline, Problem> {
-    serde::Deserialize::deserialize(Each(root))
-        .map_err(|error: Refused| Problem::at(error.place.unwrap_or(root.place), error.message))
+/// What a checked document describes.
+pub(super) fn decode<T: de::DeserializeOwned>(root: &Node) -> Result<T, Problem> {
+    T::deserialize(Each(root)).map_err(|error: Refused| Problem::at(error.place.unwrap_or(root.place), error.message))
 }
 
 #[derive(Debug)]

@@ -6,22 +6,26 @@
 mod check;
 mod decode;
 mod environment;
+mod mistakes;
 mod nearest;
 mod node;
 mod other;
 mod parse;
 mod problem;
 mod set;
+mod summary;
 
 pub use environment::Environment;
+pub(crate) use mistakes::Mistakes;
 pub use nearest::nearest;
 pub(crate) use nearest::with_nearest;
 pub use node::{Node, NodeKind, Place};
 pub use problem::{Problem, Problems};
 pub use set::Argument;
+pub(crate) use summary::summary;
 
-use crate::schema;
-use crate::spec::Pipeline;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// Where a value is in a document: the keys and indices that lead to it.
 pub type Path = Vec<String>;
@@ -33,9 +37,9 @@ pub fn path<const N: usize>(keys: [&str; N]) -> Path {
 
 /// The mistakes of form, to which those of sense are added.
 #[derive(Debug)]
-pub struct Mistakes(check::Found);
+pub struct MistakesOfForm(check::Found);
 
-impl Mistakes {
+impl MistakesOfForm {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.problems.is_empty()
@@ -62,15 +66,22 @@ pub struct Document {
     root: Node,
     /// Values that are not as they were meant.
     torn: Vec<Problem>,
+    schema: &'static Value,
 }
 
 impl Document {
-    /// Parses YAML, replaces what arguments `key.path=value` say, and fills in the environment's variables.
-    pub fn parse(name: &str, text: &str, changes: &[String], environment: Environment<'_>) -> Result<Self, Problems> {
+    /// Parses YAML that is to follow a JSON Schema, replaces what arguments `key.path=value` say, and fills in the environment's variables.
+    pub fn parse(
+        name: &str,
+        text: &str,
+        changes: &[String],
+        environment: Environment<'_>,
+        schema: &'static Value,
+    ) -> Result<Self, Problems> {
         let arguments = Argument::behind(text, changes);
         let report = |problems| Problems::new(name, text, problems).with_arguments(&arguments);
         let parsed = parse::parse(text);
-        if let Some(problem) = other::other(text, parsed.as_ref().ok().map(|(root, _)| root)) {
+        if let Some(problem) = other::other(text, parsed.as_ref().ok().map(|(root, _)| root), schema) {
             return Err(report(vec![problem]));
         }
         let (mut root, torn) = parsed.map_err(|problem| report(vec![problem]))?;
@@ -78,25 +89,25 @@ impl Document {
             arguments.iter().filter_map(|argument| set::apply(&mut root, argument).err()).collect();
         problems.extend(environment::fill(&mut root, environment));
         if problems.is_empty() {
-            Ok(Self { name: name.into(), text: text.into(), arguments, root, torn })
+            Ok(Self { name: name.into(), text: text.into(), arguments, root, torn, schema })
         } else {
             Err(report(problems))
         }
     }
 
-    /// The pipeline as far as it can be read, and every mistake of form found on the way.
-    pub fn read(&self) -> (Option<Pipeline>, Mistakes) {
+    /// What it describes, as far as it can be read, and every mistake of form found on the way.
+    pub fn read<T: DeserializeOwned>(&self) -> (Option<T>, MistakesOfForm) {
         let mut root = self.root.clone();
-        let mut found = check::check(&mut root, schema::value());
+        let mut found = check::check(&mut root, self.schema);
         found.problems.splice(0..0, self.torn.iter().cloned());
         match decode::decode(&root) {
-            Ok(pipeline) => (Some(pipeline), Mistakes(found)),
+            Ok(pipeline) => (Some(pipeline), MistakesOfForm(found)),
             Err(problem) => {
                 // What the schema has already found need not be said twice in serde's words.
                 if found.problems.is_empty() {
                     found.problems.push(problem);
                 }
-                (None, Mistakes(found))
+                (None, MistakesOfForm(found))
             }
         }
     }

@@ -1,20 +1,21 @@
 //! Files that are something else than a pipeline document.
 
+use serde_json::Value;
+
 use super::{Node, NodeKind, Place, Problem, nearest};
-use crate::schema;
 
 const HELP: &str = "name the pipeline's document, in YAML, with `input`, `features`, `model`: data, decisions, dead letters and \
                     state are found by what stands in it";
 
 /// What the text is, where it is no pipeline document at all: then its parts are not worth looking at one by one.
-pub(super) fn other(text: &str, root: Option<&Node>) -> Option<Problem> {
+pub(super) fn other(text: &str, root: Option<&Node>, schema: &Value) -> Option<Problem> {
     let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     let start = text.find(first).unwrap_or(0);
     let place = Place { start, end: start + first.len() };
-    let known = |key: &str| nearest(key, names()).is_some();
+    let known = |key: &str| nearest(key, names(schema)).is_some();
     let what = match root.map(|root| &root.kind) {
         _ if first.is_empty() => "the file is empty: this is no pipeline document".to_string(),
-        None if first.starts_with(['{', '[']) && serde_json::from_str::<serde_json::Value>(first).is_ok() => {
+        None if first.starts_with(['{', '[']) && serde_json::from_str::<Value>(first).is_ok() => {
             "these are JSON records, one a line: this is no pipeline document".to_string()
         }
         None if only_comments(text) => "there are only comments in it: this is no pipeline document".into(),
@@ -38,7 +39,7 @@ fn only_comments(text: &str) -> bool {
 }
 
 /// The keys of a pipeline document.
-fn names() -> impl Iterator<Item = &'static str> {
-    let properties = schema::value().get("properties").and_then(serde_json::Value::as_object);
+fn names(schema: &Value) -> impl Iterator<Item = &str> {
+    let properties = schema.get("properties").and_then(Value::as_object);
     properties.into_iter().flatten().map(|(name, _)| name.as_str())
 }

@@ -2,9 +2,7 @@
 
 use super::node::Entry;
 use super::{Node, NodeKind, Place, Problem, nearest, parse, with_nearest};
-
-/// The section whose keys are properties of librdkafka.
-const KAFKA: &str = "kafka";
+use crate::connect::PROPERTIES;
 
 /// An argument that changes a document. Its bytes come after those of the document, so that a place says which it is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +53,7 @@ pub(super) fn apply(root: &mut Node, argument: &Argument) -> Result<(), Problem>
     let mut keys = Vec::new();
     // Properties of clients have dots in their names.
     let parts = match path.split_once('.') {
-        Some((KAFKA, property)) => vec![KAFKA, property],
+        Some((section, property)) if PROPERTIES.contains(&section) => vec![section, property],
         _ => path.split('.').collect(),
     };
     for text in parts {

@@ -1,16 +1,16 @@
 //! What a document means: every name resolved, every type known, every mistake found. Touches nothing else.
 
 mod apart;
-mod check;
+pub(crate) mod check;
 pub(crate) mod definition;
-mod kafka;
 mod reading;
 mod show;
 
+pub use crate::connect::{Connections, CreatePlan, InputPlan, Start, TargetPlan};
 pub use definition::Definition;
-pub use kafka::{KafkaPlan, Start};
 pub use reading::Reading;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use gristmill_learn::{Component, MetricKind, Signature, Task};
@@ -18,19 +18,25 @@ use gristmill_sql::{Item, Kind, Program};
 
 use crate::augment::Augment;
 use crate::clean::Cleaner;
+use crate::connect::{self, System};
 use crate::document::{Document, Environment, Problems};
 use crate::lookup::{TablePlan, TableSource};
 use crate::output_query::OutputQuery;
 use crate::pretrained::{ModelFiles, Scoring};
-use crate::spec::{Batch, ColumnType, Commit, Create, Format, Guarantee, Http, Size, Snapshot, State};
+use crate::schema;
+use crate::spec::{Batch, ColumnType, Commit, Format, Guarantee, Pipeline, Size, Snapshot, State};
 
 /// A pipeline ready to run.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The pipeline's name.
     pub name: Arc<str>,
-    /// The Kafka clients' properties.
-    pub kafka: KafkaPlan,
+    /// The consumer group's id; the names of everything that the pipeline keeps begin with it.
+    pub group: String,
+    /// Where a group without committed positions starts.
+    pub start: Start,
+    /// What the document says of the systems that it uses.
+    pub connections: Connections,
     /// Where records come from.
     pub input: InputPlan,
     /// The names of a shard's inputs: topics, or a file. Its partition is named after the first.
@@ -97,59 +103,6 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// What [`Self::definition`] says, once it was asked.
     definition: OnceLock<Vec<Definition>>,
-}
-
-/// Where records come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InputPlan {
-    /// A file, or `-`.
-    File {
-        /// The path as written.
-        path: String,
-        /// The largest record.
-        max_record: Size,
-        /// Whether the first line of a CSV file names the columns.
-        header: bool,
-        /// The character between CSV fields.
-        delimiter: u8,
-        /// How many shards it is cut into, by the record key.
-        shards: i32,
-    },
-    /// A topic.
-    Kafka {
-        /// The topic.
-        topic: String,
-        /// How to create it if it is missing.
-        create: Option<CreatePlan>,
-    },
-}
-
-impl InputPlan {
-    /// The topic or the file's name.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Kafka { topic, .. } => topic,
-            Self::File { path, .. } if path == "-" => "stdin",
-            Self::File { path, .. } => path.rsplit(['/', '\\']).next().unwrap_or(path),
-        }
-    }
-}
-
-/// How to create a missing topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CreatePlan {
-    /// The number of partitions.
-    pub partitions: i32,
-    /// The number of copies; none is the broker's default.
-    pub replication: Option<i32>,
-}
-
-impl From<&Create> for CreatePlan {
-    fn from(create: &Create) -> Self {
-        // The schema keeps both far below the limit of i32.
-        let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
-        Self { partitions: number(create.partitions), replication: create.replication.map(number) }
-    }
 }
 
 /// A column of a record.
@@ -227,27 +180,6 @@ pub struct OutputPlan {
     pub when_text: Option<String>,
 }
 
-/// Something to write to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TargetPlan {
-    /// A topic.
-    Kafka {
-        /// The topic.
-        topic: String,
-        /// How to create it if it is missing.
-        create: Option<CreatePlan>,
-    },
-    /// A file.
-    File {
-        /// The path as written.
-        path: String,
-    },
-    /// Standard output.
-    Stdout,
-    /// A web server.
-    Http(Http),
-}
-
 impl Plan {
     /// Whether a model from outside decides alone, and its numbers are decision values: they are no probabilities, and of
     /// one number 0 decides.
@@ -278,8 +210,8 @@ impl Plan {
         environment: Environment<'_>,
         files: ModelFiles<'_>,
     ) -> Result<Self, Problems> {
-        let document = Document::parse(name, text, changes, environment)?;
-        let (pipeline, mut mistakes) = document.read();
+        let document = Document::parse(name, text, changes, environment, schema::value())?;
+        let (pipeline, mut mistakes) = document.read::<Pipeline>();
         if let Some(pipeline) = pipeline {
             match check::plan(&document, &pipeline, files) {
                 Ok(plan) if mistakes.is_empty() => return Ok(plan),
@@ -297,10 +229,7 @@ impl Plan {
 
     /// How many shards a file is cut into.
     pub fn shards(&self) -> i32 {
-        match self.input {
-            InputPlan::File { shards, .. } => shards,
-            InputPlan::Kafka { .. } => 1,
-        }
+        self.input.shards()
     }
 
     /// The name and the type of a column: of a record, flagged, or computed.
@@ -329,12 +258,12 @@ impl Plan {
         Self { scoring: Some(scoring), definition: OnceLock::new(), ..self.clone() }
     }
 
-    /// Whether the state of shards is kept: on Kafka where there is any, over a file where there is a folder.
+    /// Whether the state of shards is kept: of a group where there is any, else where there is a folder.
     pub fn journals(&self) -> bool {
-        match self.input {
-            InputPlan::Kafka { .. } => self.label.is_some() || self.learns() || self.remembers(),
-            InputPlan::File { .. } => self.state.as_ref().is_some_and(|state| state.directory.is_some()),
+        if self.input.shared() {
+            return self.label.is_some() || self.learns() || self.remembers();
         }
+        self.state.as_ref().is_some_and(|state| state.directory.is_some())
     }
 
     /// Whether the model learns here: from labels, or without.
@@ -361,17 +290,17 @@ impl Plan {
 
     /// The topic of the group's journal.
     pub fn journal_topic(&self) -> String {
-        format!("{}.journal", self.kafka.group)
+        format!("{}.journal", self.group)
     }
 
     /// The topic of models that are put in the place of the document's own.
     pub fn models_topic(&self) -> String {
-        format!("{}.models", self.kafka.group)
+        format!("{}.models", self.group)
     }
 
     /// The topic of the group's snapshots.
     pub fn state_topic(&self) -> String {
-        format!("{}.state", self.kafka.group)
+        format!("{}.state", self.group)
     }
 
     /// How many bytes the windows of a shard may take, and the rows of it that wait.
@@ -390,28 +319,27 @@ impl Plan {
         xxhash_rust::xxh3::xxh3_64(parts.collect::<String>().as_bytes())
     }
 
-    /// The topics that outputs and dead letters go to.
-    pub fn output_topics(&self) -> impl Iterator<Item = (&str, Option<CreatePlan>)> {
-        let targets = self.outputs.iter().map(|output| &output.target).chain(&self.dead_letters);
-        targets.filter_map(|target| match target {
-            TargetPlan::Kafka { topic, create } => Some((topic.as_str(), *create)),
-            _ => None,
-        })
-    }
-
     /// Where a group's answers go, exactly once in topics, besides: what cannot be in a transaction is told before it.
     pub fn outside(&self) -> impl Iterator<Item = String> {
-        let mixed = matches!(self.input, InputPlan::Kafka { .. }) && self.guarantee == Guarantee::ExactlyOnce;
-        let outside = move |target: &TargetPlan| mixed && !matches!(target, TargetPlan::Kafka { .. });
+        let mixed = self.input.shared() && self.guarantee == Guarantee::ExactlyOnce;
+        let outside = move |target: &TargetPlan| mixed && !self.input.transactional_with(target);
         let outputs = self.outputs.iter().filter(move |output| outside(&output.target));
         let letters = self.dead_letters.iter().filter(move |target| outside(target));
         outputs.map(|output| format!("`{}`", output.name)).chain(letters.map(|_| "`dead_letters`".to_string()))
     }
 
-    /// Whether any client of Kafka is needed.
-    pub fn uses_kafka(&self) -> bool {
-        let table = |table: &TablePlan| matches!(table.source, TableSource::Topic(_));
-        let input = matches!(self.input, InputPlan::Kafka { .. });
-        input || self.output_topics().next().is_some() || self.tables.iter().any(table)
+    /// Where something is written: the outputs in their order, then the dead letters.
+    pub fn targets(&self) -> impl Iterator<Item = &TargetPlan> {
+        self.outputs.iter().map(|output| &output.target).chain(&self.dead_letters)
+    }
+
+    /// The systems that it reads from or writes to.
+    pub fn systems(&self) -> BTreeSet<System> {
+        let tables = self.tables.iter().map(|table| match table.source {
+            TableSource::File { .. } => connect::FILE,
+            TableSource::Topic(_) => connect::KAFKA,
+        });
+        let targets = self.targets().map(|target| target.system());
+        std::iter::once(self.input.system()).chain(targets).chain(tables).collect()
     }
 }

@@ -5,21 +5,10 @@ use std::time::Duration;
 
 use gristmill_learn::Kind;
 
-use super::{InputPlan, Plan, TargetPlan};
+use super::Plan;
 use crate::describe;
 use crate::lookup::TableSource;
 use crate::spec::{Format, Guarantee, PythonModel, Snapshot, Span};
-
-impl fmt::Display for TargetPlan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Kafka { topic, .. } => write!(f, "topic {topic}"),
-            Self::File { path } => write!(f, "file {path}"),
-            Self::Stdout => write!(f, "standard output"),
-            Self::Http(http) => write!(f, "{}", http.url),
-        }
-    }
-}
 
 impl Plan {
     fn column_list(&self, columns: impl IntoIterator<Item = usize>) -> String {
@@ -32,18 +21,7 @@ impl Plan {
             Format::Json => "JSON",
             Format::Csv => "CSV",
         };
-        match &self.input {
-            InputPlan::File { path, .. } => {
-                let place = if path == "-" { "standard input".to_string() } else { format!("file {path}") };
-                match self.shards() {
-                    1 => format!("{format} from {place}, one shard"),
-                    count => format!("{format} from {place}, {count} shards by the key"),
-                }
-            }
-            InputPlan::Kafka { topic, .. } => {
-                format!("{format} from topic {topic} as group {}, one shard for each partition", self.kafka.group)
-            }
-        }
+        format!("{format} from {}", self.input.described(&self.group))
     }
 
     fn pipeline_grace(&self) -> Option<Span> {
@@ -54,14 +32,12 @@ impl Plan {
         let Snapshot { every, rows, keep } = self.snapshot();
         let saved = format!("saved whole every {every} or {rows} rows, {keep} kept");
         let directory = self.state.as_ref().and_then(|state| state.directory.as_ref());
-        match (&self.input, directory) {
-            (InputPlan::Kafka { .. }, _) if !self.journals() => "none: nothing depends on the records before".into(),
-            (InputPlan::Kafka { .. }, _) => {
-                format!("topics {} and {}, {saved}", self.journal_topic(), self.state_topic())
-            }
-            (InputPlan::File { .. }, Some(directory)) => format!("folder {directory}, {saved}"),
-            (InputPlan::File { .. }, None) if !self.learns() => "not kept: nothing is learned here".into(),
-            (InputPlan::File { .. }, None) => "not kept: every run begins untrained".into(),
+        match directory {
+            _ if self.input.shared() && !self.journals() => "none: nothing depends on the records before".into(),
+            _ if self.input.shared() => format!("topics {} and {}, {saved}", self.journal_topic(), self.state_topic()),
+            Some(directory) => format!("folder {directory}, {saved}"),
+            None if !self.learns() => "not kept: nothing is learned here".into(),
+            None => "not kept: every run begins untrained".into(),
         }
     }
 
@@ -153,14 +129,7 @@ impl Plan {
             None => "none: the run stops at the first record that cannot be read".into(),
         };
         steps.push(("dead letters", dead_letters));
-        if let InputPlan::Kafka { .. } = self.input {
-            let protocol = match self.kafka.consumer_protocol {
-                Some(true) => "consumer (KIP-848)",
-                Some(false) => "classic",
-                None => "consumer (KIP-848) where the broker offers it, else classic",
-            };
-            steps.push(("protocol", protocol.into()));
-        }
+        steps.extend(self.connections.lines(&self.input));
         let guarantee = match self.guarantee {
             Guarantee::AtLeastOnce => "at_least_once",
             Guarantee::ExactlyOnce => "exactly_once",

@@ -251,7 +251,7 @@ impl fmt::Display for Stop {
             Self::OtherPlan { from, to } => write!(
                 f,
                 "what came from {from} to {to} was learned under another document, and this one would learn it \
-                 differently. Where two pipelines use one group, give this one a `group.id` of its own under `kafka:`. \
+                 differently. Where two pipelines use one group, give this one a `group.id` of its own. \
                  Where the document was changed, put it back and let it run until it stops cleanly, which saves a \
                  snapshot at the end; or go on without what came since the last snapshot: `gristmill state adopt FILE`; or \
                  start over: `gristmill state reset FILE`"

@@ -6,9 +6,7 @@
 mod columns;
 mod entries;
 mod feature;
-mod input;
 mod model;
-mod output;
 mod rounds;
 mod table;
 mod units;
@@ -16,9 +14,7 @@ mod units;
 pub use columns::{ColumnSettings, ColumnType, EpochUnit, TimestampSettings};
 pub use entries::Entries;
 pub use feature::Feature;
-pub use input::{FileInput, Format, Input, KafkaInput, Shards};
 pub use model::{Gives, GraphRuntime, ModelFile, PythonModel, Step};
-pub use output::{Create, FileTarget, Http, KafkaTarget, Output, Stdout, Target};
 pub use rounds::BoostingRounds;
 pub use table::{Table, TableFile, TableTopic};
 pub use units::{Size, Span};
@@ -29,6 +25,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::Augment;
 use crate::clean::Clean;
+pub use crate::connect::{
+    Create, FileInput, FileTarget, Format, Http, Input, KafkaInput, KafkaTarget, Output, Shards, Stdout, Target,
+};
 
 /// A pipeline: where records come from, what they mean, what learns from them and where the answers go.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

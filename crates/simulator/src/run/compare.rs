@@ -6,8 +6,8 @@ use gristmill::protocol::Run;
 use gristmill::rows::{Partition, Position, RawRows};
 use gristmill::shard::{Outbox, Shard};
 use gristmill::spec::Guarantee;
-use gristmill_io::codec::Decoder;
-use gristmill_io::dead_letters::DeadLetter;
+use gristmill_connect::dead_letter::DeadLetter;
+use gristmill_formats::Decoder;
 
 use super::Simulation;
 use crate::cluster::{DEAD, INPUT, TRANSACTION};

@@ -9,9 +9,9 @@ use std::time::Duration;
 use gristmill::plan::Plan;
 use gristmill::report::Tally;
 use gristmill::rows::{Partition, Position};
-use gristmill_io::clock::Clock;
-use gristmill_io::control::Control;
-use gristmill_io::member::{Member, MemberError};
+use gristmill_runtime::clock::Clock;
+use gristmill_runtime::control::Control;
+use gristmill_runtime::member::{Member, MemberError};
 
 use crate::cluster::{Cluster, INPUT, JOURNAL, TRANSACTION};
 use crate::committer::SimulatedCommitter;

@@ -2,6 +2,7 @@
 
 use super::Checker;
 use crate::clean::{Clean, Cleaner, Known, RuleError, Then};
+use crate::connect::ADD_DEAD_LETTERS;
 use crate::document::{Problem, path};
 use crate::spec::{ColumnSettings, ColumnType};
 
@@ -41,8 +42,7 @@ impl Checker<'_> {
         }
         if self.pipeline.dead_letters.is_none() {
             let message = "with a `grace`, a record may turn out to be bad after it was consumed";
-            let help =
-                "add a place for such records: `dead_letters: {file: {path: dead.ndjson}}`, or `{kafka: {topic: …}}`";
+            let help = format!("add a place for such records: {ADD_DEAD_LETTERS}");
             self.wrong_with_help(at(), message, help);
         }
         Some(i64::try_from(grace.0.as_micros()).unwrap_or(i64::MAX))
@@ -78,7 +78,7 @@ impl Checker<'_> {
         let refuses = matches!(rule.then(), Some(Then::DeadLetter)) || matches!(rule, Clean::Require(_));
         if refuses && self.pipeline.dead_letters.is_none() {
             let message = format!("`{}` refuses records, and there is no place for them", rule.name());
-            let help = "add `dead_letters: {file: {path: dead.ndjson}}`, or `{kafka: {topic: …}}`";
+            let help = format!("add {ADD_DEAD_LETTERS}");
             self.wrong_with_help(path(["clean", &index.to_string()]), message, help);
         }
     }

@@ -6,12 +6,15 @@ use gristmill_sql::{Column, Item, Mistake, Program, Setting};
 use super::Checker;
 use crate::document::{Problem, path};
 use crate::expression::explained;
-use crate::plan::Computed;
+use crate::plan::{Computed, InputPlan};
 use crate::spec::{ColumnType, Feature};
+
+/// The columns that the model sees, and those that are computed.
+type Features = (Vec<usize>, Option<Computed>);
 
 impl Checker<'_> {
     /// What the model sees, by the number of the column; computed ones come behind the last column of the input.
-    pub(super) fn features(&mut self, key: Option<usize>, time: Option<usize>) -> (Vec<usize>, Option<Computed>) {
+    pub(super) fn features(&mut self, input: Option<&InputPlan>, [key, time]: [Option<usize>; 2]) -> Features {
         let columns = self.known.len();
         let (mut found, mut items, mut places) = (Vec::new(), Vec::new(), Vec::new());
         let features: &[Feature] = &self.pipeline.features;
@@ -50,7 +53,7 @@ impl Checker<'_> {
         let hidden = |item: &Item| self.known.iter().any(|(known, _)| *known == item.name);
         let called = |item: &Item| if hidden(item) { format!("features.{}", item.name) } else { item.name.clone() };
         let compiled: Vec<Item> = items.iter().map(|item| Item::new(called(item), &item.text)).collect();
-        match Program::compile(&self.setting(key, time), &compiled) {
+        match Program::compile(&self.setting(input, key, time), &compiled) {
             Ok(program) => (found, Some(Computed { items, program })),
             Err(mistakes) => {
                 for mistake in mistakes {
@@ -74,7 +77,7 @@ impl Checker<'_> {
         roles.into_iter().find(|(is, _)| *is).map(|(_, role)| role)
     }
 
-    fn setting(&self, key: Option<usize>, time: Option<usize>) -> Setting {
+    fn setting(&self, input: Option<&InputPlan>, key: Option<usize>, time: Option<usize>) -> Setting {
         let label = self.pipeline.label.as_ref().map(|label| label.column.as_str());
         let column = |(name, kind): &(String, ColumnType)| Column {
             name: name.clone(),
@@ -82,9 +85,7 @@ impl Checker<'_> {
             delay: (label == Some(name)).then(|| self.delay().unwrap_or(-1)),
         };
         let columns = self.known.iter().map(column).collect();
-        let input = &self.pipeline.input;
-        let cut = input.file.as_ref().and_then(|file| file.shards.as_ref()).is_some_and(|shards| shards.count > 1);
-        let partitioned = input.kafka.is_some() || cut;
+        let partitioned = input.is_some_and(|input| input.shared() || input.shards() > 1);
         Setting { columns, time, key, partitioned, ..Setting::default() }
     }
 

@@ -5,16 +5,14 @@ use std::path::{self, PathBuf};
 use super::Checker;
 use crate::document::{Path, path};
 use crate::lookup::TableSource;
-use crate::plan::{InputPlan, Plan, TargetPlan};
+use crate::plan::Plan;
 use crate::spec::Step;
 
 impl Plan {
     /// The files of records that it reads: what each is, and its path as written.
     pub fn files_read(&self) -> Vec<(String, &str)> {
-        let input = match &self.input {
-            InputPlan::File { path, .. } if path != "-" => Some(("the file of the input".to_string(), path.as_str())),
-            _ => None,
-        };
+        let input = self.input.file().filter(|path| *path != "-");
+        let input = input.map(|path| ("the file of the input".to_string(), path));
         let tables = self.tables.iter().filter_map(|table| match &table.source {
             TableSource::File { path, .. } => Some((format!("the file of the table `{}`", table.name), path.as_str())),
             TableSource::Topic(_) => None,
@@ -26,13 +24,7 @@ impl Plan {
     pub fn files_written(&self) -> Vec<(Path, &str)> {
         let outputs = self.outputs.iter().map(|output| (path(["outputs", &output.name]), &output.target));
         let letters = self.dead_letters.iter().map(|target| (path(["dead_letters"]), target));
-        outputs
-            .chain(letters)
-            .filter_map(|(at, target)| match target {
-                TargetPlan::File { path } => Some((at, path.as_str())),
-                _ => None,
-            })
-            .collect()
+        outputs.chain(letters).filter_map(|(at, target)| Some((at, target.file()?))).collect()
     }
 }
 

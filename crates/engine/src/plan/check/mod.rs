@@ -8,26 +8,25 @@ mod outputs;
 mod pretrained;
 mod tables;
 
+use std::ops::{Deref, DerefMut};
 use std::sync::OnceLock;
 
-use super::{ColumnPlan, InputPlan, KafkaPlan, Need, Plan, Reading};
+use super::{ColumnPlan, InputPlan, LabelPlan, Need, Plan, Reading};
 use crate::clean::Clean;
-use crate::document::{Document, Path, Place, Problem, path, with_nearest};
+use crate::connect::{Around, Connections};
+use crate::document::{Document, Mistakes, Path, Place, Problem, path, with_nearest};
 use crate::pretrained::{ModelFiles, Scoring};
-use crate::spec::{ColumnType, Format, Pipeline, Size, Step};
+use crate::spec::{ColumnType, Format, Pipeline, Step};
 use gristmill_learn::{Component, Signature, Task};
-
-/// Above this, a dead letter no longer fits in one record of any reasonable broker.
-const LARGEST_RECORD: Size = Size(64 << 20);
 
 /// The plan, or every mistake of sense.
 pub(super) fn plan(document: &Document, pipeline: &Pipeline, files: ModelFiles<'_>) -> Result<Plan, Vec<Problem>> {
     let known = pipeline.input.columns.0.clone();
-    let mut checker = Checker { document, pipeline, known, problems: Vec::new(), warnings: Vec::new() };
+    let mut checker = Checker { document, pipeline, known, mistakes: Mistakes::of(document), warnings: Vec::new() };
     let plan = checker.plan(files);
     match plan {
-        Some(plan) if checker.problems.is_empty() => Ok(plan),
-        _ => Err(checker.problems),
+        Some(plan) if checker.mistakes.problems.is_empty() => Ok(plan),
+        _ => Err(checker.mistakes.problems),
     }
 }
 
@@ -36,30 +35,41 @@ struct Checker<'a> {
     pipeline: &'a Pipeline,
     /// The columns that there are: those of the input, then those that rules of `clean` flag, then those of tables.
     known: Vec<(String, ColumnType)>,
-    problems: Vec<Problem>,
+    mistakes: Mistakes<'a>,
     warnings: Vec<String>,
+}
+
+impl<'a> Deref for Checker<'a> {
+    type Target = Mistakes<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.mistakes
+    }
+}
+
+impl DerefMut for Checker<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.mistakes
+    }
 }
 
 impl Checker<'_> {
     fn plan(&mut self, files: ModelFiles<'_>) -> Option<Plan> {
         let pipeline = self.pipeline;
         self.name();
-        let kafka = KafkaPlan::read(self.document, &pipeline.name, &pipeline.kafka, &mut self.problems);
+        let (connections, group, start) = Connections::read(&pipeline.name, &pipeline.kafka, &mut self.mistakes);
         let input = self.input();
-        let format = self.format();
+        let input = input.as_ref();
+        let format = self.format(input);
         self.columns();
-        let (id, key, time) = (
-            self.column(pipeline.input.id.as_deref(), path(["input", "id"])),
-            self.key(),
-            self.column(pipeline.input.time.as_deref(), path(["input", "time"])),
-        );
-        self.time_is_a_time(time);
+        let (id, key, time) =
+            (self.column(pipeline.input.id.as_deref(), path(["input", "id"])), self.key(input), self.time());
         let grace = self.grace(time);
         let clean = self.clean([id, key, time], grace);
         let on_arrival = if grace.is_some() { self.on_arrival() } else { 0 };
         let flags = self.known.len() - pipeline.input.columns.0.len();
         let tables = self.tables();
-        let (features, computed) = self.features(key, time);
+        let (features, computed) = self.features(input, [key, time]);
         let scoring = if features.len() == pipeline.features.len() { self.scoring(files) } else { None };
         let mut signature = self.signature(&features, computed.as_ref());
         let steps: Vec<Component> = pipeline.model.iter().filter_map(Step::component).cloned().collect();
@@ -69,8 +79,6 @@ impl Checker<'_> {
         let alone = scoring.as_ref().filter(|_| steps.is_empty());
         let positive = alone.map_or(1, |scoring| self.positive_class(scoring.written(), label.as_ref()));
         let reading = model.zip(task).map(|(model, task)| Reading::of(model, task, positive));
-        let written = pipeline.label.as_ref().and_then(|label| label.positive.as_ref());
-        let assumes_positive = label.as_ref().is_some_and(|label| !label.positive.is_empty() && written.is_none());
         self.augment(task);
         let at_zero = steps.is_empty() && scoring.as_ref().is_some_and(|scoring| scoring.written().decides_at_zero());
         let segments = self.metrics(task, at_zero);
@@ -78,14 +86,16 @@ impl Checker<'_> {
         let dead_letters = self.dead_letters();
         let used = computed.as_ref().map(|computed| computed.program.reads()).unwrap_or_default();
         let columns = self.column_plans(&[features.as_slice(), &used].concat(), [id, time]);
-        self.state();
-        let guarantee = self.guarantee(&outputs, dead_letters.as_ref());
+        self.state(input);
+        let guarantee = input.map(|input| self.guarantee(input, &outputs, dead_letters.as_ref()));
         let input = input?;
         let plan = Plan {
             name: pipeline.name.as_str().into(),
-            kafka,
+            group,
+            start,
+            connections,
             inputs: vec![input.name().into()],
-            input,
+            input: input.clone(),
             format: format?,
             id,
             key,
@@ -98,8 +108,8 @@ impl Checker<'_> {
             grace,
             features,
             computed,
+            assumes_positive: self.assumes_positive(label.as_ref()),
             label,
-            assumes_positive,
             augment: pipeline.augment.clone(),
             signature,
             model: steps,
@@ -110,7 +120,7 @@ impl Checker<'_> {
             segments,
             outputs,
             dead_letters,
-            guarantee,
+            guarantee: guarantee?,
             guarantee_reason: String::new(),
             commit: pipeline.commit.clone(),
             batch: pipeline.batch.clone(),
@@ -118,7 +128,7 @@ impl Checker<'_> {
             warnings: Vec::new(),
             definition: OnceLock::new(),
         };
-        self.brokers(&plan);
+        plan.connections.check(&plan.systems(), &mut self.mistakes);
         self.loops(&plan);
         self.files(&plan);
         Some(Plan { guarantee_reason: outputs::reason(&plan), warnings: std::mem::take(&mut self.warnings), ..plan })
@@ -147,18 +157,6 @@ impl Checker<'_> {
         }
     }
 
-    fn wrong(&mut self, at: Path, message: impl Into<String>) -> &mut Problem {
-        let place = self.document.place(&at);
-        self.problems.push(Problem::at(place, message));
-        let last = self.problems.len() - 1;
-        #[allow(clippy::indexing_slicing, reason = "pushed just now")]
-        &mut self.problems[last]
-    }
-
-    fn wrong_with_help(&mut self, at: Path, message: impl Into<String>, help: impl Into<String>) {
-        self.wrong(at, message).help = Some(help.into());
-    }
-
     /// The place of a text in the document; of a part of it, where the text is written plainly or in quotes on one line,
     /// so that its bytes are bytes of the document.
     fn within(&self, at: &Path, length: usize, part: Option<(usize, usize)>) -> Place {
@@ -179,100 +177,40 @@ impl Checker<'_> {
         }
     }
 
+    /// The column of the record key: an input that is cut into shards says so where it says how.
+    fn key(&mut self, input: Option<&InputPlan>) -> Option<usize> {
+        let key = self.column(self.pipeline.input.key.as_deref(), path(["input", "key"]));
+        match input.and_then(|input| input.cut_by()) {
+            Some((column, at)) => self.column(Some(column), at),
+            None => key,
+        }
+    }
+
     fn input(&mut self) -> Option<InputPlan> {
         let input = &self.pipeline.input;
-        match (&input.file, &input.kafka) {
-            (Some(file), None) => {
-                if file.max_record > LARGEST_RECORD || file.max_record == Size(0) {
-                    let message = format!("`max_record` must be at least 1 B and at most {LARGEST_RECORD}");
-                    self.wrong(path(["input", "file", "max_record"]), message);
-                }
-                let delimiter = self.delimiter(file.delimiter.as_deref(), path(["input", "file", "delimiter"]));
-                Some(InputPlan::File {
-                    path: file.path.clone(),
-                    max_record: file.max_record,
-                    header: file.header,
-                    delimiter,
-                    shards: file.shards.as_ref().map_or(1, |shards| shards.count),
-                })
-            }
-            (None, Some(kafka)) => match kafka.topics.as_slice() {
-                [topic] => {
-                    self.topic(topic, path(["input", "kafka", "topics", "0"]));
-                    let create = kafka.create.as_ref().map(Into::into);
-                    Some(InputPlan::Kafka { topic: topic.clone(), create })
-                }
-                _ => {
-                    let message = "a pipeline reads exactly one topic for now";
-                    self.wrong_with_help(
-                        path(["input", "kafka", "topics"]),
-                        message,
-                        "run one pipeline for each topic, or merge the topics",
-                    );
-                    None
-                }
-            },
+        let around = Around { key: input.key.as_deref(), folder: self.keeps_state_in_a_folder() };
+        input.plan(around, &mut self.mistakes)
+    }
+
+    /// Whether the document leaves it to the column's type which class is the positive one.
+    fn assumes_positive(&self, label: Option<&LabelPlan>) -> bool {
+        let written = self.pipeline.label.as_ref().and_then(|label| label.positive.as_ref());
+        label.is_some_and(|label| !label.positive.is_empty() && written.is_none())
+    }
+
+    /// Whether the document names a folder for the state.
+    fn keeps_state_in_a_folder(&self) -> bool {
+        self.pipeline.state.as_ref().is_some_and(|state| state.directory.is_some())
+    }
+
+    fn format(&mut self, input: Option<&InputPlan>) -> Option<Format> {
+        match (self.pipeline.input.format, input?.file()) {
+            (Some(format), _) => Some(format),
+            (None, Some(file)) => self.format_of(file, path(["input", "file", "path"])),
             (None, None) => {
-                self.wrong_with_help(path(["input"]), "the input says not where from", "add `file:` or `kafka:`");
-                None
-            }
-            (Some(_), Some(_)) => {
-                self.wrong(path(["input", "kafka"]), "the input is `file` or `kafka`, not both");
-                None
-            }
-        }
-    }
-
-    /// The column of the record key: a file that is cut into shards says so where it says how.
-    fn key(&mut self) -> Option<usize> {
-        let input = &self.pipeline.input;
-        let key = self.column(input.key.as_deref(), path(["input", "key"]));
-        let Some((file, shards)) = input.file.as_ref().and_then(|file| Some((file, file.shards.as_ref()?))) else {
-            return key;
-        };
-        let at = |name: &str| path(["input", "file", "shards", name]);
-        if input.key.as_ref().is_some_and(|key| *key != shards.key) {
-            let message = format!("the file is cut by `{}`, so that is the record key", shards.key);
-            self.wrong_with_help(path(["input", "key"]), message, "leave `key` out, or name the same column");
-        }
-        if file.path == "-" && self.pipeline.state.as_ref().is_some_and(|state| state.directory.is_some()) {
-            let message = "standard input cannot be read again shard by shard, as a kept state may need";
-            self.wrong_with_help(at("count"), message, "write it to a file first, or leave `shards` out");
-        }
-        self.column(Some(&shards.key), at("key"))
-    }
-
-    fn topic(&mut self, topic: &str, at: Path) {
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        if topic.is_empty() || topic.len() > 249 || !topic.chars().all(fits) || topic == "." || topic == ".." {
-            let message = format!("`{topic}` cannot name a topic: use letters, digits, `.`, `_` and `-`");
-            self.wrong(at, message);
-        }
-    }
-
-    fn format(&mut self) -> Option<Format> {
-        let input = &self.pipeline.input;
-        if input.format.is_some() {
-            return input.format;
-        }
-        let help = "add `format: json` or `format: csv` beside it";
-        let Some(file) = &input.file else {
-            if input.kafka.is_some() {
+                let help = "add `format: json` or `format: csv` beside it";
                 self.wrong_with_help(path(["input"]), "`format` is missing", help);
-            }
-            return None;
-        };
-        self.format_of(&file.path, path(["input", "file", "path"]))
-    }
-
-    /// The character between the fields of a CSV file.
-    fn delimiter(&mut self, written: Option<&str>, at: Path) -> u8 {
-        match written.map(str::as_bytes) {
-            None => b',',
-            Some([one]) if one.is_ascii() && !matches!(one, b'"' | b'\n' | b'\r') => *one,
-            Some(_) => {
-                self.wrong(at, "`delimiter` must be one ASCII character");
-                b','
+                None
             }
         }
     }
@@ -306,13 +244,16 @@ impl Checker<'_> {
         self.known.get(column).map(|(_, kind)| kind)
     }
 
-    fn time_is_a_time(&mut self, time: Option<usize>) {
+    /// The column of event time.
+    fn time(&mut self) -> Option<usize> {
+        let time = self.column(self.pipeline.input.time.as_deref(), path(["input", "time"]));
         let kind = time.and_then(|time| self.kind(time)).filter(|kind| !matches!(kind, ColumnType::Timestamp(_)));
         if let Some(kind) = kind.map(ColumnType::name) {
             let message = format!("event time must be a `timestamp` column, this one is `{kind}`");
             let help = "declare it as `timestamp`, or `{timestamp: {unit: ms}}` for a number";
             self.wrong_with_help(path(["input", "time"]), message, help);
         }
+        time
     }
 
     fn column_plans(&self, features: &[usize], identity: [Option<usize>; 2]) -> Vec<ColumnPlan> {

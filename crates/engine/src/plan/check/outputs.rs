@@ -3,37 +3,11 @@
 use gristmill_learn::Task;
 
 use super::Checker;
-use crate::document::{Path, Problem, path};
+use crate::document::{Problem, path};
 use crate::expression::explained;
 use crate::output_query::OutputQuery;
 use crate::plan::{Computed, InputPlan, OutputPlan, Plan, TargetPlan};
-use crate::spec::{Feature, FileTarget, Guarantee, Http, KafkaTarget, Output, Target};
-
-/// Where something may go, as written.
-struct Targets<'a> {
-    kafka: Option<&'a KafkaTarget>,
-    file: Option<&'a FileTarget>,
-    stdout: bool,
-    http: Option<&'a Http>,
-    allowed: &'static str,
-}
-
-impl<'a> Targets<'a> {
-    fn of(output: &'a Output) -> Self {
-        Self {
-            kafka: output.kafka.as_ref(),
-            file: output.file.as_ref(),
-            stdout: output.stdout.is_some(),
-            http: output.http.as_ref(),
-            allowed: "`kafka`, `file`, `stdout` or `http`",
-        }
-    }
-
-    fn letters(target: &'a Target) -> Self {
-        let (kafka, file) = (target.kafka.as_ref(), target.file.as_ref());
-        Self { kafka, file, stdout: false, http: None, allowed: "`kafka` or `file`" }
-    }
-}
+use crate::spec::{Feature, Guarantee, Output};
 
 impl Checker<'_> {
     /// `at_zero`: scores are decision values, and no probabilities.
@@ -46,55 +20,13 @@ impl Checker<'_> {
         let mut plans: Vec<OutputPlan> = Vec::new();
         for (name, output) in &self.pipeline.outputs.0 {
             let at = path(["outputs", name]);
-            let target = self.target(&at, &Targets::of(output));
+            let target = output.written().plan(self, &at);
             let acting = self.acting(output, name, (task, at_zero), computed);
             if let Some(target) = target {
                 plans.push(OutputPlan { name: name.clone(), target, acting, when_text: output.when.clone() });
             }
         }
         plans
-    }
-
-    fn target(&mut self, at: &Path, targets: &Targets<'_>) -> Option<TargetPlan> {
-        let kafka = targets.kafka.map(|kafka| {
-            self.topic(&kafka.topic, [at.as_slice(), &path(["kafka", "topic"])].concat());
-            TargetPlan::Kafka { topic: kafka.topic.clone(), create: kafka.create.as_ref().map(Into::into) }
-        });
-        let file = targets.file.map(|file| TargetPlan::File { path: file.path.clone() });
-        let stdout = targets.stdout.then_some(TargetPlan::Stdout);
-        let http = targets.http.map(|http| {
-            self.address(http, at);
-            TargetPlan::Http(http.clone())
-        });
-        let mut given = [kafka, file, stdout, http].into_iter().flatten();
-        let allowed = targets.allowed;
-        match (given.next(), given.next()) {
-            (Some(target), None) => Some(target),
-            (None, _) => {
-                self.wrong_with_help(at.clone(), "it says not where to", format!("add one of {allowed}"));
-                None
-            }
-            (Some(_), Some(_)) => {
-                self.wrong(at.clone(), format!("it is exactly one of {allowed}; for two, write two outputs"));
-                None
-            }
-        }
-    }
-
-    fn address(&mut self, http: &Http, at: &Path) {
-        let host = http.url.strip_prefix("http://").or_else(|| http.url.strip_prefix("https://"));
-        if host.is_none_or(|host| host.is_empty() || host.starts_with('/') || host.contains(char::is_whitespace)) {
-            let message = format!("`{}` is no address of a web server", http.url);
-            let at = [at.as_slice(), &path(["http", "url"])].concat();
-            self.wrong_with_help(at, message, "as in `https://example.com/alerts`");
-        }
-        let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-        for (name, value) in &http.headers.0 {
-            if name.is_empty() || !name.chars().all(token) || value.chars().any(|c| c.is_control() || !c.is_ascii()) {
-                let at = [at.as_slice(), &path(["http", "headers", name])].concat();
-                self.wrong(at, format!("`{name}` cannot be a header, or its value cannot: use plain ASCII"));
-            }
-        }
     }
 
     /// The condition and the payload of an output, if it has any.
@@ -187,12 +119,12 @@ impl Checker<'_> {
 
     pub(super) fn dead_letters(&mut self) -> Option<TargetPlan> {
         let target = self.pipeline.dead_letters.as_ref()?;
-        self.target(&path(["dead_letters"]), &Targets::letters(target))
+        target.written().plan(self, &path(["dead_letters"]))
     }
 
-    pub(super) fn state(&mut self) {
-        let Some(state) = &self.pipeline.state else { return };
-        let file = self.pipeline.input.file.is_some();
+    pub(super) fn state(&mut self, input: Option<&InputPlan>) {
+        let (Some(state), Some(input)) = (&self.pipeline.state, input) else { return };
+        let file = !input.shared();
         let kept = state.replication.is_some() || state.limit.is_none();
         if file && state.directory.is_none() && kept {
             let message = "a pipeline over a file keeps its state in a folder, and none is named";
@@ -201,36 +133,33 @@ impl Checker<'_> {
             let message = "`replication` is for topics, and the state of a pipeline over a file is in a folder";
             self.wrong_with_help(path(["state", "replication"]), message, "leave it out");
         } else if !file && state.directory.is_some() {
-            let message = "a group on Kafka keeps its state in topics, so that every member can reach it";
+            let message = "a consumer group keeps its state in topics, so that every member can reach it";
             self.wrong_with_help(path(["state", "directory"]), message, "leave it out");
         }
     }
 
     /// Exactly once where what is written can be committed together: topics of the input's cluster, or files whose
     /// lengths a folder remembers. Of a group's outputs those in topics are committed together whatever the others are.
-    pub(super) fn guarantee(&mut self, outputs: &[OutputPlan], dead_letters: Option<&TargetPlan>) -> Guarantee {
+    pub(super) fn guarantee(
+        &mut self,
+        input: &InputPlan,
+        outputs: &[OutputPlan],
+        dead_letters: Option<&TargetPlan>,
+    ) -> Guarantee {
         let wanted = self.pipeline.guarantee;
-        let group = self.pipeline.input.kafka.is_some();
-        let kept = |target: &TargetPlan| match target {
-            TargetPlan::Kafka { .. } => group,
-            TargetPlan::File { .. } => !group,
-            TargetPlan::Stdout | TargetPlan::Http(_) => false,
-        };
+        let group = input.shared();
+        let kept = |target: &TargetPlan| input.transactional_with(target);
         let other =
             outputs.iter().find(|output| !kept(&output.target)).map(|output| format!("output `{}`", output.name));
         let other = other.or_else(|| dead_letters.filter(|target| !kept(target)).map(|_| "`dead_letters`".to_string()));
         let topics = outputs.iter().map(|output| &output.target).chain(dead_letters);
         let some = group && topics.into_iter().any(kept);
-        let remembered = group || self.pipeline.state.as_ref().is_some_and(|state| state.directory.is_some());
+        let remembered = group || self.keeps_state_in_a_folder();
         match other {
             _ if wanted == Some(Guarantee::AtLeastOnce) => Guarantee::AtLeastOnce,
             None if remembered => Guarantee::ExactlyOnce,
             Some(other) if wanted.is_some() => {
-                let message = if group {
-                    format!("`exactly_once` needs every answer in a topic of the same cluster, and {other} is not")
-                } else {
-                    format!("`exactly_once` over a file needs every answer in a file, and {other} is not")
-                };
+                let message = format!("{}, and {other} is not", input.commits_where());
                 self.wrong_with_help(path(["guarantee"]), message, "leave `guarantee` out, or write it there");
                 Guarantee::AtLeastOnce
             }
@@ -244,28 +173,15 @@ impl Checker<'_> {
         }
     }
 
-    pub(super) fn brokers(&mut self, plan: &Plan) {
-        if plan.uses_kafka() && plan.kafka.brokers().is_empty() {
-            let message = "this pipeline uses Kafka, but no broker is named";
-            self.wrong_with_help(
-                path(["input"]),
-                message,
-                "add `kafka: {bootstrap.servers: \"localhost:9092\"}` at the top",
-            );
-        }
-    }
-
     pub(super) fn loops(&mut self, plan: &Plan) {
-        let InputPlan::Kafka { topic: input, .. } = &plan.input else { return };
-        for output in &plan.outputs {
-            if matches!(&output.target, TargetPlan::Kafka { topic, .. } if topic == input) {
-                let message = format!("writing decisions to the input's topic `{input}` would feed them back for ever");
-                self.wrong(path(["outputs", &output.name, "kafka", "topic"]), message);
+        let outputs = plan.outputs.iter().map(|output| ("decisions", path(["outputs", &output.name]), &output.target));
+        let letters = plan.dead_letters.iter().map(|target| ("dead letters", path(["dead_letters"]), target));
+        for (what, at, target) in outputs.chain(letters) {
+            let Some((topic, below)) = target.topic() else { continue };
+            if target.system() == plan.input.system() && topic == plan.input_name() {
+                let message = format!("writing {what} to the input's topic `{topic}` would feed them back for ever");
+                self.wrong([at.as_slice(), &path(below)].concat(), message);
             }
-        }
-        if matches!(&plan.dead_letters, Some(TargetPlan::Kafka { topic, .. }) if topic == input) {
-            let message = format!("writing dead letters to the input's topic `{input}` would feed them back for ever");
-            self.wrong(path(["dead_letters", "kafka", "topic"]), message);
         }
     }
 }
@@ -283,25 +199,25 @@ pub(super) fn reason(plan: &Plan) -> String {
             }
         );
     }
-    match (&plan.input, plan.journals(), plan.guarantee) {
-        (InputPlan::Kafka { .. }, true, Guarantee::ExactlyOnce) => {
+    match (plan.input.shared(), plan.journals(), plan.guarantee) {
+        (true, true, Guarantee::ExactlyOnce) => {
             "answers, offsets and the journal of what was learned are committed in one transaction"
         }
-        (InputPlan::Kafka { .. }, false, Guarantee::ExactlyOnce) => "answers and offsets are committed in one transaction",
-        (InputPlan::Kafka { .. }, true, Guarantee::AtLeastOnce) => {
+        (true, false, Guarantee::ExactlyOnce) => "answers and offsets are committed in one transaction",
+        (true, true, Guarantee::AtLeastOnce) => {
             "answers are flushed, then the journal, then offsets: after a crash some answers are written again, but what \
              was learned counts once"
         }
-        (InputPlan::Kafka { .. }, false, Guarantee::AtLeastOnce) => {
+        (true, false, Guarantee::AtLeastOnce) => {
             "answers are flushed before offsets are committed: after a crash some are written again"
         }
-        (InputPlan::File { .. }, true, Guarantee::ExactlyOnce) => {
+        (false, true, Guarantee::ExactlyOnce) => {
             "the state says how far outputs in files are right; after a crash they are cut there and go on"
         }
-        (InputPlan::File { .. }, true, Guarantee::AtLeastOnce) => {
+        (false, true, Guarantee::AtLeastOnce) => {
             "what was learned counts once; after a crash some answers outside of files are written again"
         }
-        (InputPlan::File { .. }, false, _) => "a file is read from its beginning by every run",
+        (false, false, _) => "a file is read from its beginning by every run",
     }
     .into()
 }

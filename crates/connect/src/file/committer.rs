@@ -1,0 +1,75 @@
+//! The committer of a pipeline over a file: answers through sinks, the rest in a folder, if there is one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gristmill::plan::Plan;
+use gristmill::protocol::{Answer, CommitOutcome, StoredInput, StoredState};
+use gristmill::rows::Partition;
+
+use super::StateFolder;
+use crate::commit::{Commit, PartitionCommit};
+use crate::committer::{Answered, Committer, CommitterError, Found, Known};
+use crate::restore::reopen;
+use crate::sink::Sink;
+
+/// Writes at once and answers at once.
+pub(super) struct FileCommitter {
+    plan: Arc<Plan>,
+    sinks: Vec<Box<dyn Sink>>,
+    folder: Option<StateFolder>,
+    answered: Option<Answered>,
+}
+
+impl FileCommitter {
+    /// Writes to these; keeps the rest in the folder, if there is one.
+    pub(super) fn new(plan: Arc<Plan>, sinks: Vec<Box<dyn Sink>>, folder: Option<StateFolder>) -> Self {
+        Self { plan, sinks, folder, answered: None }
+    }
+}
+
+impl Committer for FileCommitter {
+    fn load_state(&mut self, partition: &Partition, _: Option<Known>) -> Result<Option<Found>, CommitterError> {
+        let kept = match &mut self.folder {
+            Some(folder) => folder.kept(partition)?,
+            None => {
+                let input = StoredInput { name: Arc::clone(&partition.topic), ..StoredInput::default() };
+                StoredState { inputs: vec![input], settled: true, ..StoredState::default() }
+            }
+        };
+        reopen(&self.plan, partition, &kept)
+    }
+
+    fn forget(&mut self, _: &Partition) {}
+
+    fn prewrite(&mut self, _: &[Arc<PartitionCommit>]) -> Result<(), CommitterError> {
+        Ok(())
+    }
+
+    fn send(&mut self, commit: Commit) -> Result<(), CommitterError> {
+        for part in &commit.parts {
+            self.sinks.iter_mut().try_for_each(|sink| sink.write(part))?;
+        }
+        self.sinks.iter_mut().try_for_each(|sink| sink.flush())?;
+        if let Some(folder) = &mut self.folder {
+            folder.commit(&commit.parts)?;
+        }
+        self.answered = Some(Answered::Commit(Answer::Done, Vec::new()));
+        Ok(())
+    }
+
+    fn resolve_outcome(&mut self, commit: Commit) -> Result<(), CommitterError> {
+        // Every commit is answered with `Done` or ends the run, so there is never anything to find out.
+        let landed = commit.parts.iter().map(|part| (part.partition.clone(), CommitOutcome::Committed)).collect();
+        self.answered = Some(Answered::Resolved(landed));
+        Ok(())
+    }
+
+    fn answer(&mut self, _: Duration) -> Result<Option<Answered>, CommitterError> {
+        Ok(self.answered.take())
+    }
+
+    fn pieces(&self) -> (usize, usize) {
+        (usize::MAX, usize::MAX)
+    }
+}

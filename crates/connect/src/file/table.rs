@@ -1,0 +1,43 @@
+//! A table in a file.
+
+use std::sync::Arc;
+
+use gristmill::lookup::{TablePlan, TableSource};
+use gristmill::rows::{Partition, Position, RawRows};
+use gristmill::spec::Format;
+
+use super::Reader;
+use crate::log::TableReader;
+use crate::source::SourceError;
+
+/// Reads a table.
+pub(super) struct TableFile {
+    reader: Reader,
+    partition: Partition,
+}
+
+impl TableFile {
+    pub(super) fn open(table: &TablePlan) -> Result<Self, SourceError> {
+        let TableSource::File { path, header, delimiter } = &table.source else {
+            return Err(SourceError::File { path: table.name.clone(), why: "the table is not a file".into() });
+        };
+        let csv = (table.format == Format::Csv).then_some(*delimiter);
+        let reader = Reader::of(path, csv, *header, Arc::default())?;
+        Ok(Self { reader, partition: Partition::new(path, 0) })
+    }
+}
+
+impl TableReader for TableFile {
+    fn header(&self) -> Option<&[String]> {
+        self.reader.header()
+    }
+
+    fn next(&mut self) -> Result<Option<RawRows>, SourceError> {
+        let raw = self.reader.batch(&self.partition, Position::END)?;
+        Ok((!raw.is_empty()).then_some(raw))
+    }
+
+    fn place(&self, partition: &Partition, position: Position) -> String {
+        format!("{}, record {}", partition.topic, position.next())
+    }
+}

@@ -1,0 +1,161 @@
+//! The clients and how they are configured.
+
+use gristmill::connect::KafkaPlan;
+use gristmill::plan::Plan;
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::producer::ThreadedProducer;
+
+use super::connection::unreadable;
+use super::{MemberContext, PlainContext};
+use crate::broker::{BrokerError, Kind};
+
+/// A consumer that is a member of the group.
+pub(super) type Consumer = BaseConsumer<MemberContext>;
+/// A producer whose delivery reports are served by a thread of its own.
+pub(super) type Producer = ThreadedProducer<PlainContext>;
+
+/// A client outside of the group.
+pub(super) type Reader = BaseConsumer<PlainContext>;
+
+/// Larger than any record that a broker would take: brokers limit records, not we. Batches stay at librdkafka's
+/// 1 MB all the same.
+const LARGEST_MESSAGE: &str = "100000000";
+
+fn config(plan: &KafkaPlan, role: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("client.id", "gristmill");
+    config.set_log_level(RDKafkaLogLevel::Info);
+    if role == "C" {
+        // The default of 1000 leaves a fast consumer without records for up to a second whenever its queue was full.
+        config.set("fetch.queue.backoff.ms", "10");
+        // The default of 100,000 records of each partition are long out of the caches when their turn comes: a tenth of
+        // them costs a tenth less of the CPU, and less memory. A request brings no more than that.
+        config.set("queued.min.messages", "10000");
+    } else {
+        config.set("partitioner", "murmur2_random");
+        config.set("queue.buffering.max.messages", "1000000");
+        config.set("message.max.bytes", LARGEST_MESSAGE);
+    }
+    for (name, value) in plan.properties_for(role) {
+        config.set(name, value);
+    }
+    config
+}
+
+fn created<T>(plan: &KafkaPlan, what: &str, result: rdkafka::error::KafkaResult<T>) -> Result<T, BrokerError> {
+    result.map_err(|error| {
+        let message = match unreadable(plan) {
+            Some(why) => format!("the {what} cannot be made: {why}"),
+            None => format!("the {what} cannot be made: {error}; check the values under `kafka:`"),
+        };
+        BrokerError::new(Kind::Other, message)
+    })
+}
+
+/// A member of the group, number `member` of its process.
+pub(super) fn consumer(plan: &Plan, member: usize, consumer_protocol: bool) -> Result<Consumer, BrokerError> {
+    let mut config = config(&plan.connections.kafka, "C");
+    config
+        .set("group.id", &plan.group)
+        .set("group.protocol", if consumer_protocol { "consumer" } else { "classic" })
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("enable.partition.eof", "true")
+        .set("isolation.level", "read_committed")
+        .set("allow.auto.create.topics", "false")
+        // The other values skip lost records silently; where to start is decided when partitions are assigned.
+        .set("auto.offset.reset", "error");
+    if !consumer_protocol && config.get("session.timeout.ms").is_none() {
+        config.set("session.timeout.ms", "10000");
+    }
+    if let Some(instance) = config.get("group.instance.id").map(str::to_string) {
+        config.set("group.instance.id", format!("{instance}-{member}"));
+    }
+    created(&plan.connections.kafka, "consumer", config.create_with_context(MemberContext::default()))
+}
+
+/// A client outside the group that asks for the offsets kept under a group's name. Nobody joins with it, so its
+/// answers do not depend on how the group's members are doing: a member that was expelled cannot ask any more.
+pub(super) fn offsets_client(plan: &KafkaPlan, group: &str) -> Result<Reader, BrokerError> {
+    let mut config = outside(plan, "read_committed");
+    config.set("group.id", group);
+    created(plan, "client", config.create_with_context(PlainContext::default()))
+}
+
+/// A client outside the group, for metadata, offsets and reading what was committed.
+pub(super) fn reader(plan: &KafkaPlan) -> Result<Reader, BrokerError> {
+    offsets_client(plan, &plan.group)
+}
+
+/// The same for whoever waits until something comes, for as long as the run: the broker is not asked all the time.
+pub(crate) fn tailing_client(plan: &KafkaPlan) -> Result<Reader, BrokerError> {
+    let mut config = outside(plan, "read_committed");
+    config.set("fetch.wait.max.ms", "500");
+    created(plan, "client", config.create_with_context(PlainContext::default()))
+}
+
+/// A client outside the group that also sees what is pending: where logs end.
+pub(crate) fn uncommitted_client(plan: &KafkaPlan) -> Result<Reader, BrokerError> {
+    created(plan, "client", outside(plan, "read_uncommitted").create_with_context(PlainContext::default()))
+}
+
+fn outside(plan: &KafkaPlan, isolation: &str) -> ClientConfig {
+    let mut config = config(plan, "C");
+    // Nobody joins with it, whatever the group's members are told.
+    for name in [
+        "group.instance.id",
+        "group.protocol",
+        "group.remote.assignor",
+        "partition.assignment.strategy",
+        "max.poll.interval.ms",
+    ] {
+        config.remove(name);
+    }
+    config
+        .set("group.id", &plan.group)
+        .set("isolation.level", isolation)
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        .set("allow.auto.create.topics", "false")
+        // Whoever asks for what is already there does not want to wait until more comes.
+        .set("fetch.wait.max.ms", "10")
+        .set("auto.offset.reset", "error");
+    config
+}
+
+/// A producer.
+pub(super) fn producer(plan: &KafkaPlan) -> Result<Producer, BrokerError> {
+    let mut config = config(plan, "P");
+    config.set("enable.idempotence", "true");
+    created(plan, "producer", config.create_with_context(PlainContext::default()))
+}
+
+/// A producer whose records no broker takes, for asking whether it may write: there is no such number of
+/// acknowledgements.
+pub(super) fn prober(plan: &KafkaPlan) -> Result<Producer, BrokerError> {
+    let mut config = config(plan, "P");
+    config.set("enable.idempotence", "false").set("acks", "2").set("message.timeout.ms", "5000");
+    created(plan, "producer", config.create_with_context(PlainContext::default()))
+}
+
+/// A producer of transactions. An open one of a member that was killed holds up readers until the time-out, so it is
+/// short; the same id fences whoever used it before.
+pub(super) fn transactional(plan: &KafkaPlan, id: &str) -> Result<Producer, BrokerError> {
+    let mut config = config(plan, "P");
+    config.set("enable.idempotence", "true").set("transactional.id", id);
+    if config.get("transaction.timeout.ms").is_none() {
+        config.set("transaction.timeout.ms", "10000");
+    }
+    if config.get("linger.ms").is_none() {
+        // Everything of a commit is handed over at once, so there is nothing to wait for.
+        config.set("linger.ms", "1");
+    }
+    created(plan, "producer", config.create_with_context(PlainContext::default()))
+}
+
+/// The same settings for an administrator.
+pub(super) fn administrator(plan: &KafkaPlan) -> Result<rdkafka::admin::AdminClient<PlainContext>, BrokerError> {
+    created(plan, "client", config(plan, "P").create_with_context(PlainContext::default()))
+}

@@ -1,0 +1,462 @@
+//! Records from Kafka, as a member of a consumer group.
+
+mod comeback;
+mod lookout;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gristmill::plan::Plan;
+use gristmill::rows::{Partition, Position, RawRows};
+use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Message, Offset, TopicPartitionList};
+
+use self::comeback::{COMEBACKS, Comeback, WARNING_PAUSE};
+use self::lookout::{Lookout, Sight};
+use super::blocks::{BATCH, BATCH_BYTES, push};
+use super::replay_reader::ReplayReader;
+use super::{
+    Consumer, GroupMember, Reader, Rebalance, connection_refused, consumer, failure_of, is_transient, offset_of,
+    offsets_client, position_of,
+};
+use crate::broker::{BrokerError, Kind};
+use crate::source::{Ahead, Assignment, Event, Reread, Source, SourceError};
+
+/// For questions to the group's coordinator.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long librdkafka may take to begin with a partition it was just given.
+const BEGIN: Duration = Duration::from_secs(10);
+/// How long records may wait for room before the brokers are told to send no more.
+const NO_ROOM: Duration = Duration::from_secs(1);
+/// How long brokers may be gone while partitions are being assigned: below `max.poll.interval.ms`, after which the
+/// group would give the partitions to somebody else anyway.
+const OUTAGE: Duration = Duration::from_secs(240);
+
+/// A group member's input. Dropping it leaves the group.
+pub(super) struct KafkaSource {
+    plan: Arc<Plan>,
+    member: usize,
+    seat: Arc<GroupMember>,
+    consumer: Arc<Consumer>,
+    outside: Reader,
+    replay_reader: ReplayReader,
+    events: VecDeque<Event>,
+    topic: Arc<str>,
+    /// The records and bytes of the largest block that came last.
+    usual: (usize, usize),
+    /// The partitions that are being read, and from where: what arrives of others, or before that, is not wanted.
+    reading: BTreeMap<i32, Position>,
+    /// The partitions that were set to their position a second time.
+    sought: BTreeSet<i32>,
+    /// The partitions that were accepted.
+    held: BTreeSet<i32>,
+    /// How many records are taken together at most, and how many were taken last.
+    batch: usize,
+    taken: usize,
+    lookout: Lookout,
+    comeback: Option<Comeback>,
+    /// How often the client was made anew since partitions came last.
+    comebacks: u32,
+    /// Since when there is no room for records, and whether the brokers were told.
+    backpressure: Option<(Instant, bool)>,
+    /// Whether the protocol may still turn out to be unknown to the broker.
+    may_fall_back: bool,
+    /// Whether it did.
+    fell_back: bool,
+    last_warning: Option<Instant>,
+}
+
+impl Drop for KafkaSource {
+    fn drop(&mut self) {
+        self.seat.leave();
+    }
+}
+
+impl KafkaSource {
+    /// Joins the group as member number `member` of this process.
+    pub(super) fn join(plan: Arc<Plan>, member: usize, seat: Arc<GroupMember>) -> Result<Self, SourceError> {
+        let consumer_protocol = plan.connections.kafka.consumer_protocol.unwrap_or(true);
+        let topic: Arc<str> = plan.input_name().into();
+        let consumer = subscribed(&plan, &seat, member, consumer_protocol, &topic)?;
+        let outside = offsets_client(&plan.connections.kafka, &plan.group)?;
+        let may_fall_back = plan.connections.kafka.consumer_protocol.is_none();
+        Ok(Self {
+            replay_reader: ReplayReader::new(Arc::clone(&plan)),
+            plan,
+            member,
+            seat,
+            consumer,
+            outside,
+            events: VecDeque::new(),
+            topic,
+            usual: (0, 0),
+            reading: BTreeMap::new(),
+            sought: BTreeSet::new(),
+            held: BTreeSet::new(),
+            batch: BATCH,
+            taken: 0,
+            lookout: Lookout::new(),
+            comeback: None,
+            comebacks: 0,
+            backpressure: None,
+            may_fall_back,
+            fell_back: false,
+            last_warning: None,
+        })
+    }
+
+    fn failure(&self, doing: &str, error: &KafkaError) -> BrokerError {
+        let context = self.consumer.context();
+        let brokers = self.plan.connections.kafka.brokers();
+        match context.reason() {
+            Some(reason) if context.refused() => connection_refused(brokers, &reason),
+            _ => failure_of(doing, error, brokers, None),
+        }
+    }
+
+    fn cooperative(&self) -> bool {
+        matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative)
+    }
+
+    fn partition(&self, number: i32) -> Partition {
+        Partition { topic: Arc::clone(&self.topic), number }
+    }
+
+    fn list(&self, partitions: &[Partition]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            list.add_partition(&partition.topic, partition.number);
+        }
+        list
+    }
+
+    fn rebalance(&self, change: Rebalance) -> Event {
+        let partitions = |list: Vec<(String, i32)>| -> Vec<Partition> {
+            list.into_iter().map(|(_, number)| self.partition(number)).collect()
+        };
+        match change {
+            Rebalance::Assign(list) => Event::Assigned(
+                partitions(list).into_iter().map(|partition| Assignment { partition, header: None }).collect(),
+            ),
+            Rebalance::Revoke { partitions: list, lost: true } => Event::Lost(partitions(list)),
+            Rebalance::Revoke { partitions: list, lost: false } => Event::Revoked(partitions(list)),
+        }
+    }
+
+    /// An error from the poll loop: some pass by themselves, some end the run.
+    fn on_poll_error(&mut self, error: KafkaError) -> Result<(), SourceError> {
+        if let KafkaError::PartitionEOF(number) = error {
+            if self.reading.contains_key(&number) {
+                self.events.push_back(Event::CaughtUp(self.partition(number)));
+            }
+            return Ok(());
+        }
+        let failure = self.failure("reading from the group", &error);
+        let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
+        if failure.kind == Kind::Protocol && self.may_fall_back {
+            tracing::warn!("the broker does not offer the group protocol of KIP-848: using the classic one");
+            self.may_fall_back = false;
+            self.fell_back = true;
+            self.seat.leave();
+            self.consumer = subscribed(&self.plan, &self.seat, self.member, false, &self.topic)?;
+            return Ok(());
+        }
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::UnreleasedInstanceId) if fatal => {
+                self.place_is_taken();
+                Ok(())
+            }
+            // So librdkafka 2.12 ends where the group has given a member up for its silence.
+            Some(RDKafkaErrorCode::InvalidRequest) if fatal && self.comebacks < COMEBACKS => {
+                tracing::warn!("member {}: the group has given it up: joining it anew", self.member);
+                self.come_back(Duration::ZERO);
+                Ok(())
+            }
+            _ if fatal || matches!(failure.kind, Kind::Refused | Kind::Forbidden) => Err(failure.into()),
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => Err(failure.into()),
+            Some(RDKafkaErrorCode::PollExceeded) => {
+                self.was_too_slow();
+                Ok(())
+            }
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+                self.lookout.suspect();
+                Ok(())
+            }
+            _ if failure.kind == Kind::Unreachable => {
+                self.lookout.outage.lasts(&failure);
+                Ok(())
+            }
+            _ => {
+                self.warn(&failure);
+                Ok(())
+            }
+        }
+    }
+
+    /// librdkafka helps itself; once in a while is enough to know.
+    fn warn(&mut self, what: &dyn std::fmt::Display) {
+        if self.last_warning.is_none_or(|last| last.elapsed() > WARNING_PAUSE) {
+            let reason = self.consumer.context().reason().unwrap_or_default();
+            tracing::warn!("{what} {reason}; trying again");
+            self.last_warning = Some(Instant::now());
+        }
+    }
+
+    fn consumer_protocol(&self) -> bool {
+        self.plan.connections.kafka.consumer_protocol.unwrap_or(!self.fell_back)
+    }
+
+    /// Takes what has arrived, up to a batch, and turns it into events in order.
+    fn receive(&mut self, wait: Duration) -> Result<(), SourceError> {
+        let mut blocks: Vec<RawRows> = Vec::new();
+        let (mut count, mut bytes, mut wait) = (0, 0, wait);
+        let (mut error, mut astray) = (None, None);
+        while count < self.batch && bytes < BATCH_BYTES && !self.consumer.context().waiting() {
+            match self.consumer.poll(wait) {
+                Some(Ok(message)) => {
+                    bytes += message.payload_len() + 64;
+                    count += 1;
+                    match self.reading.get(&message.partition()) {
+                        Some(from) if position_of(message.offset()) >= *from => {
+                            push(&mut blocks, self.usual, &self.topic, &message)
+                        }
+                        Some(_) => astray = Some(message.partition()),
+                        None => {}
+                    }
+                }
+                Some(Err(found)) => {
+                    error = Some(found);
+                    break;
+                }
+                None => break,
+            }
+            wait = Duration::ZERO;
+        }
+        // What the member did meanwhile was done with these: an error that comes alone tells of them.
+        let before = std::mem::replace(&mut self.taken, count);
+        if error.is_some() {
+            self.taken = self.taken.max(before);
+        }
+        let astray = astray.filter(|number| self.sought.insert(*number));
+        if let Some((number, from)) = astray.and_then(|number| Some((number, *self.reading.get(&number)?))) {
+            // A partition that was assigned a moment ago may begin at its beginning after all: once more, then. Only
+            // once: setting it brings some records a second time by itself.
+            let again = self.consumer.seek(&self.topic, number, offset_of(from), Duration::ZERO);
+            tracing::debug!("{}-{number} is set to {from} once more: {again:?}", self.topic);
+        }
+        for block in &blocks {
+            self.reading.entry(block.partition.number).and_modify(|from| *from = block.next().unwrap_or(*from));
+        }
+        let sizes = blocks.iter().map(|block| (block.len(), block.size()));
+        self.usual = sizes.max().unwrap_or_default();
+        self.events.extend(blocks.into_iter().map(Event::Rows));
+        error.map_or(Ok(()), |error| self.on_poll_error(error))
+    }
+}
+
+fn subscribed(
+    plan: &Plan,
+    seat: &GroupMember,
+    member: usize,
+    consumer_protocol: bool,
+    topic: &str,
+) -> Result<Arc<Consumer>, SourceError> {
+    seat.join(consumer(plan, member, consumer_protocol)?);
+    let gone = || BrokerError::new(Kind::Other, "the member has left its group");
+    let consumer = seat.consumer().ok_or_else(gone)?;
+    consumer
+        .subscribe(&[topic])
+        .map_err(|error| failure_of("joining the group", &error, plan.connections.kafka.brokers(), None))?;
+    Ok(consumer)
+}
+
+impl Source for KafkaSource {
+    fn poll(&mut self, wait: Duration, room: bool) -> Result<Option<Event>, SourceError> {
+        if !self.comes_back(wait)? {
+            return Ok(self.events.pop_front());
+        }
+        let generation = self.consumer_protocol();
+        if let Sight::Gone = self.lookout.look(&self.plan, self.member, generation, &self.outside)? {
+            return Ok(Some(Event::Gone));
+        }
+        if room {
+            self.release_backpressure()?;
+        } else {
+            self.apply_backpressure()?;
+        }
+        if room && self.events.is_empty() && !self.consumer.context().waiting() {
+            self.receive(wait)?;
+        }
+        if room && let Some(event) = self.events.pop_front() {
+            return Ok(Some(event));
+        }
+        let Some(change) = self.consumer.context().next() else { return Ok(None) };
+        // Once there is an assignment, the protocol is known to work.
+        self.may_fall_back = false;
+        Ok(Some(self.rebalance(change)))
+    }
+
+    fn accept(&mut self, partitions: &[Partition]) -> Result<(), SourceError> {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            let added = list.add_partition_offset(&partition.topic, partition.number, Offset::Beginning);
+            added.map_err(|error| self.failure("taking partitions", &error))?;
+        }
+        let answer =
+            if self.cooperative() { self.consumer.incremental_assign(&list) } else { self.consumer.assign(&list) };
+        let answer = answer.and_then(|()| self.consumer.pause(&list));
+        answer.map_err(|error| self.failure("taking partitions", &error))?;
+        self.held.extend(partitions.iter().map(|partition| partition.number));
+        self.lookout.holds(!self.held.is_empty());
+        self.comebacks = 0;
+        Ok(())
+    }
+
+    fn resume(&mut self, partition: &Partition, position: Position) -> Result<(), SourceError> {
+        // What was queued before this is of no use: the position is the truth.
+        self.events.retain(|event| !matches!(event, Event::Rows(rows) if rows.partition == *partition));
+        let began = Instant::now();
+        let seek = || self.consumer.seek(&partition.topic, partition.number, offset_of(position), ANSWER);
+        while let Err(error) = seek() {
+            // A partition that was assigned a moment ago may not have begun yet.
+            if began.elapsed() > BEGIN {
+                return Err(self.failure(&format!("reading {partition} from {position} on"), &error).into());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.reading.insert(partition.number, position);
+        self.sought.remove(&partition.number);
+        let resumed = self.consumer.resume(&self.list(std::slice::from_ref(partition)));
+        resumed.map_err(|error| self.failure("reading on", &error).into())
+    }
+
+    fn pause(&mut self, partition: &Partition) -> Result<(), SourceError> {
+        self.reading.remove(&partition.number);
+        let paused = self.consumer.pause(&self.list(std::slice::from_ref(partition)));
+        paused.map_err(|error| self.failure("pausing a partition", &error).into())
+    }
+
+    fn release(&mut self, partitions: &[Partition]) -> Result<(), SourceError> {
+        self.held.retain(|number| !partitions.iter().any(|partition| partition.number == *number));
+        self.lookout.holds(!self.held.is_empty());
+        if let Some(comeback) = &mut self.comeback {
+            // Its group has forgotten the client that would acknowledge it.
+            comeback.released = true;
+            return Ok(());
+        }
+        let answer = if self.cooperative() {
+            self.consumer.incremental_unassign(&self.list(partitions))
+        } else {
+            self.consumer.unassign()
+        };
+        self.reading.retain(|number, _| !partitions.iter().any(|partition| partition.number == *number));
+        // Records that were already queued belong to somebody else now.
+        self.events.retain(|event| match event {
+            Event::Rows(rows) => !partitions.contains(&rows.partition),
+            Event::CaughtUp(partition) => !partitions.contains(partition),
+            _ => true,
+        });
+        answer.map_err(|error| self.failure("giving partitions up", &error).into())
+    }
+
+    fn rejoin(&mut self) -> Result<(), SourceError> {
+        self.seat.leave();
+        self.consumer = subscribed(&self.plan, &self.seat, self.member, self.consumer_protocol(), &self.topic)?;
+        self.comeback = None;
+        self.held.clear();
+        self.lookout.holds(false);
+        self.events.clear();
+        self.reading.clear();
+        self.sought.clear();
+        self.backpressure = None;
+        Ok(())
+    }
+
+    fn lost(&self) -> bool {
+        self.comeback.is_some() || self.consumer.assignment_lost()
+    }
+
+    fn reread(&mut self, partition: &Partition, from: Position, to: Position) -> Result<Reread, SourceError> {
+        Ok(self.replay_reader.read(partition, from, to)?)
+    }
+
+    fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<Position>>, SourceError> {
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ask = || self.outside.committed_offsets(self.list(partitions), ANSWER);
+        let found = self.retry("asking for the group's offsets", OUTAGE, ask)?;
+        let offset = |partition: &Partition| match found.find_partition(&partition.topic, partition.number)?.offset() {
+            Offset::Offset(offset) => Some(position_of(offset)),
+            _ => None,
+        };
+        Ok(partitions.iter().map(offset).collect())
+    }
+
+    fn skip_control_records(
+        &mut self,
+        partition: &Partition,
+        position: Position,
+        to: Option<Position>,
+    ) -> Result<Ahead, SourceError> {
+        Ok(self.replay_reader.skip_control_records(partition, position, to)?)
+    }
+}
+
+impl KafkaSource {
+    /// Without room records are not taken; after a while the brokers are told, since a member must go on polling.
+    fn apply_backpressure(&mut self) -> Result<(), SourceError> {
+        let (since, told) = *self.backpressure.get_or_insert((Instant::now(), false));
+        if since.elapsed() < NO_ROOM {
+            return Ok(());
+        }
+        if !told {
+            self.backpressure = Some((since, true));
+            let paused = self.consumer.pause(&self.list(&self.read_now()));
+            paused.map_err(|error| self.failure("pausing", &error))?;
+        }
+        self.receive(Duration::ZERO)
+    }
+
+    fn release_backpressure(&mut self) -> Result<(), SourceError> {
+        match self.backpressure.take() {
+            Some((_, true)) => {
+                let resumed = self.consumer.resume(&self.list(&self.read_now()));
+                resumed.map_err(|error| self.failure("reading on", &error).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn read_now(&self) -> Vec<Partition> {
+        self.reading.keys().map(|number| self.partition(*number)).collect()
+    }
+
+    /// Asks again while the group changes, its coordinator moves or no broker answers, but not for ever.
+    fn retry<T>(
+        &self,
+        doing: &str,
+        longest: Duration,
+        mut ask: impl FnMut() -> Result<T, KafkaError>,
+    ) -> Result<T, BrokerError> {
+        let began = Instant::now();
+        loop {
+            match ask() {
+                Ok(answer) => return Ok(answer),
+                Err(error) => {
+                    let failure = self.failure(doing, &error);
+                    let unreachable = failure.kind == Kind::Unreachable;
+                    if !(unreachable || is_transient(&error)) || began.elapsed() > longest {
+                        return Err(failure);
+                    }
+                    if unreachable {
+                        tracing::warn!("{failure}; trying again");
+                    }
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What a member of a group looks out for besides records: whether brokers answer again, whether its input is still
+//! there, and what it waits for while it has no partitions.
+
+use std::time::{Duration, Instant};
+
+use gristmill::connect::KafkaPlan;
+use gristmill::plan::Plan;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::RDKafkaErrorCode;
+
+use crate::broker::BrokerError;
+use crate::kafka::{Outage, Reader, failure_of};
+
+/// How often it looks.
+const LOOK: Duration = Duration::from_secs(2);
+/// How long a broker has to answer then.
+const GLANCE: Duration = Duration::from_secs(1);
+/// How often in a row the input must be missing: brokers hear of a new topic one after the other.
+const MISSED: u32 = 3;
+/// How long a member may be without partitions before it says why that may be.
+const WITHOUT: Duration = Duration::from_secs(4);
+
+pub(super) struct Lookout {
+    pub(super) outage: Outage,
+    looked: Instant,
+    /// Whether something has said that the input is not there.
+    suspects: bool,
+    missed: u32,
+    /// Since when the member has had no partitions, and whether it has said what it waits for.
+    without: Option<(Instant, bool)>,
+}
+
+/// What was found.
+pub(super) enum Sight {
+    /// Nothing new.
+    Nothing,
+    /// The input is not there any more.
+    Gone,
+}
+
+impl Lookout {
+    pub(super) fn new() -> Self {
+        let now = Instant::now();
+        Self { outage: Outage::default(), looked: now, suspects: false, missed: 0, without: Some((now, false)) }
+    }
+
+    /// The member has partitions, or has none.
+    pub(super) fn holds(&mut self, any: bool) {
+        if any {
+            self.without = None;
+        } else {
+            self.without.get_or_insert_with(|| (Instant::now(), false));
+        }
+    }
+
+    /// The group's client says that the input is not there.
+    pub(super) fn suspect(&mut self) {
+        self.suspects = true;
+    }
+
+    /// Looks, if it is time. A broker is asked only where nothing else would tell.
+    pub(super) fn look(
+        &mut self,
+        plan: &Plan,
+        member: usize,
+        consumer_protocol: bool,
+        client: &Reader,
+    ) -> Result<Sight, BrokerError> {
+        if self.looked.elapsed() < LOOK || !(self.outage.is_on() || self.suspects || self.without.is_some()) {
+            return Ok(Sight::Nothing);
+        }
+        if let Some((since, said)) = &mut self.without
+            && !*said
+            && since.elapsed() > WITHOUT
+        {
+            *said = true;
+            tracing::info!("member {member}: {}", waits_for(&plan.connections.kafka, consumer_protocol));
+        }
+        let topic = plan.input_name();
+        let answer = client.fetch_metadata(Some(topic), GLANCE);
+        self.looked = Instant::now();
+        let Ok(metadata) = answer else { return Ok(Sight::Nothing) };
+        self.outage.is_over(plan.connections.kafka.brokers());
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        match found.map(|found| found.error().map(RDKafkaErrorCode::from)) {
+            Some(Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)) => self.missed += 1,
+            Some(Some(code @ RDKafkaErrorCode::TopicAuthorizationFailed)) => {
+                let error = rdkafka::error::KafkaError::MetadataFetch(code);
+                let doing = format!("asking for topic `{topic}`");
+                return Err(failure_of(&doing, &error, plan.connections.kafka.brokers(), None));
+            }
+            Some(None) => (self.missed, self.suspects) = (0, false),
+            _ => {}
+        }
+        Ok(if self.missed >= MISSED { Sight::Gone } else { Sight::Nothing })
+    }
+}
+
+/// Why a member may have no partitions.
+fn waits_for(kafka: &KafkaPlan, consumer_protocol: bool) -> String {
+    format!(
+        "waiting for partitions of group {}: other members have them all, or have not let go of them yet, or one that \
+         was killed counts as a member until its session has run out ({})",
+        kafka.group,
+        session(kafka, consumer_protocol)
+    )
+}
+
+/// What says how long a session lasts.
+pub(super) fn session(kafka: &KafkaPlan, consumer_protocol: bool) -> String {
+    if consumer_protocol {
+        return "`group.consumer.session.timeout.ms` of the brokers, 45 s by default".into();
+    }
+    let set = kafka.properties_for("C").find(|(name, _)| *name == "session.timeout.ms");
+    format!("`session.timeout.ms`, {} ms", set.map_or("10000", |(_, value)| value))
+}

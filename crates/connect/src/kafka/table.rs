@@ -1,0 +1,51 @@
+//! A table in a topic: of each key the last record.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use gristmill::lookup::{TablePlan, TableSource};
+use gristmill::plan::Plan;
+use gristmill::rows::{Partition, Position, RawRecord, RawRows};
+
+use super::InternalTopics;
+use crate::broker::{BrokerError, Kind};
+use crate::log::TableReader;
+use crate::source::SourceError;
+
+/// Reads one partition after the other.
+pub(super) struct TableTopic {
+    topics: InternalTopics,
+    topic: String,
+    partitions: Range<i32>,
+}
+
+impl TableTopic {
+    pub(super) fn open(plan: &Arc<Plan>, table: &TablePlan) -> Result<Self, SourceError> {
+        let TableSource::Topic(topic) = &table.source else {
+            return Err(BrokerError::new(Kind::Other, "the table is not a topic").into());
+        };
+        let topics = InternalTopics::open(plan)?;
+        Ok(Self { partitions: 0..topics.count(topic)?, topic: topic.clone(), topics })
+    }
+}
+
+impl TableReader for TableTopic {
+    fn header(&self) -> Option<&[String]> {
+        None
+    }
+
+    fn next(&mut self) -> Result<Option<RawRows>, SourceError> {
+        let Some(number) = self.partitions.next() else { return Ok(None) };
+        let mut raw = RawRows::new(Partition::new(&self.topic, number));
+        let visit = &mut |record: &RawRecord<'_>| {
+            raw.push(*record);
+            Ok(())
+        };
+        self.topics.visit(&self.topic, number, Position::START, &|| true, visit)?;
+        Ok(Some(raw))
+    }
+
+    fn place(&self, partition: &Partition, position: Position) -> String {
+        format!("topic {}, partition {}, offset {position}", partition.topic, partition.number)
+    }
+}

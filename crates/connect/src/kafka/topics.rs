@@ -1,0 +1,453 @@
+//! Topics before the start: there, created, or missed with words.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gristmill::connect::{CreatePlan, TopicPlan};
+use gristmill::lookup::TableSource;
+use gristmill::plan::Plan;
+use gristmill::spec::Guarantee;
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode;
+
+use super::clients::{administrator, reader};
+use super::connection::hung_up;
+use super::failure::is_forbidden;
+use super::rights::{self, Operation, Resource, Right};
+use super::{PlainContext, connection_refused, failure_of};
+use crate::broker::{BrokerError, Kind};
+
+/// How long one attempt to reach the brokers takes; then there is a message.
+const ATTEMPT: Duration = Duration::from_secs(5);
+/// How long the events of a client that is not let in are taken from its queue.
+const EVENTS: Duration = Duration::from_millis(50);
+/// How long a broker has to tell what is good to know and not needed.
+const GLANCE: Duration = Duration::from_secs(2);
+/// How often in a row a broker may hang up.
+const HANDSHAKES: u32 = 3;
+const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+/// Headers that a dead letter gains must fit beside a record of the largest size.
+const HEADROOM: i64 = 64 << 10;
+
+/// What was found out about the input.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Topics {
+    /// The number of partitions of the input topic; 0 where the input is not Kafka.
+    pub(super) partitions: i32,
+    /// The first offset that is there and the next one, for each partition.
+    pub(super) bounds: BTreeMap<i32, (i64, i64)>,
+}
+
+/// Waits for a broker, telling about each failure, then checks or creates every topic. `stopped` ends the waiting.
+pub(super) fn prepare(plan: &Plan, stopped: &dyn Fn() -> bool, once: bool) -> Result<Topics, BrokerError> {
+    let client = reader(&plan.connections.kafka)?;
+    let (mut backoff, mut hung_up, mut waited) = (Duration::from_secs(1), 0, false);
+    loop {
+        let preparation = Preparation { plan, client: &client, mute: Cell::default() };
+        let failure = match preparation.run() {
+            Ok(topics) => {
+                if waited {
+                    tracing::info!("the brokers at {} answer", plan.connections.kafka.brokers());
+                }
+                return Ok(topics);
+            }
+            Err(failure) => failure,
+        };
+        // A broker that hangs up again and again is not going down: what is set does not fit.
+        hung_up = if failure.kind == Kind::Handshake { hung_up + 1 } else { 0 };
+        let passes = failure.kind == Kind::Unreachable || (1..HANDSHAKES).contains(&hung_up);
+        if !passes || once || stopped() {
+            return Err(rights::named(plan, &failure).unwrap_or(failure));
+        }
+        waited = true;
+        tracing::warn!("{failure}; trying again in {} s", backoff.as_secs());
+        sleep(backoff, stopped);
+        backoff = (backoff * 2).min(LONGEST_BACKOFF);
+    }
+}
+
+fn sleep(time: Duration, stopped: &dyn Fn() -> bool) {
+    let step = Duration::from_millis(50);
+    let mut left = time;
+    while !left.is_zero() && !stopped() {
+        std::thread::sleep(step.min(left));
+        left = left.saturating_sub(step);
+    }
+}
+
+struct Preparation<'a> {
+    plan: &'a Plan,
+    client: &'a BaseConsumer<PlainContext>,
+    /// Whether the broker does not tell us the settings of topics.
+    mute: Cell<bool>,
+}
+
+impl Preparation<'_> {
+    fn run(&self) -> Result<Topics, BrokerError> {
+        self.reach()?;
+        let mut topics = Topics::default();
+        if let Some(TopicPlan { topic, create }) = self.plan.input.of() {
+            topics.partitions = self.topic(topic, *create, "the input", None)?;
+            topics.bounds = self.bounds(topic, topics.partitions)?;
+            self.not_compacted(topic)?;
+        }
+        for table in &self.plan.tables {
+            if let TableSource::Topic(topic) = &table.source {
+                self.topic(topic, None, &format!("table `{}`", table.name), None)?;
+            }
+        }
+        for output in &self.plan.outputs {
+            if let Some(TopicPlan { topic, create }) = output.target.of() {
+                self.topic(topic, *create, &format!("output `{}`", output.name), None)?;
+            }
+        }
+        if let Some(TopicPlan { topic, create }) = self.plan.dead_letters.as_ref().and_then(|target| target.of()) {
+            let largest = match self.plan.input.of() {
+                Some(TopicPlan { topic, .. }) => self.largest(topic),
+                None => i64::try_from(self.plan.input.framing().max_record).ok(),
+            };
+            self.topic(topic, *create, "the dead letters", largest)?;
+            self.headroom(topic, largest);
+        }
+        if self.plan.journals() && topics.partitions > 0 {
+            self.kept(topics.partitions)?;
+        }
+        Ok(topics)
+    }
+
+    /// The topics that the group keeps its state in: made if they are missing, checked if they are there.
+    fn kept(&self, partitions: i32) -> Result<(), BrokerError> {
+        let (journal, state) = (self.plan.journal_topic(), self.plan.state_topic());
+        let input = self.plan.input_name();
+        let replication = self.plan.state.as_ref().and_then(|state| state.replication);
+        let create = CreatePlan { partitions, replication: replication.and_then(|count| i32::try_from(count).ok()) };
+        // What was consumed must be known as long as it can be read again.
+        let week = 7 * 24 * 3_600_000_i64;
+        let retention = self.setting(input, "retention.ms").and_then(|text| text.parse::<i64>().ok());
+        let retention = retention.map_or(-1, |kept| if kept < 0 { -1 } else { kept.max(week) });
+        let delete = [
+            ("cleanup.policy", "delete".to_string()),
+            ("retention.ms", retention.to_string()),
+            ("retention.bytes", "-1".to_string()),
+        ];
+        let compact = [("cleanup.policy", "compact".to_string()), ("segment.bytes", (16 << 20).to_string())];
+        let mut topics = vec![(&journal, &delete[..], "delete", create), (&state, &compact[..], "compact", create)];
+        let models = self.plan.models_topic();
+        if self.plan.scoring.is_some() {
+            topics.push((&models, &compact[..], "compact", CreatePlan { partitions: 1, ..create }));
+        }
+        for (topic, settings, policy, create) in topics {
+            match self.partitions(topic)? {
+                None => {
+                    self.create(topic, create, settings)?;
+                    self.await_topic(topic)?;
+                }
+                Some(count) => {
+                    let found = self.setting(topic, "cleanup.policy").filter(|found| found != policy);
+                    if let Some(found) = found {
+                        let message = format!(
+                            "topic {topic} has cleanup.policy={found}, it needs {policy}: what was learned would be \
+                             lost. kafka-configs.sh --alter --entity-type topics --entity-name {topic} --add-config \
+                             cleanup.policy={policy}"
+                        );
+                        return Err(BrokerError::new(Kind::Topic, message));
+                    }
+                    if count < create.partitions {
+                        self.extend(topic, create.partitions)?;
+                    }
+                }
+            }
+        }
+        self.write_origin(&state, partitions)
+    }
+
+    /// Says once how many partitions there were at the beginning.
+    fn write_origin(&self, state: &str, partitions: i32) -> Result<(), BrokerError> {
+        use rdkafka::producer::{BaseRecord, Producer as _};
+        let plan = std::sync::Arc::new(self.plan.clone());
+        let kept = super::InternalTopics::open(&plan)?;
+        let began = std::time::Instant::now();
+        let known = loop {
+            match kept.origin() {
+                // A topic made a moment ago may still be without its leader.
+                Err(_) if began.elapsed() < ATTEMPT => std::thread::sleep(Duration::from_millis(100)),
+                other => break other?,
+            }
+        };
+        if known.is_some() {
+            return Ok(());
+        }
+        let producer = super::producer(&self.plan.connections.kafka)?;
+        let value = partitions.to_string();
+        let record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(state, 0)
+            .partition(0)
+            .key(super::internal_topics::ORIGIN.as_bytes())
+            .payload(value.as_bytes());
+        let failed = |error: &rdkafka::error::KafkaError| self.failure(&format!("writing to topic {state}"), error);
+        producer.send(record).map_err(|(error, _)| failed(&error))?;
+        producer.flush(ATTEMPT).map_err(|error| failed(&error))
+    }
+
+    /// More partitions for a topic.
+    fn extend(&self, topic: &str, partitions: i32) -> Result<(), BrokerError> {
+        let client = administrator(&self.plan.connections.kafka)?;
+        let options = AdminOptions::new().request_timeout(Some(ATTEMPT)).operation_timeout(Some(ATTEMPT));
+        let count = usize::try_from(partitions).unwrap_or_default();
+        let doing = format!("giving topic {topic} {partitions} partitions");
+        let answers = pollster::block_on(client.create_partitions([&NewPartitions::new(topic, count)], &options));
+        match answers.map_err(|error| self.failure(&doing, &error))?.into_iter().next() {
+            // Another member was faster.
+            Some(Err((_, RDKafkaErrorCode::InvalidPartitions))) | Some(Ok(_)) | None => Ok(()),
+            Some(Err((_, code))) => Err(self.refused(&doing, Operation::Alter, topic, code)),
+        }
+    }
+
+    /// A change of a topic that the broker refuses.
+    fn refused(&self, doing: &str, operation: Operation, topic: &str, code: RDKafkaErrorCode) -> BrokerError {
+        if is_forbidden(code) {
+            let right = Right::new(operation, Resource::Topic(topic.to_string()));
+            return rights::refused(self.plan, Some(doing), &[right]);
+        }
+        failure_of(doing, &rdkafka::error::KafkaError::AdminOp(code), self.plan.connections.kafka.brokers(), None)
+    }
+
+    /// A compacted topic forgets records that a replay would need.
+    fn not_compacted(&self, topic: &str) -> Result<(), BrokerError> {
+        let policy = self.setting(topic, "cleanup.policy").filter(|policy| policy.contains("compact"));
+        let once = self.plan.guarantee == Guarantee::ExactlyOnce && self.plan.outside().next().is_none();
+        match policy.filter(|_| self.plan.journals() && once) {
+            None => Ok(()),
+            Some(policy) => {
+                let message = format!(
+                    "the input topic {topic} is compacted (cleanup.policy={policy}): records that were learned from \
+                     would be missing when they must be replayed. Read a topic that is not, or ask for \
+                     `guarantee: at_least_once`"
+                );
+                Err(BrokerError::new(Kind::Topic, message))
+            }
+        }
+    }
+
+    /// A topic's setting, where the broker lets us see it.
+    fn setting(&self, topic: &str, name: &str) -> Option<String> {
+        if self.mute.get() {
+            return None;
+        }
+        let found = settings(&administrator(&self.plan.connections.kafka).ok()?, topic);
+        // A broker that does not say it once will not say it the next time, either.
+        self.mute.set(found.is_none());
+        found?.get(name)?.value.clone()
+    }
+
+    fn failure(&self, doing: &str, error: &rdkafka::error::KafkaError) -> BrokerError {
+        let context = self.client.client().context();
+        let brokers = self.plan.connections.kafka.brokers();
+        match context.reason() {
+            Some(reason) if context.refused() => connection_refused(brokers, &reason),
+            reason => failure_of(doing, error, brokers, reason.as_deref()),
+        }
+    }
+
+    /// Any broker at all. Reasons arrive on the client's queue, so it is served before an error is worded.
+    fn reach(&self) -> Result<(), BrokerError> {
+        let began = std::time::Instant::now();
+        loop {
+            let answer = self.client.fetch_metadata(Some(rights::NOWHERE), Duration::from_millis(500));
+            // A poll that does not wait takes one event, and the reason stands behind many that say only that all are down.
+            while answer.is_err() && self.client.poll(EVENTS).is_some() {}
+            match answer {
+                Ok(_) => return Ok(()),
+                Err(error) if self.client.client().context().refused() || began.elapsed() > ATTEMPT => {
+                    let doing = "connecting to Kafka";
+                    let how = self.client.client().context().hung_up();
+                    let how = how.and_then(|how| hung_up(doing, &self.plan.connections.kafka, &how));
+                    return Err(how.unwrap_or_else(|| self.failure(doing, &error)));
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// The number of partitions of a topic that must be there.
+    fn topic(
+        &self,
+        topic: &str,
+        create: Option<CreatePlan>,
+        role: &str,
+        largest: Option<i64>,
+    ) -> Result<i32, BrokerError> {
+        if let Some(count) = self.partitions(topic)? {
+            return Ok(count);
+        }
+        let Some(create) = create else {
+            let message = format!(
+                "the topic `{topic}` of {role} does not exist; create it with `kafka-topics.sh --create --topic \
+                 {topic} --partitions 4 --bootstrap-server {}`, or let gristmill do it with `create: {{partitions: 4}}` \
+                 beside it",
+                self.plan.connections.kafka.brokers()
+            );
+            return Err(BrokerError::new(Kind::Topic, message));
+        };
+        let limit = largest.map(|largest| ("max.message.bytes", (largest + HEADROOM).to_string()));
+        self.create(topic, create, limit.as_slice())?;
+        self.await_topic(topic)
+    }
+
+    fn await_topic(&self, topic: &str) -> Result<i32, BrokerError> {
+        for _ in 0..100 {
+            if let Some(count) = self.partitions(topic)? {
+                tracing::info!("created topic {topic} with {count} partitions");
+                return Ok(count);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Err(BrokerError::new(Kind::Topic, format!("the topic `{topic}` was created but has no leader yet; try again")))
+    }
+
+    fn partitions(&self, topic: &str) -> Result<Option<i32>, BrokerError> {
+        let doing = format!("asking for topic `{topic}`");
+        let answer = self.client.fetch_metadata(Some(topic), ATTEMPT);
+        let metadata = answer.map_err(|error| self.failure(&doing, &error))?;
+        let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
+        match found.error().map(RDKafkaErrorCode::from) {
+            None => Ok(i32::try_from(found.partitions().len()).ok().filter(|count| *count > 0)),
+            Some(
+                RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::LeaderNotAvailable,
+            ) => Ok(None),
+            Some(code) => {
+                let error = rdkafka::error::KafkaError::MetadataFetch(code);
+                Err(failure_of(&doing, &error, self.plan.connections.kafka.brokers(), None))
+            }
+        }
+    }
+
+    fn create(&self, topic: &str, create: CreatePlan, settings: &[(&str, String)]) -> Result<(), BrokerError> {
+        let client = administrator(&self.plan.connections.kafka)?;
+        let replication = TopicReplication::Fixed(create.replication.unwrap_or(-1));
+        let mut new = NewTopic::new(topic, create.partitions, replication);
+        for (name, value) in settings {
+            new = new.set(name, value);
+        }
+        let options = AdminOptions::new().request_timeout(Some(ATTEMPT)).operation_timeout(Some(ATTEMPT));
+        let doing = format!("creating topic `{topic}`");
+        let answers = pollster::block_on(client.create_topics([&new], &options));
+        match answers.map_err(|error| self.failure(&doing, &error))?.into_iter().next() {
+            Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => {
+                Err(self.refused(&doing, Operation::Create, topic, code))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn bounds(&self, topic: &str, partitions: i32) -> Result<BTreeMap<i32, (i64, i64)>, BrokerError> {
+        let mut bounds = BTreeMap::new();
+        for partition in 0..partitions {
+            bounds.insert(partition, self.ends(topic, partition)?);
+        }
+        Ok(bounds)
+    }
+
+    /// The first offset of a partition and the next one. A partition that was created a moment ago may still be
+    /// without its leader.
+    fn ends(&self, topic: &str, partition: i32) -> Result<(i64, i64), BrokerError> {
+        let began = std::time::Instant::now();
+        loop {
+            match self.client.fetch_watermarks(topic, partition, ATTEMPT) {
+                Ok(found) => return Ok(found),
+                Err(error) if leaderless(&error) && began.elapsed() < ATTEMPT => {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                Err(error) => {
+                    let failure = self.failure(&format!("asking for the ends of {topic}-{partition}"), &error);
+                    // A broker that has just come back may need longer than that to find its partitions.
+                    let kind = if leaderless(&error) { Kind::Unreachable } else { failure.kind };
+                    return Err(BrokerError { kind, ..failure });
+                }
+            }
+        }
+    }
+
+    /// The largest record a topic takes, where the broker lets us see it.
+    fn largest(&self, topic: &str) -> Option<i64> {
+        self.setting(topic, "max.message.bytes")?.parse().ok()
+    }
+
+    /// A dead-letter topic that takes no more than the input's may one day refuse a letter: say so early.
+    fn headroom(&self, topic: &str, largest: Option<i64>) {
+        let Some(input) = largest else { return };
+        let needed = input + HEADROOM;
+        if self.largest(topic).is_some_and(|limit| limit < needed) {
+            tracing::warn!(
+                "topic {topic} takes smaller records than a dead letter of the input's largest record needs; raise it: \
+                 kafka-configs.sh --alter --entity-type topics --entity-name {topic} --add-config \
+                 max.message.bytes={needed}"
+            );
+        }
+    }
+}
+
+pub(super) fn leaderless(error: &rdkafka::error::KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownPartition
+        )
+    )
+}
+
+fn settings(client: &AdminClient<PlainContext>, topic: &str) -> Option<ConfigResource> {
+    let options = AdminOptions::new().request_timeout(Some(GLANCE));
+    let answers = pollster::block_on(client.describe_configs([&ResourceSpecifier::Topic(topic)], &options)).ok()?;
+    answers.into_iter().next()?.ok()
+}
+
+/// Forgets what a group keeps: its journal, its snapshots, its offsets.
+pub(super) fn forget_group(plan: &Plan) -> Result<(), BrokerError> {
+    let client = administrator(&plan.connections.kafka)?;
+    let options = AdminOptions::new().request_timeout(Some(ATTEMPT)).operation_timeout(Some(ATTEMPT));
+    let (journal, state, models) = (plan.journal_topic(), plan.state_topic(), plan.models_topic());
+    let brokers = plan.connections.kafka.brokers();
+    let failed = |doing: &str, code| failure_of(doing, &rdkafka::error::KafkaError::AdminOp(code), brokers, None);
+    let doing = format!("deleting group {}", plan.group);
+    let answers = pollster::block_on(client.delete_groups(&[&plan.group], &options));
+    for answer in answers.map_err(|error| failure_of(&doing, &error, brokers, None))? {
+        match answer {
+            Ok(_) | Err((_, RDKafkaErrorCode::GroupIdNotFound)) => {}
+            Err((_, RDKafkaErrorCode::NonEmptyGroup)) => {
+                let message = format!("group {} is at work: stop its members first", plan.group);
+                return Err(BrokerError::new(Kind::Other, message));
+            }
+            Err((_, code)) => return Err(failed(&doing, code)),
+        }
+    }
+    let doing = format!("deleting topics {journal} and {state}");
+    let answers = pollster::block_on(client.delete_topics(&[&journal, &state, &models], &options));
+    for answer in answers.map_err(|error| failure_of(&doing, &error, brokers, None))? {
+        match answer {
+            Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)) => {}
+            Err((_, code)) => return Err(failed(&doing, code)),
+        }
+    }
+    Ok(())
+}
+
+/// Makes sure that the group's topics have this partition, too.
+pub(super) fn grow(plan: &Plan, partition: i32) -> Result<(), BrokerError> {
+    let client = reader(&plan.connections.kafka)?;
+    let preparation = Preparation { plan, client: &client, mute: Cell::default() };
+    for topic in [plan.journal_topic(), plan.state_topic()] {
+        if preparation.partitions(&topic)?.is_some_and(|count| count <= partition) {
+            preparation.extend(&topic, partition + 1)?;
+        }
+    }
+    Ok(())
+}

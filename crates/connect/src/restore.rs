@@ -1,0 +1,109 @@
+//! From a recovery on paper to a shard.
+
+use std::cell::OnceCell;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use gristmill::plan::Plan;
+use gristmill::protocol::{
+    Code, CommitOutcome, Recovery, Restored, Stop, StoredInput, StoredState, commit_outcome, restore,
+};
+use gristmill::rows::{Partition, Positions};
+use gristmill::shard::{Shard, ShardError};
+use gristmill::spec::Guarantee;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::commit::PartitionCommit;
+use crate::committer::{CommitterError, Found, Known};
+use crate::state::StateFailure;
+
+/// The program that runs: state is only rebuilt by the program that built it.
+pub fn program() -> u64 {
+    static PROGRAM: OnceLock<u64> = OnceLock::new();
+    *PROGRAM.get_or_init(|| std::env::current_exe().and_then(digest).unwrap_or(0))
+}
+
+/// In small parts: the program is far larger than what it holds in memory otherwise.
+fn digest(path: PathBuf) -> io::Result<u64> {
+    let (mut file, mut part, mut digest) = (File::open(path)?, vec![0; 1 << 16], Xxh3::new());
+    loop {
+        match file.read(&mut part)? {
+            0 => return Ok(digest.digest()),
+            read => digest.update(part.get(..read).unwrap_or_default()),
+        }
+    }
+}
+
+/// What learns here: this plan, and the program that runs.
+pub fn code(plan: &Plan) -> Code {
+    Code { plan: plan.fingerprint(), program: program() }
+}
+
+/// Whether the journal counts where the group's offsets say something else.
+pub fn journal_wins(plan: &Plan) -> bool {
+    // A group that writes outside of topics, too, may have committed at least once before.
+    plan.guarantee == Guarantee::AtLeastOnce || plan.outside().next().is_some()
+}
+
+/// Whether nobody has added anything to a shard that a member still has: `sequence` of the journal's last entry, and the
+/// group's committed positions.
+pub fn unchanged(plan: &Plan, known: &Known, sequence: Option<u64>, committed: &Positions) -> bool {
+    let tail = sequence.map_or(!plan.journals(), |sequence| sequence + 1 == known.sequence);
+    tail && *committed == known.positions
+}
+
+/// What became of the last part of a commit that was cut off, when nothing is pending any more: `sequence` of the
+/// journal's last entry, and the group's committed positions.
+pub fn outcome_of(part: &PartitionCommit, sequence: Option<u64>, committed: &Positions) -> CommitOutcome {
+    match &part.entry {
+        Some(entry) => commit_outcome(sequence, entry.sequence),
+        None if part.pieces.is_empty() && *committed == part.positions => CommitOutcome::Committed,
+        // Pieces of a snapshot may be written twice.
+        None => CommitOutcome::Missing,
+    }
+}
+
+/// Opens the shard of what was kept; nothing while something is pending.
+pub fn reopen(plan: &Arc<Plan>, partition: &Partition, kept: &StoredState) -> Result<Option<Found>, CommitterError> {
+    let stop = |input, stop| Err(StateFailure::Stop { partition: partition.beside(input), stop }.into());
+    if !plan.journals() {
+        for StoredInput { name, committed, first, .. } in &kept.inputs {
+            if let Some(position) = committed.filter(|position| position < first) {
+                return stop(name, Stop::RecordsGone { position, first: *first });
+            }
+        }
+        let shard = Shard::open(Arc::clone(plan), partition.clone(), None)?;
+        return Ok(Some(Found::Open(Box::new(Recovery::without_state(kept)), Box::new(shard))));
+    }
+    let own = OnceCell::new();
+    match restore(kept, &|| *own.get_or_init(|| code(plan)), journal_wins(plan), plan.snapshot().keep) {
+        Restored::Wait => Ok(None),
+        Restored::Stop(input, why) => stop(&input, why),
+        Restored::Open(recovery) => {
+            let shard = open(plan, partition, &recovery)?;
+            Ok(Some(Found::Open(recovery, Box::new(shard))))
+        }
+    }
+}
+
+fn open(plan: &Arc<Plan>, partition: &Partition, recovery: &Recovery) -> Result<Shard, CommitterError> {
+    let Some(saved) = &recovery.saved else { return Ok(Shard::open(Arc::clone(plan), partition.clone(), None)?) };
+    if saved.manifest.plan == plan.fingerprint() {
+        return Shard::open(Arc::clone(plan), partition.clone(), Some(&saved.state)).map_err(unusable);
+    }
+    let adapted = Shard::adapt(Arc::clone(plan), partition.clone(), &saved.state, &[]).map_err(unusable)?;
+    if adapted.changed.is_empty() {
+        return Ok(adapted.shard);
+    }
+    Err(StateFailure::Changed { partition: partition.clone(), changed: adapted.changed }.into())
+}
+
+/// What a run says where a snapshot is none that it can read.
+pub fn unusable(error: ShardError) -> CommitterError {
+    match error {
+        ShardError::State { partition, source } => StateFailure::Unusable { partition, source }.into(),
+        other => other.into(),
+    }
+}

@@ -1,0 +1,35 @@
+//! Models put in the place of the document's own while a group runs.
+//!
+//! A compacted topic of the group holds their bytes in pieces, and behind them the changes, each a record that names the
+//! whole version: what scores from then on, and what is tried beside it. Members hear of a change within moments; each
+//! shard takes it where a run of its journal begins, and the journal names it, so that whatever is read again later is
+//! scored by the same model.
+
+mod change;
+mod commands;
+mod registry;
+mod watch;
+
+pub use change::{ModelVersion, Stored};
+pub use commands::{list, promote, rollback, set, shadow};
+pub use watch::Watch;
+
+use std::sync::Arc;
+
+use gristmill::plan::Plan;
+use gristmill_connect::broker::BrokerError;
+
+use registry::ModelRegistry;
+
+/// Makes the versions known that a group's members may need: the newest now, older ones when they are asked for.
+pub fn load(plan: &Arc<Plan>) -> Result<(), BrokerError> {
+    let (Some(scoring), Some(registry)) = (&plan.scoring, ModelRegistry::open(plan)?) else { return Ok(()) };
+    let changes = registry.changes()?;
+    registry.activate(&changes, &scoring.versions);
+    let registry = Arc::new(std::sync::Mutex::new(registry));
+    scoring.versions.ask(Box::new(move |number| {
+        let registry = registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        registry.version(number).map_err(|why| tracing::error!("version {number} of the model: {why}")).ok().flatten()
+    }));
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! A thread that hears of changes and loads models, so that no member waits for that.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use gristmill::plan::Plan;
+use gristmill_connect::broker::{BrokerError, Kind};
+
+use super::change::{Record, record};
+use super::registry::ModelRegistry;
+
+/// How often it looks whether it is still wanted.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Hears of changes until it is dropped.
+pub struct Watch {
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watch {
+    /// Begins where the topic ends now; nothing for a pipeline without such a topic.
+    pub fn start(plan: &Arc<Plan>) -> Result<Option<Self>, BrokerError> {
+        let Some(registry) = ModelRegistry::open(plan)? else { return Ok(None) };
+        let (ended, ours) = (Arc::new(AtomicBool::new(false)), Arc::clone(plan));
+        let mut log = registry.follow()?;
+        let told = Arc::clone(&ended);
+        let body = move || {
+            let mut changed = false;
+            while !told.load(Ordering::Relaxed) {
+                match log.next(LOOK).map(|key| record(&key) == Some(Record::Version)) {
+                    Some(true) => changed = true,
+                    Some(false) => {}
+                    // Of several changes at once the last one counts.
+                    None if std::mem::take(&mut changed) => renew(&ours, &registry),
+                    None => {}
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("models".into()).spawn(body);
+        let thread = thread.map_err(|error| BrokerError::new(Kind::Other, error.to_string()))?;
+        Ok(Some(Self { ended, thread: Some(thread) }))
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // It cannot fail but by a panic, which was told.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn renew(plan: &Arc<Plan>, registry: &ModelRegistry) {
+    let Some(scoring) = &plan.scoring else { return };
+    match registry.changes() {
+        Ok(changes) => {
+            let newer: Vec<_> =
+                changes.into_iter().filter(|change| change.number > scoring.versions.newest()).collect();
+            registry.activate(&newer, &scoring.versions);
+        }
+        Err(failure) => tracing::error!("a change of the model cannot be read: {failure}"),
+    }
+}

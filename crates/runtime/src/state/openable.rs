@@ -1,0 +1,25 @@
+//! Whether a run could go on from what is kept.
+
+use std::sync::Arc;
+
+use gristmill::plan::Plan;
+use gristmill_connect::committer::CommitterError;
+use gristmill_connect::connector;
+use gristmill_connect::restore::reopen;
+
+/// Opens every shard as a run would, where nobody is at work; the error is the run's.
+pub fn openable(plan: &Arc<Plan>) -> Result<(), CommitterError> {
+    if !plan.journals() {
+        return Ok(());
+    }
+    let connector = connector::input(plan);
+    if let Err(failure) = connector.at_rest(plan) {
+        tracing::warn!("{failure}; what it keeps was not tried");
+        return Ok(());
+    }
+    let store = connector.store(plan)?;
+    for partition in store.partitions()? {
+        reopen(plan, &partition, &store.read(&partition, &|| true)?)?;
+    }
+    Ok(())
+}
