@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gristmill::lookup::{Content, TablePlan, TableSource};
+use gristmill::lookup::{Content, LookupPlan, LookupSource};
 use gristmill::plan::Plan;
 use gristmill::rows::{Cell, Column, Partition, Position, RawRecord, RawRows, Rows};
 use gristmill::spec::Format;
@@ -44,14 +44,14 @@ pub enum LookupError {
 
 /// The plan with what is in its tables now.
 pub fn load(plan: &Arc<Plan>) -> Result<Arc<Plan>, LookupError> {
-    if plan.tables.is_empty() {
+    if plan.lookups.is_empty() {
         return Ok(Arc::clone(plan));
     }
     let mut loaded = Plan::clone(plan);
-    for table in &mut loaded.tables {
+    for table in &mut loaded.lookups {
         let content = match &table.source {
-            TableSource::File { path, header, delimiter } => of_file(table, path, *header, *delimiter)?,
-            TableSource::Topic(topic) => of_topic(plan, table, topic)?,
+            LookupSource::File { path, header, delimiter } => of_file(table, path, *header, *delimiter)?,
+            LookupSource::Topic(topic) => of_topic(plan, table, topic)?,
         };
         tracing::info!("table {}: {} rows", table.name, content.len());
         table.content = Some(Arc::new(content));
@@ -61,7 +61,7 @@ pub fn load(plan: &Arc<Plan>) -> Result<Arc<Plan>, LookupError> {
 
 /// The rows of a table as they come in.
 struct Growing<'a> {
-    table: &'a TablePlan,
+    table: &'a LookupPlan,
     decoder: Decoder,
     blocks: Vec<Rows>,
     /// The keys in order, with the numbers of their rows; none where a key is gone.
@@ -70,7 +70,7 @@ struct Growing<'a> {
 }
 
 impl<'a> Growing<'a> {
-    fn new(table: &'a TablePlan, header: Option<&[String]>, delimiter: u8) -> Result<Self, LookupError> {
+    fn new(table: &'a LookupPlan, header: Option<&[String]>, delimiter: u8) -> Result<Self, LookupError> {
         let decoder = Decoder::with(&table.columns, table.format, header, delimiter, usize::MAX);
         let wrong = |message| LookupError::Row { table: table.name.clone(), place: "the header".into(), message };
         Ok(Self { table, decoder: decoder.map_err(wrong)?, blocks: Vec::new(), keys: Vec::new(), count: 0 })
@@ -110,7 +110,7 @@ impl<'a> Growing<'a> {
     }
 }
 
-fn of_file(table: &TablePlan, path: &str, header: bool, delimiter: u8) -> Result<Content, LookupError> {
+fn of_file(table: &LookupPlan, path: &str, header: bool, delimiter: u8) -> Result<Content, LookupError> {
     let failed = |source| LookupError::File { table: table.name.clone(), source };
     let csv = (table.format == Format::Csv).then_some(delimiter);
     let mut reader = Reader::of(path, csv, header, Arc::default()).map_err(failed)?;
@@ -125,7 +125,7 @@ fn of_file(table: &TablePlan, path: &str, header: bool, delimiter: u8) -> Result
     }
 }
 
-fn of_topic(plan: &Arc<Plan>, table: &TablePlan, topic: &str) -> Result<Content, LookupError> {
+fn of_topic(plan: &Arc<Plan>, table: &LookupPlan, topic: &str) -> Result<Content, LookupError> {
     let failed = |source| LookupError::Topic { table: table.name.clone(), source };
     let mut rows = Growing::new(table, None, b',')?;
     let topics = InternalTopics::open(plan).map_err(failed)?;

@@ -19,10 +19,10 @@ use gristmill_sql::{Item, Kind, Program};
 use crate::augment::Augment;
 use crate::clean::Cleaner;
 use crate::document::{Document, Environment, Problems};
-use crate::lookup::{TablePlan, TableSource};
+use crate::lookup::{LookupPlan, LookupSource};
 use crate::output_query::OutputQuery;
 use crate::pretrained::{ModelFiles, Scoring};
-use crate::spec::{Batch, ColumnType, Commit, Create, Format, Guarantee, Http, Size, Snapshot, State};
+use crate::spec::{Batch, ColumnType, Commit, Create, Format, Guarantee, Http, Size, Snapshot, State, Windows};
 
 /// A pipeline ready to run.
 #[derive(Debug, Clone)]
@@ -54,7 +54,7 @@ pub struct Plan {
     /// How many of the rules look at records as they arrive, before they wait.
     pub on_arrival: usize,
     /// The tables that rows are looked up in; their columns come behind the flags.
-    pub tables: Vec<TablePlan>,
+    pub lookups: Vec<LookupPlan>,
     /// The columns that the model sees; those behind the tables' are the computed ones, in their order.
     pub features: Vec<usize>,
     /// The columns that are computed.
@@ -93,6 +93,8 @@ pub struct Plan {
     pub batch: Batch,
     /// How state is kept.
     pub state: Option<State>,
+    /// How many bytes the windows of a shard may take, and the rows of it that wait.
+    pub windows: Windows,
     /// What is allowed but worth a word.
     pub warnings: Vec<String>,
     /// What [`Self::definition`] says, once it was asked.
@@ -313,7 +315,7 @@ impl Plan {
             return Some((flag, "boolean"));
         }
         let mut item = behind - self.flags.len();
-        for table in &self.tables {
+        for table in &self.lookups {
             match table.given().nth(item) {
                 Some((name, column)) => return Some((name, column.kind.name())),
                 None => item -= table.names.len(),
@@ -339,7 +341,7 @@ impl Plan {
 
     /// Whether the model learns here: from labels, or without.
     pub fn learns(&self) -> bool {
-        let outside = self.scoring.as_ref().and_then(|scoring| scoring.python.as_ref()?.learn);
+        let outside = self.scoring.as_ref().and_then(|scoring| scoring.python.as_ref()?.learn_batch);
         (!self.model.is_empty() || outside.is_some()) && (self.label.is_some() || self.task.is_unsupervised())
     }
 
@@ -350,7 +352,7 @@ impl Plan {
         windows
             || self.scoring.is_some()
             || self.grace.is_some()
-            || !self.tables.is_empty()
+            || !self.lookups.is_empty()
             || self.clean.iter().any(|rule| rule.written.remembers())
     }
 
@@ -372,11 +374,6 @@ impl Plan {
     /// The topic of the group's snapshots.
     pub fn state_topic(&self) -> String {
         format!("{}.state", self.kafka.group)
-    }
-
-    /// How many bytes the windows of a shard may take, and the rows of it that wait.
-    pub fn window_limit(&self) -> Size {
-        self.state.as_ref().and_then(|state| state.limit).unwrap_or(Size(1 << 30))
     }
 
     /// When the state is saved.
@@ -410,8 +407,8 @@ impl Plan {
 
     /// Whether any client of Kafka is needed.
     pub fn uses_kafka(&self) -> bool {
-        let table = |table: &TablePlan| matches!(table.source, TableSource::Topic(_));
+        let table = |table: &LookupPlan| matches!(table.source, LookupSource::Topic(_));
         let input = matches!(self.input, InputPlan::Kafka { .. });
-        input || self.output_topics().next().is_some() || self.tables.iter().any(table)
+        input || self.output_topics().next().is_some() || self.lookups.iter().any(table)
     }
 }

@@ -4,7 +4,7 @@ use std::path::{self, PathBuf};
 
 use super::Checker;
 use crate::document::{Path, path};
-use crate::lookup::TableSource;
+use crate::lookup::LookupSource;
 use crate::plan::{InputPlan, Plan, TargetPlan};
 use crate::spec::Step;
 
@@ -15,9 +15,9 @@ impl Plan {
             InputPlan::File { path, .. } if path != "-" => Some(("the file of the input".to_string(), path.as_str())),
             _ => None,
         };
-        let tables = self.tables.iter().filter_map(|table| match &table.source {
-            TableSource::File { path, .. } => Some((format!("the file of the table `{}`", table.name), path.as_str())),
-            TableSource::Topic(_) => None,
+        let tables = self.lookups.iter().filter_map(|table| match &table.source {
+            LookupSource::File { path, .. } => Some((format!("the file of the table `{}`", table.name), path.as_str())),
+            LookupSource::Topic(_) => None,
         });
         input.into_iter().chain(tables).collect()
     }

@@ -4,9 +4,9 @@ mod cleaning;
 mod features;
 mod files;
 mod learning;
+mod lookups;
 mod outputs;
 mod pretrained;
-mod tables;
 
 use std::sync::OnceLock;
 
@@ -58,7 +58,7 @@ impl Checker<'_> {
         let clean = self.clean([id, key, time], grace);
         let on_arrival = if grace.is_some() { self.on_arrival() } else { 0 };
         let flags = self.known.len() - pipeline.input.columns.0.len();
-        let tables = self.tables();
+        let lookups = self.lookups();
         let (features, computed) = self.features(key, time);
         let scoring = if features.len() == pipeline.features.len() { self.scoring(files) } else { None };
         let mut signature = self.signature(&features, computed.as_ref());
@@ -80,18 +80,17 @@ impl Checker<'_> {
         let columns = self.column_plans(&[features.as_slice(), &used].concat(), [id, time]);
         self.state();
         let guarantee = self.guarantee(&outputs, dead_letters.as_ref());
-        let input = input?;
         let plan = Plan {
             name: pipeline.name.as_str().into(),
             kafka,
-            inputs: vec![input.name().into()],
-            input,
+            inputs: vec![input.as_ref()?.name().into()],
+            input: input?,
             format: format?,
             id,
             key,
             time,
             flags: self.known.iter().skip(columns.len()).take(flags).map(|(name, _)| name.clone()).collect(),
-            tables,
+            lookups,
             columns,
             clean,
             on_arrival,
@@ -115,6 +114,7 @@ impl Checker<'_> {
             commit: pipeline.commit.clone(),
             batch: pipeline.batch.clone(),
             state: pipeline.state.clone(),
+            windows: pipeline.windows.clone(),
             warnings: Vec::new(),
             definition: OnceLock::new(),
         };
