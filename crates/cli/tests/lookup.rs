@@ -20,7 +20,7 @@ input:
   columns: {id: int64, ts: timestamp, terminal: int64, amount: float64, class: string}
   id: id
   time: ts
-table:
+lookup:
   at:
     file: {path: terminals.csv}
     columns: {terminal: int64, country: string, risk: float64, since: timestamp}
@@ -179,7 +179,7 @@ fn a_topic_is_a_table_that_may_change_between_runs() {
         "name: {name}
 kafka: {{bootstrap.servers: \"{}\"}}
 input: {{kafka: {{topics: [{name}-in]}}, format: json, columns: {{id: string, merchant: string, x: float64, y: boolean}}, id: id}}
-table:
+lookup:
   shop: {{kafka: {{topic: {name}-table}}, format: json, columns: {{country: string}}, on: merchant}}
 features: [x, shop.country]
 label: {{column: y}}

@@ -77,7 +77,7 @@ fn classes_values_and_two_columns_of_probabilities() {
     let module = GOOD
         .replace("return (batch", "import numpy as np\n    share = (batch")
         .replace("+ 0.25\n", "+ 0.25\n    return np.column_stack([1 - share, share, 0 * share])\n");
-    let settings = ", gives: {classes: [no, yes, never]}";
+    let settings = ", output: {classes: [no, yes, never]}";
     let (said, decisions, _) = scored("python-classes", &module, settings);
     // A boolean label has two classes: a document with more says so.
     assert!(said.code == 2 && said.err.contains("the model knows 3 classes, and this label has two"), "{said:?}");
@@ -126,7 +126,7 @@ fn probabilities_of_classes_add_up_to_one() {
     ] {
         let module = GOOD.replace("    return (batch", &format!("    {}\n    return (batch", one(seven)));
         let (said, decisions, dead) =
-            scored(&format!("python-{name}"), &module, ", gives: {classes: ['false', 'true']}");
+            scored(&format!("python-{name}"), &module, ", output: {classes: ['false', 'true']}");
         assert_eq!((said.code, decisions.len(), dead.len()), (0, ROWS - 1, 1), "{name}: {said:?}");
         let letter = dead[0].to_string();
         assert!(letter.contains("not_scored") && letter.contains(why), "{name}: {letter}");
@@ -139,7 +139,7 @@ fn probabilities_of_classes_add_up_to_one() {
 fn the_positive_class_is_found_by_its_name() {
     let module = GOOD.replace("    return (batch", "    return [[0.9, 0.1]] * len(batch['amount'])\n    return (batch");
     for (classes, score) in [("['true', 'false']", 0.9), ("['false', 'true']", 0.1), ("['False', 'True']", 0.1)] {
-        let (said, decisions, _) = scored("python-named", &module, &format!(", gives: {{classes: {classes}}}"));
+        let (said, decisions, _) = scored("python-named", &module, &format!(", output: {{classes: {classes}}}"));
         assert_eq!((said.code, &decisions[0]["score"]), (0, &json!(score)), "{classes}: {said:?}");
     }
 }
@@ -208,8 +208,8 @@ fn what_cannot_be_loaded_is_said() {
     for (from, to, words) in [
         ("my_model.py", "models.py", "cannot read the module models.py: there is no such file"),
         ("dead_letters: {file: {path: dead.ndjson}}\n", "", "a model in Python may fail for a row"),
-        ("path: my_model.py", "path: my_model.py, learn: 10", "a feature here is text"),
-        ("path: my_model.py", "path: my_model.py, gives: {classes: [a]}", "at least two classes"),
+        ("path: my_model.py", "path: my_model.py, learn_batch: 10", "a feature here is text"),
+        ("path: my_model.py", "path: my_model.py, output: {classes: [a]}", "at least two classes"),
         ("path: my_model.py", "path: my_model.py, timeout: soon", "is not a length of time"),
     ] {
         write(&folder, "p.yaml", good.replace(from, to));
@@ -244,7 +244,7 @@ fn what_it_learns_is_part_of_the_state() {
     let folder = folder("python-learns");
     write(&folder, "rows.csv", rows());
     write(&folder, "my_model.py", LEARNS);
-    let document = document(", learn: 10").replace("[amount, shop, ts]", "[amount]");
+    let document = document(", learn_batch: 10").replace("[amount, shop, ts]", "[amount]");
     write(&folder, "p.yaml", &document);
     let said = run(&folder, &["run", "p.yaml", "--json"]);
     assert_eq!((said.code, &said.report()["learned"]), (0, &json!(ROWS)), "{said:?}");

@@ -18,7 +18,7 @@ outputs: {all: {file: {path: all.ndjson}}}
 state: {directory: state}
 ";
 
-const TABLE: &str = "table: {shops: {file: {path: shops.csv}, columns: {shop: string, size: float64}, on: shop}}\n";
+const TABLE: &str = "lookup: {shops: {file: {path: shops.csv}, columns: {shop: string, size: float64}, on: shop}}\n";
 
 /// What a command says when it refuses.
 fn refusal(said: &Said) -> String {

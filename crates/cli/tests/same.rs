@@ -24,7 +24,7 @@ fn document(input: &str, outputs: &str) -> String {
 clean:
   - late: {{then: {{flag: late}}}}
   - impute: {{of: [amount], with: mean, by: key}}
-table:
+lookup:
   at: {{file: {{path: terminals.csv}}, columns: {{terminal: string, risk: float64}}, on: terminal}}
 features:
   - amount

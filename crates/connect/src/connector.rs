@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use gristmill::connect::System;
-use gristmill::lookup::{TablePlan, TableSource};
+use gristmill::lookup::{LookupPlan, LookupSource};
 use gristmill::plan::{Plan, TargetPlan};
 use gristmill::rows::{Partition, Position};
 
@@ -102,7 +102,7 @@ pub trait Connector: Sync {
     /// A log of this name that the group keeps; nothing where the system keeps none.
     fn log(&self, plan: &Arc<Plan>, name: String) -> Result<Option<Box<dyn Log>>, BrokerError>;
     /// A table to look rows up in.
-    fn table(&self, plan: &Arc<Plan>, table: &TablePlan) -> Result<Box<dyn TableReader>, SourceError>;
+    fn table(&self, plan: &Arc<Plan>, table: &LookupPlan) -> Result<Box<dyn TableReader>, SourceError>;
     /// The dead letters in a target.
     fn dead_letters(&self, plan: &Plan, target: &TargetPlan, begin: Begin)
     -> Result<Box<dyn DeadLetters>, SourceError>;
@@ -147,10 +147,10 @@ pub fn named(plan: &Plan, failure: &BrokerError) -> Option<BrokerError> {
 }
 
 /// The rows of a table.
-pub fn table(plan: &Arc<Plan>, table: &TablePlan) -> Result<Box<dyn TableReader>, SourceError> {
+pub fn table(plan: &Arc<Plan>, table: &LookupPlan) -> Result<Box<dyn TableReader>, SourceError> {
     let connector: &dyn Connector = match table.source {
-        TableSource::File { .. } => &file::Files,
-        TableSource::Topic(_) => &kafka::Kafka,
+        LookupSource::File { .. } => &file::Files,
+        LookupSource::Topic(_) => &kafka::Kafka,
     };
     connector.table(plan, table)
 }

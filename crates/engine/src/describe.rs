@@ -28,14 +28,15 @@ const KINDS: [(&str, &str); 6] = [
     ("columns", "ColumnType"),
 ];
 /// Sections of a document, by the name of their type.
-const SECTIONS: [(&str, &str); 16] = [
+const SECTIONS: [(&str, &str); 17] = [
     ("input", "Input"),
     ("input.file", "FileInput"),
     ("input.file.shards", "Shards"),
     ("input.kafka", "KafkaInput"),
-    ("table", "Table"),
-    ("table.file", "TableFile"),
-    ("table.kafka", "TableTopic"),
+    ("lookup", "Lookup"),
+    ("lookup.file", "LookupFile"),
+    ("lookup.kafka", "LookupTopic"),
+    ("windows", "Windows"),
     ("label", "Label"),
     ("outputs", "Output"),
     ("outputs.http", "Http"),

@@ -361,7 +361,7 @@ impl fmt::Display for Report {
             writeln!(f, "forgotten     {count} of {what}, for want of room")?;
         }
         for (table, rows) in &self.unmatched {
-            writeln!(f, "table         {rows} rows not in {table}")?;
+            writeln!(f, "lookup        {rows} rows not in {table}")?;
         }
         for (rows, what) in [
             (self.late, "came late"),

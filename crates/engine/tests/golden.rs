@@ -64,7 +64,7 @@ fn documents() -> Vec<(&'static str, String)> {
     let plain = "features: [x, note]\nlabel: {column: class}\nmodel: [hoeffding_tree_classifier]\n";
     let grace = HEAD.replace("  time: ts\n", "  time: ts\n  grace: 4 s\n");
     let rules = RULES.replace("{after: 1 s, then", "{then");
-    let table = "table:\n  shops: {kafka: {topic: shops}, format: json, columns: {code: string, rent: float64}, key: code, on: card}\n";
+    let table = "lookup:\n  shops: {kafka: {topic: shops}, format: json, columns: {code: string, rent: float64}, key: code, on: card}\n";
     let looked = "features: [x, shops.rent]\nlabel: {column: y}\nmodel: [standard_scaler, linear_regression]\n";
     let number = "features: [x, y]\nmodel: [half_space_trees]\n";
     let shards = HEAD.replace("{path: '-'}", "{path: t.ndjson, shards: {key: card, count: 3}}");
@@ -94,7 +94,7 @@ fn folder() -> PathBuf {
 
 fn plan(name: &str, document: &str) -> Arc<Plan> {
     let mut plan = Plan::read("t.yaml", document, &|_| None).unwrap_or_else(|problems| panic!("{name}: {problems}"));
-    for table in &mut plan.tables {
+    for table in &mut plan.lookups {
         let codes = ["c0", "c2"];
         let columns = vec![
             Column::String(codes.iter().map(Some).collect::<StringArray>()),

@@ -273,6 +273,33 @@ fn mistakes_in_windows_have_their_place() {
     }
 }
 
+/// A key of an earlier version is refused with the one that took its place, under which its value is checked all the same.
+#[test]
+fn a_renamed_key_is_refused_with_the_new_one() {
+    let features = "features: [price, demand, holiday]";
+    let table = "table: {shop: {kafka: {topic: shops}, format: json, columns: {size: float64}, on: id}}\n";
+    let looked_up = format!("{table}features: [price, demand, shop.size]");
+    check(features, &looked_up, &[(10, 1, "the key `table` is called `lookup` now write `lookup: …` in its place")]);
+    check(features, &looked_up.replace("json", "jsn"), &[(10, 1, "`lookup`"), (10, 47, "did you mean `json`?")]);
+    let both = format!("lookup: {{}}\ntable: {{}}\n{features}");
+    check(features, &both, &[(11, 1, "the key `table` is called `lookup` now")]);
+    let limit =
+        "the key `state.limit` is called `windows.max_memory` now write `windows: {max_memory: …}` in its place";
+    let then = "the key `state.then` is called `windows.on_limit` now";
+    check("commit:", "state: {limit: 1 MB, then: stop}\ncommit:", &[(21, 9, limit), (21, 22, then)]);
+    check("commit:", "state: {then: stpo}\ncommit:", &[(21, 9, then), (21, 15, "did you mean `stop`?")]);
+    // In a list that a variable holds, too.
+    let steps = "  - standard_scaler\n  - logistic_regression: {optimizer: {sgd: {lr: 0.01}}, intercept_lr: 0.01}\n";
+    let python = "{python: {path: m.py, gives: probability, learn: 5}}";
+    for (written, held) in [(format!("  - {python}\n"), ""), ("  ${MODEL}\n".into(), &format!("[{python}]"))] {
+        let text = GOOD.replace(steps, &written);
+        let environment = |name: &str| (name == "MODEL").then(|| held.to_string());
+        let said = Plan::read_with("t.yaml", &text, &environment, &|_| Ok(b"".to_vec())).map(|_| ()).unwrap_err();
+        let said: Vec<&str> = said.list().iter().map(|problem| problem.message.as_str()).collect();
+        assert_eq!(said, ["the key `gives` is called `output` now", "the key `learn` is called `learn_batch` now"]);
+    }
+}
+
 #[test]
 fn mistakes_in_rules() {
     let check = |rule: &str, expected: (usize, usize, &str)| {
@@ -440,7 +467,7 @@ fn mistakes_in_files() {
     let document = |outputs: &str| {
         format!(
             "name: t\ninput:\n  file: {{path: data/g.csv}}\n  columns: {{id: string, a: float64, y: boolean}}\n  id: id\n\
-             table:\n  shops: {{file: {{path: shops.csv}}, columns: {{id: string, rent: float64}}, on: id}}\n\
+             lookup:\n  shops: {{file: {{path: shops.csv}}, columns: {{id: string, rent: float64}}, on: id}}\n\
              features: [a, shops.rent]\nlabel: {{column: y}}\nmodel: [standard_scaler, logistic_regression]\n{outputs}"
         )
     };

@@ -358,19 +358,19 @@ fn a_label_that_is_late_is_learned_when_it_is_known_and_not_before() {
 
 #[test]
 fn windows_without_room_forget_or_stop() {
-    let document = |state: &str| {
+    let document = |windows: &str| {
         let count = "  - ratio: count(*) OVER (PARTITION BY x ORDER BY ts ROWS 3 PRECEDING)";
-        DOCUMENT.replace("  - ratio: x / y", count).replace("outputs:", &format!("state: {state}\noutputs:"))
+        DOCUMENT.replace("  - ratio: x / y", count).replace("outputs:", &format!("windows: {windows}\noutputs:"))
     };
     let rows: Vec<Row> = (0..3_000).map(|row| (Some(-f64::from(row)), Some(1.0), Some("a"))).collect();
     let (raw, decoded) = blocks(&rows, 0);
-    let fold = |state: &str| {
-        let mut shard = Shard::open(plan_of(&document(state)), Partition::new("t", 3), None).unwrap();
+    let fold = |windows: &str| {
+        let mut shard = Shard::open(plan_of(&document(windows)), Partition::new("t", 3), None).unwrap();
         shard.step(&raw, &decoded, &mut Vec::new(), &mut Outbox::default()).map(|_| shard.forgotten())
     };
-    assert_eq!(fold("{limit: 100 MB, then: stop}").unwrap(), []);
-    let forgotten = fold("{limit: 200 KB}").unwrap();
+    assert_eq!(fold("{max_memory: 100 MB, on_limit: stop}").unwrap(), []);
+    let forgotten = fold("{max_memory: 200 KB}").unwrap();
     assert!(forgotten[0].0 == "windows" && forgotten[0].1 > 1_000, "{forgotten:?}");
-    let error = fold("{limit: 200 KB, then: stop}").unwrap_err().to_string();
-    assert!(error.contains("t-3: the windows take more than 200 KB: raise `limit`"), "{error}");
+    let error = fold("{max_memory: 200 KB, on_limit: stop}").unwrap_err().to_string();
+    assert!(error.contains("t-3: the windows take more than 200 KB: raise `max_memory`"), "{error}");
 }

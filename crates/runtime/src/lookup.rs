@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gristmill::connect::Framing;
-use gristmill::lookup::{Content, TablePlan, TableSource};
+use gristmill::lookup::{Content, LookupPlan, LookupSource};
 use gristmill::plan::Plan;
 use gristmill::rows::{Cell, Column, Position, RawRows, Rows};
 use gristmill_connect::broker::BrokerError;
@@ -36,11 +36,11 @@ pub enum LookupError {
 
 /// The plan with what is in its tables now.
 pub fn load(plan: &Arc<Plan>) -> Result<Arc<Plan>, LookupError> {
-    if plan.tables.is_empty() {
+    if plan.lookups.is_empty() {
         return Ok(Arc::clone(plan));
     }
     let mut loaded = Plan::clone(plan);
-    for table in &mut loaded.tables {
+    for table in &mut loaded.lookups {
         let content = read(plan, table)?;
         tracing::info!("table {}: {} rows", table.name, content.len());
         table.content = Some(Arc::new(content));
@@ -50,7 +50,7 @@ pub fn load(plan: &Arc<Plan>) -> Result<Arc<Plan>, LookupError> {
 
 /// The rows of a table as they come in.
 struct Growing<'a> {
-    table: &'a TablePlan,
+    table: &'a LookupPlan,
     decoder: Decoder,
     blocks: Vec<Rows>,
     /// The keys in order, with the numbers of their rows; none where a key is gone.
@@ -69,8 +69,8 @@ impl LookupError {
 }
 
 impl<'a> Growing<'a> {
-    fn new(table: &'a TablePlan, header: Option<&[String]>) -> Result<Self, LookupError> {
-        let delimiter = if let TableSource::File { delimiter, .. } = table.source { delimiter } else { b',' };
+    fn new(table: &'a LookupPlan, header: Option<&[String]>) -> Result<Self, LookupError> {
+        let delimiter = if let LookupSource::File { delimiter, .. } = table.source { delimiter } else { b',' };
         let framing = Framing { delimiter, ..Framing::default() };
         let decoder = Decoder::with(&table.columns, table.format, header, framing);
         let wrong = |message| LookupError::Row { table: table.name.clone(), place: "the header".into(), message };
@@ -111,7 +111,7 @@ impl<'a> Growing<'a> {
     }
 }
 
-fn read(plan: &Arc<Plan>, table: &TablePlan) -> Result<Content, LookupError> {
+fn read(plan: &Arc<Plan>, table: &LookupPlan) -> Result<Content, LookupError> {
     let failed = |source| LookupError::Source { table: table.name.clone(), source };
     let mut reader = connector::table(plan, table).map_err(failed)?;
     let mut rows = Growing::new(table, reader.header())?;

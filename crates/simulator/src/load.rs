@@ -137,7 +137,7 @@ pub fn prepared() -> Result<Plan, String> {
 
 /// With something in its tables.
 fn furnished(mut plan: Plan) -> Plan {
-    for table in &mut plan.tables {
+    for table in &mut plan.lookups {
         let columns = vec![Column::Float64([Some(0.5), None, Some(2.5)].into_iter().collect())];
         let rows = ["S1", "S4", "S6"].into_iter().zip(0..).map(|(key, row)| (key.into(), Some(row)));
         table.content = Some(Arc::new(Content::of(columns, rows, None)));
@@ -169,7 +169,7 @@ clean:
   - outliers: {of: [a], above: 2, after: 5, window: 9, by: key, then: clip}
   - outliers: {of: [b], method: z_score, above: 1.5, after: 5, then: {flag: far}}
   - impute: {of: [b], with: median, window: 7}
-table:
+lookup:
   shop: {file: {path: shops.ndjson}, columns: {s: string, rate: float64}, on: s}
 features:
   - a

@@ -12,8 +12,8 @@ const LINES: [(&str, &str); 5] = [
     ("crates/engine/src/spec/mod.rs", "pub kafka: Entries<String>"),
     ("crates/engine/src/spec/mod.rs", "Create, FileInput"),
     ("crates/engine/src/describe.rs", "(\"input.kafka\""),
-    ("crates/engine/src/describe.rs", "(\"table.kafka\""),
-    ("crates/engine/src/spec/table.rs", "pub kafka: "),
+    ("crates/engine/src/describe.rs", "(\"lookup.kafka\""),
+    ("crates/engine/src/spec/lookup.rs", "pub kafka: "),
 ];
 
 pub(super) fn problems() -> Result<Problems, String> {

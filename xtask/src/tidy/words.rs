@@ -3,8 +3,9 @@
 use super::{Problems, texts};
 
 /// Names in code, and the names to write.
-const NAMES: [(&str, &str); 37] = [
+const NAMES: [(&str, &str); 42] = [
     ("Acting", "OutputQuery"),
+    ("AtLimit", "OnLimit"),
     ("asker", "offsets_client"),
     ("ask_elsewhere", "check_other_members"),
     ("Dealer", "KeyPartitioner"),
@@ -35,6 +36,10 @@ const NAMES: [(&str, &str); 37] = [
     ("Sought", "Loading"),
     ("Sprout", "GrowableLeaf"),
     ("step_again", "replay_rows"),
+    ("TableFile", "LookupFile"),
+    ("TablePlan", "LookupPlan"),
+    ("TableSource", "LookupSource"),
+    ("TableTopic", "LookupTopic"),
     ("Taught", "TrainingLog"),
     ("tenure", "assignment_epoch"),
     ("Tried", "ShadowEvaluation"),

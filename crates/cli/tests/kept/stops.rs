@@ -60,8 +60,8 @@ const STOPS: &[Stop] = &[
     },
     Stop {
         edits: &[
-            ("raise `limit` under `state`", |group| group.rewrite("limit: 100 KB", "limit: 100 MB")),
-            ("leave `then: stop` out", |group| group.rewrite(", then: stop", "")),
+            ("raise `max_memory` under `windows`", |group| group.rewrite("max_memory: 100 KB", "max_memory: 100 MB")),
+            ("leave `on_limit: stop` out", |group| group.rewrite(", on_limit: stop", "")),
         ],
         ..stop("full", windowed, |group| group.send(1_000, 3_000, PARTITIONS), "the windows take more than 100 KB", 0)
     },
@@ -97,7 +97,7 @@ fn scored_by_another(group: &Group) {
 
 fn looked_up(group: &Group) {
     let table =
-        "table: {at: {file: {path: table.csv}, columns: {id: string, w: float64}, on: id}}\nfeatures: [x, at.w]";
+        "lookup: {at: {file: {path: table.csv}, columns: {id: string, w: float64}, on: id}}\nfeatures: [x, at.w]";
     group.rewrite("features: [x]", table);
     group.table(1);
     killed(group);
@@ -107,7 +107,7 @@ fn windowed(group: &Group) {
     group.rewrite("x: float64", "x: {timestamp: {unit: s}}");
     group.rewrite("id: id}", "id: id, time: x, key: id}");
     group.rewrite("features: [x]", "features: [n: count(*) OVER (PARTITION BY id ORDER BY x ROWS 3 PRECEDING)]");
-    group.rewrite("state: {", "state: {limit: 100 KB, then: stop, ");
+    group.rewrite("state: {", "windows: {max_memory: 100 KB, on_limit: stop}\nstate: {");
     clean(group);
 }
 

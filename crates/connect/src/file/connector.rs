@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gristmill::connect::System;
-use gristmill::lookup::TablePlan;
+use gristmill::lookup::LookupPlan;
 use gristmill::plan::{Plan, TargetPlan};
 use gristmill::rows::Partition;
 
@@ -108,7 +108,7 @@ impl Connector for Files {
         Ok(None)
     }
 
-    fn table(&self, _: &Arc<Plan>, table: &TablePlan) -> Result<Box<dyn TableReader>, SourceError> {
+    fn table(&self, _: &Arc<Plan>, table: &LookupPlan) -> Result<Box<dyn TableReader>, SourceError> {
         Ok(Box::new(TableFile::open(table)?))
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gristmill::lookup::{TablePlan, TableSource};
+use gristmill::lookup::{LookupPlan, LookupSource};
 use gristmill::rows::{Partition, Position, RawRows};
 use gristmill::spec::Format;
 
@@ -17,8 +17,8 @@ pub(super) struct TableFile {
 }
 
 impl TableFile {
-    pub(super) fn open(table: &TablePlan) -> Result<Self, SourceError> {
-        let TableSource::File { path, header, delimiter } = &table.source else {
+    pub(super) fn open(table: &LookupPlan) -> Result<Self, SourceError> {
+        let LookupSource::File { path, header, delimiter } = &table.source else {
             return Err(SourceError::File { path: table.name.clone(), why: "the table is not a file".into() });
         };
         let csv = (table.format == Format::Csv).then_some(*delimiter);

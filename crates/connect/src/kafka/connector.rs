@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gristmill::connect::System;
-use gristmill::lookup::TablePlan;
+use gristmill::lookup::LookupPlan;
 use gristmill::plan::{Plan, TargetPlan};
 use gristmill::rows::Partition;
 use gristmill::spec::Guarantee;
@@ -114,7 +114,7 @@ impl Connector for Kafka {
         Ok(Some(Box::new(TopicLog::open(plan, name)?)))
     }
 
-    fn table(&self, plan: &Arc<Plan>, table: &TablePlan) -> Result<Box<dyn TableReader>, SourceError> {
+    fn table(&self, plan: &Arc<Plan>, table: &LookupPlan) -> Result<Box<dyn TableReader>, SourceError> {
         Ok(Box::new(TableTopic::open(plan, table)?))
     }
 

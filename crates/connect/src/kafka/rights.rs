@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use gristmill::connect::{KafkaPlan, TopicPlan};
-use gristmill::lookup::TableSource;
+use gristmill::lookup::LookupSource;
 use gristmill::plan::Plan;
 use gristmill::spec::Guarantee;
 use rdkafka::consumer::{CommitMode, Consumer as _};
@@ -128,8 +128,8 @@ pub(super) fn rights(plan: &Plan) -> Vec<Right> {
         rights.push(topic(Operation::Read, input));
         rights.push(Right::new(Operation::Read, Resource::Group(plan.group.clone())));
     }
-    for table in &plan.tables {
-        if let TableSource::Topic(name) = &table.source {
+    for table in &plan.lookups {
+        if let LookupSource::Topic(name) = &table.source {
             rights.push(topic(Operation::Read, name));
         }
     }

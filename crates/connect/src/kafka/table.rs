@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use gristmill::lookup::{TablePlan, TableSource};
+use gristmill::lookup::{LookupPlan, LookupSource};
 use gristmill::plan::Plan;
 use gristmill::rows::{Partition, Position, RawRecord, RawRows};
 
@@ -20,8 +20,8 @@ pub(super) struct TableTopic {
 }
 
 impl TableTopic {
-    pub(super) fn open(plan: &Arc<Plan>, table: &TablePlan) -> Result<Self, SourceError> {
-        let TableSource::Topic(topic) = &table.source else {
+    pub(super) fn open(plan: &Arc<Plan>, table: &LookupPlan) -> Result<Self, SourceError> {
+        let LookupSource::Topic(topic) = &table.source else {
             return Err(BrokerError::new(Kind::Other, "the table is not a topic").into());
         };
         let topics = InternalTopics::open(plan)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gristmill::connect::{CreatePlan, TopicPlan};
-use gristmill::lookup::TableSource;
+use gristmill::lookup::LookupSource;
 use gristmill::plan::Plan;
 use gristmill::spec::Guarantee;
 use rdkafka::admin::{
@@ -95,8 +95,8 @@ impl Preparation<'_> {
             topics.bounds = self.bounds(topic, topics.partitions)?;
             self.not_compacted(topic)?;
         }
-        for table in &self.plan.tables {
-            if let TableSource::Topic(topic) = &table.source {
+        for table in &self.plan.lookups {
+            if let LookupSource::Topic(topic) = &table.source {
                 self.topic(topic, None, &format!("table `{}`", table.name), None)?;
             }
         }

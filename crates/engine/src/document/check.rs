@@ -212,24 +212,14 @@ impl<'a> Checker<'a> {
         self.node(&mut entry.value, settings)
     }
 
-    /// What came from a variable is read as a list or a mapping, now that one is expected: nothing in a variable can
-    /// reach beyond the place where it stands, and text stays text.
+    /// What came from a variable is read as a list or a mapping, now that one is expected.
     fn unfold(&mut self, node: &mut Node) -> bool {
-        let NodeKind::Scalar { text, variable: true, .. } = &node.kind else { return true };
-        let place = node.place;
-        match parse::value(text) {
-            Ok(mut value) => {
-                if !matches!(value.kind, NodeKind::Scalar { .. }) {
-                    value.move_to(&|_| place);
-                    *node = value;
-                }
-                true
-            }
-            Err(_) if node.is_null() => true,
-            Err(problem) => {
+        match parse::unfold(node) {
+            Err(problem) if !node.is_null() => {
                 let message = format!("what this variable holds is {}", problem.message);
-                self.wrong(place, message, Some(format!("it holds {}", node.describe())))
+                self.wrong(node.place, message, Some(format!("it holds {}", node.describe())))
             }
+            _ => true,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The text of a pipeline: YAML with the place of every value, so that each mistake can be shown where it is.
 //!
-//! Text → [`Node`]s with places → `${VARIABLES}` filled in → checked against the JSON Schema (all mistakes at
+//! Text → [`Node`]s with places → `${VARIABLES}` filled in → renamed keys refused → checked against the JSON Schema (all mistakes at
 //! once) → decoded into the [`spec`](crate::spec). The schema that editors use is the schema that checks.
 
 mod check;
@@ -12,6 +12,7 @@ mod node;
 mod other;
 mod parse;
 mod problem;
+mod renamed;
 mod set;
 mod summary;
 
@@ -64,7 +65,7 @@ pub struct Document {
     text: String,
     arguments: Vec<Argument>,
     root: Node,
-    /// Values that are not as they were meant.
+    /// Values that are not as they were meant, and keys of earlier versions.
     torn: Vec<Problem>,
     schema: &'static Value,
 }
@@ -84,10 +85,11 @@ impl Document {
         if let Some(problem) = other::other(text, parsed.as_ref().ok().map(|(root, _)| root), schema) {
             return Err(report(vec![problem]));
         }
-        let (mut root, torn) = parsed.map_err(|problem| report(vec![problem]))?;
+        let (mut root, mut torn) = parsed.map_err(|problem| report(vec![problem]))?;
         let mut problems: Vec<Problem> =
             arguments.iter().filter_map(|argument| set::apply(&mut root, argument).err()).collect();
         problems.extend(environment::fill(&mut root, environment));
+        torn.extend(renamed::rename(&mut root));
         if problems.is_empty() {
             Ok(Self { name: name.into(), text: text.into(), arguments, root, torn, schema })
         } else {

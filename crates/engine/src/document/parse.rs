@@ -38,6 +38,18 @@ pub(super) fn value(text: &str) -> Result<Node, Problem> {
     torn.into_iter().next().map_or(Ok(node), Err)
 }
 
+/// Reads what came from a variable as a list or a mapping, where one is expected: nothing in a variable can reach beyond
+/// the place where it stands, and text stays text.
+pub(super) fn unfold(node: &mut Node) -> Result<(), Problem> {
+    let NodeKind::Scalar { text, variable: true, .. } = &node.kind else { return Ok(()) };
+    let (mut held, place) = (value(text)?, node.place);
+    if !matches!(held.kind, NodeKind::Scalar { .. }) {
+        held.move_to(&|_| place);
+        *node = held;
+    }
+    Ok(())
+}
+
 /// A collection that is being read, its anchor, and the key whose value comes next.
 type Open = (Node, usize, Option<(String, Place)>);
 

@@ -14,7 +14,7 @@ use crate::spec::Format;
 
 /// Where a table is read from, once, before the first record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TableSource {
+pub enum LookupSource {
     /// A file.
     File {
         /// The path as written.
@@ -30,11 +30,11 @@ pub enum TableSource {
 
 /// A table of a plan.
 #[derive(Debug, Clone)]
-pub struct TablePlan {
+pub struct LookupPlan {
     /// Its name.
     pub name: String,
     /// Where it is read from.
-    pub source: TableSource,
+    pub source: LookupSource,
     /// How a row is written.
     pub format: Format,
     /// Its columns.
@@ -51,7 +51,7 @@ pub struct TablePlan {
     pub content: Option<Arc<Content>>,
 }
 
-impl TablePlan {
+impl LookupPlan {
     /// The columns that rows gain, with the names that features and conditions call them by.
     pub fn given(&self) -> impl Iterator<Item = (&str, &ColumnPlan)> {
         let columns = self.columns.iter().enumerate().filter(|(index, _)| Some(*index) != self.key);
@@ -72,10 +72,10 @@ pub(crate) struct Lookup {
 
 impl Lookup {
     /// A table that was read; an empty one where it was not.
-    pub(crate) fn new(plan: &TablePlan) -> Self {
+    pub(crate) fn new(plan: &LookupPlan) -> Self {
         Self {
             content: plan.content.clone().unwrap_or_else(|| Arc::new(Content::new(&plan.columns))),
-            kept: matches!(plan.source, TableSource::Topic(_)),
+            kept: matches!(plan.source, LookupSource::Topic(_)),
             on: plan.on,
             key: plan.key,
             unmatched: 0,
@@ -92,7 +92,7 @@ impl Lookup {
     }
 
     /// Takes the plan's content from now on.
-    pub(crate) fn renew(&mut self, plan: &TablePlan) {
+    pub(crate) fn renew(&mut self, plan: &LookupPlan) {
         if let Some(content) = &plan.content {
             self.content = Arc::clone(content);
         }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::{ColumnPlan, Computed, Plan};
 use crate::describe;
-use crate::lookup::TablePlan;
+use crate::lookup::LookupPlan;
 
 /// How definitions are written. Another way gets another number, and reads what this one wrote.
 const VERSION: u32 = 1;
@@ -100,7 +100,7 @@ fn items(computed: &Computed) -> Value {
     computed.items.iter().map(|item| json!([item.name, item.text])).collect()
 }
 
-impl TablePlan {
+impl LookupPlan {
     /// What of it the state of others depends on. `on`: the column of the input that is looked up.
     fn definition(&self, on: Option<&str>) -> Value {
         let named = |column: Option<usize>| Some(self.columns.get(column?)?.name.as_str());
@@ -137,9 +137,11 @@ impl Plan {
             let waits = json!({"grace": grace, "columns": columns, "time": self.named(self.time), "flags": self.flags});
             parts.push(Definition::new("grace", &waits));
         }
-        let tables: Vec<Value> = self.tables.iter().map(|table| table.definition(self.named(Some(table.on)))).collect();
-        let table = |(table, of): (&TablePlan, &Value)| Definition::new(format!("table {}", table.name), of);
-        parts.extend(self.tables.iter().zip(&tables).map(table));
+        let tables: Vec<Value> =
+            self.lookups.iter().map(|table| table.definition(self.named(Some(table.on)))).collect();
+        // Saved states say `table`, as documents did before `lookup`.
+        let table = |(table, of): (&LookupPlan, &Value)| Definition::new(format!("table {}", table.name), of);
+        parts.extend(self.lookups.iter().zip(&tables).map(table));
         parts.push(self.categories_definition(&tables));
         if let Some(computed) = &self.computed {
             let time = self.named(self.time);

@@ -20,11 +20,11 @@ use crate::augment::Augment;
 use crate::clean::Cleaner;
 use crate::connect::{self, System};
 use crate::document::{Document, Environment, Problems};
-use crate::lookup::{TablePlan, TableSource};
+use crate::lookup::{LookupPlan, LookupSource};
 use crate::output_query::OutputQuery;
 use crate::pretrained::{ModelFiles, Scoring};
 use crate::schema;
-use crate::spec::{Batch, ColumnType, Commit, Format, Guarantee, Pipeline, Size, Snapshot, State};
+use crate::spec::{Batch, ColumnType, Commit, Format, Guarantee, Pipeline, Size, Snapshot, State, Windows};
 
 /// A pipeline ready to run.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ pub struct Plan {
     /// How many of the rules look at records as they arrive, before they wait.
     pub on_arrival: usize,
     /// The tables that rows are looked up in; their columns come behind the flags.
-    pub tables: Vec<TablePlan>,
+    pub lookups: Vec<LookupPlan>,
     /// The columns that the model sees; those behind the tables' are the computed ones, in their order.
     pub features: Vec<usize>,
     /// The columns that are computed.
@@ -99,6 +99,8 @@ pub struct Plan {
     pub batch: Batch,
     /// How state is kept.
     pub state: Option<State>,
+    /// How many bytes the windows of a shard may take, and the rows of it that wait.
+    pub windows: Windows,
     /// What is allowed but worth a word.
     pub warnings: Vec<String>,
     /// What [`Self::definition`] says, once it was asked.
@@ -242,7 +244,7 @@ impl Plan {
             return Some((flag, "boolean"));
         }
         let mut item = behind - self.flags.len();
-        for table in &self.tables {
+        for table in &self.lookups {
             match table.given().nth(item) {
                 Some((name, column)) => return Some((name, column.kind.name())),
                 None => item -= table.names.len(),
@@ -268,7 +270,7 @@ impl Plan {
 
     /// Whether the model learns here: from labels, or without.
     pub fn learns(&self) -> bool {
-        let outside = self.scoring.as_ref().and_then(|scoring| scoring.python.as_ref()?.learn);
+        let outside = self.scoring.as_ref().and_then(|scoring| scoring.python.as_ref()?.learn_batch);
         (!self.model.is_empty() || outside.is_some()) && (self.label.is_some() || self.task.is_unsupervised())
     }
 
@@ -279,7 +281,7 @@ impl Plan {
         windows
             || self.scoring.is_some()
             || self.grace.is_some()
-            || !self.tables.is_empty()
+            || !self.lookups.is_empty()
             || self.clean.iter().any(|rule| rule.written.remembers())
     }
 
@@ -301,11 +303,6 @@ impl Plan {
     /// The topic of the group's snapshots.
     pub fn state_topic(&self) -> String {
         format!("{}.state", self.group)
-    }
-
-    /// How many bytes the windows of a shard may take, and the rows of it that wait.
-    pub fn window_limit(&self) -> Size {
-        self.state.as_ref().and_then(|state| state.limit).unwrap_or(Size(1 << 30))
     }
 
     /// When the state is saved.
@@ -335,9 +332,9 @@ impl Plan {
 
     /// The systems that it reads from or writes to.
     pub fn systems(&self) -> BTreeSet<System> {
-        let tables = self.tables.iter().map(|table| match table.source {
-            TableSource::File { .. } => connect::FILE,
-            TableSource::Topic(_) => connect::KAFKA,
+        let tables = self.lookups.iter().map(|table| match table.source {
+            LookupSource::File { .. } => connect::FILE,
+            LookupSource::Topic(_) => connect::KAFKA,
         });
         let targets = self.targets().map(|target| target.system());
         std::iter::once(self.input.system()).chain(targets).chain(tables).collect()

@@ -7,7 +7,7 @@ use gristmill_learn::Kind;
 
 use super::Plan;
 use crate::describe;
-use crate::lookup::TableSource;
+use crate::lookup::LookupSource;
 use crate::spec::{Format, Guarantee, PythonModel, Snapshot, Span};
 
 impl Plan {
@@ -58,15 +58,15 @@ impl Plan {
             steps.push(("grace", format!("{grace}: rows wait so long for those before them, by event time")));
         }
         steps.extend(self.clean.iter().map(|rule| ("clean", rule.to_string())));
-        for table in &self.tables {
+        for table in &self.lookups {
             let on = self.column_list([table.on]);
             let from = match &table.source {
-                TableSource::File { path, .. } => format!("file {path}"),
-                TableSource::Topic(topic) => format!("topic {topic}, read whole at the start"),
+                LookupSource::File { path, .. } => format!("file {path}"),
+                LookupSource::Topic(topic) => format!("topic {topic}, read whole at the start"),
             };
             let held = table.time.and_then(|time| table.columns.get(time));
             let held = held.map_or(String::new(), |time| format!(", as of {}", time.name));
-            steps.push(("table", format!("{} by {on}, from {from}{held}", table.name)));
+            steps.push(("lookup", format!("{} by {on}, from {from}{held}", table.name)));
         }
         steps.push(("features", self.column_list(self.features.iter().copied())));
         for item in self.computed.iter().flat_map(|computed| &computed.items) {
@@ -83,7 +83,7 @@ impl Plan {
         let file = self.scoring.as_ref().map(|scoring| {
             let (pretrained, signature) = (scoring.written(), scoring.written().signature());
             if let Some(python) = &scoring.python {
-                let learns = python.learn.map_or(String::new(), |rows| {
+                let learns = python.learn_batch.map_or(String::new(), |rows| {
                     format!("; learns here, {rows} rows at a time; that the same rows teach the same depends on it")
                 });
                 return format!(
@@ -114,7 +114,7 @@ impl Plan {
         let metrics: Vec<String> = self.metrics.iter().map(|metric| metric.key()).collect();
         if !metrics.is_empty() {
             // A model from a file never learns.
-            let learns = !self.model.is_empty() || self.python().is_some_and(|python| python.learn.is_some());
+            let learns = !self.model.is_empty() || self.python().is_some_and(|python| python.learn_batch.is_some());
             let when = if learns { ", each row predicted before it is learned" } else { ", of each row with a label" };
             steps.push(("evaluate", metrics.join(", ") + when));
         }

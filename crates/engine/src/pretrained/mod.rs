@@ -16,7 +16,7 @@ use arrow_array::ArrayRef;
 use gristmill_learn::{Features, LearnError, Task};
 use gristmill_models::{ForeignModel, Input, InputKind, Output, Runtime, Signature};
 
-use crate::spec::{BoostingRounds, Feature, Gives, GraphRuntime, PythonModel};
+use crate::spec::{BoostingRounds, Feature, GraphRuntime, PythonModel, PythonOutput};
 
 /// Reads the files of models: the bytes of a path, or why there are none.
 pub type ModelFiles<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
@@ -114,10 +114,10 @@ impl Pretrained {
     /// The model in a module of Python, which scores once it is started elsewhere.
     pub fn in_python(python: &PythonModel, features: &[Feature], files: ModelFiles<'_>) -> Result<Self, String> {
         let digest = xxhash_rust::xxh3::xxh3_128(&files(&python.path)?);
-        let output = match &python.gives {
-            Gives::Probability => Output::Probability(["false".into(), "true".into()]),
-            Gives::Value => Output::Values(1),
-            Gives::Classes(classes) => Output::Probabilities(classes.clone()),
+        let output = match &python.output {
+            PythonOutput::Probability => Output::Probability(["false".into(), "true".into()]),
+            PythonOutput::Value => Output::Values(1),
+            PythonOutput::Classes(classes) => Output::Probabilities(classes.clone()),
         };
         let input = |feature: &Feature| Input { name: feature.name.clone(), kind: InputKind::Number };
         let signature = Signature {

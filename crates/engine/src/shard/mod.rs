@@ -74,7 +74,7 @@ pub enum ShardError {
     },
     /// The windows, or the rows that wait, have no room left, and the document says to stop then.
     #[error(
-        "{partition}: {what} take more than {limit}: raise `limit` under `state`, or leave `then: stop` out, so that \
+        "{partition}: {what} take more than {limit}: raise `max_memory` under `windows`, or leave `on_limit: stop` out, so that \
          {otherwise}"
     )]
     Full {
@@ -118,7 +118,7 @@ pub struct Shard {
     /// Rows whose turn has not come.
     reorder: Option<ReorderBuffer>,
     /// The tables that rows are looked up in.
-    tables: Vec<Lookup>,
+    lookups: Vec<Lookup>,
     /// Of computed features.
     windows: Option<Windows>,
     /// What is learned from in the place of rows.
@@ -150,11 +150,11 @@ impl Shard {
             categories: Categories::new(&plan),
             clean: plan.clean.clone(),
             reorder: ReorderBuffer::new(&plan, &partition),
-            tables: plan.tables.iter().map(Lookup::new).collect(),
+            lookups: plan.lookups.iter().map(Lookup::new).collect(),
             windows: plan
                 .computed
                 .as_ref()
-                .map(|computed| Windows::new(&computed.program).with_limit(plan.window_limit().0)),
+                .map(|computed| Windows::new(&computed.program).with_limit(plan.windows.max_memory.0)),
             augment: Augmenter::new(&plan.augment, &plan.signature),
             pending: plan.delay().map(|_| Pending::default()),
             evaluation: Evaluation::new(&plan.metrics, plan.task),
@@ -233,12 +233,12 @@ impl Shard {
 
     /// A number for what is in its tables; 0 where there are none.
     pub fn tables(&self) -> u64 {
-        self.tables.iter().fold(0, |all, table| all.rotate_left(7) ^ table.digest())
+        self.lookups.iter().fold(0, |all, table| all.rotate_left(7) ^ table.digest())
     }
 
     /// Takes what is in the plan's tables from now on.
     pub fn renew_tables(&mut self) {
-        for (table, plan) in self.tables.iter_mut().zip(&self.plan.tables) {
+        for (table, plan) in self.lookups.iter_mut().zip(&self.plan.lookups) {
             table.renew(plan);
         }
     }
@@ -246,7 +246,7 @@ impl Shard {
     /// Rows for which nothing was found, by the name of the table.
     pub fn unmatched(&self) -> Vec<(String, u64)> {
         let named =
-            self.plan.tables.iter().zip(&self.tables).map(|(plan, table)| (plan.name.clone(), table.unmatched()));
+            self.plan.lookups.iter().zip(&self.lookups).map(|(plan, table)| (plan.name.clone(), table.unmatched()));
         named.filter(|(_, count)| *count > 0).collect()
     }
 

@@ -63,7 +63,7 @@ impl ReorderBuffer {
             partition: partition.clone(),
             grace,
             time,
-            limit: plan.window_limit().bytes(),
+            limit: plan.windows.max_memory.bytes(),
             empty: columns.chain(plan.flags.iter().map(|_| Column::flags(0))).collect(),
             latest: None,
             arrivals: 0,

@@ -70,7 +70,7 @@ impl Shard {
         let label = std::iter::once(&self.classes as &dyn Stateful);
         let classes = label.chain(self.clean.iter().map(|rule| rule as &dyn Stateful));
         let classes = classes.chain(self.reorder.iter().map(|hold| hold as &dyn Stateful));
-        let classes = classes.chain(self.tables.iter().map(|table| table as &dyn Stateful));
+        let classes = classes.chain(self.lookups.iter().map(|table| table as &dyn Stateful));
         let classes = classes.chain(std::iter::once(&self.categories as &dyn Stateful));
         let classes = classes.chain(self.windows.iter().map(|windows| windows as &dyn Stateful));
         let classes = classes.chain(self.pending.iter().map(|pending| pending as &dyn Stateful));
@@ -83,7 +83,7 @@ impl Shard {
         let label = std::iter::once(&mut self.classes as &mut dyn Stateful);
         let classes = label.chain(self.clean.iter_mut().map(|rule| rule as &mut dyn Stateful));
         let classes = classes.chain(self.reorder.iter_mut().map(|hold| hold as &mut dyn Stateful));
-        let classes = classes.chain(self.tables.iter_mut().map(|table| table as &mut dyn Stateful));
+        let classes = classes.chain(self.lookups.iter_mut().map(|table| table as &mut dyn Stateful));
         let classes = classes.chain(std::iter::once(&mut self.categories as &mut dyn Stateful));
         let classes = classes.chain(self.windows.iter_mut().map(|windows| windows as &mut dyn Stateful));
         let classes = classes.chain(self.pending.iter_mut().map(|pending| pending as &mut dyn Stateful));

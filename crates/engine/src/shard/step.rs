@@ -13,7 +13,7 @@ use crate::clean::{Batch, Cleaner};
 use crate::lookup::Lookup;
 use crate::plan::Plan;
 use crate::rows::{Partition, RawRows, Refusal, Rows};
-use crate::spec::AtLimit;
+use crate::spec::OnLimit;
 
 /// Rows of earlier blocks that came to their turn.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl Shard {
         // Rules that refuse need a place for what they refuse, so there are none; what else may refuse a row is tried.
         let scoring = self.scorer.as_ref().is_some_and(|scorer| scorer.version().model.model().may_refuse());
         if scoring || self.plan.computed.as_ref().is_some_and(|computed| computed.program.may_fail()) {
-            let (mut rules, mut tables, mut windows) = (self.clean.clone(), self.tables.clone(), self.windows.clone());
+            let (mut rules, mut tables, mut windows) = (self.clean.clone(), self.lookups.clone(), self.windows.clone());
             let prepared = prepare(&self.plan, (&mut rules, &mut tables, &mut windows), rows, refusals);
             // What the model refuses altogether is said by the step.
             let mut scored = None::<Scored>;
@@ -190,12 +190,12 @@ impl Shard {
 
     fn compute<'a>(&mut self, rows: &'a Rows, refusals: &mut Vec<Refusal>) -> Result<Cow<'a, Rows>, ShardError> {
         let rules = self.clean.get_mut(self.plan.on_arrival..).unwrap_or_default();
-        let prepared = prepare(&self.plan, (rules, &mut self.tables, &mut self.windows), rows, refusals);
+        let prepared = prepare(&self.plan, (rules, &mut self.lookups, &mut self.windows), rows, refusals);
         let full = |what, otherwise| {
-            let (partition, limit) = (self.partition.clone(), self.plan.window_limit());
+            let (partition, limit) = (self.partition.clone(), self.plan.windows.max_memory);
             Err(ShardError::Full { partition, what, otherwise, limit })
         };
-        if self.plan.state.as_ref().is_some_and(|state| state.then == AtLimit::Stop) {
+        if self.plan.windows.on_limit == OnLimit::Stop {
             if self.windows.as_ref().is_some_and(|windows| windows.evicted() > 0) {
                 return full("the windows", "the keys that have been silent for longest are forgotten");
             }

@@ -6,18 +6,20 @@
 mod columns;
 mod entries;
 mod feature;
+mod lookup;
 mod model;
 mod rounds;
-mod table;
 mod units;
+mod windows;
 
 pub use columns::{ColumnSettings, ColumnType, EpochUnit, TimestampSettings};
 pub use entries::Entries;
 pub use feature::Feature;
-pub use model::{Gives, GraphRuntime, ModelFile, PythonModel, Step};
+pub use lookup::{Lookup, LookupFile, LookupTopic};
+pub use model::{GraphRuntime, ModelFile, PythonModel, PythonOutput, Step};
 pub use rounds::BoostingRounds;
-pub use table::{Table, TableFile, TableTopic};
 pub use units::{Size, Span};
+pub use windows::{OnLimit, Windows};
 
 use gristmill_learn::MetricKind;
 use schemars::JsonSchema;
@@ -47,7 +49,7 @@ pub struct Pipeline {
     pub clean: Vec<Clean>,
     /// Tables to look rows up in, by a name of your choice.
     #[serde(default)]
-    pub table: Entries<Table>,
+    pub lookup: Entries<Lookup>,
     /// What the model sees, in this order: columns, and SQL expressions over columns and the features above them.
     /// Windows (`… OVER (PARTITION BY … ORDER BY …)`) are in the order of event time; a missing value, NaN and
     /// infinities reach the model as missing.
@@ -87,6 +89,9 @@ pub struct Pipeline {
     /// How what was learned is kept, so that a run that was killed, or a partition that moves, goes on where it was.
     #[serde(default)]
     pub state: Option<State>,
+    /// How much memory windows may take.
+    #[serde(default)]
+    pub windows: Windows,
 }
 
 /// Where the truth is.
@@ -134,23 +139,6 @@ pub struct State {
     pub replication: Option<u32>,
     /// How often the whole state is saved; what came since is replayed after a crash.
     pub snapshot: Snapshot,
-    /// How much memory the windows of a partition may take, about, and as much again the rows that wait (`grace`).
-    /// Default `1 GB`.
-    pub limit: Option<Size>,
-    /// What happens at the limit. Default `forget`.
-    pub then: AtLimit,
-}
-
-/// What happens when windows, or rows that wait, take more memory than they may.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum AtLimit {
-    /// The keys that have been silent for longest are forgotten, and counted in the report: their windows begin anew. Of
-    /// the rows that wait the earliest are taken before their time.
-    #[default]
-    Forget,
-    /// The run stops with an error.
-    Stop,
 }
 
 /// When to save the whole state: whichever comes first, and at the end of every run.

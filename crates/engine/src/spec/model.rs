@@ -77,12 +77,12 @@ pub enum GraphRuntime {
 /// - `predict(model, batch)`: a number for each row (`probability`, `value`), or a row of them for each (`classes`), as
 ///   anything that numpy takes. `batch["amount"]` is a column, `batch.matrix` all of them as float64, `batch.arrow` the
 ///   Arrow record batch. What it says of a row must not depend on the rows beside it.
-/// - `learn(model, batch, labels)`, with `learn`: learns from labelled rows, or returns another model.
-/// - `save(model)`, with `learn`: the bytes of what was learned.
+/// - `learn(model, batch, labels)`, with `learn_batch`: learns from labelled rows, or returns another model.
+/// - `save(model)`, with `learn_batch`: the bytes of what was learned.
 ///
 /// It needs `pyarrow` and `numpy`. What it prints goes to the log. A process that ends, or does not answer in time, is
 /// started again and its batch tried again, then row by row: a row for which it fails is a dead letter, `not_scored`, as is
-/// one for which it answers NaN. With `learn` what was learned is part of the saved state; that the same rows teach the
+/// one for which it answers NaN. With `learn_batch` what was learned is part of the saved state; that the same rows teach the
 /// same depends on the framework.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -95,7 +95,7 @@ pub struct PythonModel {
     /// What it answers: `probability` (of the positive class; default), `value`, or `{classes: [NAMES]}`, a probability for
     /// each.
     #[serde(default)]
-    pub gives: Gives,
+    pub output: PythonOutput,
     /// What decisions call it. Default: the file's name without its ending.
     #[serde(default)]
     pub name: Option<String>,
@@ -111,13 +111,13 @@ pub struct PythonModel {
     /// Learns here: so many labelled rows are handed over at a time, at least 1. Default: it never learns.
     #[serde(default)]
     #[schemars(range(min = 1, max = 1_000_000))]
-    pub learn: Option<u32>,
+    pub learn_batch: Option<u32>,
 }
 
 /// What a model in Python answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Gives {
+pub enum PythonOutput {
     /// The probability of the positive class.
     #[default]
     Probability,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gristmill::pretrained::{Asked, Learns, Scores, ShardModel, TrainingBatch};
-use gristmill::spec::{Gives, PythonModel};
+use gristmill::spec::{PythonModel, PythonOutput};
 use gristmill_learn::LearnError;
 
 use super::message::{Answer, Head, columns, encode, numbers, stream};
@@ -163,9 +163,9 @@ impl Scores for PythonScores {
         }
         numbers
             .chunks(self.width.max(1))
-            .try_for_each(|row| sound(&self.python.gives, row))
+            .try_for_each(|row| sound(&self.python.output, row))
             .map_err(LearnError::Model)?;
-        if self.python.gives != Gives::Value {
+        if self.python.output != PythonOutput::Value {
             // What is beside 0 and 1 is rounding, and would make the other class's probability a negative one.
             numbers.iter_mut().for_each(|number| *number = number.clamp(0.0, 1.0));
         }
@@ -182,7 +182,7 @@ impl Scores for PythonScores {
     }
 
     fn as_learns(&self) -> Option<&dyn Learns> {
-        self.python.learn.map(|_| self as &dyn Learns)
+        self.python.learn_batch.map(|_| self as &dyn Learns)
     }
 }
 
@@ -190,8 +190,8 @@ impl Scores for PythonScores {
 const ROUNDED: f64 = 1e-3;
 
 /// Whether the numbers of a row are what the document says that the model gives.
-fn sound(gives: &Gives, row: &[f64]) -> Result<(), String> {
-    if *gives == Gives::Value {
+fn sound(output: &PythonOutput, row: &[f64]) -> Result<(), String> {
+    if *output == PythonOutput::Value {
         return Ok(());
     }
     if let Some(number) = row.iter().find(|number| !(-ROUNDED..=1.0 + ROUNDED).contains(*number)) {
@@ -199,7 +199,7 @@ fn sound(gives: &Gives, row: &[f64]) -> Result<(), String> {
         return Err(format!("it answered {number}, which is no probability: {help}"));
     }
     let sum: f64 = row.iter().sum();
-    if matches!(gives, Gives::Classes(_)) && (sum - 1.0).abs() > ROUNDED {
+    if matches!(output, PythonOutput::Classes(_)) && (sum - 1.0).abs() > ROUNDED {
         return Err(format!("its probabilities of {} classes add up to {sum}, not to 1: {row:?}", row.len()));
     }
     Ok(())
@@ -207,7 +207,7 @@ fn sound(gives: &Gives, row: &[f64]) -> Result<(), String> {
 
 impl Learns for PythonScores {
     fn lesson(&self) -> usize {
-        self.python.learn.unwrap_or(1) as usize
+        self.python.learn_batch.unwrap_or(1) as usize
     }
 
     fn learn(&self, pupil: &ShardModel<'_>, lesson: &TrainingBatch) -> Result<(), LearnError> {

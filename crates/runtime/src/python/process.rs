@@ -44,7 +44,7 @@ pub(super) struct Silent(pub(super) String);
 impl Process {
     /// Starts it and waits until the model is loaded.
     pub(super) fn start(python: &PythonModel, member: usize) -> Result<Self, Silent> {
-        let learns = if python.learn.is_some() { "learns" } else { "scores" };
+        let learns = if python.learn_batch.is_some() { "learns" } else { "scores" };
         let mut command = Command::new(&python.interpreter);
         command.args(["-u", "-c", SERVE, &python.path, learns]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

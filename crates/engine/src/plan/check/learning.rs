@@ -106,7 +106,7 @@ impl Checker<'_> {
             let frozen = |step: &Step| match step {
                 Step::Component(_) => false,
                 Step::File(_) => true,
-                Step::Python(python) => python.learn.is_none(),
+                Step::Python(python) => python.learn_batch.is_none(),
             };
             let frozen = self.pipeline.model.iter().all(frozen);
             if frozen || task.is_some_and(Task::is_unsupervised) {

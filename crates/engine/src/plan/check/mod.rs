@@ -4,9 +4,9 @@ mod cleaning;
 mod features;
 mod files;
 mod learning;
+mod lookups;
 mod outputs;
 mod pretrained;
-mod tables;
 
 use std::ops::{Deref, DerefMut};
 use std::sync::OnceLock;
@@ -68,7 +68,7 @@ impl Checker<'_> {
         let clean = self.clean([id, key, time], grace);
         let on_arrival = if grace.is_some() { self.on_arrival() } else { 0 };
         let flags = self.known.len() - pipeline.input.columns.0.len();
-        let tables = self.tables();
+        let lookups = self.lookups();
         let (features, computed) = self.features(input, [key, time]);
         let scoring = if features.len() == pipeline.features.len() { self.scoring(files) } else { None };
         let mut signature = self.signature(&features, computed.as_ref());
@@ -101,7 +101,7 @@ impl Checker<'_> {
             key,
             time,
             flags: self.known.iter().skip(columns.len()).take(flags).map(|(name, _)| name.clone()).collect(),
-            tables,
+            lookups,
             columns,
             clean,
             on_arrival,
@@ -125,6 +125,7 @@ impl Checker<'_> {
             commit: pipeline.commit.clone(),
             batch: pipeline.batch.clone(),
             state: pipeline.state.clone(),
+            windows: pipeline.windows.clone(),
             warnings: Vec::new(),
             definition: OnceLock::new(),
         };

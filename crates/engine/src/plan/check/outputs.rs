@@ -125,8 +125,7 @@ impl Checker<'_> {
     pub(super) fn state(&mut self, input: Option<&InputPlan>) {
         let (Some(state), Some(input)) = (&self.pipeline.state, input) else { return };
         let file = !input.shared();
-        let kept = state.replication.is_some() || state.limit.is_none();
-        if file && state.directory.is_none() && kept {
+        if file && state.directory.is_none() {
             let message = "a pipeline over a file keeps its state in a folder, and none is named";
             self.wrong_with_help(path(["state"]), message, "add `directory: …`");
         } else if file && state.replication.is_some() {

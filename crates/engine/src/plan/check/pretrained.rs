@@ -7,7 +7,7 @@ use super::Checker;
 use crate::document::path;
 use crate::plan::LabelPlan;
 use crate::pretrained::{ModelFiles, Pretrained, Reading, Scoring, Versions};
-use crate::spec::{ColumnType, Gives, ModelFile, PythonModel, Step};
+use crate::spec::{ColumnType, ModelFile, PythonModel, PythonOutput, Step};
 
 impl Checker<'_> {
     /// The model from outside that the document names, if it does.
@@ -59,14 +59,14 @@ impl Checker<'_> {
             let message = "a model in Python may fail for a row, and there is no place for such rows";
             self.wrong_with_help(path(["model"]), message, "add `dead_letters: {file: {path: dead.ndjson}}`");
         }
-        if python.learn.is_some() && more {
+        if python.learn_batch.is_some() && more {
             let message = "a model in Python that learns decides alone, and there are steps behind it";
-            self.wrong_with_help(at("learn"), message, "leave out `learn`, or the steps");
+            self.wrong_with_help(at("learn_batch"), message, "leave out `learn_batch`, or the steps");
         }
-        if let Gives::Classes(classes) = &python.gives
+        if let PythonOutput::Classes(classes) = &python.output
             && classes.len() < 2
         {
-            self.wrong(at("gives"), "`classes` names at least two classes");
+            self.wrong(at("output"), "`classes` names at least two classes");
         }
         let inputs = (0..self.pipeline.features.len()).collect();
         let versions = Versions::new(pretrained).into();
@@ -139,9 +139,9 @@ impl Checker<'_> {
     pub(super) fn inputs_fit(&mut self, scoring: &Scoring, signature: &Signature) {
         if let Some(python) = &scoring.python {
             // It takes whatever there is; what it learns from is kept as numbers.
-            if python.learn.is_some() && signature.kinds().contains(&Kind::Nominal) {
+            if python.learn_batch.is_some() && signature.kinds().contains(&Kind::Nominal) {
                 let message = "a model in Python learns from numbers, and a feature here is text";
-                let help = "make numbers of it with an expression, or leave out `learn`";
+                let help = "make numbers of it with an expression, or leave out `learn_batch`";
                 self.wrong_with_help(path(["features"]), message, help);
             }
             return;

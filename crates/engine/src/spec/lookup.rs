@@ -1,4 +1,4 @@
-//! Tables to look rows up in.
+//! Tables that rows are looked up in.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,14 +10,14 @@ use super::{ColumnType, Entries, Format};
 /// when a run begins; what was computed before keeps the values that it had.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Table {
+pub struct Lookup {
     /// A table in a file.
     #[serde(default)]
-    pub file: Option<TableFile>,
+    pub file: Option<LookupFile>,
     /// A table in a topic: of each key the last record, as a compacted topic keeps it. A record without a value takes its
     /// key out.
     #[serde(default)]
-    pub kafka: Option<TableTopic>,
+    pub kafka: Option<LookupTopic>,
     /// How a row is written. Default for a file: by its name's ending.
     #[serde(default)]
     pub format: Option<Format>,
@@ -38,7 +38,7 @@ pub struct Table {
 /// A table in a file.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct TableFile {
+pub struct LookupFile {
     /// The file: `.csv`, `.ndjson` or `.jsonl`, plain or compressed (`.gz`, `.zst`).
     pub path: String,
     /// For CSV: whether the first line names the columns; without it fields are `columns` in their order. Default true.
@@ -56,7 +56,7 @@ fn yes() -> bool {
 /// A table in a topic.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct TableTopic {
+pub struct LookupTopic {
     /// The topic, read from its beginning.
     pub topic: String,
 }

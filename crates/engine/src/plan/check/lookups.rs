@@ -2,18 +2,18 @@
 
 use super::Checker;
 use crate::document::{Path, path, with_nearest};
-use crate::lookup::{TablePlan, TableSource};
+use crate::lookup::{LookupPlan, LookupSource};
 use crate::plan::{ColumnPlan, Need};
-use crate::spec::{ColumnType, Format, Table};
+use crate::spec::{ColumnType, Format, Lookup};
 
 impl Checker<'_> {
     /// The tables; the columns that rows gain are known from then on.
-    pub(super) fn tables(&mut self) -> Vec<TablePlan> {
+    pub(super) fn lookups(&mut self) -> Vec<LookupPlan> {
         let mut tables = Vec::new();
-        for (name, table) in &self.pipeline.table.0 {
-            let at = path(["table", name]);
-            let plan = self.table(name, table, &at);
-            for (name, column) in plan.iter().flat_map(TablePlan::given) {
+        for (name, table) in &self.pipeline.lookup.0 {
+            let at = path(["lookup", name]);
+            let plan = self.lookup(name, table, &at);
+            for (name, column) in plan.iter().flat_map(LookupPlan::given) {
                 if self.known.iter().any(|(known, _)| known == name) {
                     self.wrong(at.clone(), format!("there is a column `{name}` already: give the table another name"));
                 }
@@ -24,12 +24,12 @@ impl Checker<'_> {
         tables
     }
 
-    fn table(&mut self, name: &str, table: &Table, at: &Path) -> Option<TablePlan> {
+    fn lookup(&mut self, name: &str, table: &Lookup, at: &Path) -> Option<LookupPlan> {
         let under = |names: &[&str]| names.iter().fold(at.clone(), |at, name| [at.as_slice(), &path([*name])].concat());
         if !name.chars().all(|c| c.is_alphanumeric() || c == '_') || name.starts_with(|c: char| c.is_numeric()) {
             self.wrong(at.clone(), format!("`{name}` cannot name a table: use letters, digits and `_`"));
         }
-        let source = self.table_source(table, at);
+        let source = self.lookup_source(table, at);
         let format = match (&table.file, table.format) {
             (_, Some(format)) => Some(format),
             (Some(file), None) => self.format_of(&file.path, under(&["file", "path"])),
@@ -45,22 +45,11 @@ impl Checker<'_> {
         let on = self.column(Some(&table.on), under(&["on"]));
         let topic = table.kafka.is_some();
         let key = match (&table.key, topic) {
-            (Some(key), _) => self.table_column(table, key, under(&["key"])),
+            (Some(key), _) => self.lookup_column(table, key, under(&["key"])),
             (None, true) => None,
-            (None, false) => self.table_column(table, &table.on, under(&["on"])),
+            (None, false) => self.lookup_column(table, &table.on, under(&["on"])),
         };
-        let time = table.time.as_ref().and_then(|time| self.table_column(table, time, under(&["time"])));
-        if let Some((_, kind)) = time.and_then(|time| table.columns.0.get(time))
-            && !matches!(kind, ColumnType::Timestamp(_))
-        {
-            let message =
-                format!("it says from when a row holds, so it must be a `timestamp`; this one is `{}`", kind.name());
-            self.wrong(under(&["time"]), message);
-        }
-        if table.time.is_some() && self.pipeline.input.time.is_none() {
-            let help = "name the column of event time: `time: …` under `input`";
-            self.wrong_with_help(under(&["time"]), "rows of the input have no time to look back from", help);
-        }
+        let time = self.lookup_time(table, under(&["time"]));
         let need = |index: usize| if Some(index) == key || Some(index) == time { Need::Value } else { Need::Nothing };
         let columns = table.columns.0.iter().enumerate().map(|(index, (name, kind))| ColumnPlan {
             name: name.clone(),
@@ -71,10 +60,27 @@ impl Checker<'_> {
         let given = columns.iter().enumerate().filter(|(index, _)| Some(*index) != key);
         let names = given.map(|(_, column)| format!("{name}.{}", column.name)).collect();
         let name = name.to_string();
-        Some(TablePlan { name, source: source?, format: format?, columns, key, on: on?, time, names, content: None })
+        Some(LookupPlan { name, source: source?, format: format?, columns, key, on: on?, time, names, content: None })
     }
 
-    fn table_source(&mut self, table: &Table, at: &Path) -> Option<TableSource> {
+    /// The column that says from when a row of the table holds.
+    fn lookup_time(&mut self, table: &Lookup, at: Path) -> Option<usize> {
+        let time = self.lookup_column(table, table.time.as_ref()?, at.clone());
+        if let Some((_, kind)) = time.and_then(|time| table.columns.0.get(time))
+            && !matches!(kind, ColumnType::Timestamp(_))
+        {
+            let message =
+                format!("it says from when a row holds, so it must be a `timestamp`; this one is `{}`", kind.name());
+            self.wrong(at.clone(), message);
+        }
+        if self.pipeline.input.time.is_none() {
+            let help = "name the column of event time: `time: …` under `input`";
+            self.wrong_with_help(at, "rows of the input have no time to look back from", help);
+        }
+        time
+    }
+
+    fn lookup_source(&mut self, table: &Lookup, at: &Path) -> Option<LookupSource> {
         match (&table.file, &table.kafka) {
             (Some(file), None) => {
                 if file.path == "-" {
@@ -82,11 +88,11 @@ impl Checker<'_> {
                 }
                 let delimiter =
                     self.delimiter(file.delimiter.as_deref(), [at.as_slice(), &path(["file", "delimiter"])].concat());
-                Some(TableSource::File { path: file.path.clone(), header: file.header, delimiter })
+                Some(LookupSource::File { path: file.path.clone(), header: file.header, delimiter })
             }
             (None, Some(kafka)) => {
                 self.topic(&kafka.topic, [at.as_slice(), &path(["kafka", "topic"])].concat());
-                Some(TableSource::Topic(kafka.topic.clone()))
+                Some(LookupSource::Topic(kafka.topic.clone()))
             }
             (None, None) => {
                 self.wrong_with_help(at.clone(), "the table says not where from", "add `file:` or `kafka:`");
@@ -114,7 +120,7 @@ impl Checker<'_> {
         }
     }
 
-    fn table_column(&mut self, table: &Table, name: &str, at: Path) -> Option<usize> {
+    fn lookup_column(&mut self, table: &Lookup, name: &str, at: Path) -> Option<usize> {
         let found = table.columns.keys().position(|column| column == name);
         if found.is_none() {
             let message = with_nearest(format!("the table has no column `{name}`"), name, table.columns.keys());
