@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use gristmill::connect::System;
-use gristmill::lookup::{LookupPlan, LookupSource};
+use gristmill::lookup::LookupPlan;
 use gristmill::plan::{Plan, TargetPlan};
 use gristmill::rows::{Partition, Position};
 
@@ -148,10 +148,7 @@ pub fn named(plan: &Plan, failure: &BrokerError) -> Option<BrokerError> {
 
 /// The rows of a table.
 pub fn table(plan: &Arc<Plan>, table: &LookupPlan) -> Result<Box<dyn TableReader>, SourceError> {
-    let connector: &dyn Connector = match table.source {
-        LookupSource::File { .. } => &file::Files,
-        LookupSource::Topic(_) => &kafka::Kafka,
-    };
+    let connector = of(table.source.system()).unwrap_or(&file::Files);
     connector.table(plan, table)
 }
 

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use gristmill::connect::Framing;
-use gristmill::lookup::{Content, LookupPlan, LookupSource};
+use gristmill::lookup::{Content, LookupPlan};
 use gristmill::plan::Plan;
 use gristmill::rows::{Cell, Column, Position, RawRows, Rows};
 use gristmill_connect::broker::BrokerError;
@@ -70,9 +69,7 @@ impl LookupError {
 
 impl<'a> Growing<'a> {
     fn new(table: &'a LookupPlan, header: Option<&[String]>) -> Result<Self, LookupError> {
-        let delimiter = if let LookupSource::File { delimiter, .. } = table.source { delimiter } else { b',' };
-        let framing = Framing { delimiter, ..Framing::default() };
-        let decoder = Decoder::with(&table.columns, table.format, header, framing);
+        let decoder = Decoder::with(&table.columns, table.format, header, table.source.framing());
         let wrong = |message| LookupError::Row { table: table.name.clone(), place: "the header".into(), message };
         Ok(Self { table, decoder: decoder.map_err(wrong)?, blocks: Vec::new(), keys: Vec::new(), count: 0 })
     }

@@ -69,8 +69,8 @@ impl InputKind for Simulated {
         true
     }
 
-    fn described(&self, group: &str) -> String {
-        format!("the simulated topic {} as group {group}", self.0)
+    fn shards_in_words(&self) -> String {
+        "one shard for each partition".into()
     }
 
     fn commits_where(&self) -> &'static str {

@@ -11,7 +11,7 @@ use gristmill::rows::Partition;
 
 use super::dead_letters::LetterFile;
 use super::store::FolderStore;
-use super::table::TableFile;
+use super::table::FileTable;
 use super::targets::{Targets, committed};
 use super::{FileCommitter, FileSource, Keep, Lines, StateFolder};
 use crate::broker::BrokerError;
@@ -109,7 +109,7 @@ impl Connector for Files {
     }
 
     fn table(&self, _: &Arc<Plan>, table: &LookupPlan) -> Result<Box<dyn TableReader>, SourceError> {
-        Ok(Box::new(TableFile::open(table)?))
+        Ok(Box::new(FileTable::open(table)?))
     }
 
     fn dead_letters(&self, _: &Plan, target: &TargetPlan, _: Begin) -> Result<Box<dyn DeadLetters>, SourceError> {

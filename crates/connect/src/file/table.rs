@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use gristmill::lookup::{LookupPlan, LookupSource};
+use gristmill::connect::LookupFilePlan;
+use gristmill::lookup::LookupPlan;
 use gristmill::rows::{Partition, Position, RawRows};
 use gristmill::spec::Format;
 
@@ -11,14 +12,14 @@ use crate::log::TableReader;
 use crate::source::SourceError;
 
 /// Reads a table.
-pub(super) struct TableFile {
+pub(super) struct FileTable {
     reader: Reader,
     partition: Partition,
 }
 
-impl TableFile {
+impl FileTable {
     pub(super) fn open(table: &LookupPlan) -> Result<Self, SourceError> {
-        let LookupSource::File { path, header, delimiter } = &table.source else {
+        let Some(LookupFilePlan { path, header, delimiter }) = table.source.of() else {
             return Err(SourceError::File { path: table.name.clone(), why: "the table is not a file".into() });
         };
         let csv = (table.format == Format::Csv).then_some(*delimiter);
@@ -27,7 +28,7 @@ impl TableFile {
     }
 }
 
-impl TableReader for TableFile {
+impl TableReader for FileTable {
     fn header(&self) -> Option<&[String]> {
         self.reader.header()
     }

@@ -13,7 +13,7 @@ use super::dead_letters::{LetterTopic, Resender};
 use super::log::TopicLog;
 use super::source::KafkaSource;
 use super::store::{TopicStore, at_rest};
-use super::table::TableTopic;
+use super::table::TopicTable;
 use super::topics::Topics;
 use super::transactional::TransactionalCommitter;
 use super::{GroupMember, forget_group, position_of, rights};
@@ -115,7 +115,7 @@ impl Connector for Kafka {
     }
 
     fn table(&self, plan: &Arc<Plan>, table: &LookupPlan) -> Result<Box<dyn TableReader>, SourceError> {
-        Ok(Box::new(TableTopic::open(plan, table)?))
+        Ok(Box::new(TopicTable::open(plan, table)?))
     }
 
     fn dead_letters(

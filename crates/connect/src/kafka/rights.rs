@@ -3,8 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use gristmill::connect::{KafkaPlan, TopicPlan};
-use gristmill::lookup::LookupSource;
+use gristmill::connect::{KafkaPlan, LookupTopicPlan, TopicPlan};
 use gristmill::plan::Plan;
 use gristmill::spec::Guarantee;
 use rdkafka::consumer::{CommitMode, Consumer as _};
@@ -129,7 +128,7 @@ pub(super) fn rights(plan: &Plan) -> Vec<Right> {
         rights.push(Right::new(Operation::Read, Resource::Group(plan.group.clone())));
     }
     for table in &plan.lookups {
-        if let LookupSource::Topic(name) = &table.source {
+        if let Some(LookupTopicPlan { topic: name }) = table.source.of() {
             rights.push(topic(Operation::Read, name));
         }
     }

@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use gristmill::lookup::{LookupPlan, LookupSource};
+use gristmill::connect::LookupTopicPlan;
+use gristmill::lookup::LookupPlan;
 use gristmill::plan::Plan;
 use gristmill::rows::{Partition, Position, RawRecord, RawRows};
 
@@ -13,15 +14,15 @@ use crate::log::TableReader;
 use crate::source::SourceError;
 
 /// Reads one partition after the other.
-pub(super) struct TableTopic {
+pub(super) struct TopicTable {
     topics: InternalTopics,
     topic: String,
     partitions: Range<i32>,
 }
 
-impl TableTopic {
+impl TopicTable {
     pub(super) fn open(plan: &Arc<Plan>, table: &LookupPlan) -> Result<Self, SourceError> {
-        let LookupSource::Topic(topic) = &table.source else {
+        let Some(LookupTopicPlan { topic }) = table.source.of() else {
             return Err(BrokerError::new(Kind::Other, "the table is not a topic").into());
         };
         let topics = InternalTopics::open(plan)?;
@@ -29,7 +30,7 @@ impl TableTopic {
     }
 }
 
-impl TableReader for TableTopic {
+impl TableReader for TopicTable {
     fn header(&self) -> Option<&[String]> {
         None
     }

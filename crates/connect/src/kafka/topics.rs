@@ -4,8 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gristmill::connect::{CreatePlan, TopicPlan};
-use gristmill::lookup::LookupSource;
+use gristmill::connect::{CreatePlan, LookupTopicPlan, TopicPlan};
 use gristmill::plan::Plan;
 use gristmill::spec::Guarantee;
 use rdkafka::admin::{
@@ -96,7 +95,7 @@ impl Preparation<'_> {
             self.not_compacted(topic)?;
         }
         for table in &self.plan.lookups {
-            if let LookupSource::Topic(topic) = &table.source {
+            if let Some(LookupTopicPlan { topic }) = table.source.of() {
                 self.topic(topic, None, &format!("table `{}`", table.name), None)?;
             }
         }

@@ -5,12 +5,15 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Around, Framing, InputKind, InputPlan, InputSpec, System, TargetKind, TargetPlan, TargetSpec};
+use super::{
+    Around, Framing, InputKind, InputPlan, InputSpec, LookupKind, LookupSource, LookupSpec, System, TargetKind,
+    TargetPlan, TargetSpec,
+};
 use crate::document::{Mistakes, Path, path};
 use crate::rows::{Partition, Position};
 use crate::spec::Size;
 
-pub(crate) const SYSTEM: System = "file";
+const SYSTEM: System = "file";
 /// Above this, a dead letter no longer fits in one record of any reasonable broker.
 const LARGEST_RECORD: Size = Size(64 << 20);
 
@@ -118,6 +121,15 @@ impl FileInput {
     }
 }
 
+impl fmt::Display for FilePlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path.as_str() {
+            "-" => f.write_str("standard input"),
+            path => write!(f, "file {path}"),
+        }
+    }
+}
+
 impl InputKind for FilePlan {
     fn system(&self) -> System {
         SYSTEM
@@ -134,11 +146,10 @@ impl InputKind for FilePlan {
         false
     }
 
-    fn described(&self, _: &str) -> String {
-        let place = if self.path == "-" { "standard input".to_string() } else { format!("file {}", self.path) };
+    fn shards_in_words(&self) -> String {
         match self.shards() {
-            1 => format!("{place}, one shard"),
-            count => format!("{place}, {count} shards by the key"),
+            1 => "one shard".into(),
+            count => format!("{count} shards by the key"),
         }
     }
 
@@ -223,5 +234,68 @@ impl TargetKind for StdoutPlan {
 
     fn transactional(&self) -> bool {
         false
+    }
+}
+
+/// A table in a file.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LookupFile {
+    /// The file: `.csv`, `.ndjson` or `.jsonl`, plain or compressed (`.gz`, `.zst`).
+    pub path: String,
+    /// For CSV: whether the first line names the columns; without it fields are `columns` in their order. Default true.
+    #[serde(default = "yes")]
+    pub header: bool,
+    /// For CSV: the character between fields. Default `,`.
+    #[serde(default)]
+    pub delimiter: Option<String>,
+}
+
+/// A file of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookupFilePlan {
+    /// The path as written.
+    pub path: String,
+    /// Whether the first line of a CSV file names the columns.
+    pub header: bool,
+    /// The character between CSV fields.
+    pub delimiter: u8,
+}
+
+impl LookupSpec for LookupFile {
+    fn plan(&self, mistakes: &mut Mistakes<'_>, at: &Path) -> LookupSource {
+        if self.path == "-" {
+            mistakes.wrong([at.as_slice(), &path(["path"])].concat(), "a table cannot be standard input");
+        }
+        let delimiter = mistakes.delimiter(self.delimiter.as_deref(), [at.as_slice(), &path(["delimiter"])].concat());
+        LookupSource::new(LookupFilePlan { path: self.path.clone(), header: self.header, delimiter })
+    }
+}
+
+impl fmt::Display for LookupFilePlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "file {}", self.path)
+    }
+}
+
+impl LookupKind for LookupFilePlan {
+    fn system(&self) -> System {
+        SYSTEM
+    }
+
+    fn keyed(&self) -> bool {
+        false
+    }
+
+    fn stays(&self) -> bool {
+        true
+    }
+
+    fn framing(&self) -> Framing {
+        Framing { delimiter: self.delimiter, ..Framing::default() }
+    }
+
+    fn file(&self) -> Option<&str> {
+        Some(&self.path)
     }
 }

@@ -6,11 +6,14 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Around, InputKind, InputPlan, InputSpec, Start, System, TargetKind, TargetPlan, TargetSpec};
+use super::{
+    Around, InputKind, InputPlan, InputSpec, LookupKind, LookupSource, LookupSpec, Start, System, TargetKind,
+    TargetPlan, TargetSpec,
+};
 use crate::document::{Mistakes, Path, Problem, path, with_nearest};
 use crate::spec::Entries;
 
-pub(crate) const SYSTEM: System = "kafka";
+const SYSTEM: System = "kafka";
 
 /// Records from Kafka.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +49,48 @@ pub struct Create {
     #[serde(default)]
     #[schemars(range(min = 1, max = 100))]
     pub replication: Option<u32>,
+}
+
+/// A table in a topic.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LookupTopic {
+    /// The topic, read from its beginning.
+    pub topic: String,
+}
+
+/// A topic of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookupTopicPlan {
+    /// The topic.
+    pub topic: String,
+}
+
+impl LookupSpec for LookupTopic {
+    fn plan(&self, mistakes: &mut Mistakes<'_>, at: &Path) -> LookupSource {
+        mistakes.topic(&self.topic, [at.as_slice(), &path(["topic"])].concat());
+        LookupSource::new(LookupTopicPlan { topic: self.topic.clone() })
+    }
+}
+
+impl fmt::Display for LookupTopicPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "topic {}, read whole at the start", self.topic)
+    }
+}
+
+impl LookupKind for LookupTopicPlan {
+    fn system(&self) -> System {
+        SYSTEM
+    }
+
+    fn keyed(&self) -> bool {
+        true
+    }
+
+    fn stays(&self) -> bool {
+        false
+    }
 }
 
 /// How to create a missing topic.
@@ -100,8 +145,8 @@ impl InputKind for TopicPlan {
         true
     }
 
-    fn described(&self, group: &str) -> String {
-        format!("topic {} as group {group}, one shard for each partition", self.topic)
+    fn shards_in_words(&self) -> String {
+        "one shard for each partition".into()
     }
 
     fn commits_where(&self) -> &'static str {

@@ -7,15 +7,17 @@ mod file;
 mod http;
 mod input;
 mod kafka;
+mod lookup;
 mod output;
 mod properties;
 
-pub(crate) use file::SYSTEM as FILE;
-pub use file::{FileInput, FilePlan, FileTarget, FileTargetPlan, Shards, Stdout, StdoutPlan};
+pub use file::{
+    FileInput, FilePlan, FileTarget, FileTargetPlan, LookupFile, LookupFilePlan, Shards, Stdout, StdoutPlan,
+};
 pub use http::{Http, HttpPlan};
 pub use input::{Format, Input};
-pub(crate) use kafka::SYSTEM as KAFKA;
-pub use kafka::{Create, CreatePlan, KafkaInput, KafkaPlan, KafkaTarget, TopicPlan};
+pub use kafka::{Create, CreatePlan, KafkaInput, KafkaPlan, KafkaTarget, LookupTopic, LookupTopicPlan, TopicPlan};
+pub use lookup::Lookup;
 pub(crate) use output::ADD_DEAD_LETTERS;
 pub use output::{Output, Target};
 pub(crate) use properties::PROPERTIES;
@@ -79,8 +81,32 @@ pub(crate) trait TargetSpec {
     fn plan(&self, mistakes: &mut Mistakes<'_>, at: &Path) -> TargetPlan;
 }
 
+/// The place of a table, as written.
+pub(crate) trait LookupSpec {
+    /// The plan, as far as there is one.
+    fn plan(&self, mistakes: &mut Mistakes<'_>, at: &Path) -> LookupSource;
+}
+
+/// The place of a table, and what it can.
+pub trait LookupKind: Any + Debug + Display + Send + Sync {
+    /// Its system.
+    fn system(&self) -> System;
+    /// Whether its records have keys of their own.
+    fn keyed(&self) -> bool;
+    /// Whether what is read there again later is the same, as far as a user can see to it: else its content is part of the state.
+    fn stays(&self) -> bool;
+    /// How records are told apart.
+    fn framing(&self) -> Framing {
+        Framing::default()
+    }
+    /// The file, where it is one.
+    fn file(&self) -> Option<&str> {
+        None
+    }
+}
+
 /// An input, and what it can.
-pub trait InputKind: Any + Debug + Send + Sync {
+pub trait InputKind: Any + Debug + Display + Send + Sync {
     /// Its system.
     fn system(&self) -> System;
     /// The name of the topic or the file; partitions are named after it.
@@ -88,8 +114,8 @@ pub trait InputKind: Any + Debug + Send + Sync {
     /// Whether the members of a consumer group share it, and its system keeps their positions and their state. Any other
     /// input is read by one member, from its beginning to its end, and its state is in a folder.
     fn shared(&self) -> bool;
-    /// Where its records are and how they become shards, in words.
-    fn described(&self, group: &str) -> String;
+    /// How its records become shards, in words.
+    fn shards_in_words(&self) -> String;
     /// What `exactly_once` needs of every answer, in words.
     fn commits_where(&self) -> &'static str;
     /// Where a record is, in words.
@@ -130,62 +156,54 @@ pub trait TargetKind: Any + Debug + Display + Send + Sync {
     }
 }
 
-/// Where records come from.
-#[derive(Debug, Clone)]
-pub struct InputPlan(Arc<dyn InputKind>);
+/// A part of a plan that only its own system knows from within.
+macro_rules! parts {
+    ($($(#[doc = $doc:literal])+ $name:ident: $kind:ident,)+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone)]
+        pub struct $name(Arc<dyn $kind>);
+
+        impl $name {
+            /// Of any system.
+            pub fn new(part: impl $kind) -> Self {
+                Self(Arc::new(part))
+            }
+
+            /// As its own system knows it; nothing where it is of another one.
+            pub fn of<T: $kind>(&self) -> Option<&T> {
+                (&*self.0 as &dyn Any).downcast_ref()
+            }
+        }
+
+        impl Deref for $name {
+            type Target = dyn $kind;
+
+            fn deref(&self) -> &Self::Target {
+                &*self.0
+            }
+        }
+
+        impl Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                Display::fmt(&*self.0, f)
+            }
+        }
+    )+};
+}
+
+parts! {
+    /// Where records come from.
+    InputPlan: InputKind,
+    /// Something to write to.
+    TargetPlan: TargetKind,
+    /// Where a table is read from, once, before the first record.
+    LookupSource: LookupKind,
+}
 
 impl InputPlan {
-    /// An input of any system.
-    pub fn new(input: impl InputKind) -> Self {
-        Self(Arc::new(input))
-    }
-
-    /// The input as its own system knows it; nothing where it is of another one.
-    pub fn of<T: InputKind>(&self) -> Option<&T> {
-        (&*self.0 as &dyn Any).downcast_ref()
-    }
-
     /// Whether what is written to a target can be committed together with positions of this input.
     pub fn transactional_with(&self, target: &TargetPlan) -> bool {
         target.transactional() && target.system() == self.system()
-    }
-}
-
-impl Deref for InputPlan {
-    type Target = dyn InputKind;
-
-    fn deref(&self) -> &Self::Target {
-        &*self.0
-    }
-}
-
-/// Something to write to.
-#[derive(Debug, Clone)]
-pub struct TargetPlan(Arc<dyn TargetKind>);
-
-impl TargetPlan {
-    /// A target of any system.
-    pub fn new(target: impl TargetKind) -> Self {
-        Self(Arc::new(target))
-    }
-
-    /// The target as its own system knows it; nothing where it is of another one.
-    pub fn of<T: TargetKind>(&self) -> Option<&T> {
-        (&*self.0 as &dyn Any).downcast_ref()
-    }
-}
-
-impl Display for TargetPlan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Display::fmt(&*self.0, f)
-    }
-}
-
-impl Deref for TargetPlan {
-    type Target = dyn TargetKind;
-
-    fn deref(&self) -> &Self::Target {
-        &*self.0
     }
 }
 

@@ -8,25 +8,10 @@ use std::sync::Arc;
 
 use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 
+use crate::connect::LookupSource;
 use crate::plan::ColumnPlan;
 use crate::rows::{Cell, Column, Rows};
 use crate::spec::Format;
-
-/// Where a table is read from, once, before the first record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LookupSource {
-    /// A file.
-    File {
-        /// The path as written.
-        path: String,
-        /// Whether the first line of a CSV file names the columns.
-        header: bool,
-        /// The character between CSV fields.
-        delimiter: u8,
-    },
-    /// A topic, the last record of each key.
-    Topic(String),
-}
 
 /// A table of a plan.
 #[derive(Debug, Clone)]
@@ -75,7 +60,7 @@ impl Lookup {
     pub(crate) fn new(plan: &LookupPlan) -> Self {
         Self {
             content: plan.content.clone().unwrap_or_else(|| Arc::new(Content::new(&plan.columns))),
-            kept: matches!(plan.source, LookupSource::Topic(_)),
+            kept: !plan.source.stays(),
             on: plan.on,
             key: plan.key,
             unmatched: 0,

@@ -6,7 +6,7 @@ pub(crate) mod definition;
 mod reading;
 mod show;
 
-pub use crate::connect::{Connections, CreatePlan, InputPlan, Start, TargetPlan};
+pub use crate::connect::{Connections, CreatePlan, InputPlan, LookupSource, Start, TargetPlan};
 pub use definition::Definition;
 pub use reading::Reading;
 
@@ -18,13 +18,13 @@ use gristmill_sql::{Item, Kind, Program};
 
 use crate::augment::Augment;
 use crate::clean::Cleaner;
-use crate::connect::{self, System};
+use crate::connect::System;
 use crate::document::{Document, Environment, Problems};
-use crate::lookup::{LookupPlan, LookupSource};
+use crate::lookup::LookupPlan;
 use crate::output_query::OutputQuery;
 use crate::pretrained::{ModelFiles, Scoring};
 use crate::schema;
-use crate::spec::{Batch, ColumnType, Commit, Format, Guarantee, Pipeline, Size, Snapshot, State, Windows};
+use crate::spec::{Batch, ColumnType, Commit, Format, Guarantee, Pipeline, Snapshot, State, Windows};
 
 /// A pipeline ready to run.
 #[derive(Debug, Clone)]
@@ -332,10 +332,7 @@ impl Plan {
 
     /// The systems that it reads from or writes to.
     pub fn systems(&self) -> BTreeSet<System> {
-        let tables = self.lookups.iter().map(|table| match table.source {
-            LookupSource::File { .. } => connect::FILE,
-            LookupSource::Topic(_) => connect::KAFKA,
-        });
+        let tables = self.lookups.iter().map(|table| table.source.system());
         let targets = self.targets().map(|target| target.system());
         std::iter::once(self.input.system()).chain(targets).chain(tables).collect()
     }

@@ -7,7 +7,6 @@ use gristmill_learn::Kind;
 
 use super::Plan;
 use crate::describe;
-use crate::lookup::LookupSource;
 use crate::spec::{Format, Guarantee, PythonModel, Snapshot, Span};
 
 impl Plan {
@@ -21,7 +20,8 @@ impl Plan {
             Format::Json => "JSON",
             Format::Csv => "CSV",
         };
-        format!("{format} from {}", self.input.described(&self.group))
+        let group = if self.input.shared() { format!(" as group {}", self.group) } else { String::new() };
+        format!("{format} from {}{group}, {}", self.input, self.input.shards_in_words())
     }
 
     fn pipeline_grace(&self) -> Option<Span> {
@@ -60,10 +60,7 @@ impl Plan {
         steps.extend(self.clean.iter().map(|rule| ("clean", rule.to_string())));
         for table in &self.lookups {
             let on = self.column_list([table.on]);
-            let from = match &table.source {
-                LookupSource::File { path, .. } => format!("file {path}"),
-                LookupSource::Topic(topic) => format!("topic {topic}, read whole at the start"),
-            };
+            let from = &table.source;
             let held = table.time.and_then(|time| table.columns.get(time));
             let held = held.map_or(String::new(), |time| format!(", as of {}", time.name));
             steps.push(("lookup", format!("{} by {on}, from {from}{held}", table.name)));

@@ -6,7 +6,6 @@
 mod columns;
 mod entries;
 mod feature;
-mod lookup;
 mod model;
 mod rounds;
 mod units;
@@ -15,7 +14,6 @@ mod windows;
 pub use columns::{ColumnSettings, ColumnType, EpochUnit, TimestampSettings};
 pub use entries::Entries;
 pub use feature::Feature;
-pub use lookup::{Lookup, LookupFile, LookupTopic};
 pub use model::{GraphRuntime, ModelFile, PythonModel, PythonOutput, Step};
 pub use rounds::BoostingRounds;
 pub use units::{Size, Span};
@@ -28,7 +26,8 @@ use serde::{Deserialize, Serialize};
 use crate::augment::Augment;
 use crate::clean::Clean;
 pub use crate::connect::{
-    Create, FileInput, FileTarget, Format, Http, Input, KafkaInput, KafkaTarget, Output, Shards, Stdout, Target,
+    Create, FileInput, FileTarget, Format, Http, Input, KafkaInput, KafkaTarget, Lookup, LookupFile, LookupTopic,
+    Output, Shards, Stdout, Target,
 };
 
 /// A pipeline: where records come from, what they mean, what learns from them and where the answers go.

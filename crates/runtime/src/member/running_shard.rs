@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gristmill::lookup::{LookupPlan, LookupSource};
+use gristmill::lookup::LookupPlan;
 use gristmill::plan::Plan;
 use gristmill::protocol::{Code, Consumed, Entry, Manifest, Piece, Recovery, Replay, Run};
 use gristmill::rows::{Partition, Position, Positions, RawRows, Refusal};
@@ -57,8 +57,8 @@ impl RunningShard {
         let replay = Replay::new(recovery.replay.iter().cloned());
         let manifest = recovery.saved.as_ref().map(|saved| &saved.manifest);
         // What is in a topic may be another at the next start, so it is saved with the first rows.
-        let topic = |table: &LookupPlan| matches!(table.source, LookupSource::Topic(_));
-        let renewed = manifest.is_none() && plan.lookups.iter().any(topic);
+        let changes = |table: &LookupPlan| !table.source.stays();
+        let renewed = manifest.is_none() && plan.lookups.iter().any(changes);
         let mut replay_start = recovery.positions.clone();
         recovery.replay.iter().rev().for_each(|run| replay_start.set(&run.topic, run.consumed.from));
         Self {

@@ -4,7 +4,6 @@ use std::path::{self, PathBuf};
 
 use super::Checker;
 use crate::document::{Path, path};
-use crate::lookup::LookupSource;
 use crate::plan::Plan;
 use crate::spec::Step;
 
@@ -13,10 +12,10 @@ impl Plan {
     pub fn files_read(&self) -> Vec<(String, &str)> {
         let input = self.input.file().filter(|path| *path != "-");
         let input = input.map(|path| ("the file of the input".to_string(), path));
-        let tables = self.lookups.iter().filter_map(|table| match &table.source {
-            LookupSource::File { path, .. } => Some((format!("the file of the table `{}`", table.name), path.as_str())),
-            LookupSource::Topic(_) => None,
-        });
+        let tables = self
+            .lookups
+            .iter()
+            .filter_map(|table| Some((format!("the file of the table `{}`", table.name), table.source.file()?)));
         input.into_iter().chain(tables).collect()
     }
 

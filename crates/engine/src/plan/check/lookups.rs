@@ -2,7 +2,7 @@
 
 use super::Checker;
 use crate::document::{Path, path, with_nearest};
-use crate::lookup::{LookupPlan, LookupSource};
+use crate::lookup::LookupPlan;
 use crate::plan::{ColumnPlan, Need};
 use crate::spec::{ColumnType, Format, Lookup};
 
@@ -29,25 +29,22 @@ impl Checker<'_> {
         if !name.chars().all(|c| c.is_alphanumeric() || c == '_') || name.starts_with(|c: char| c.is_numeric()) {
             self.wrong(at.clone(), format!("`{name}` cannot name a table: use letters, digits and `_`"));
         }
-        let source = self.lookup_source(table, at);
-        let format = match (&table.file, table.format) {
-            (_, Some(format)) => Some(format),
-            (Some(file), None) => self.format_of(&file.path, under(&["file", "path"])),
+        let source = table.source(self, at);
+        let source = source.as_ref();
+        let format = match (table.format, source.and_then(|source| source.file())) {
+            (Some(format), _) => Some(format),
+            (None, Some(file)) => self.format_of(file, under(&["file", "path"])),
             (None, None) => {
-                self.wrong_with_help(
-                    at.clone(),
-                    "`format` is missing",
-                    "add `format: json` or `format: csv` beside it",
-                );
+                let help = "add `format: json` or `format: csv` beside it";
+                self.wrong_with_help(at.clone(), "`format` is missing", help);
                 None
             }
         };
         let on = self.column(Some(&table.on), under(&["on"]));
-        let topic = table.kafka.is_some();
-        let key = match (&table.key, topic) {
-            (Some(key), _) => self.lookup_column(table, key, under(&["key"])),
-            (None, true) => None,
-            (None, false) => self.lookup_column(table, &table.on, under(&["on"])),
+        let key = match &table.key {
+            Some(key) => self.lookup_column(table, key, under(&["key"])),
+            None if source.is_none_or(|source| source.keyed()) => None,
+            None => self.lookup_column(table, &table.on, under(&["on"])),
         };
         let time = self.lookup_time(table, under(&["time"]));
         let need = |index: usize| if Some(index) == key || Some(index) == time { Need::Value } else { Need::Nothing };
@@ -60,7 +57,17 @@ impl Checker<'_> {
         let given = columns.iter().enumerate().filter(|(index, _)| Some(*index) != key);
         let names = given.map(|(_, column)| format!("{name}.{}", column.name)).collect();
         let name = name.to_string();
-        Some(LookupPlan { name, source: source?, format: format?, columns, key, on: on?, time, names, content: None })
+        Some(LookupPlan {
+            name,
+            source: source?.clone(),
+            format: format?,
+            columns,
+            key,
+            on: on?,
+            time,
+            names,
+            content: None,
+        })
     }
 
     /// The column that says from when a row of the table holds.
@@ -78,31 +85,6 @@ impl Checker<'_> {
             self.wrong_with_help(at, "rows of the input have no time to look back from", help);
         }
         time
-    }
-
-    fn lookup_source(&mut self, table: &Lookup, at: &Path) -> Option<LookupSource> {
-        match (&table.file, &table.kafka) {
-            (Some(file), None) => {
-                if file.path == "-" {
-                    self.wrong([at.as_slice(), &path(["file", "path"])].concat(), "a table cannot be standard input");
-                }
-                let delimiter =
-                    self.delimiter(file.delimiter.as_deref(), [at.as_slice(), &path(["file", "delimiter"])].concat());
-                Some(LookupSource::File { path: file.path.clone(), header: file.header, delimiter })
-            }
-            (None, Some(kafka)) => {
-                self.topic(&kafka.topic, [at.as_slice(), &path(["kafka", "topic"])].concat());
-                Some(LookupSource::Topic(kafka.topic.clone()))
-            }
-            (None, None) => {
-                self.wrong_with_help(at.clone(), "the table says not where from", "add `file:` or `kafka:`");
-                None
-            }
-            (Some(_), Some(_)) => {
-                self.wrong(at.clone(), "a table is in a `file` or in `kafka`, not in both");
-                None
-            }
-        }
     }
 
     /// The format that a file's name tells.
