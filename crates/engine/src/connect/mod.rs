@@ -215,8 +215,12 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// What is written of each, the group's id, and where the group starts. `kafka`: the properties of its clients.
-    pub(crate) fn read(name: &str, kafka: &Entries<String>, mistakes: &mut Mistakes<'_>) -> (Self, String, Start) {
+    /// What is written of each, in this order, the group's id, and where the group starts.
+    pub(crate) fn read(
+        name: &str,
+        [(_, kafka)]: [(System, &Entries<String>); 1],
+        mistakes: &mut Mistakes<'_>,
+    ) -> (Self, String, Start) {
         let (kafka, start) = KafkaPlan::read(name, kafka, mistakes);
         let group = kafka.group.clone();
         (Self { kafka }, group, start)

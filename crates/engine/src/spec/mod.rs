@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::Augment;
 use crate::clean::Clean;
+use crate::connect::System;
 pub use crate::connect::{
     Create, FileInput, FileTarget, Format, Http, Input, KafkaInput, KafkaTarget, Lookup, LookupFile, LookupTopic,
     Output, Shards, Stdout, Target,
@@ -91,6 +92,13 @@ pub struct Pipeline {
     /// How much memory windows may take.
     #[serde(default)]
     pub windows: Windows,
+}
+
+impl Pipeline {
+    /// The properties that are passed on to the clients of systems, by the section that they stand in.
+    pub(crate) fn properties(&self) -> [(System, &Entries<String>); 1] {
+        [("kafka", &self.kafka)]
+    }
 }
 
 /// Where the truth is.
