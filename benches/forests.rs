@@ -1,6 +1,6 @@
-//! Forests and bagging beside River's, seed by seed, on the rows that xtask/parity/forests.py has written.
+//! Compares forests and bagging with River's, seed by seed, on the rows that xtask/parity/forests.py has written.
 //!
-//! `GRISTMILL_FORESTS` names their folder: `cargo xtask parity forests` makes it.
+//! `GRISTMILL_FORESTS` names their folder: `cargo xtask parity forests` creates it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, missing_docs)]
 
 use std::collections::BTreeMap;

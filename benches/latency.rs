@@ -1,7 +1,7 @@
-//! From the moment before a record is sent to the arrival of its decision at a `read_committed` reader, at a steady 2,000
-//! records a second, exactly once, with commits each 10 ms and each 100 ms; in turns with bare librdkafka
-//! (`raw_rust eos record=full`, whose path `GRISTMILL_RAW_RUST` names). `cargo xtask bench latency` runs it.
-//! `SECONDS` (default 20, the first 5 left out) and `ROUNDS` (default 2) set the size.
+//! From the moment before a record is sent to the arrival of its decision at a `read_committed` reader, at a steady
+//! 2,000 records a second, exactly once, with commits each 10 ms and each 100 ms; alternating with bare librdkafka
+//! (`raw_rust eos record=full`, whose path `GRISTMILL_RAW_RUST` names). `cargo xtask bench latency` runs it. `SECONDS`
+//! (default 20, the first 5 left out) and `ROUNDS` (default 2) set the size.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod payments;

@@ -1,7 +1,7 @@
-//! Learners on one core: test, then train, row by row, data in memory. One line a case, as the peers print them.
+//! Learners on one core: test, then train, row by row, data in memory. One line a case, in the peers' format.
 //!
-//! `cargo xtask bench learners` runs this beside the programs of `../shared/peers/learners` that are there. `ONLY`
-//! chooses cases by a part of their name; `REPEATS` (default 3) takes the best of so many runs.
+//! `cargo xtask bench learners` runs this beside the available programs of `../shared/peers/learners`. `ONLY` selects
+//! cases by a part of their name; `REPEATS` (default 3) takes the best of that many runs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods)]
 #![allow(missing_docs)]
 
@@ -27,7 +27,7 @@ struct Rows {
     labels: Vec<f64>,
 }
 
-/// `nominal`: a column taken as categories.
+/// `nominal`: a column read as categories.
 fn load(file: &str, label: &str, nominal: Option<&str>) -> Option<Rows> {
     let table = table::read(file, label)?;
     let mut classes: BTreeMap<String, f64> = [("UP".to_string(), 1.0), ("DOWN".to_string(), 0.0)].into();
@@ -42,7 +42,7 @@ fn load(file: &str, label: &str, nominal: Option<&str>) -> Option<Rows> {
     Some(rows)
 }
 
-/// Test, then train: the seconds of the loop. What was said of each row is kept, and measured when the clock has stopped.
+/// Test, then train: the seconds of the loop. The predictions are kept, and measured when the clock has stopped.
 fn prequential(model: &mut dyn Learner, rows: &Rows, said: &mut Vec<f64>) -> f64 {
     let task = model.task();
     let mut out = Predictions::default();
@@ -202,7 +202,7 @@ fn rows(data: &str) -> Option<Rows> {
     }
 }
 
-/// A million zeros and ones whose rate changes half way: the peers' stream, `synth.py`.
+/// A million zeros and ones whose rate changes midway: the peers' stream, `synth.py`.
 fn adwin() {
     let uniform = |index: u64| {
         let mut z = 1_u64.wrapping_add((index + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));

@@ -1,10 +1,10 @@
-//! A member on a real broker, in turns with bare librdkafka doing the same parsing, record and flushes.
+//! A member on a real broker, alternating with bare librdkafka doing the same parsing, record and flushes.
 //!
 //! `cargo xtask bench` starts a broker and runs this. The peer is the program `raw_rust` whose path
 //! `GRISTMILL_RAW_RUST` names (`record=full`: parse, a fixed score, the same decision and headers), in two modes: `alo`
 //! flushes and commits, `eos` commits a transaction, each 5,000 records or 100 ms. Ours learns from every record and
-//! keeps what it learned; under `eos` it keeps 50 MB of state, saved every 10 s. Without a peer only our own rate is
-//! printed. `RECORDS` (default 3,000,000) and `ROUNDS` (default 5) set the size.
+//! keeps its state; under `eos` that is 50 MB, saved every 10 s. Without a peer only our own rate is printed. `RECORDS`
+//! (default 3,000,000) and `ROUNDS` (default 5) set the size.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod payments;
@@ -24,10 +24,10 @@ struct Run {
 
 /// A way to run both.
 struct Mode {
-    /// As the peer calls it.
+    /// The peer's name for it.
     name: &'static str,
     guarantee: &'static str,
-    /// What is measured: windows are state.
+    /// The metrics: windows are state.
     evaluate: &'static str,
 }
 

@@ -1,6 +1,7 @@
-//! What a `kill -9` costs a group with 100 MB of state: until the group notices, until the state is found and loaded,
-//! until what came since the snapshot is replayed; and how long the partitions that did not move stood still.
-//! `cargo xtask bench recovery` runs it. `RECORDS` (default 2,000,000) sets the size of the state: 51 bytes a record.
+//! The cost of a `kill -9` for a group with 100 MB of state: until the group notices, until the state is found and
+//! loaded, until the records since the snapshot are replayed; and how long the partitions that did not move were
+//! stalled. `cargo xtask bench recovery` runs it. `RECORDS` (default 2,000,000) sets the size of the state: 51 bytes a
+//! record.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod payments;

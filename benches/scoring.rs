@@ -1,7 +1,8 @@
-//! Scoring alone, one core: a dense network of 12-32-16-1, a forest of 100 trees and an XGBoost model of 100 trees of depth 6,
-//! in batches of 1, 16 and 500; ours in turns with ONNX Runtime in the same process, then the frameworks themselves.
+//! Scoring alone, one core: a dense network of 12-32-16-1, a forest of 100 trees and an XGBoost model of 100 trees of
+//! depth 6, in batches of 1, 16 and 500; ours alternating with ONNX Runtime in the same process, then the frameworks
+//! themselves.
 //!
-//! `cargo xtask bench scoring` makes the models and runs this.
+//! `cargo xtask bench scoring` trains the models and runs this.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::disallowed_methods)] // A benchmark has a clock, and reads the files that it is about.
 
@@ -30,7 +31,7 @@ fn ours(model: &ForeignModel, rows: &[f64], out: &mut Vec<f64>) {
     model.predict(&Features::new(rows, WIDTH), out).unwrap();
 }
 
-/// ONNX Runtime as it is used by itself: the whole batch at once, on one thread.
+/// ONNX Runtime in its usual form: the whole batch at once, on one thread.
 fn theirs(session: &mut Session, rows: &[f32], out: &mut Vec<f64>) {
     out.clear();
     let input = session.inputs()[0].name().to_string();
@@ -47,7 +48,7 @@ fn theirs(session: &mut Session, rows: &[f32], out: &mut Vec<f64>) {
 fn rate(batch: usize, rows: usize, mut score: impl FnMut(usize)) -> f64 {
     let (began, mut done) = (Instant::now(), 0);
     while began.elapsed() < ROUND {
-        // The clock is looked at once in a while.
+        // The clock is read only now and then.
         for _ in 0..(200 / batch).max(1) {
             score(done % (rows - batch));
             done += batch;

@@ -1,10 +1,10 @@
-//! The textbook's program, `examples/keras-fraud.yaml`, on a real broker: in turns with the textbook's own loop
-//! (`seed_loop.py`: poll, parse, Keras `predict` of one row) and a careful Python service (`onnx_batch.py`: batches of 5,000,
-//! ONNX Runtime, a transaction each). Then latency at 2,000 records a second with commits each 10 ms, beside the Python service
-//! with its batches of 500.
+//! The textbook's program, `examples/keras-fraud.yaml`, on a real broker: alternating with the textbook's own loop
+//! (`seed_loop.py`: poll, parse, Keras `predict` of one row) and a careful Python service (`onnx_batch.py`: batches of
+//! 5,000, ONNX Runtime, a transaction each). Then latency at 2,000 records a second with commits each 10 ms, beside the
+//! Python service with its batches of 500.
 //!
-//! `cargo xtask bench textbook` starts a broker, makes the peers' Python and the network, and runs this. `RECORDS` (default
-//! 1,000,000), `ROUNDS` and `LATENCY_ROUNDS` (default 3) and `SECONDS` (default 20) set the size.
+//! `cargo xtask bench textbook` starts a broker, prepares the peers' Python and the network, and runs this. `RECORDS`
+//! (default 1,000,000), `ROUNDS` and `LATENCY_ROUNDS` (default 3) and `SECONDS` (default 20) set the size.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod payments;
@@ -20,9 +20,9 @@ use serde_json::Value;
 use steady::{PARTITIONS, measure};
 use support::*;
 
-/// The records that the textbook's loop is given: it takes a minute for them.
+/// The number of records for the textbook's loop, which takes a minute for them.
 const BY_THE_BOOK: usize = 600;
-/// The records that the Python service is given.
+/// The number of records for the Python service.
 const IN_BATCHES: usize = 200_000;
 
 struct Peers {
@@ -154,7 +154,7 @@ fn throughput(peers: &Peers, records: usize, rounds: usize) {
     println!("{} scores of both, at most {:.1e} apart", theirs.len(), apart.fold(0.0_f64, f64::max));
 }
 
-/// The topics of a run, and the name they begin with.
+/// The topics of a run, and their prefix.
 fn topics(name: &str) -> String {
     let topic = unique(name);
     for (name, partitions) in [
@@ -170,7 +170,7 @@ fn topics(name: &str) -> String {
 fn latency(peers: &Peers, seconds: usize, rounds: usize) {
     println!("round\twho\tp50_ms\tp99_ms");
     let mut worst: [Vec<f64>; 2] = Default::default();
-    // A broker that has just started falls behind the load itself by seconds: the first round warms it for both.
+    // A broker that has just started lags behind the load by seconds: the first round warms it for both.
     for round in 0..=rounds {
         for (index, who) in ["gristmill", "onnx_batch eos"].into_iter().enumerate() {
             let topic = topics("steady");

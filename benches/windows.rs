@@ -1,6 +1,6 @@
 //! Ten expressions and eight windows over the transactions of the Fraud Detection Handbook, one core, from memory: rows
-//! per second, and the bytes of state a key takes; the same with a million keys. DuckDB computes the same over the table
-//! at rest.
+//! per second, and the bytes of state per key; the same with a million keys. DuckDB computes the same over the whole
+//! table.
 //!
 //! `cargo xtask bench windows`, or `cargo bench -p gristmill-sql --bench windows` for ours alone.
 #![allow(
@@ -23,7 +23,7 @@ use arrow_array::{ArrayRef, Float64Array, Int64Array, TimestampMicrosecondArray}
 use gristmill_learn::Stateful;
 use gristmill_sql::{Column, Item, Kind, Program, Setting, Windows};
 
-/// The one that the binary has.
+/// The binary's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -33,7 +33,7 @@ const BEGIN: i64 = 1_522_540_800;
 const BATCH: usize = 1_000;
 const PASSES: usize = 3;
 
-/// A name and its expression, a line each: those that DuckDB is given, too.
+/// A name and its expression on each line: DuckDB gets the same.
 const ITEMS: &str = include_str!("windows.sql");
 
 fn program() -> Program {
@@ -66,7 +66,7 @@ fn transactions() -> Option<Table> {
     Some(table)
 }
 
-/// `spread`: how many customers and terminals each one becomes; `faster`: how many times faster time goes.
+/// `spread`: how many customers and terminals each one becomes; `faster`: the factor by which time runs faster.
 fn batches(table: &Table, spread: i64, faster: i64) -> Vec<Vec<ArrayRef>> {
     let key = |(row, key): (usize, &i64)| key * spread + row as i64 % spread;
     let mut batches = Vec::new();

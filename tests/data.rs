@@ -1,8 +1,9 @@
-//! Real data sets for tests: where they are, and what happens where they are not.
+//! Real data sets for tests: where they are, and what happens without them.
 //!
 //! `GRISTMILL_DATA` names the folder; without it they are looked for in `../shared/data` beside the checkout, then in
-//! `target/data`, where `cargo xtask data` puts what can be fetched and made. A test whose data is absent is listed as not
-//! run, on standard error and in the file that `GRISTMILL_NOT_RUN` names; with `GRISTMILL_REQUIRE_DATA=1` it fails instead.
+//! `target/data`, where `cargo xtask data` puts what can be fetched and generated. A test whose data is absent is
+//! listed as not run, on standard error and in the file that `GRISTMILL_NOT_RUN` names; with `GRISTMILL_REQUIRE_DATA=1`
+//! it fails instead.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Models that scikit-learn trained and skl2onnx exported, each with rows and what scikit-learn said of them.
+//! Models that scikit-learn trained and skl2onnx exported, each with rows and scikit-learn's results for them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, dead_code)]
 
 use std::io::Cursor;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 const TABLE: &[u8] = include_bytes!("../crates/models/tests/sklearn.zip");
 
-/// What base64 stands for.
+/// Decodes base64.
 fn bytes(text: &str) -> Vec<u8> {
     let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digit = |c: u8| digits.iter().position(|digit| *digit == c);
@@ -27,7 +27,7 @@ fn bytes(text: &str) -> Vec<u8> {
 pub(crate) struct Case {
     /// Its name and form, for messages.
     pub(crate) what: String,
-    /// All that is known of it.
+    /// Everything that is known of it.
     pub(crate) line: Value,
     /// The bytes of the ONNX file.
     pub(crate) file: Vec<u8>,

@@ -3,13 +3,13 @@
 
 use std::io::Read;
 
-/// The names of the columns, and row by row their numbers and the label as it is written.
+/// The names of the columns, and row by row their numbers and the label as text.
 pub(crate) struct Table {
     pub(crate) names: Vec<String>,
     pub(crate) rows: Vec<(Vec<f64>, String)>,
 }
 
-/// Reads a compressed CSV file, if it is there.
+/// Reads a compressed CSV file, if it exists.
 pub(crate) fn read(file: &str, label: &str) -> Option<Table> {
     let path = crate::data::find(file)?.join(file);
     let mut text = String::new();

@@ -18,10 +18,10 @@ const BENCHES: [(&str, &str, bool); 8] = [
     ("textbook", "gristmill-cli", true),
 ];
 
-/// What measures whole programs, and says what it saw.
+/// Measures whole programs, and returns what it saw.
 type Measure = fn() -> Result<String, String>;
 
-/// What is measured of whole programs, by name.
+/// Measurements of whole programs, by name.
 const PROGRAMS: [(&str, Measure); 1] = [("end-to-end", learners::end_to_end)];
 
 pub(crate) fn run(rest: &[&str]) -> Done {
@@ -36,7 +36,7 @@ pub(crate) fn run(rest: &[&str]) -> Done {
             cargo.args(["-c", "0", "cargo"]);
         }
         cargo.args(bench).current_dir(root());
-        // A broker of its own: figures of a broker that tests have filled say little.
+        // A broker of its own: a broker that tests have filled distorts the figures.
         let dir = root().join("target").join("bench-broker");
         if *needs_broker {
             broker::start(&dir, &[])?;
@@ -67,7 +67,7 @@ pub(crate) fn run(rest: &[&str]) -> Done {
     Ok(())
 }
 
-/// Makes the peers of a benchmark, and tells it where they are.
+/// Builds the peers of a benchmark, and passes it their paths.
 fn name_peers(name: &str, over_broker: bool, cargo: &mut Command) -> Done {
     match name {
         "scoring" => {
@@ -112,7 +112,7 @@ fn raw_rust() -> Result<Option<PathBuf>, String> {
 
 const SCORING: &str = "scoring/make.py";
 
-/// The Python that makes the models of the benchmark of scoring, and the folder of these.
+/// The Python that trains the models of the scoring benchmark, and their folder.
 fn scoring_models() -> Result<(PathBuf, PathBuf), String> {
     let packages = [
         "numpy==2.4.6",
@@ -169,7 +169,7 @@ fn python_peers() -> Result<(PathBuf, PathBuf, PathBuf), String> {
     Ok((python, programs, models))
 }
 
-/// Builds the peer in Java, where there is a Maven to build it with; its class path.
+/// Builds the peer in Java, if Maven is installed; its class path.
 fn kafka_streams() -> Result<Option<String>, String> {
     let source = peers_folder().join("kafka/kafka_streams");
     if !source.exists() || Command::new("mvn").arg("-version").output().is_err() {
@@ -183,7 +183,7 @@ fn kafka_streams() -> Result<Option<String>, String> {
     Ok(Some(format!("{0}/kafka-streams-peer-1.jar:{0}/lib/*", target.display())))
 }
 
-/// Puts a raw result, and where it was measured, before the older ones.
+/// Prepends a raw result, and where it was measured, to the older ones.
 pub(crate) fn keep(name: &str, text: &str) -> Done {
     let output = |program: &str, arguments: &[&str]| {
         let output = Command::new(program).args(arguments).current_dir(root()).output();

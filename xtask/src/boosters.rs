@@ -1,4 +1,4 @@
-//! Small models of every objective of the boosting libraries, and of Keras, each beside what its framework answers.
+//! Small models of every objective of the boosting libraries, and of Keras, each with the answers of its framework.
 
 use std::process::Command;
 
@@ -19,7 +19,7 @@ const NEWEST: &[&str] = &[
 /// The environment, its packages, the program, and the file that it records.
 type Recording = (&'static str, &'static [&'static str], &'static str, &'static str);
 
-/// Versions of XGBoost write base scores, categories and leaves of several targets each in a way of its own.
+/// Versions of XGBoost write base scores, categories and leaves of several targets in different ways.
 const RECORDINGS: [Recording; 6] = [
     ("boosters", NEWEST, "catboost_models.py", "catboost.jsonl"),
     ("boosters", NEWEST, "lightgbm_models.py", "lightgbm.jsonl"),
@@ -39,7 +39,7 @@ const RECORDINGS: [Recording; 6] = [
     ),
 ];
 
-/// Trains the models and records the answers anew.
+/// Trains the models and records the answers again.
 pub(crate) fn run() -> Done {
     for (environment, packages, program, recorded) in RECORDINGS {
         let python = python::environment(environment, packages)?;

@@ -15,13 +15,12 @@ const START: Duration = Duration::from_secs(60);
 const USER: &str = "alice";
 const PASSWORD: &str = "alice-secret";
 
-/// Where the broker lives unless told otherwise.
+/// The broker's default directory.
 pub(crate) fn default_directory() -> PathBuf {
     root().join("target").join("broker")
 }
 
-/// Starts a broker, or finds the one that runs there; returns whether it was started. `settings` are added to its
-/// properties.
+/// Starts a broker, or finds the running one; returns whether it was started. `settings` are added to its properties.
 pub(crate) fn start(dir: &Path, settings: &[&str]) -> Result<bool, String> {
     if alive(dir) {
         println!("broker: already running at {}", read(&dir.join("address"))?.trim());
@@ -49,7 +48,7 @@ pub(crate) fn start(dir: &Path, settings: &[&str]) -> Result<bool, String> {
     Ok(true)
 }
 
-/// Starts a stopped broker once more, with its data and its addresses.
+/// Restarts a stopped broker, with its data and its addresses.
 pub(crate) fn restart(dir: &Path) -> Done {
     let dir = &dir.canonicalize().map_err(|error| format!("no broker in {}: {error}", dir.display()))?;
     end(dir)?;
@@ -62,7 +61,7 @@ fn launch(dir: &Path) -> Done {
     let log = fs::File::create(dir.join("broker.log")).map_err(|error| error.to_string())?;
     let errors = log.try_clone().map_err(|error| error.to_string())?;
     let mut java = java(dir, "kafka.Kafka");
-    // Its own process group: Ctrl-C at the tests must not take the broker before they have cleaned up.
+    // Its own process group: Ctrl-C at the tests must not end the broker before they have cleaned up.
     java.arg("server.properties").stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
     let child = java.spawn().map_err(|error| format!("java cannot be started: {error}"))?;
     write(&dir.join("pid"), &child.id().to_string())?;
@@ -83,7 +82,7 @@ pub(crate) fn stop(dir: &Path) -> Done {
     Ok(())
 }
 
-/// Gives users rights, or takes them: Kafka's own command, against a broker that was started with an authorizer.
+/// Grants or removes users' rights: Kafka's own command, against a broker that was started with an authorizer.
 pub(crate) fn acls(dir: &Path, arguments: &[&str]) -> Done {
     let address = read(&dir.join("address"))?;
     let address = address.lines().next().unwrap_or_default();
@@ -91,7 +90,7 @@ pub(crate) fn acls(dir: &Path, arguments: &[&str]) -> Done {
     succeed(command.args(["--bootstrap-server", address]).args(arguments))
 }
 
-/// Ends the process, if it runs.
+/// Ends the process, if it is running.
 fn end(dir: &Path) -> Done {
     if !alive(dir) {
         return Ok(());
@@ -110,14 +109,14 @@ fn end(dir: &Path) -> Done {
 
 /// Kills without warning, or pauses and resumes: what tests do to brokers and members.
 fn kill(signal: &str, pid: &str) {
-    // A process that is gone already is what was wanted.
+    // A process that has already ended is what was wanted.
     let _ = Command::new("kill").args([signal, pid]).stderr(Stdio::null()).status();
 }
 
 fn alive(dir: &Path) -> bool {
     let Ok(pid) = fs::read_to_string(dir.join("pid")) else { return false };
     let running = Command::new("kill").args(["-0", pid.trim()]).stderr(Stdio::null()).status();
-    // A broker whose parent still lives stays behind as a zombie: no broker any more.
+    // A broker whose parent still lives remains as a zombie: it no longer runs.
     let state = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
     running.is_ok_and(|status| status.success()) && !state.contains(") Z ")
 }
@@ -140,7 +139,7 @@ fn there(program: &str, argument: &str, install: &str) -> Done {
     }
 }
 
-/// Where the jars lie, for all brokers of this checkout.
+/// The folder of the jars, for all brokers of this checkout.
 fn jars() -> PathBuf {
     root().join("target").join("kafka").join(VERSION)
 }
@@ -176,7 +175,7 @@ fn fetch() -> Done {
     write(&marker, "")
 }
 
-/// Properties once more, with a listener for TLS added: of two lines with one name the last one counts.
+/// The properties with a TLS listener added: of two lines with one name the last counts.
 fn tls_listener(properties: &str, port: u16) -> String {
     let line = |name: &str, more: &str| {
         let begin = format!("{name}=");

@@ -1,15 +1,15 @@
-//! `cargo run` and `cargo xtask test` share one build: a dependency is compiled once where both ask the same features of
-//! it. What differs is compiled a second time, and so is all that stands on it.
+//! `cargo run` and `cargo xtask test` share one build: a dependency is compiled once where both select the same
+//! features of it. One that differs is compiled a second time, and so is everything that depends on it.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
 use crate::root;
 
-/// What cargo writes where a crate in another's place has a version that nothing asks for.
+/// What cargo writes if a replacing crate has a version that nothing requires.
 const UNUSED: &str = "[[patch.unused]]";
 
-/// What is compiled, each with its features, in cargo's words.
+/// Every compiled crate with its features, as cargo prints it.
 fn compiled(arguments: &[&str]) -> Result<BTreeSet<String>, String> {
     let mut tree = Command::new("cargo");
     tree.args(["tree", "--locked", "--prefix", "none", "--format", "{p} [{f}]"]).args(arguments).current_dir(root());

@@ -1,4 +1,4 @@
-//! `cargo xtask data`: what the tests read beside the repository, for a checkout without the data folder.
+//! `cargo xtask data`: the data that tests read outside the repository, for a checkout without the data folder.
 
 use std::fs;
 use std::path::PathBuf;
@@ -55,8 +55,8 @@ const SKLEARN: &[&str] = &[
     "protobuf==7.36.2",
 ];
 
-/// Everything by name: on Linux the wheel of PyTorch is not imported without the CUDA libraries, while the compilers for
-/// graphics cards that it would bring besides are never asked for.
+/// All packages by name: on Linux the wheel of PyTorch cannot be imported without the CUDA libraries, while the GPU
+/// compilers that it would also install are never used.
 const TORCH: &[&str] = &[
     "--no-deps",
     "torch==2.15.0",
@@ -94,7 +94,7 @@ const TORCH: &[&str] = &[
     "nvidia-nvjitlink==13.5.37; sys_platform == 'linux'",
 ];
 
-/// A program under `xtask/models`, and the environment that it runs in.
+/// A program under `xtask/models`, and its environment.
 const PROGRAMS: [(&str, &str, &[&str]); 8] = [
     ("sklearn_models", "models-sklearn", SKLEARN),
     ("xgboost_models", "models-sklearn", SKLEARN),
@@ -111,7 +111,7 @@ Models trained and saved by their own frameworks, each beside its input and what
 `cargo xtask data models`. This file is here once all of them are.
 ";
 
-/// Models of other frameworks, each trained by its own. One that is there already is kept.
+/// Models of other frameworks, each trained by its own. An existing one is kept.
 pub(crate) fn models() -> Done {
     let made = folder().join("models").join("made");
     let readme = made.join("README.md");

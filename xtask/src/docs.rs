@@ -1,4 +1,4 @@
-//! Documents that are generated: the JSON Schema and the reference pages.
+//! Generated documents: the JSON Schema and the reference pages.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::{Done, root};
 
-/// The generated files and what belongs in them.
+/// The generated files and their expected contents.
 pub(crate) fn pages() -> Result<Vec<(PathBuf, String)>, String> {
     let list = gristmill(&["list"])?;
     let mut pages = vec![(root().join("docs/reference/pipeline.schema.json"), gristmill(&["schema"])?)];

@@ -1,4 +1,4 @@
-//! A model trained in each framework, scored once exported and once live: the same scores as the framework gives.
+//! A model trained in each framework, scored as an exported file and live: the same scores as the framework gives.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ struct Framework {
     packages: &'static [&'static str],
     program: &'static str,
     exported: &'static [&'static str],
-    /// How far scores may be from the framework's, in parts of 1.
+    /// How far scores may differ from the framework's, in parts of 1.
     near: f64,
 }
 
@@ -36,7 +36,7 @@ const FRAMEWORKS: [Framework; 3] = [
         packages: TORCH,
         program: "sklearn_model.py",
         exported: &["model.onnx"],
-        // A forest adds up its votes in single precision there.
+        // A forest there adds up its votes in single precision.
         near: 1e-6,
     },
 ];
@@ -70,7 +70,7 @@ pub(crate) fn run() -> Done {
     Ok(())
 }
 
-/// Scores the rows with a model, and holds the scores against the framework's.
+/// Scores the rows with a model, and compares the scores with the framework's.
 fn compare(folder: &Path, what: &str, step: &str, near: f64) -> Done {
     let names: Vec<String> = (0..6).map(|place| format!("x{place}")).collect();
     let columns: Vec<String> = names.iter().map(|name| format!("{name}: float64")).collect();

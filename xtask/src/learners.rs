@@ -1,4 +1,4 @@
-//! The peers of the learners, in the same run as ours.
+//! The learners' peers, in the same run as ours.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use crate::{peers_folder, root, succeed};
 
-/// Runs the peers on the core that ours had.
-/// `PEERS` names some of them (default all): river, vw, sklearn, capymoa, irithyll.
+/// Runs the peers on the core that ours used. `PEERS` selects some of them (default all): river, vw, sklearn,
+/// capymoa, irithyll.
 pub(crate) fn peers() -> Result<String, String> {
     let source = peers_folder().join("learners");
     if !source.join("run").exists() {
@@ -34,8 +34,8 @@ pub(crate) fn peers() -> Result<String, String> {
 
 const COLUMNS: &str = "date,day,period,nswprice,nswdemand,vicprice,vicdemand,transfer";
 
-/// From a text file to an accuracy: seconds of a pipeline and of Vowpal Wabbit over the same rows by the wall clock, in
-/// turns, start included, on one core.
+/// From a text file to an accuracy: seconds of a pipeline and of Vowpal Wabbit over the same rows by the wall clock,
+/// alternating, start-up included, on one core.
 pub(crate) fn end_to_end() -> Result<String, String> {
     let target = root().join("target/peers/learners");
     let theirs = target.join("work/elec2_20x.vw");

@@ -1,4 +1,4 @@
-//! What building and testing need beyond cargo: `cargo xtask`.
+//! `cargo xtask`: what building and testing need beyond cargo.
 
 mod bench;
 mod boosters;
@@ -18,7 +18,7 @@ mod tidy;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// What went wrong, in words for the person at the terminal.
+/// What went wrong, as a message for the terminal.
 type Done = Result<(), String>;
 
 const USAGE: &str = "\
@@ -85,7 +85,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// `--dir D` and what follows it: properties of the broker.
+/// `--dir D` and the arguments after it: properties of the broker.
 fn directory<'a>(rest: &'a [&'a str]) -> Result<(PathBuf, &'a [&'a str]), String> {
     match rest {
         [] => Ok((broker::default_directory(), &[])),
@@ -100,14 +100,14 @@ fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_path_buf()
 }
 
-/// Runs a command to its end; its failure is ours.
+/// Runs a command to its end; fails if it fails.
 fn succeed(command: &mut Command) -> Done {
     let shown = format!("{command:?}");
     let status = command.status().map_err(|error| format!("{shown} cannot be started: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{shown} failed: {status}")) }
 }
 
-/// The folder of the peers: that which `GRISTMILL_PEERS` names, or `../shared/peers` beside the checkout.
+/// The peers' folder: `GRISTMILL_PEERS`, or `../shared/peers` beside the checkout.
 fn peers_folder() -> PathBuf {
     let default = || root().join("../shared/peers");
     std::env::var_os("GRISTMILL_PEERS").map_or_else(default, PathBuf::from)

@@ -1,4 +1,4 @@
-//! Our components beside their references, which come from the Python package index.
+//! Compares our components with their references, which come from the Python package index.
 
 use std::process::{Command, Stdio};
 
@@ -10,7 +10,7 @@ const PACKAGES: [&str; 5] =
 /// The programs that print the references' half.
 const PROGRAMS: [&str; 2] = ["parity/reference.py", "parity/others.py"];
 
-/// Records the references' half anew, then writes the page with ours beside it.
+/// Records the references' half again, then writes the page with ours beside it.
 pub(crate) fn run() -> Done {
     let python = python::environment("parity", &PACKAGES)?;
     let data = data::sets();
@@ -26,8 +26,8 @@ pub(crate) fn run() -> Done {
     succeed(ours.env("GRISTMILL_PARITY_PAGE", root().join("docs/reference/parity.md")))
 }
 
-/// Measures River's forests and bagging on streams that River makes, seed by seed, then ours on the same rows; keeps the
-/// table of both. What River has said is kept in `target/forests`: only what is missing there is run.
+/// Measures River's forests and bagging on streams that River generates, seed by seed, then ours on the same rows, and
+/// writes the table of both. River's results are kept in `target/forests`; only missing ones are computed.
 pub(crate) fn forests() -> Done {
     let python = python::environment("parity", &PACKAGES)?;
     let folder = root().join("target/forests");

@@ -1,22 +1,22 @@
-//! Python for the references: packages of fixed versions in a virtual environment.
+//! Python for the references: packages of pinned versions in a virtual environment.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::{root, succeed};
 
-/// The interpreter of the environment `target/NAME`, which is made with these packages where it is missing.
+/// The interpreter of the environment `target/NAME`, which is created with these packages if it is missing.
 pub(crate) fn environment(name: &str, packages: &[&str]) -> Result<PathBuf, String> {
     let environment = root().join("target").join(name);
     let python = environment.join("bin").join("python");
-    // One that was made for other packages is made anew.
+    // One that was created for other packages is replaced.
     let (list, wanted) = (environment.join("packages.txt"), packages.join("\n"));
     if std::fs::read_to_string(&list).ok().as_ref() != Some(&wanted) {
         println!("{name}: a virtual environment with {}", packages.join(", "));
         succeed(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
         let installed = succeed(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(packages));
         if installed.is_err() {
-            // Half an environment would pass for a whole one the next time.
+            // An incomplete environment would pass for a complete one the next time.
             let _ = std::fs::remove_dir_all(&environment);
         }
         installed?;
@@ -25,7 +25,7 @@ pub(crate) fn environment(name: &str, packages: &[&str]) -> Result<PathBuf, Stri
     Ok(python)
 }
 
-/// The interpreter in which the tests' models in Python live.
+/// The interpreter for the tests' models in Python.
 pub(crate) fn for_models() -> Result<PathBuf, String> {
     environment("python", &["numpy==2.4.6", "pyarrow==26.0.1", "scikit-learn==1.9.1", "onnxruntime==1.32.0"])
 }
@@ -40,7 +40,7 @@ pub(crate) fn onnxruntime(python: &Path) -> Result<PathBuf, String> {
     first.map(PathBuf::from).ok_or_else(|| format!("onnxruntime has no library: {output:?}"))
 }
 
-/// What a program of `xtask` prints. `hint`: what may be missing where it fails.
+/// The output of a program of `xtask`. `hint`: what may be missing if it fails.
 pub(crate) fn output(python: &Path, program: &str, arguments: &[&str], hint: &str) -> Result<Vec<u8>, String> {
     let mut command = Command::new(python);
     command.arg(root().join("xtask").join(program)).args(arguments).stderr(Stdio::inherit());

@@ -1,4 +1,4 @@
-//! What the tests do in short, for as long as one likes.
+//! The soak tests: what the tests do briefly, for as long as one likes.
 
 use std::process::Command;
 
@@ -11,7 +11,7 @@ pub(crate) fn simulate(seeds: &str) -> Done {
     succeed(&mut cargo)
 }
 
-/// Tortures real members on a real broker.
+/// Runs real members on a real broker under random faults.
 pub(crate) fn torture(minutes: &str) -> Done {
     minutes.parse::<f64>().map_err(|_| format!("`{minutes}` is no number of minutes"))?;
     // The test starts and restarts a broker of its own, with this program.
@@ -24,7 +24,7 @@ pub(crate) fn torture(minutes: &str) -> Done {
     succeed(&mut cargo)
 }
 
-/// Teaches components many rows of a stream that drifts, and shows the largest size of each: those named, or all.
+/// Trains components on many rows of a drifting stream, and shows the largest size of each: those named, or all.
 pub(crate) fn memory(rows: &str, only: &[&str]) -> Done {
     rows.parse::<u64>().map_err(|_| format!("`{rows}` is no number of rows"))?;
     let mut cargo = Command::new("cargo");

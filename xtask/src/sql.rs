@@ -1,4 +1,4 @@
-//! Windows beside DuckDB, which comes from the Python package index.
+//! Compares windows with DuckDB, which comes from the Python package index.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::{Done, data, python, root, succeed};
 
 const PACKAGE: &str = "duckdb==2.0.1";
-/// The golden files: rows in the order of their time, and rows out of order; with the variable that names another file.
+/// The golden files: rows in order of time, and rows out of order; with the variable that names another file.
 const ORDERS: [(&str, &str, &str); 2] =
     [("sorted", "windows", "GRISTMILL_SQL_GOLDEN"), ("late", "late", "GRISTMILL_SQL_LATE")];
 /// Tables in a golden file, and in a live run; each with 40 windows.
@@ -19,7 +19,7 @@ fn ask(seed: &str, tables: &str, order: &str) -> Result<Vec<u8>, String> {
     python::output(&python, "sql/golden.py", &[seed, tables, order], "")
 }
 
-/// DuckDB computes what the benchmark of windows does.
+/// DuckDB computes what the window benchmark does.
 pub(crate) fn peer() -> Result<String, String> {
     let transactions = data::sets().join("fraud_handbook/transactions_2018-04-01_2018-09-30.csv.zst");
     if !transactions.exists() {
@@ -39,7 +39,7 @@ fn write(path: PathBuf, bytes: &[u8]) -> Result<PathBuf, String> {
     Ok(path)
 }
 
-/// Writes the tests' golden files anew.
+/// Writes the tests' golden files again.
 pub(crate) fn golden() -> Done {
     for (order, name, _) in ORDERS {
         let plain = write(root().join(format!("target/{name}.json")), &ask("1", TABLES[0], order)?)?;
@@ -49,7 +49,7 @@ pub(crate) fn golden() -> Done {
     Ok(())
 }
 
-/// Asks about tables that nobody has seen before, and checks ours against them.
+/// Generates new tables, and compares ours with DuckDB's results.
 pub(crate) fn live() -> Done {
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()).to_string();
     println!("sql-golden: {} tables of either kind from seed {seed}", TABLES[1]);

@@ -1,4 +1,4 @@
-//! Every test there is, with the real broker running, and the counts at the end.
+//! Runs every test, with the real broker, and prints the counts at the end.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::{Done, broker, python, root, tidy};
 
-/// What the test runners said.
+/// The counts that the test runners printed.
 #[derive(Default)]
 struct Counts {
     passed: u64,
@@ -30,7 +30,7 @@ pub(crate) fn without_data() -> Done {
     with_broker(&mut cargo)
 }
 
-/// The targets whose tests read data sets: those that take `tests/data.rs` in.
+/// The targets whose tests read data sets: those that include `tests/data.rs`.
 fn reading_data() -> Result<Vec<String>, String> {
     let crates = root().join("crates");
     let mut targets = BTreeSet::new();
@@ -72,7 +72,7 @@ fn with_broker(cargo: &mut Command) -> Done {
     summarise(&counts, success, &std::fs::read_to_string(&not_run).unwrap_or_default())
 }
 
-/// Says what ran and what did not. A test that misses several files stands in the list once for each, and counts once.
+/// Prints what ran and what did not. A test that lacks several files is on the list once for each, and counts once.
 fn summarise(counts: &Counts, success: bool, not_run: &str) -> Done {
     let tests: BTreeSet<&str> = not_run.lines().map(|line| line.split(" (").next().unwrap_or(line)).collect();
     let lines: BTreeSet<&str> = not_run.lines().collect();
@@ -89,7 +89,7 @@ fn summarise(counts: &Counts, success: bool, not_run: &str) -> Done {
     Ok(())
 }
 
-/// Runs the tests, showing what they print, and adds up their results.
+/// Runs the tests, showing their output, and adds up their results.
 fn counted(command: &mut Command) -> Result<(Counts, bool), String> {
     let mut child =
         command.stdout(Stdio::piped()).spawn().map_err(|error| format!("cargo cannot be started: {error}"))?;
@@ -132,7 +132,7 @@ mod tests {
         assert!(summarise(&counts(2, 1), true, "").is_err());
         assert!(summarise(&counts(2, 0), false, "").is_err());
         assert!(summarise(&counts(0, 0), true, "").is_err());
-        // One test that misses two files is one test that did not run, of two.
+        // One test that lacks two files is one test that did not run, of two.
         assert!(summarise(&counts(2, 0), true, "a (needs one)\na (needs another)\n").is_ok());
         assert!(summarise(&counts(2, 0), true, "a (needs one)\nb (needs another)\n").is_err());
     }

@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The command-line arguments.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use gristmill::rows::Position;
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, after_help = "Start with `gristmill demo`.")]
 pub(crate) struct Arguments {
-    /// Say only what went wrong.
+    /// Log only errors.
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
     #[command(subcommand)]
@@ -20,11 +20,11 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run a pipeline: read, score, learn, write.
     Run(Run),
-    /// Find every mistake in a pipeline document, without running it.
+    /// Report every mistake in a pipeline document, without running it.
     Check {
         #[command(flatten)]
         document: Document,
-        /// Also ask the brokers whether the topics are there; missing ones are created where the document says so.
+        /// Also ask the brokers whether the topics exist; missing ones are created where the document says so.
         #[arg(long)]
         connect: bool,
     },
@@ -33,7 +33,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         document: Document,
     },
-    /// Write the features of a pipeline's file as a table, cleaned and computed as a run does it, to train elsewhere.
+    /// Write the features of a pipeline's file as a table, cleaned and computed as in a run, to train elsewhere.
     Features {
         #[command(flatten)]
         document: Document,
@@ -56,29 +56,29 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(4..=600))]
         seconds: u64,
     },
-    /// Look at what a pipeline has learned and keeps, take it back, or start over.
+    /// Inspect, restore or reset what a pipeline has learned.
     State {
         #[command(subcommand)]
         action: State,
     },
-    /// Put another model in the place of the one that scores while the group runs, try one beside it, or go back.
+    /// Replace the model that scores while the group runs, evaluate a shadow, or roll back.
     Model {
         #[command(subcommand)]
         action: Model,
     },
-    /// Look at records that could not be read, or give them back to the input.
+    /// Inspect records that could not be read, or send them back to the input.
     DeadLetters {
         #[command(subcommand)]
         action: DeadLetters,
     },
 }
 
-/// A pipeline document, and what is to be another than it says.
+/// A pipeline document, with overrides.
 #[derive(Debug, Args)]
 pub(crate) struct Document {
     /// The pipeline document.
     pub(crate) file: PathBuf,
-    /// Replace a value of the document, in YAML: `--set model.linear_regression.l2=0.1`; as often as needed.
+    /// Override a value of the document, in YAML: `--set model.linear_regression.l2=0.1`; any number of times.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
 }
@@ -90,7 +90,7 @@ pub(crate) struct Run {
     /// Group members to start in this process, one thread each.
     #[arg(long, default_value_t = 1)]
     pub(crate) members: usize,
-    /// Stop at the ends that the partitions have now, instead of waiting for more records.
+    /// Stop at the current ends of the partitions, instead of waiting for more records.
     #[arg(long)]
     pub(crate) until_end: bool,
     /// Print the report as one JSON object, the last line of standard output.
@@ -111,7 +111,7 @@ pub(crate) enum DeadLetters {
         #[arg(long)]
         json: bool,
     },
-    /// Send dead letters back to the input's topic, as they came; those of a topic are sent back once.
+    /// Send dead letters back to the input's topic, unchanged; those of a topic are sent back once.
     Replay {
         #[command(flatten)]
         document: Document,
@@ -120,20 +120,20 @@ pub(crate) enum DeadLetters {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Model {
-    /// Let the model in a file score from now on; each shard takes it with its next commit.
+    /// Score with the model in a file from now on; each shard switches with its next commit.
     Set(Candidate),
-    /// Try the model in a file beside the one that scores; the report shows the metrics of both.
+    /// Evaluate the model in a file as a shadow; the report shows the metrics of both.
     Shadow(Candidate),
-    /// Let the model that is tried score from now on.
+    /// Score with the shadow from now on.
     Promote {
         #[command(flatten)]
         document: Document,
     },
-    /// Go back to the model that scored before.
+    /// Return to the model that scored before.
     Rollback {
         #[command(flatten)]
         document: Document,
-        /// Go back to the model of this version; 0 is the document's own.
+        /// Return to the model of this version; 0 is the document's own.
         #[arg(long)]
         to: Option<u64>,
     },
@@ -151,14 +151,14 @@ pub(crate) struct Candidate {
     pub(crate) document: Document,
     /// The model file.
     pub(crate) model: PathBuf,
-    /// What decisions call it; otherwise its file's name without the ending.
+    /// Its name in decisions; by default its file's name without the extension.
     #[arg(long)]
     pub(crate) name: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum State {
-    /// Print, for each partition, how far it has come, and what is saved of which components.
+    /// Print, for each partition, its position, and the saved state of each component.
     Show {
         #[command(flatten)]
         document: Document,
@@ -181,7 +181,7 @@ pub(crate) enum State {
         #[command(flatten)]
         out: Out,
     },
-    /// Go on where the group stands, or the input begins now, with the newest snapshot there is, or untrained, when the
+    /// Resume where the group stands, or where the input begins now, with the newest snapshot, or untrained, when the
     /// rest is lost. Asks first.
     Adopt {
         #[command(flatten)]
@@ -193,21 +193,20 @@ pub(crate) enum State {
         #[arg(long)]
         yes: bool,
     },
-    /// Forget what was learned and start over, or go back to an offset. Asks first.
+    /// Discard what was learned and start over, or go back to an offset. Asks first.
     Reset {
         #[command(flatten)]
         document: Document,
-        /// Take model and group back to this offset instead.
+        /// Restore model and group to this offset instead.
         #[arg(long)]
         to: Option<Position>,
-        /// The partition to take back.
+        /// The partition to restore.
         #[arg(long, requires = "to")]
         partition: Option<i32>,
-        /// Only let components whose definition has changed begin untrained, and keep the rest; says first what that
-        /// costs.
+        /// Reset only components whose definition has changed, and keep the rest; first says what is lost.
         #[arg(long, conflicts_with = "to")]
         changed: bool,
-        /// A step of the model that keeps its state although its learning rate, penalties or conditions to split have
+        /// A step of the model that keeps its state although its learning rate, penalties or split conditions have
         /// changed; may be given several times.
         #[arg(long, value_name = "STEP", requires = "changed")]
         keep: Vec<String>,

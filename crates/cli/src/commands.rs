@@ -64,7 +64,7 @@ fn model_bytes(path: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(path).map_err(|error| why_unread(&error, &file_within(path)))
 }
 
-/// What to name instead of a folder that a framework has written a model into.
+/// The file to name instead of a folder that a framework has written a model to.
 fn file_within(folder: &Path) -> String {
     const ENDINGS: [&str; 7] = ["cbm", "h5", "json", "keras", "onnx", "txt", "ubj"];
     if folder.join("saved_model.pb").exists() {
@@ -74,7 +74,7 @@ fn file_within(folder: &Path) -> String {
     }
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let known = |file: &PathBuf| file.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known));
-    // A list of packages lies beside what MLflow has written, and is no model.
+    // MLflow writes a list of packages beside the model; it is not a model.
     let mut models: Vec<PathBuf> = entries.filter(|file| known(file) && !file.ends_with("requirements.txt")).collect();
     models.sort();
     models
@@ -82,7 +82,7 @@ fn file_within(folder: &Path) -> String {
         .map_or("name a model file in it".into(), |file| format!("name a model file in it: {}", file.display()))
 }
 
-/// Why a file could not be read, and for a folder what to do.
+/// Why a file could not be read, with a remedy if it is a folder.
 fn why_unread(error: &std::io::Error, instead: &str) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".into(),
@@ -126,7 +126,7 @@ fn run(arguments: &Run) -> Result<(), Failure> {
     });
     let (report, ended) = match report {
         Ok(report) => (report, Ok(())),
-        // What was done is told before why it ended.
+        // The report comes before the error that ended the run.
         Err(RunError::Ended { report, error }) => (*report, Err(Failure::from(error))),
         Err(error) => return Err(error.into()),
     };
@@ -140,7 +140,7 @@ fn print_report(report: &Report, json: bool) -> Result<(), Failure> {
         screen::print(&format!("{line}\n"))
     } else {
         use std::io::Write;
-        // The report goes where the log goes: standard output belongs to decisions.
+        // The report goes to standard error like the log: standard output is for decisions.
         write!(std::io::stderr(), "{report}").map_err(|error| Failure::Run(error.to_string()))
     }
 }
@@ -259,7 +259,7 @@ fn write_state(document: &Document, offset: Option<Position>, out: &Out) -> Resu
     written.map_err(|error| Failure::Run(format!("cannot write {}: {error}", out.out.display())))
 }
 
-/// Shows what there is, and asks whether to change it.
+/// Shows what exists, and asks for confirmation of a change.
 fn asked(document: &Document, yes: bool, question: &str) -> Result<Arc<Plan>, Failure> {
     let plan = read(document)?;
     if !yes {

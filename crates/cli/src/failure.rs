@@ -1,4 +1,4 @@
-//! Why a command failed, and what its process ends with.
+//! Why a command failed, and its exit code.
 
 use gristmill::document::Problems;
 use gristmill_connect::broker::BrokerError;
@@ -17,7 +17,7 @@ pub(crate) enum Failure {
     Usage(String),
     /// It failed while running.
     Run(String),
-    /// The reader of standard output went away.
+    /// The reader closed standard output.
     Closed,
 }
 

@@ -1,4 +1,4 @@
-//! The metrics of a run that goes on, a line in the log from time to time.
+//! Periodic metrics in the log while a run continues.
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -7,12 +7,12 @@ use gristmill::plan::Plan;
 use gristmill::report::Report;
 use gristmill_runtime::run::Control;
 
-/// How often it is looked whether it is time.
+/// How often the thread checks whether a line is due.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long members may take to come between two steps.
+/// How long members may take to reach a point between two steps.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// Says the metrics of all members every so often, until `done` says so.
+/// Logs the metrics of all members periodically, until `done`.
 pub(crate) fn tell(control: &Control, plan: &Plan, (members, every): (usize, Duration), done: &dyn Fn() -> bool) {
     let (mut last, mut rows) = (Instant::now(), 0);
     let mut warned = false;
@@ -34,7 +34,7 @@ pub(crate) fn tell(control: &Control, plan: &Plan, (members, every): (usize, Dur
                 let rate = report.rows_read.saturating_sub(rows) as f64 / seconds;
                 rows = report.rows_read;
                 tracing::info!("{}", line(&report, rate));
-                // The figures in them change with every line: once is enough, the last report says them again.
+                // The figures in a warning change with every line: warn once; the last report repeats it.
                 if !warned {
                     report.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
                     warned = !report.warnings.is_empty();
@@ -45,7 +45,7 @@ pub(crate) fn tell(control: &Control, plan: &Plan, (members, every): (usize, Dur
     }
 }
 
-/// `key=value`, in an order that stays; a value that is not defined yet is `null`.
+/// `key=value` pairs in a stable order; an undefined value is `null`.
 fn line(report: &Report, rate: f64) -> String {
     let Report { rows, rows_read, scored, learned, decisions, dead_letters, partitions, .. } = report;
     let mut line = format!(

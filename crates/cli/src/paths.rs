@@ -1,5 +1,5 @@
-//! Files that would be lost: what a command writes is neither what it reads nor its document, whatever their paths are
-//! called.
+//! Protects files from being overwritten: a command never writes to its document or to what it reads, however the
+//! paths are spelled.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use gristmill::plan::Plan;
 
 use crate::failure::Failure;
 
-/// Refuses a document whose outputs are what it reads.
+/// Refuses a document whose outputs overwrite its inputs.
 pub(crate) fn spare(plan: &Plan, document: &Path) -> Result<(), Failure> {
     plan.files_written().into_iter().try_for_each(|(at, path)| {
         let taken = read_as(plan, document, Path::new(path));
@@ -24,7 +24,7 @@ fn refused(who: &str, path: &str, what: &str) -> Failure {
     Failure::Usage(format!("{who} would write into {path}, which is {what}: give it a file of its own"))
 }
 
-/// What of a pipeline this file is; none where it is nothing that it reads.
+/// What the pipeline reads this file as; none if it does not read it.
 fn read_as(plan: &Plan, document: &Path, written: &Path) -> Option<String> {
     let written = written.canonicalize().ok()?;
     let is = |path: &Path| path.canonicalize().is_ok_and(|path| path == written);

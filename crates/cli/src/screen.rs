@@ -1,4 +1,4 @@
-//! What people see: the log, errors, the progress bar. All of it on standard error.
+//! What the user sees: the log, errors, the progress bar. All on standard error.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
@@ -37,7 +37,7 @@ impl MakeWriter<'_> for AboveBar {
     }
 }
 
-/// Starts the log; `GRISTMILL_LOG=debug` says more.
+/// Starts the log; `GRISTMILL_LOG=debug` logs more.
 pub(crate) fn log(quiet: bool) {
     let default = if quiet { "error" } else { "info" };
     let filter = EnvFilter::try_from_env("GRISTMILL_LOG").unwrap_or_else(|_| EnvFilter::new(default));
@@ -56,11 +56,11 @@ pub(crate) fn error(failure: &Failure) {
         Failure::Closed => return,
         other => format!("error: {other}"),
     };
-    // Nobody is left to tell when standard error is closed.
+    // When standard error is closed, there is nowhere to report it.
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Prints to standard output; a reader that went away is no error worth words.
+/// Prints to standard output; a reader that closed it is not reported as an error.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let written = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
     written.map_err(|error| match error.kind() {
@@ -69,7 +69,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     })
 }
 
-/// Shows progress on a terminal until `done` says so.
+/// Shows progress on a terminal until `done`.
 pub(crate) fn progress(control: &Control, done: &dyn Fn() -> bool) {
     if !io::stderr().is_terminal() {
         return;

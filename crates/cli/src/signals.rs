@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first one commits and leaves the group, the second one does not wait.
+//! Ctrl-C and SIGTERM: the first signal commits and leaves the group, the second ends the process at once.
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -11,13 +11,12 @@ use signal_hook::low_level::{exit, signal_name};
 
 use crate::failure::Failure;
 
-/// How long members may take to leave before it is said where they are.
+/// How long members may take to leave before the log says where they are.
 const LONG: Duration = Duration::from_secs(5);
-/// How long a log that nobody reads may hold up the end.
+/// How long a log without a reader may delay the end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Listens for signals from now on. What is said about them is said by other threads, so that a log that nobody reads
-/// never keeps a signal from being heard.
+/// Handles signals from now on. Other threads write the log, so that a log without a reader never delays a signal.
 pub(crate) fn listen(control: &Arc<Control>) -> Result<(), Failure> {
     let signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]);
     let mut signals = signals.map_err(|error| Failure::Run(format!("signals cannot be received: {error}")))?;
@@ -45,7 +44,7 @@ fn stop(control: &Control) {
     }
 }
 
-/// Ends the process, whatever its members do.
+/// Ends the process, whatever its members are doing.
 fn stop_at_once(signal: i32, control: Arc<Control>) -> ! {
     let (done, said) = channel();
     std::thread::spawn(move || {
@@ -61,7 +60,7 @@ fn stop_at_once(signal: i32, control: Arc<Control>) -> ! {
         python::kill();
         done.send(())
     });
-    // There is nobody to tell that nobody listens.
+    // If the log has no reader, there is nowhere to report it.
     let _ = said.recv_timeout(LAST_WORDS);
     exit(128 + signal)
 }

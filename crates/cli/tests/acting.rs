@@ -1,4 +1,4 @@
-//! What outputs do with decisions: which they take, what they write, and whom they tell.
+//! What outputs do with decisions: which ones they select, what they write, and which servers they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::disallowed_methods)] // A test reads what was written.
 
@@ -91,14 +91,14 @@ fn mistakes_in_conditions_and_payloads_have_their_place() {
     }
 }
 
-/// A request as it came: its headers in lower case, and its body.
+/// A request as received: its headers in lower case, and its body.
 #[derive(Debug, Clone)]
 struct Request {
     head: String,
     body: String,
 }
 
-/// A web server that answers with these codes, one after the other, then with 200; code 0 hangs up.
+/// A web server that answers with these codes in turn, then with 200; code 0 closes the connection.
 fn server(codes: &'static [u16]) -> (String, Arc<Mutex<Vec<Request>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/alerts", listener.local_addr().unwrap());
@@ -189,8 +189,8 @@ fn a_web_server_that_refuses_stops_the_run() {
     assert!(said.err.contains("it answered 429 said, after 2 tries"), "{}", said.err);
 }
 
-/// A web server beside topics, and a member that is killed again and again while it tells: the topics have every decision
-/// once, the server was told of each, again under the same key.
+/// A web server beside topics, and a member that is killed repeatedly while it sends: the topics have every decision
+/// once, and the server has received each, retries under the same key.
 #[test]
 fn topics_are_exactly_once_beside_a_web_server() {
     const ORDERS: usize = 10_000;

@@ -1,5 +1,5 @@
-//! What a group leaves behind on a real broker: positions where nothing is left to read, though transactions end there,
-//! and whole lines in files, though a run was killed or the disk was full.
+//! What a group leaves on a real broker: no lag where only transaction markers remain to be read, and whole lines in
+//! files, even after a kill or on a full disk.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod support;
@@ -33,7 +33,7 @@ fn json(number: usize) -> String {
     format!(r#"{{"id":"{number}","x":{},"y":{}}}"#, number % 17, number % 17 > 8)
 }
 
-/// A producer of transactions, as another pipeline or Kafka Streams is one.
+/// A transactional producer, as another pipeline or Kafka Streams is.
 struct Transactions {
     producer: ThreadedProducer<DefaultProducerContext>,
     topic: String,
@@ -48,7 +48,7 @@ impl Transactions {
         Self { producer, topic: topic.into() }
     }
 
-    /// Writes so many records to a partition, and commits or aborts them.
+    /// Writes this many records to a partition, and commits or aborts them.
     fn write(&self, partition: i32, records: std::ops::Range<usize>, commit: bool) {
         self.producer.begin_transaction().unwrap();
         for number in records {
@@ -110,7 +110,7 @@ fn behind_transactions_the_lag_of_a_running_group_comes_to_nothing() {
     assert_eq!(lag(&name, &input, 4), 0);
 }
 
-/// Sooner than it looks behind its last records by itself: nobody comes after it who would.
+/// Sooner than it checks behind its last records by itself: no later member would.
 #[test]
 fn behind_transactions_the_lag_of_a_member_that_stops_is_nothing() {
     let (name, folder) = (unique("lag-stop"), folder("lag-stop"));
@@ -136,7 +136,7 @@ fn behind_transactions_the_lag_of_a_member_that_stops_is_nothing() {
     }
 }
 
-/// Every line is an answer, and every record has one, however often; the numbers of the records.
+/// Every line is an answer, and every record has at least one; the numbers of the records.
 fn answers(path: &Path) -> BTreeMap<usize, u64> {
     let text = std::fs::read_to_string(path).unwrap();
     assert!(text.ends_with('\n'), "its last line has no end");
@@ -166,7 +166,7 @@ fn group(name: &str) -> (String, std::path::PathBuf) {
     (name, folder)
 }
 
-/// Nothing is missing in the output and in the dead letters, and nothing is torn.
+/// Output and dead letters are complete, and no line is torn.
 fn whole(folder: &Path) {
     let said = run(folder, &["run", "t.yaml", "--until-end", "--json"]);
     assert_eq!(said.code, 0, "{}", said.err);
@@ -181,8 +181,8 @@ fn whole(folder: &Path) {
     assert_eq!(places.len(), RECORDS / 10);
 }
 
-/// A file may grow to so many blocks and no further, as on a full disk. `ignored`: whether that is an error of the write
-/// alone, or also ends the process where it is.
+/// Limits files to this many blocks, as on a full disk. `ignored`: whether that only fails the write, or also kills the
+/// process.
 fn limited(folder: &Path, blocks: u32, ignored: bool) -> Said {
     let trap = if ignored { "trap '' XFSZ; " } else { "" };
     let script = format!("{trap}ulimit -f {blocks}; exec \"$0\" run t.yaml --until-end --json");
@@ -224,7 +224,7 @@ fn a_line_torn_by_a_kill_is_written_again_whole() {
     whole(&folder);
 }
 
-/// Letters in a file that is still being written, or was torn, are read up to there.
+/// Dead letters in a file that is still being written, or was torn, are read up to there.
 #[test]
 fn dead_letters_are_read_up_to_a_torn_line() {
     let (_, folder) = group("letters");

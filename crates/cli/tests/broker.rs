@@ -11,7 +11,7 @@ use support::*;
 
 const PARTITIONS: i32 = 4;
 const RECORDS: usize = 100_000;
-/// One in so many is broken, in one of six ways.
+/// One in this many is broken, in one of six ways.
 const BROKEN: usize = 100;
 
 /// Card payments: 225 bytes of JSON, some of them broken. The ids of the good ones, and the broken records.
@@ -96,7 +96,7 @@ const PROTOCOLS: [(&str, &str); 3] = [
     ),
 ];
 
-/// How often each id was decided; checks that decisions are what they should be.
+/// How often each id was decided; checks that decisions are correct.
 fn decided(topic: &str) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for record in consume(topic) {
@@ -116,7 +116,7 @@ fn decided(topic: &str) -> BTreeMap<String, u64> {
     counts
 }
 
-/// The records in the dead-letter topic as they were, and their reasons.
+/// The records in the dead-letter topic, and their reasons.
 fn dead(topic: &str) -> (Vec<Record>, BTreeMap<String, u64>) {
     let mut reasons = BTreeMap::new();
     let letters = consume(topic).into_iter().map(|letter| {
@@ -181,7 +181,7 @@ fn three_members_with_cooperative_rebalances() {
     three_members(PROTOCOLS[2].0, PROTOCOLS[2].1);
 }
 
-/// Three processes; half-way one is killed and another one joins.
+/// Three processes; midway one is killed and another joins.
 fn one_killed_one_added(protocol: &str, settings: &str) {
     let name = unique(protocol);
     let folder = folder(protocol);
@@ -190,7 +190,7 @@ fn one_killed_one_added(protocol: &str, settings: &str) {
     create(&input, PARTITIONS, &[]);
     let (first, second) = all.split_at(RECORDS / 2);
     produce(&input, first);
-    // The second half must still come when the member dies: processes wait for records, they do not end.
+    // The second half must not have arrived when the member dies: processes wait for records, they do not end.
     write(&folder, "p.yaml", document(&name, settings));
     let start = || {
         let mut command = gristmill(&folder, &["run", "p.yaml", "--json"]);
@@ -266,7 +266,7 @@ model: [logistic_regression]
     assert_eq!(finish(child, Duration::from_secs(10)).code, 0);
 }
 
-/// A broker that stands still for longer than a session: the run says so, waits, and nothing is missing.
+/// A broker that stalls for longer than a session: the run says so, waits, and nothing is missing.
 #[test]
 fn a_broker_that_stalls() {
     const ROWS: usize = 200_000;

@@ -1,4 +1,4 @@
-//! Connections that do not come about: the setting that helps is named, by `check --connect` as by a run, which ends.
+//! Connections that fail: `check --connect` and a run name the setting that helps, and the run ends.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod support;
@@ -11,7 +11,7 @@ use support::*;
 
 const LONG: Duration = Duration::from_secs(180);
 
-/// Java's own tool for keys and certificates, which is there where a broker runs.
+/// Java's own tool for keys and certificates, available where a broker runs.
 fn keytool(folder: &Path, arguments: &str) {
     let mut command = Command::new("keytool");
     let common = ["-storepass", "secret-of-all", "-storetype", "PKCS12"];
@@ -19,7 +19,7 @@ fn keytool(folder: &Path, arguments: &str) {
     assert!(output.status.success(), "keytool {arguments}: {output:?}");
 }
 
-/// An authority, and what it has signed: a broker's certificate and a client's.
+/// An authority, and the certificates it has signed: a broker's and a client's.
 fn certificates(folder: &Path) {
     for name in ["authority", "stranger"] {
         keytool(

@@ -1,4 +1,4 @@
-//! Models from files that give no probabilities: decision values, which decide at 0, and anomaly scores.
+//! Models from files without probabilities: decision values, with a threshold of 0, and anomaly scores.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod support;
@@ -144,7 +144,7 @@ fn what_needs_probabilities_is_refused() {
     assert!(said.err.contains("the model's score is about `1`, not about `0`"), "{said:?}");
 }
 
-/// A model from a file is described by what it is, and nothing is learned from the rows that it is measured on.
+/// A model from a file is described as what it is, and learns nothing from the rows that evaluate it.
 #[test]
 fn plans_and_descriptions_say_what_scores_are() {
     let folder = laid_out(
@@ -170,7 +170,7 @@ fn plans_and_descriptions_say_what_scores_are() {
     }
 }
 
-/// Words that an encoder does not know make the row a dead letter, as scikit-learn refuses it; the others are answered.
+/// Words that an encoder does not know make the row a dead letter, as scikit-learn refuses it; the others are scored.
 #[test]
 fn unknown_words_are_refused_row_by_row() {
     let case = case("one_hot", "two encoders");

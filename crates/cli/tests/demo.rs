@@ -1,4 +1,4 @@
-//! The demo, short: it ends by itself, and the model beats its baselines.
+//! A short demo: it ends by itself, and the model beats its baselines.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod support;

@@ -1,5 +1,5 @@
-//! Dirty data: one record in five is broken, in one of twenty named ways. Every record ends in exactly one of decisions
-//! and dead letters, and each reason is counted right.
+//! Dirty data: one record in five is broken, in one of twenty named ways. Every record becomes either decisions or a
+//! dead letter, and each reason is counted correctly.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod support;
@@ -39,10 +39,10 @@ outputs:
 dead_letters: {file: {path: dead.ndjson}}
 ";
 
-/// A way to break a record: its name, and the reason of the dead letter; none where the record is mended.
+/// A way to break a record: its name, and the reason of the dead letter; none where the record is repaired.
 type Way = (&'static str, Option<&'static str>);
 
-/// Of what is no record at all.
+/// For lines that are not records at all.
 const SKIPPED: &str = "skipped";
 
 const WAYS: [Way; 20] = [
@@ -171,7 +171,7 @@ fn every_record_ends_in_one_place_for_one_reason() {
     assert_eq!(refused.len() as u64, expected.values().sum::<u64>(), "each is refused once");
     assert_eq!(refused.len() + answered.len() + skipped as usize, lines.len());
     assert!(refused.iter().all(|offset| !lines[*offset as usize].is_empty()), "places count blank lines");
-    // Only the records that are far too long have a column more, and those are not even read.
+    // Only the records that are far too long have an extra column, and those are not even read.
     assert_eq!(report["unknown_columns"], serde_json::Value::Null);
     assert!(report["absent_columns"]["card"].as_u64().unwrap() > 100, "{}", report["absent_columns"]);
     let clean = &report["clean"];

@@ -1,11 +1,11 @@
-//! What the figures of a run say that its document cannot have meant is said in its report.
+//! A report warns of figures that contradict its document.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod support;
 
 use support::*;
 
-/// The report of a run over these lines of CSV, and the same in words.
+/// The report of a run over these lines of CSV, as JSON and as text.
 fn reported(name: &str, columns: &str, rest: &str, lines: &[String]) -> (serde_json::Value, String) {
     let folder = folder(name);
     let document = format!(
@@ -38,7 +38,7 @@ fn a_positive_class_that_never_came() {
         "the positive class `Yes` of `y` has not come in 100 labels: `no` (85), `yes` (15); did you mean `yes`?";
     assert_eq!(report["warnings"], serde_json::json!([expected]));
     assert!(words.contains(&format!("warning: {expected}")), "{words}");
-    // An area under a curve of one class is no number, and neither is an agreement beyond what cannot differ.
+    // An area under a curve of one class is undefined, and so is an agreement without disagreement to compare with.
     assert_eq!(report["metrics"]["roc_auc"], serde_json::Value::Null);
     assert_eq!(report["metrics"]["kappa"], serde_json::Value::Null);
     assert!(words.lines().any(|line| line.starts_with("roc_auc  ") && line.contains(" - ")), "{words}");

@@ -1,6 +1,6 @@
-//! Every document under `examples/` is run, and says what it said when it was written.
+//! Runs every document under `examples/` and compares its result with the recorded one.
 //!
-//! `UPDATE_EXPECTED=1` writes the expected results anew; look at the difference before you commit it.
+//! `UPDATE_EXPECTED=1` records the results anew; review the diff before you commit it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 #[path = "../../../tests/data.rs"]
@@ -16,7 +16,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// What a report says apart from times and memory, numbers to 9 digits.
+/// A report without times and memory, numbers to 9 digits.
 fn lasting(report: &Value) -> Value {
     match report {
         Value::Object(fields) => fields
@@ -121,7 +121,8 @@ fn published_results() {
     }
 }
 
-/// The main job, as its document says: on the broker, the topics but the first one created by the run itself.
+/// The main use case, as its document describes it: on the broker, with every topic but the first created by the run
+/// itself.
 #[test]
 fn card_payments() {
     let topic = unique("payments");
@@ -153,7 +154,7 @@ fn card_payments() {
     assert_eq!(count(&format!("{topic}.dead"), 4), 0);
 }
 
-/// The textbook's program, with a model of another format: what is read is told by the bytes.
+/// The textbook's program, with a model in another format: the format is detected from the bytes.
 #[test]
 fn keras_fraud() {
     let (topic, folder) = (unique("transactions"), folder("keras-fraud"));

@@ -1,5 +1,5 @@
-//! What becomes of a group on a real broker when the world changes under it: its input grows or is deleted, a member is
-//! killed, stands still or is too slow, the broker goes away and comes back.
+//! A group on a real broker when its surroundings change: its input grows or is deleted, a member is killed, stalls or
+//! is too slow, the broker goes away and returns.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod support;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use support::*;
 
-/// Generous: these wait for what happens, on a machine that may be busy.
+/// Generous: these wait for events, on a machine that may be busy.
 const LONG: Duration = Duration::from_secs(180);
 
 const CONSUMER: &str = "group.protocol: consumer";
@@ -25,7 +25,7 @@ struct Group {
     model: String,
 }
 
-/// A process at work and what it says.
+/// A running process and its log.
 struct Running {
     child: Child,
     log: PathBuf,
@@ -36,7 +36,7 @@ impl Running {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
-    /// Waits until it has said this.
+    /// Waits until it has logged this.
     fn says(&mut self, words: &str) {
         self.waits(&format!("`{words}` is said"), |said| said.contains(words));
     }
@@ -57,7 +57,7 @@ impl Running {
         self.child.wait().unwrap();
     }
 
-    /// Waits for its end; what it said is in `err`.
+    /// Waits for its end; its log is in `err`.
     fn ends(self) -> Said {
         let log = self.log.clone();
         let more = move || last_lines(&std::fs::read_to_string(&log).unwrap());
@@ -80,7 +80,7 @@ impl Group {
         group
     }
 
-    /// On a broker of the test's own; its topics are made by the document.
+    /// On the test's own broker; the document creates its topics.
     fn on(broker: &str, name: &str, settings: &str) -> Self {
         let (name, folder) = (unique(name), folder(name));
         let model = "[standard_scaler, logistic_regression]".into();
@@ -129,7 +129,7 @@ dead_letters: {{kafka: {{topic: {name}-dead, create: {{partitions: 1}}}}}}
         self.start_with(&["--json", "--until-end"]).ends()
     }
 
-    /// So many records for each partition, from a number on.
+    /// This many records for each partition, from a number on.
     fn send(&self, from: usize, count: usize, partitions: i32) {
         let record = |partition: i32, number: usize| {
             let json = format!(r#"{{"id":"{partition}-{number}","x":{},"y":{}}}"#, number % 17, number % 17 > 8);
@@ -154,7 +154,7 @@ dead_letters: {{kafka: {{topic: {name}-dead, create: {{partitions: 1}}}}}}
     }
 }
 
-/// Producers know how many partitions a topic has as of a while ago: an entry for a new one of the journal must go
+/// Producers' knowledge of a topic's partitions may be stale: an entry for a new partition of the journal must go
 /// there all the same.
 fn its_input_grows(protocol: &str, settings: &str) {
     let group = Group::new(protocol, settings, 2);
@@ -194,7 +194,7 @@ fn its_input_grows_at_least_once() {
     assert_eq!(running.stop().report()["rows"], 90);
 }
 
-/// The run says so and stops, its report has what was read, and what it advises helps.
+/// The run says so and stops, its report has what was read, and its advice works.
 fn its_input_is_deleted(protocol: &str, settings: &str) {
     let group = Group::new(protocol, settings, 2);
     group.send(0, 100, 2);
@@ -207,7 +207,7 @@ fn its_input_is_deleted(protocol: &str, settings: &str) {
     assert!(said.err.contains(&words) && said.err.contains("gristmill state reset"), "{}", last_lines(&said.err));
     assert_eq!(said.report()["rows"], 200, "{}", last_lines(&said.err));
     assert_eq!(said.report()["decisions"], 200);
-    // As advised: the topic is made again, and the group starts over.
+    // As advised: the topic is created again, and the group starts over.
     create(&group.input(), 2, &[]);
     let reset = run(&group.folder, &["state", "reset", "t.yaml", "--yes"]);
     assert_eq!(reset.code, 0, "{reset:?}");
@@ -227,7 +227,7 @@ fn its_input_is_deleted_with_the_classic_protocol() {
     its_input_is_deleted("deleted-classic", CLASSIC);
 }
 
-/// The group keeps the place of a static member that was killed until its session has run out.
+/// The group keeps the place of a killed static member until its session expires.
 fn a_static_member_is_killed(protocol: &str, settings: &str) {
     let group = Group::new(protocol, &format!("{settings}, group.instance.id: one"), 2);
     group.send(0, 50, 2);
@@ -254,7 +254,8 @@ fn a_static_member_is_killed_with_the_classic_protocol() {
     a_static_member_is_killed("static-classic", CLASSIC);
 }
 
-/// Longer than `max.poll.interval.ms` without a sign: the group has given it up, and takes it again as a new member.
+/// Longer than `max.poll.interval.ms` without a poll: the group has expelled it, and accepts it again as a new
+/// member.
 fn a_member_stands_still(protocol: &str, settings: &str) {
     let group = Group::new(protocol, &format!("{settings}, max.poll.interval.ms: 6000"), 2);
     group.send(0, 50, 2);
@@ -281,8 +282,8 @@ fn a_member_stands_still_with_the_classic_protocol() {
     a_member_stands_still("still-classic", CLASSIC);
 }
 
-/// A model that takes longer for a batch than `max.poll.interval.ms`: the member comes back, says what to set, and gets
-/// through.
+/// A model that takes longer for a batch than `max.poll.interval.ms`: the member rejoins, says what to set, and
+/// completes.
 fn a_model_is_slow(protocol: &str, settings: &str) {
     let mut group = Group::new(protocol, &format!("{settings}, max.poll.interval.ms: 6000"), 1);
     group.model = format!("[{{python: {{path: slow.py, interpreter: \"{}\"}}}}]", python());
@@ -307,7 +308,7 @@ fn a_model_is_slow_with_the_classic_protocol() {
     a_model_is_slow("slow-classic", CLASSIC);
 }
 
-/// A member that gets nothing says why that may be, and a broker that comes back is told.
+/// A member without partitions logs the possible reason, and that a broker has returned.
 #[test]
 fn what_is_waited_for_is_said() {
     let base = folder("waited-for");

@@ -1,7 +1,7 @@
-//! The pages of `docs/guide` are executed: their files are written, their commands run, their output compared.
+//! Executes the pages of `docs/guide`: writes their files, runs their commands, compares their output.
 //!
 //! A block ```` ```yaml file=NAME ```` is a file; in a block ```` ```console ```` a line `$ gristmill …` is a command
-//! and the lines after it are what it prints. `UPDATE_EXPECTED=1` writes what was printed into the pages.
+//! and the lines after it are its output. `UPDATE_EXPECTED=1` writes the actual output into the pages.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod support;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use support::*;
 
-/// Lines without what differs from run to run: times, rates, memory, the log's clock, this run's topic names.
+/// Lines without what differs between runs: times, rates, memory, the log's clock, this run's topic names.
 fn lasting(text: &str) -> String {
     let line = |line: &str| {
         if line.starts_with("rows  ") || line.starts_with("resources  ") {

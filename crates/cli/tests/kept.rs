@@ -1,5 +1,5 @@
-//! What a group on a real broker keeps: shown, exported, taken back, adopted, changed in parts, and started over; and a
-//! partition that is added while it runs. Whatever a stop advises is done, and the group goes on.
+//! The state of a group on a real broker: shown, exported, restored, adopted, changed in parts, and reset; and a
+//! partition that is added while it runs. The advice of every stop is followed, and the group resumes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 #[path = "kept/files.rs"]
@@ -49,7 +49,7 @@ state: {{snapshot: {{keep: 4}}}}
         )
     }
 
-    /// Another document: one component is defined otherwise.
+    /// Another document: one component has another definition.
     fn slower(&self) -> String {
         let document = std::fs::read_to_string(self.folder.join("t.yaml")).unwrap();
         document.replace("logistic_regression]", "logistic_regression: {intercept_lr: 0.5}]")
@@ -67,7 +67,7 @@ state: {{snapshot: {{keep: 4}}}}
         write(&self.folder, "t.yaml", document);
     }
 
-    /// So many records for each partition, from a number on.
+    /// This many records for each partition, from a number on.
     fn send(&self, from: usize, count: usize, partitions: i32) {
         let record = |partition: i32, number: usize| {
             let json = format!(r#"{{"id":"{partition}-{number}","x":{},"y":{}}}"#, number % 17, number % 17 > 8);
@@ -138,7 +138,7 @@ fn the_model_as_of_any_offset() {
     assert_eq!((decisions["0-129"], decisions["0-130"], decisions["1-130"]), (1, 2, 1));
 }
 
-/// Right is what a group has that was fed no more than that.
+/// The expected state is that of a group that read no more than that.
 #[test]
 fn the_model_as_of_an_offset_before_the_oldest_snapshot() {
     let (whole, part) = (Group::new("as-of-whole"), Group::new("as-of-part"));
@@ -176,7 +176,7 @@ fn the_model_as_of_an_offset_before_the_oldest_snapshot() {
 /// What happens to a group that has read sixty records of each partition.
 type Meddle = fn(&Group);
 
-/// Ends a run before it has saved anything. The group waits for who was killed until its session ends.
+/// Ends a run before it has saved anything. The group waits for the killed member until its session expires.
 fn killed(group: &Group) {
     let classic = "kafka: {group.protocol: classic, session.timeout.ms: 6000, ";
     group.write(
@@ -212,7 +212,7 @@ fn advised(words: &str) -> Vec<Vec<String>> {
     commands.collect()
 }
 
-/// What a run of another version of the program has not saved is not replayed by this one; that one can.
+/// What another version of the program has not saved is not replayed by this one; that version can.
 #[test]
 fn another_program_goes_on_from_a_clean_stop_alone() {
     use std::io::Write;
@@ -242,7 +242,7 @@ fn another_program_goes_on_from_a_clean_stop_alone() {
     assert!(said.err.contains("40 records replayed"), "{}", said.err);
 }
 
-/// What keeps no state has nothing to be lost but its place.
+/// A pipeline without state has only its position to lose.
 #[test]
 fn without_a_state_records_that_are_gone_are_passed_over_on_demand() {
     let group = Group::new("stateless");
@@ -269,7 +269,7 @@ fn what_does_not_fit_together_is_refused_and_repaired() {
     let group = Group::new("repaired");
     group.send(0, 60, PARTITIONS);
     assert_eq!(group.run().code, 0);
-    // Somebody sets the group back.
+    // The group's offset is set back.
     commit(&group.name, &format!("{}-in", group.name), 0, 20);
     refused(&group.run(), &["-in-0: the group was set back to 20 although 60 was learned already", "reset", "--to 20"]);
     ok(&group.state(&["show"]), &["group      at 20: not where the journal ends"]);
@@ -302,7 +302,7 @@ fn a_changed_component_begins_anew_and_the_rest_is_kept() {
     group.send(50, 50, PARTITIONS);
     let said = group.run();
     assert_eq!((said.code, &said.report()["rows"]), (0, &200.into()));
-    // Another output has nothing to do with what was learned.
+    // Another output does not depend on what was learned.
     group
         .write(&slower.replace("outputs: {", &format!("outputs: {{more: {{kafka: {{topic: {}-dead}}}}, ", group.name)));
     assert_eq!(group.run().code, 0);
@@ -357,7 +357,7 @@ fn a_compacted_input_is_refused() {
     refused(&group.run(), &["is compacted (cleanup.policy=compact)", "at_least_once"]);
 }
 
-/// A run at least once: the journal makes what was learned count once.
+/// A run at least once: with the journal, learning counts once.
 #[test]
 fn at_least_once_keeps_what_was_learned_too() {
     let group = Group::new("alo");

@@ -1,4 +1,4 @@
-//! Rows looked up in tables: files with versions by event time, and compacted topics that change between runs.
+//! Lookups in tables: files with versions by event time, and compacted topics that change between runs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod support;
@@ -111,7 +111,7 @@ fn a_table_that_cannot_be_used_is_refused_with_its_place() {
     refused(1, DOCUMENT, &["table `at`, the header", "since"]);
 }
 
-/// What was read again after a crash must be looked up in what it was looked up in before.
+/// A replay after a crash must look rows up in the same content as before.
 #[test]
 fn a_table_that_changed_after_a_crash_is_noticed() {
     let folder = folder("lookup-changed");
@@ -133,7 +133,7 @@ fn a_table_that_changed_after_a_crash_is_noticed() {
     for word in ["a table has changed", "rows.csv-0", "put it back", "state adopt"] {
         assert!(said.err.contains(word), "`{word}` is not in\n{}", said.err);
     }
-    // Put back it goes on; at rest it may change.
+    // With the content restored it resumes; after a clean stop it may change.
     write(&folder, "terminals.csv", TERMINALS);
     let said = run(&folder, &["run", "t.yaml", "--json", "--quiet"]);
     assert_eq!((said.code, &said.report()["rows"]), (0, &400_000.into()), "{said:?}");
@@ -145,7 +145,7 @@ fn a_table_that_changed_after_a_crash_is_noticed() {
     assert_eq!((said.code, &said.report()["outputs"]["dutch"]), (0, &1.into()), "{said:?}");
 }
 
-/// A topic has changed when it is read again after a crash: what was learned is found in the state.
+/// A topic has changed when it is read after a crash: the state holds the content that was used.
 #[test]
 fn a_topic_is_a_table_that_may_change_between_runs() {
     let (name, folder) = (unique("lookup"), folder("lookup-topic"));

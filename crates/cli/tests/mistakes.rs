@@ -1,4 +1,4 @@
-//! A newcomer's mistakes, each with what the terminal says about it.
+//! A newcomer's mistakes, each with the message on the terminal.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod support;
@@ -70,7 +70,7 @@ fn in_the_document() {
     let said = run(&folder, &["describe", "logistic_regresion"]);
     assert_eq!(said.code, 2);
     assert!(said.err.contains("did you mean `logistic_regression`?"), "{}", said.err);
-    // A section has a dot as a file has.
+    // A section's name has a dot, as a file's has.
     let said = run(&folder, &["describe", "input.file"]);
     assert!(said.code == 0 && said.out.starts_with("# input.file (section)"), "{said:?}");
 }
@@ -120,7 +120,7 @@ fn in_the_files() {
 fn without_permission() {
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::process::CommandExt;
-    // A folder that everybody can reach: the user below may not enter the checkout.
+    // A folder that all users can enter: the user below may not enter the checkout.
     let folder = std::env::temp_dir().join(unique("gristmill-permission"));
     std::fs::create_dir(&folder).unwrap();
     let secret = write(&folder, "secret.csv", CSV);
@@ -132,7 +132,7 @@ fn without_permission() {
     command.args(["run", "t.yaml"]).current_dir(&folder);
     let root = std::process::Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
     if root {
-        // Nothing is forbidden to root: run as nobody.
+        // Nothing is forbidden to root: run as an unprivileged user.
         command.uid(65_534).gid(65_534);
     }
     let said = Said::from(&command.output().unwrap());
@@ -244,7 +244,8 @@ fn a_record_larger_than_its_answer_may_be() {
             &format!("topic `{topic}-dead` takes no record as large as the answer to {topic}-0, offset 1"),
         ],
     );
-    // Not by its watermarks: a broker marks a transaction's end, now and then twice, with a record that nobody reads.
+    // Not by its watermarks: a broker marks a transaction's end, now and then twice, with a record that consumers
+    // never see.
     assert!(consume(&format!("{topic}-dead")).is_empty());
 }
 
@@ -262,7 +263,7 @@ fn without_dead_letters_the_run_stops_where_the_record_is() {
         + &format!("dead_letters: {{kafka: {{topic: {topic}-dead, create: {{partitions: 1}}}}}}\n");
     let said = check(&folder, &letters, 0, &[]);
     assert_eq!((&said.report()["rows"], &said.report()["dead_letters"]["total"]), (&4.into(), &1.into()));
-    // Decisions in a file go on where those of the run before ended, as the group does.
+    // Decisions in a file continue where those of the previous run ended, as the group does.
     let filed = letters.clone() + "outputs: {all: {file: {path: all.ndjson}}}\n";
     let filed = filed.replace("kafka:\n", &format!("kafka:\n  group.id: {topic}-filed\n"));
     check(&folder, &filed, 0, &[]);
@@ -321,7 +322,7 @@ fn a_model_file_is_described_or_refused_in_words() {
     }
 }
 
-/// What is read stays as it is, whatever its path is called.
+/// Inputs stay unchanged, however their paths are spelled.
 #[test]
 fn nothing_that_is_read_is_written() {
     let folder = folder("spared");

@@ -31,7 +31,7 @@ fn output(expected: &Value, name: &str) -> Vec<Value> {
     outputs.iter().find(|output| output["name"] == name).unwrap()["data"].as_array().unwrap().clone()
 }
 
-/// Runs the model of a folder over its rows; the decisions, and what the framework said.
+/// Runs the model of a folder over its rows; the decisions, and the framework's answers.
 fn decisions(folder_name: &str, file: &str) -> Option<(Vec<Value>, Value)> {
     let made = data::find("models/made/README.md")?.join("models/made").join(folder_name);
     let read = |name: &str| -> Value { serde_json::from_slice(&std::fs::read(made.join(name)).unwrap()).unwrap() };
@@ -172,7 +172,7 @@ fn inputs_are_found_by_name_and_labels_measure() {
     assert!(said.out.contains("risk: LightGBM v4, text, 1 trees"), "{said:?}");
 }
 
-/// A frozen model that a learner corrects: what it says is a column behind the features, others may stand beside it.
+/// A frozen model that a learner corrects: its output is a column after the features, others may stand beside it.
 #[test]
 fn a_learner_behind_it_corrects_it() {
     let folder = folder("corrected");

@@ -1,4 +1,4 @@
-//! Models that live in Python: they score and learn, and whatever becomes of their process is survived or said.
+//! Models in Python: they score and learn, and every failure of their process is recovered from or reported.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::disallowed_methods)] // A test reads what was written.
 
@@ -134,7 +134,7 @@ fn probabilities_of_classes_add_up_to_one() {
     }
 }
 
-/// The positive class is the one of its name, wherever the model has it.
+/// The positive class is found by its name, wherever the model has it.
 #[test]
 fn the_positive_class_is_found_by_its_name() {
     let module = GOOD.replace("    return (batch", "    return [[0.9, 0.1]] * len(batch['amount'])\n    return (batch");
@@ -221,7 +221,7 @@ fn what_cannot_be_loaded_is_said() {
     assert!(said.code == 1 && said.err.contains("name an interpreter that is there"), "{said:?}");
 }
 
-/// Counts fraud by the tens of the amount: what was learned is in what it answers.
+/// Counts fraud by the tens of the amount: its answers show what it has learned.
 const LEARNS: &str = "
 import json, os
 def load(saved):

@@ -1,4 +1,5 @@
-//! `check --connect` does what a run does before its first record: what a run refuses, it refuses, in the same words.
+//! `check --connect` performs everything that a run does before its first record, and refuses what a run refuses,
+//! with the same message.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::disallowed_methods)] // A test reads what was written.
 
@@ -20,13 +21,13 @@ state: {directory: state}
 
 const TABLE: &str = "lookup: {shops: {file: {path: shops.csv}, columns: {shop: string, size: float64}, on: shop}}\n";
 
-/// What a command says when it refuses.
+/// The message of a command that refuses.
 fn refusal(said: &Said) -> String {
     let at = said.err.find("error: ").unwrap_or_else(|| panic!("no error: {said:?}"));
     said.err[at..].to_string()
 }
 
-/// Refused by both, in the same words; and nothing has changed in the folder.
+/// Both refuse, with the same message, and nothing has changed in the folder.
 fn refused(folder: &Path, document: &str, words: &str) {
     write(folder, "t.yaml", document);
     let before = listed(folder);

@@ -1,4 +1,4 @@
-//! A broker that allows nothing by itself: each right that is taken away is named, with the command that grants it, and
+//! A broker that allows nothing by default: each right that is removed is reported with the command that grants it, and
 //! the command does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
@@ -30,7 +30,7 @@ impl Guarded {
         Self { own, folder }
     }
 
-    /// The broker's listener that asks who it is.
+    /// The broker's listener with authentication.
     fn sasl(&self) -> String {
         let addresses = std::fs::read_to_string(self.own.dir.join("address")).unwrap();
         addresses.lines().nth(1).unwrap().to_string()
@@ -57,7 +57,7 @@ dead_letters: {{kafka: {{topic: dead}}}}
         )
     }
 
-    /// As an administrator types it after `kafka-acls.sh --bootstrap-server …`.
+    /// The arguments that an administrator gives to `kafka-acls.sh --bootstrap-server …`.
     fn acls(&self, arguments: &str) {
         let words: Vec<&str> = arguments.split_whitespace().map(|word| word.trim_matches('"')).collect();
         Own::xtask(&[&["acls", "--dir", self.own.dir.to_str().unwrap()], words.as_slice()].concat());
@@ -125,7 +125,7 @@ fn every_right_that_is_missing_is_named_and_granted() {
     guarded.grant("--operation Read --topic in --topic guarded.journal --topic guarded.state --group guarded");
     guarded.grant("--operation Write --topic out --topic dead --topic guarded.journal --topic guarded.state");
     guarded.grant("--operation Write --transactional-id guarded- --resource-pattern-type prefixed");
-    // What is missing is told one after the other: the journal, then the topic of snapshots.
+    // Missing rights are reported in turn: the journal, then the topic of snapshots.
     for right in ["CREATE on topic guarded.journal", "CREATE on topic guarded.state"] {
         until(right, LONG, || guarded.check().err.contains(right));
         let said = guarded.check();
@@ -158,7 +158,7 @@ fn every_right_that_is_missing_is_named_and_granted() {
     taken_away_while_it_runs(&guarded);
 }
 
-/// The same of rights that are taken from a member at work, in both guarantees.
+/// The same for rights that are removed from a running member, under both guarantees.
 fn taken_away_while_it_runs(guarded: &Guarded) {
     for (guarantee, rights) in [("", &RIGHTS[..4]), ("guarantee: at_least_once", &RIGHTS[2..3])] {
         write(&guarded.folder, "t.yaml", guarded.document(guarantee));

@@ -1,4 +1,4 @@
-//! What is said of a run while it goes on and at its end: metrics from time to time, and what this run has read and used.
+//! What is reported of a run while it continues and at its end: periodic metrics, and what this run has read and used.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::disallowed_methods)] // A test reads what was written.
 

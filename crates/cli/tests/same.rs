@@ -1,5 +1,5 @@
-//! The same rows in the same shards have the same features, scores and models, wherever they come from: a file that is cut
-//! into shards, a topic read by one member, and by four.
+//! The same rows in the same shards give the same features, scores and models, wherever they come from: a file cut into
+//! shards, a topic read by one member, and by four.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod support;
@@ -60,7 +60,7 @@ fn records() -> Vec<Record> {
     (0..ROWS).map(record).collect()
 }
 
-/// Decisions by id, and what the report says of the whole.
+/// Decisions by id, and the totals of the report.
 type Found = (BTreeMap<String, String>, [serde_json::Value; 5]);
 
 fn found(said: &Said, decisions: impl Iterator<Item = String>) -> Found {

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first one commits and leaves, the second one ends a member wherever it is, and says where.
+//! Ctrl-C and SIGTERM: the first signal commits and leaves, the second ends a member wherever it is, and logs where.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::disallowed_methods)] // A test reads what was written.
 
@@ -11,7 +11,7 @@ use support::*;
 
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Hangs in the batch that holds the amount 25, and writes its process's number then.
+/// Hangs in the batch that holds the amount 25, and then writes its process id.
 const HANGS: &str = "
 import os, sys, time
 def load():
@@ -54,7 +54,7 @@ fn hanging(folder: &Path) -> String {
     std::fs::read_to_string(folder.join("pid")).unwrap()
 }
 
-/// Whether a process is gone, or only waits for its end to be noticed.
+/// Whether a process has ended, or is a zombie.
 fn gone(pid: &str) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     !status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
@@ -101,7 +101,7 @@ fn a_log_that_nobody_reads_does_not_hold_up_the_end() {
     from_a_file(&folder, &prints);
     let mut child = start(&folder, &["run", "p.yaml"]);
     let model = hanging(&folder);
-    // Nobody reads the log: its pipe is full after 64 KiB.
+    // The log has no reader: its pipe is full after 64 KiB.
     std::thread::sleep(Duration::from_secs(1));
     signal(&child, "-TERM");
     std::thread::sleep(Duration::from_millis(300));

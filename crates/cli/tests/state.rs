@@ -1,4 +1,4 @@
-//! Exactly once over files: a run that is killed at any moment and started again ends with the same bytes, in its
+//! Exactly once over files: a run that is killed at any moment and restarted ends with the same bytes, in its
 //! outputs, its dead letters and its state, as one that was never killed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
@@ -82,7 +82,7 @@ fn killed_at_any_moment_it_ends_with_the_same_bytes() {
     same(&result(&killed), &expected);
 }
 
-/// Kills a run again and again, a while after its start, until it comes to its end.
+/// Kills a run repeatedly, a while after its start, until it completes.
 fn kill_until_it_ends(killed: &Path) {
     let (mut kills, mut again, mut seed) = (0_u32, 0, 12_345_u64);
     loop {
@@ -106,7 +106,7 @@ fn kill_until_it_ends(killed: &Path) {
     assert!(kills >= 3 && again >= 2, "{kills} kills, {again} starts that replayed: too few to show anything");
 }
 
-/// Three shards, rules, windows, and rows that wait for those before them.
+/// Three shards, rules, windows, and buffered rows.
 const CUT: &str = "name: t
 input:
   file: {path: ../rows.csv, shards: {key: k, count: 3}}
@@ -248,7 +248,7 @@ fn other_records_than_those_learned_are_noticed() {
     killed_after_a_commit(&folder);
     write(&base, "rows.csv", all.replacen("\n7,49,91,", "\n7,49,90,", 1));
     refused(&folder, &document, &["rows.csv-0: the records from 0 to", "and they differ", "state reset"]);
-    // The journal's end is torn: what is whole counts, and the outputs are cut to it.
+    // The journal's end is torn: complete entries count, and the outputs are truncated to them.
     write(&base, "rows.csv", &all);
     let journal = std::fs::read(folder.join("state/journal")).unwrap();
     std::fs::write(folder.join("state/journal"), &journal[..journal.len() - 5]).unwrap();
@@ -259,7 +259,7 @@ fn other_records_than_those_learned_are_noticed() {
     refused(&folder, &document, &["its journal is gone", "state reset"]);
 }
 
-/// Killed after the last commit and before the last snapshot: the next run finds nothing new, and saves all the same.
+/// Killed after the last commit and before the last snapshot: the next run finds nothing new, and still saves.
 #[test]
 fn a_run_with_nothing_new_saves_what_it_learned_again() {
     let base = folder("nothing-new");
@@ -382,7 +382,7 @@ fn a_step_keeps_what_it_has_learned_under_another_learning_rate() {
     assert!(text(&faster) != text(&exported(&slower, &["export"])).replace("\"lr\":0.1", "\"lr\":0.2"));
 }
 
-/// Right is what a run has that was given no more rows than that.
+/// The expected state is that of a run that was given no more rows than that.
 #[test]
 fn the_state_as_of_any_row_is_the_state_of_a_run_that_ended_there() {
     let base = folder("as-of");

@@ -1,5 +1,5 @@
-//! Models that change while a group runs: each decision is made by the version that its shard's journal names, each once,
-//! whatever is killed meanwhile, and nothing waits for a change.
+//! Models that change while a group runs: the version that its shard's journal names makes each decision, each once,
+//! whatever is killed meanwhile, and no change delays anything.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod support;
@@ -67,7 +67,7 @@ fn say(folder: &Path, arguments: &[&str]) -> String {
     said.out
 }
 
-/// What the journal says of each partition: from where on, which version.
+/// What the journal says of each partition: which version from which position on.
 fn versions(group: &str) -> BTreeMap<i32, Vec<(Position, Position, u64)>> {
     let mut runs: BTreeMap<i32, Vec<(Position, Position, u64)>> = BTreeMap::new();
     for record in consume(&format!("{group}.journal")) {
@@ -148,7 +148,7 @@ fn under_load_with_three_members_and_kills_every_decision_says_what_made_it() {
                 made.store(from + 18, Ordering::SeqCst);
                 std::thread::sleep(Duration::from_millis(20));
             }
-            // What is not yet with the broker would be forgotten with the feeder.
+            // Records that have not reached the broker would be lost with the feeder.
             std::thread::sleep(Duration::from_secs(1));
         })
     };
@@ -156,7 +156,7 @@ fn under_load_with_three_members_and_kills_every_decision_says_what_made_it() {
     let topic_there = || say(&folder, &["model", "list", "p.yaml"]).starts_with("0  zero of the document");
     until("the group decides", Duration::from_secs(60), || topic_there() && count(&out, PARTITIONS) > 600);
 
-    // While all is well a change holds nothing up.
+    // While nothing fails a change delays nothing.
     let mut longest = Duration::ZERO;
     for number in 1..=2 {
         let watched = {
@@ -218,7 +218,7 @@ fn under_load_with_three_members_and_kills_every_decision_says_what_made_it() {
     assert_eq!(said.code, 0, "{said:?}");
 }
 
-/// The longest time in which no decision came.
+/// The longest time without a decision.
 fn longest_pause(topic: &str, of: Duration) -> Duration {
     let count = counter(topic, PARTITIONS);
     let (mut last, mut longest) = (count(), Duration::ZERO);

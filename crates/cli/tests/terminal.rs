@@ -1,4 +1,4 @@
-//! On a terminal: a progress bar, colours, the log above the bar. Run through `script`, which makes a terminal.
+//! On a terminal: a progress bar, colours, the log above the bar. Run through `script`, which creates a terminal.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod support;

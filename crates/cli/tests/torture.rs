@@ -1,6 +1,6 @@
-//! Real members of real groups, killed, stopped, stalled and moved at random while records come in, with a broker that
-//! is restarted: every decision and every dead letter is there exactly once, and the models are byte for byte those of
-//! one process that was left alone. It fails, too, if what it is there to survive never happened.
+//! Real members of real groups, killed, stopped, stalled and moved at random while records arrive, with a broker that
+//! is restarted: every decision and every dead letter appears exactly once, and the models equal, byte for byte, those
+//! of one undisturbed process. The test also fails if the faults that it injects never occurred.
 //!
 //! `cargo xtask torture --minutes M` runs it for longer than the tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
@@ -18,7 +18,7 @@ use support::*;
 const RECORDS: usize = 200_000;
 const PARTITIONS: i32 = 8;
 const MEMBERS: usize = 4;
-/// One in so many records cannot be read.
+/// One in this many records cannot be read.
 const BROKEN: usize = 400;
 /// Longer than a session (6 s) and longer than a transaction may take (2 s).
 const STALL: Duration = Duration::from_secs(9);
@@ -78,7 +78,7 @@ fn record(number: usize) -> Record {
     }
 }
 
-/// A process and what it has said.
+/// A process and its log.
 struct Process {
     child: Child,
     log: PathBuf,
@@ -86,14 +86,14 @@ struct Process {
 }
 
 impl Process {
-    /// Whether the last thing heard of its commits is that one was sent.
+    /// Whether the last event of its commits is that one was sent.
     fn in_transaction(&self) -> bool {
         let said = self.said();
         let commit = |line: &&str| line.contains("a commit is sent") || line.contains("a commit is done");
         said.lines().rev().find(commit).is_some_and(|line| line.contains("is sent"))
     }
 
-    /// Stops it in the middle of a transaction, if one comes soon.
+    /// Stops it in the middle of a transaction, if one begins soon.
     fn stop_in_transaction(&self) {
         for _ in 0..40 {
             signal(&self.child, "-STOP");
@@ -185,7 +185,7 @@ impl Torture<'_> {
         }
     }
 
-    /// Whoever has stood still for long enough goes on; whoever has failed is a bug.
+    /// A process that has stalled for long enough resumes; one that has failed is a bug.
     fn look(&mut self) {
         for process in &mut self.processes {
             if process.until.is_some_and(|until| until <= Instant::now()) {
@@ -221,7 +221,7 @@ impl Torture<'_> {
         }
     }
 
-    /// Adds up what the logs say.
+    /// Adds up the events in the logs.
     fn count(&mut self) {
         let mut owners: BTreeMap<String, BTreeSet<PathBuf>> = BTreeMap::new();
         for process in self.processes.iter().chain(&self.ended) {
@@ -246,7 +246,7 @@ fn last_lines(text: &str) -> String {
     lines[lines.len().saturating_sub(15)..].join("\n")
 }
 
-/// The report of one run to the end, without what passes.
+/// The report of a complete run, without what differs between runs.
 fn report(folder: &Path, document: &str) -> serde_json::Value {
     let said = run(folder, &["run", document, "--until-end", "--json", "--quiet"]);
     assert_eq!(said.code, 0, "{}", said.err);
@@ -261,7 +261,7 @@ fn torture(own: &Own, folder: &Path, protocol: &str, settings: &str, time: Durat
     let group = unique(protocol);
     let input = format!("{group}-in");
     create(&input, PARTITIONS, &[]);
-    // The time of a decision's arrival shows how long a partition stood still.
+    // The time of a decision's arrival shows how long a partition was stalled.
     create(&format!("{group}-out"), PARTITIONS, &[("message.timestamp.type", "LogAppendTime")]);
     create(&format!("{group}-alone-out"), PARTITIONS, &[]);
     write(folder, "t.yaml", document(&own.address, &group, &input, settings));
@@ -313,7 +313,7 @@ fn torture(own: &Own, folder: &Path, protocol: &str, settings: &str, time: Durat
     let pause = once(&group);
     println!("{protocol}: {:?}, longest pause of a partition {:.1} s", torture.happened, pause.as_secs_f64());
 
-    // The models, and everything that was measured, are those of one process that was left alone.
+    // The models, and everything that was measured, are those of one undisturbed process.
     let (found, expected) = (report(folder, "t.yaml"), report(folder, "alone.yaml"));
     for key in
         ["rows", "scored", "learned", "decisions", "outputs", "dead_letters", "metrics", "baselines", "partitions"]
@@ -332,7 +332,7 @@ fn torture(own: &Own, folder: &Path, protocol: &str, settings: &str, time: Durat
     torture.happened
 }
 
-/// Where the journals are not one chain of entries, each going on where the one before ended.
+/// Where the journals are not one chain of entries, each beginning where the one before ended.
 fn breaks(group: &str) -> Vec<String> {
     let mut tails: BTreeMap<i32, Entry> = BTreeMap::new();
     let mut breaks = Vec::new();
@@ -348,7 +348,7 @@ fn breaks(group: &str) -> Vec<String> {
     breaks
 }
 
-/// Every decision and every dead letter once; the longest time that a partition stood still.
+/// Every decision and every dead letter once; the longest time that a partition was stalled.
 fn once(group: &str) -> Duration {
     let mut seen = BTreeMap::new();
     let mut last: BTreeMap<i32, i64> = BTreeMap::new();
@@ -384,7 +384,7 @@ fn nothing_that_happens_to_members_changes_anything() {
         ("classic", "group.protocol: classic\n  session.timeout.ms: 6000\n  heartbeat.interval.ms: 500", false),
     ];
     let mut all = Happened::default();
-    // What must have happened is a matter of chance in a short run: then there is another one.
+    // In a short run the required faults are a matter of chance: if one is missing, there is another round.
     for round in 0..ROUNDS {
         for (protocol, settings, restart) in protocols {
             let folder = folder.join(format!("{protocol}-{round}"));
@@ -406,17 +406,17 @@ fn nothing_that_happens_to_members_changes_anything() {
     }
 }
 
-/// How many tortures there have been in this process: each has a seed of its own.
+/// How many torture runs this process has started: each has a seed of its own.
 fn began_before() -> u64 {
     static BEGAN: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
     BEGAN.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
 }
 
-/// How often the whole is tried again where something did not happen.
+/// How often the whole is retried if a fault did not occur.
 const ROUNDS: u32 = 3;
 
 impl Happened {
-    /// What must have happened, or nothing was shown.
+    /// What must have happened, or the test has shown nothing.
     fn counts(&self) -> [(&'static str, usize); 6] {
         [
             ("kills inside an open transaction", self.kills_in_transactions),

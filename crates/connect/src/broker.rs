@@ -1,17 +1,17 @@
 //! What a broker has to say against something, in words: what happened, where, and what to do.
 
-/// What kind of failure it is, for those who must act on it.
+/// The kind of a failure, for callers that act on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// No broker answers; trying again may help.
+    /// No broker answers; a retry may help.
     Unreachable,
-    /// A broker is there, but hangs up at once: what the two sides have set does not fit, or it is just going down.
+    /// A broker exists, but disconnects at once: the settings of the two sides do not match, or it is shutting down.
     Handshake,
-    /// The broker does not let us in; trying again will not help.
+    /// The broker refuses our credentials; a retry will not help.
     Refused,
-    /// The broker lets us in, and does not let us do this; trying again will not help.
+    /// The broker accepts our credentials, and denies a right; a retry will not help.
     Forbidden,
-    /// A topic is missing or unfit.
+    /// A topic is missing or unsuitable.
     Topic,
     /// The broker does not know the group protocol that was asked for.
     Protocol,

@@ -9,41 +9,41 @@ use gristmill::shard::Outbox;
 
 use crate::dead_letter::DeadLetter;
 
-/// What one shard has to make visible: never half of it.
+/// What one shard commits: never half of it.
 #[derive(Debug, Clone)]
 pub struct PartitionCommit {
     /// The shard's partition.
     pub partition: Partition,
     /// Its decisions.
     pub outbox: Outbox,
-    /// Its records refused.
+    /// Its rejected records.
     pub dead_letters: Vec<DeadLetter>,
     /// What it consumed, for the journal.
     pub entry: Option<Entry>,
-    /// The next position to read of each input, for the group's offsets. They go with every part, so that the group's
-    /// generation is checked for each: a member that was expelled cannot add anything.
+    /// The next position to read of each input, for the group's offsets. Every part has them, so that the group's
+    /// generation is checked for each: an expelled member cannot add anything.
     pub positions: Positions,
     /// Pieces of a snapshot.
     pub pieces: Vec<Piece>,
 }
 
-/// What is made visible together. It is kept, byte for byte, until it is answered.
+/// What becomes visible together. It is kept, byte for byte, until it is answered.
 #[derive(Debug, Clone, Default)]
 pub struct Commit {
     /// The shards' parts.
     pub parts: Vec<Arc<PartitionCommit>>,
-    /// Whether somebody waits for it: a revocation, or the end of the run.
+    /// Whether a revocation or the end of the run waits for it.
     pub urgent: bool,
 }
 
 impl Commit {
-    /// Where the entries lie in the journal, from their places by the numbers of partitions.
+    /// The positions of the entries in the journal, from their offsets by the numbers of partitions.
     pub(crate) fn places(&self, entries: &BTreeMap<i32, Position>) -> Vec<(Partition, Position)> {
         let place = |part: &PartitionCommit| Some((part.partition.clone(), *entries.get(&part.partition.number)?));
         self.last_parts().filter_map(place).collect()
     }
 
-    /// The last part of each partition: with it the parts before it have landed, or have not.
+    /// The last part of each partition: it lands with the earlier parts, or none of them does.
     pub fn last_parts(&self) -> impl Iterator<Item = &PartitionCommit> {
         let last = |index: usize, part: &PartitionCommit| {
             !self.parts.iter().skip(index + 1).any(|one| one.partition == part.partition)
@@ -52,5 +52,5 @@ impl Commit {
     }
 }
 
-/// The largest piece of a snapshot in a topic: it must fit into a record that any broker takes by default.
+/// The largest piece of a snapshot in a topic: it must fit into a record that any broker accepts by default.
 pub const PIECE: usize = 900 << 10;

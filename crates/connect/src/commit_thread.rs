@@ -1,4 +1,4 @@
-//! A thread beside the member that waits for commits, so that the member need not.
+//! A thread that waits for commits, so that the member need not.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
@@ -13,15 +13,15 @@ use crate::commit::{Commit, PIECE, PartitionCommit};
 use crate::committer::{Answered, Committer, CommitterError, Found, Known};
 use crate::state_loader::StateLoader;
 
-/// Commits one after the other, each to its end.
+/// Commits synchronously, one commit after another.
 pub(crate) trait BlockingCommitter: Send {
-    /// Makes a commit visible; the places of the entries in the journal where it is done.
+    /// Makes a commit visible; if it is done, the positions of the entries in the journal.
     fn commit(&mut self, commit: &Commit) -> Result<(Answer, Vec<(Partition, Position)>), CommitterError>;
-    /// Begins with parts of the next commit; see [`Committer::prewrite`].
+    /// Writes parts of the next commit; see [`Committer::prewrite`].
     fn prewrite(&mut self, _: &[Arc<PartitionCommit>]) -> Result<(), CommitterError> {
         Ok(())
     }
-    /// Ends whatever is pending, and finds out what became of each part.
+    /// Ends any pending transaction, and finds out the outcome of each part.
     fn resolve_outcome(
         &mut self,
         commit: &Commit,
@@ -45,7 +45,7 @@ pub(crate) struct CommitThread {
     loader: StateLoader,
 }
 
-/// So much of a snapshot may delay the answers of one commit.
+/// The amount of snapshot that may delay the outputs of one commit.
 const PIECES: usize = 4 << 20;
 
 impl CommitThread {
@@ -92,7 +92,7 @@ impl Drop for CommitThread {
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
-            // A thread that broke has said so.
+            // A thread that panicked has reported it.
             let _ = thread.join();
         }
     }

@@ -12,16 +12,16 @@ use crate::commit::{Commit, PartitionCommit};
 use crate::sink::SinkError;
 use crate::state::StateFailure;
 
-/// What a committer has to say.
+/// A committer's result.
 #[derive(Debug, Clone)]
 pub enum Answered {
-    /// The commit was answered; where it is done, the places of the entries in the journal.
+    /// The commit was answered; if it is done, with the positions of the entries in the journal.
     Commit(Answer, Vec<(Partition, Position)>),
-    /// Whatever was pending has ended: what became of each partition's parts.
+    /// No transaction is pending any more: the outcome of each partition's parts.
     Resolved(Vec<(Partition, CommitOutcome)>),
 }
 
-/// A shard that this member had not long ago.
+/// A shard that this member owned recently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
     /// The sequence of its next commit.
@@ -30,21 +30,21 @@ pub struct Known {
     pub positions: Positions,
 }
 
-/// How a shard goes on.
+/// How a shard resumes.
 pub enum Found {
-    /// Nobody else has added anything since: go on with the shard at hand.
+    /// No other member has added anything since: resume with the shard in memory.
     Unchanged,
-    /// Go on with this one.
+    /// Resume with this one.
     Open(Box<Recovery>, Box<Shard>),
 }
 
-/// Why a committer cannot go on, with what to do.
+/// Why a committer cannot continue, with what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitterError {
-    /// Answers cannot be written.
+    /// Outputs cannot be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
-    /// State cannot be kept or used.
+    /// State cannot be stored or used.
     #[error(transparent)]
     State(#[from] StateFailure),
     /// A shard cannot be opened.
@@ -68,21 +68,21 @@ impl From<BrokerError> for CommitterError {
     }
 }
 
-/// Takes commits, one at a time, and remembers them.
+/// Takes commits, one at a time, and keeps them until they are answered.
 pub trait Committer: Send {
-    /// How a shard goes on, once that is found out; call again until then. `known`: the member still has the shard.
+    /// How a shard resumes, once that is known; call again until then. `known`: the member still has the shard.
     fn load_state(&mut self, partition: &Partition, known: Option<Known>) -> Result<Option<Found>, CommitterError>;
-    /// The partition belongs to somebody else: what [`Self::load_state`] has begun is not wanted any more.
+    /// The partition belongs to another member: what [`Self::load_state`] has begun is no longer needed.
     fn forget(&mut self, partition: &Partition);
-    /// Parts that the next commit will carry: a committer may begin with them, so that the commit takes less time. They are
-    /// all of them so far; fewer than the last time mean that it must begin anew. Nothing becomes visible by this.
+    /// Parts that the next commit will carry: a committer may write them early, so that the commit takes less time.
+    /// They are all parts so far; fewer than the last time mean that it must start over. This makes nothing visible.
     fn prewrite(&mut self, parts: &[Arc<PartitionCommit>]) -> Result<(), CommitterError>;
-    /// Sends a commit. The one before it has been answered.
+    /// Sends a commit. The previous one has been answered.
     fn send(&mut self, commit: Commit) -> Result<(), CommitterError>;
-    /// After a commit whose outcome is unknown or that can never succeed: ends whatever is pending and finds out
-    /// what became of the parts of each partition.
+    /// After a commit whose outcome is unknown or that can never succeed: ends any pending transaction and finds out
+    /// the outcome of each partition's parts.
     fn resolve_outcome(&mut self, commit: Commit) -> Result<(), CommitterError>;
-    /// The answer to what was sent, waiting for it as long as told.
+    /// The answer to what was sent, waiting for at most this long.
     fn answer(&mut self, wait: Duration) -> Result<Option<Answered>, CommitterError>;
     /// The largest piece of a snapshot, and how much of it one commit may carry, in bytes.
     fn pieces(&self) -> (usize, usize);

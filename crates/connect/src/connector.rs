@@ -27,7 +27,7 @@ pub struct Run {
     pub stopped: Stopped,
     /// Is told the bytes that are read of a file.
     pub bytes: Arc<AtomicU64>,
-    /// A name that no other start has.
+    /// A name that is unique to this start.
     pub identity: String,
 }
 

@@ -1,7 +1,7 @@
-//! Records refused, byte for byte, with the reason.
+//! Rejected records, byte for byte, with the reason.
 //!
-//! In a topic they keep key, value, headers and timestamp, and gain Kafka Connect's `__connect.errors.*` headers.
-//! In a file each is one JSON object, bytes in base64.
+//! In a topic they keep key, value, headers and timestamp, and gain Kafka Connect's `__connect.errors.*` headers. In a
+//! file each is one JSON object, bytes in base64.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use crate::source::SourceError;
 
-/// A dead letter and where it lies now.
+/// A dead letter and where it is stored.
 #[derive(Debug, Clone)]
 pub struct Listed {
-    /// Where it lies: `dead-0 offset 5`, `line 7`.
+    /// Where it is stored: `dead-0 offset 5`, `line 7`.
     pub at: String,
     /// The letter.
     pub letter: DeadLetter,
@@ -23,7 +23,7 @@ pub struct Listed {
 /// Where a reader begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begin {
-    /// At the first letter there is.
+    /// At the first dead letter.
     First,
     /// After the last letter that was replayed, where the system remembers it.
     AfterReplayed,
@@ -47,12 +47,12 @@ pub trait Resend {
 
 const PREFIX: &str = "__connect.errors.";
 
-/// A record refused.
+/// A rejected record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Where it came from.
+    /// Its partition.
     pub partition: Partition,
-    /// Its place there.
+    /// Its position there.
     pub position: Position,
     /// Its timestamp in milliseconds since 1970.
     pub timestamp: Option<i64>,
@@ -62,7 +62,7 @@ pub struct DeadLetter {
     pub value: Option<Vec<u8>>,
     /// Its own headers.
     pub headers: Vec<Header>,
-    /// Where on its path it was refused, in Kafka Connect's words.
+    /// The stage in which it was rejected, in Kafka Connect's terms.
     pub stage: String,
     /// The code of the reason.
     pub reason: String,
@@ -71,7 +71,7 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
-    /// The letter for a refused record.
+    /// The dead letter for a rejected record.
     pub fn new(partition: &Partition, record: &RawRecord<'_>, refusal: &Refusal) -> Self {
         let stage = match refusal.stage {
             Stage::Decode => "VALUE_CONVERTER",
@@ -90,7 +90,7 @@ impl DeadLetter {
         }
     }
 
-    /// The letters of a step, in the order in which their records arrived or came to their turn, which does not depend
+    /// The dead letters of a step, in the order in which their records arrived or were released, which does not depend
     /// on how they were cut.
     pub fn of(raw: &RawRows, refusals: &[Refusal], waited: &Released) -> Vec<Self> {
         let letter =
@@ -114,7 +114,7 @@ impl DeadLetter {
         format!("topic {}, partition {}, offset {}", self.partition.topic, self.partition.number, self.position)
     }
 
-    /// The headers that say where it came from and why it was refused.
+    /// The headers with its origin and the reason.
     pub fn error_headers(&self) -> [(String, String); 6] {
         [
             ("topic", self.partition.topic.to_string()),
@@ -127,10 +127,9 @@ impl DeadLetter {
         .map(|(name, value)| (format!("{PREFIX}{name}"), value))
     }
 
-    /// Takes the letter out of a record of a dead-letter topic; what does not say where it came from has come from
-    /// nowhere.
+    /// Reads a dead letter from a record of a dead-letter topic; none if the record does not name its origin.
     pub fn from_record(record: &RawRecord<'_>) -> Option<Self> {
-        // The last of several headers of one name counts: a letter refused twice has two sets.
+        // The last of several headers of one name counts: a record rejected twice has two sets.
         let header = |name: &str| {
             let name = format!("{PREFIX}{name}");
             let found = record.headers.iter().rev().find(|(key, _)| *key == name)?;
@@ -164,7 +163,7 @@ impl DeadLetter {
         })
     }
 
-    /// Back from [`Self::to_json`]; the error says what is missing.
+    /// Parses [`Self::to_json`]; the error says what is missing.
     pub fn from_json(value: &Value) -> Result<Self, String> {
         let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_string);
         let number = |key: &str| value.get(key).and_then(Value::as_i64);

@@ -1,4 +1,4 @@
-//! Decisions to a web server, one request each, sent again until it has answered.
+//! Sends decisions to a web server, one request each, retried until it has answered.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,14 +12,14 @@ use crate::commit::PartitionCommit;
 use crate::connector::Run;
 use crate::sink::{OpenTargets, Sink, SinkError, Stopped};
 
-/// The wait before the second try; each further one is twice as long.
+/// The wait before the second attempt; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// How often a wait looks whether the run is to end.
+/// How often a wait checks whether the run is to stop.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a stop waits for a server that does not answer.
 const PATIENCE_AT_STOP: Duration = Duration::from_secs(10);
-/// So much of an answer is read, for messages.
+/// How much of an answer is read, for messages.
 const MOST_OF_AN_ANSWER: u64 = 1 << 16;
 
 /// The web servers of a plan: each member has clients of its own.
@@ -49,18 +49,18 @@ impl OpenTargets for Servers {
 struct HttpSink {
     http: Http,
     output: usize,
-    /// What the keys of requests begin with: the same for every member of a group.
+    /// The prefix of the requests' keys: the same for every member of a group.
     name: String,
     agent: ureq::Agent,
     stopped: Stopped,
 }
 
-/// What came of a request.
+/// The outcome of a request.
 enum Outcome {
     Done,
-    /// Another try may help.
+    /// A retry may help.
     Retry(String),
-    /// None will.
+    /// A retry will not help.
     Refused(String),
 }
 
@@ -75,7 +75,7 @@ impl HttpSink {
         Self { http, output, name: name.to_string(), agent: agent.into(), stopped }
     }
 
-    /// The same whenever this decision is sent: a server can tell that it has it already.
+    /// The same at every attempt for this decision: a server can recognise a repeat.
     fn key(&self, decision: &Decision<'_>) -> String {
         format!("{}/{}/{}", self.name, decision.partition, decision.position)
     }
@@ -92,7 +92,7 @@ impl HttpSink {
             Err(error) => return Outcome::Retry(error.to_string()),
         };
         let status = response.status().as_u16();
-        // Read to its end, so that the connection serves the next request.
+        // Read to its end, so that the connection can be reused.
         let said = response.body_mut().with_config().limit(MOST_OF_AN_ANSWER).read_to_string().unwrap_or_default();
         let answer = format!("it answered {status} {}", said.chars().take(200).collect::<String>());
         match status {

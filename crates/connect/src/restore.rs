@@ -1,4 +1,4 @@
-//! From a recovery on paper to a shard.
+//! Turns a recovery plan into a shard.
 
 use std::cell::OnceCell;
 use std::fs::File;
@@ -19,13 +19,13 @@ use crate::commit::PartitionCommit;
 use crate::committer::{CommitterError, Found, Known};
 use crate::state::StateFailure;
 
-/// The program that runs: state is only rebuilt by the program that built it.
+/// The running program: only the program that built a state may rebuild it.
 pub fn program() -> u64 {
     static PROGRAM: OnceLock<u64> = OnceLock::new();
     *PROGRAM.get_or_init(|| std::env::current_exe().and_then(digest).unwrap_or(0))
 }
 
-/// In small parts: the program is far larger than what it holds in memory otherwise.
+/// In small parts: the program is far larger than the memory that it needs otherwise.
 fn digest(path: PathBuf) -> io::Result<u64> {
     let (mut file, mut part, mut digest) = (File::open(path)?, vec![0; 1 << 16], Xxh3::new());
     loop {
@@ -36,25 +36,25 @@ fn digest(path: PathBuf) -> io::Result<u64> {
     }
 }
 
-/// What learns here: this plan, and the program that runs.
+/// The code that learns here: this plan, and the running program.
 pub fn code(plan: &Plan) -> Code {
     Code { plan: plan.fingerprint(), program: program() }
 }
 
-/// Whether the journal counts where the group's offsets say something else.
+/// Whether the journal counts if the group's offsets differ.
 pub fn journal_wins(plan: &Plan) -> bool {
-    // A group that writes outside of topics, too, may have committed at least once before.
+    // A group that also writes outside topics may have committed at least once before.
     plan.guarantee == Guarantee::AtLeastOnce || plan.outside().next().is_some()
 }
 
-/// Whether nobody has added anything to a shard that a member still has: `sequence` of the journal's last entry, and the
-/// group's committed positions.
+/// Whether no other member has added to a shard that a member still has: `sequence` of the journal's last entry, and
+/// the group's committed positions.
 pub fn unchanged(plan: &Plan, known: &Known, sequence: Option<u64>, committed: &Positions) -> bool {
     let tail = sequence.map_or(!plan.journals(), |sequence| sequence + 1 == known.sequence);
     tail && *committed == known.positions
 }
 
-/// What became of the last part of a commit that was cut off, when nothing is pending any more: `sequence` of the
+/// The outcome of the last part of an interrupted commit, when no transaction is pending any more: `sequence` of the
 /// journal's last entry, and the group's committed positions.
 pub fn outcome_of(part: &PartitionCommit, sequence: Option<u64>, committed: &Positions) -> CommitOutcome {
     match &part.entry {
@@ -65,7 +65,7 @@ pub fn outcome_of(part: &PartitionCommit, sequence: Option<u64>, committed: &Pos
     }
 }
 
-/// Opens the shard of what was kept; nothing while something is pending.
+/// Opens a shard from its stored state; none while a transaction is pending.
 pub fn reopen(plan: &Arc<Plan>, partition: &Partition, kept: &StoredState) -> Result<Option<Found>, CommitterError> {
     let stop = |input, stop| Err(StateFailure::Stop { partition: partition.beside(input), stop }.into());
     if !plan.journals() {
@@ -100,7 +100,7 @@ fn open(plan: &Arc<Plan>, partition: &Partition, recovery: &Recovery) -> Result<
     Err(StateFailure::Changed { partition: partition.clone(), changed: adapted.changed }.into())
 }
 
-/// What a run says where a snapshot is none that it can read.
+/// The error of a run for a snapshot that it cannot read.
 pub fn unusable(error: ShardError) -> CommitterError {
     match error {
         ShardError::State { partition, source } => StateFailure::Unusable { partition, source }.into(),

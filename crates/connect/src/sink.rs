@@ -1,11 +1,11 @@
-//! Where answers go.
+//! The targets of decisions and dead letters.
 
 use std::sync::Arc;
 
 use crate::broker::BrokerError;
 use crate::commit::PartitionCommit;
 
-/// Why answers could not be written, with what to do.
+/// Why outputs could not be written, with what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
     /// A file or standard output.
@@ -16,7 +16,7 @@ pub enum SinkError {
         /// Why.
         why: String,
     },
-    /// Standard output was closed by its reader, as by `| head`.
+    /// The reader closed standard output, as `| head` does.
     #[error("standard output was closed by its reader")]
     Closed,
     /// A broker refuses.
@@ -34,14 +34,14 @@ impl SinkError {
     }
 }
 
-/// Asked whether the run is ending, so that a broker that is gone does not hold it for ever.
+/// Whether the run is ending, so that a missing broker does not block it forever.
 pub type Stopped = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// Something that takes decisions and dead letters.
+/// A target of decisions and dead letters.
 pub trait Sink: Send {
     /// Writes those of a part's decisions and dead letters that belong to this sink.
     fn write(&mut self, part: &PartitionCommit) -> Result<(), SinkError>;
-    /// Returns when everything written is safe with the receiver.
+    /// Returns when everything written is durable at the receiver.
     fn flush(&mut self) -> Result<(), SinkError>;
 }
 

@@ -1,4 +1,4 @@
-//! Where records come from: byte for byte, in order, one partition after the other.
+//! Sources of records: byte for byte, in order, one partition after another.
 
 use std::time::Duration;
 
@@ -6,25 +6,25 @@ use gristmill::rows::{Partition, Position, RawRows};
 
 use crate::broker::BrokerError;
 
-/// What a source tells the member. Closed: a member answers each of them.
+/// An event of a source. A closed enum: a member handles each of them.
 #[derive(Debug)]
 pub enum Event {
     /// Shards to take, by the partitions that they are named after: first [`Source::accept`], then, when a shard is open,
     /// [`Source::resume`] for each of its inputs.
     Assigned(Vec<Assignment>),
-    /// Shards to commit and let go; then [`Source::release`].
+    /// Shards to commit and release; then [`Source::release`].
     Revoked(Vec<Partition>),
-    /// Shards that already belong to somebody else: nothing may be committed for them.
+    /// Shards that already belong to another member: nothing may be committed for them.
     Lost(Vec<Partition>),
     /// Records of one partition of one input.
     Rows(RawRows),
     /// A partition of an input has been read to its end, for now.
     CaughtUp(Partition),
-    /// The input is not there any more: nothing will come, and nothing can be committed.
+    /// The input no longer exists: nothing more will arrive, and nothing can be committed.
     Gone,
 }
 
-/// What reading again has brought.
+/// The result of a reread.
 #[derive(Debug)]
 pub enum Reread {
     /// Nothing yet.
@@ -35,23 +35,23 @@ pub enum Reread {
     End,
 }
 
-/// What lies ahead of a position.
+/// What follows a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ahead {
     /// Records, or nothing at all.
     Records,
-    /// Markers of transactions and records of aborted ones alone, up to this position: nobody will ever read them.
+    /// Only transaction markers and records of aborted ones, up to this position: consumers never see them.
     Markers(Position),
-    /// That could not be found out now.
+    /// Currently unknown.
     Unknown,
 }
 
-/// A shard given to this member.
+/// A shard assigned to this member.
 #[derive(Debug, Clone)]
 pub struct Assignment {
     /// The partition of its first input.
     pub partition: Partition,
-    /// The names of the fields, where the source itself says them (a CSV file's first line).
+    /// The names of the fields, if the source itself has them (a CSV file's first line).
     pub header: Option<Vec<String>>,
 }
 
@@ -81,30 +81,29 @@ impl SourceError {
     }
 }
 
-/// A stream of records. A shard with several inputs is given and taken with all of their partitions.
+/// A stream of records. A shard with several inputs is assigned and released with all of their partitions.
 pub trait Source: Send {
-    /// The next event, waiting for it as long as told; nothing if none came. Without `room` it is no records. After
+    /// The next event, waiting for at most this long; none if there was none. Without `room` it never is records. After
     /// the end of a file it never waits.
     fn poll(&mut self, wait: Duration, room: bool) -> Result<Option<Event>, SourceError>;
     /// Takes shards that were assigned, without reading them yet.
     fn accept(&mut self, partitions: &[Partition]) -> Result<(), SourceError>;
-    /// Begins, or goes on, to read a partition of an input at a position.
+    /// Starts, or continues, to read a partition of an input at a position.
     fn resume(&mut self, partition: &Partition, position: Position) -> Result<(), SourceError>;
-    /// Stops reading a partition of an input without giving it up.
+    /// Stops reading a partition of an input without releasing it.
     fn pause(&mut self, partition: &Partition) -> Result<(), SourceError>;
-    /// Acknowledges that shards are let go, after what they did is committed.
+    /// Acknowledges the release of shards, after their results are committed.
     fn release(&mut self, partitions: &[Partition]) -> Result<(), SourceError>;
-    /// Leaves the group and joins it anew, with nothing: for a member that the group no longer knows and that was not
-    /// told so.
+    /// Leaves the group and rejoins it, without partitions: for a member that was expelled without notice.
     fn rejoin(&mut self) -> Result<(), SourceError>;
-    /// Whether the partitions that are being let go already belong to somebody else.
+    /// Whether the partitions that are being released already belong to another member.
     fn lost(&self) -> bool;
-    /// Reads records before a position once more, aside from what [`Self::poll`] reads: the next of those in
-    /// [from, to). It does not wait for them.
+    /// Reads records before a position again, independently of [`Self::poll`]: the next of those in [from, to). It does
+    /// not wait for them.
     fn reread(&mut self, partition: &Partition, from: Position, to: Position) -> Result<Reread, SourceError>;
-    /// The committed position of each of these partitions, whoever reads them.
+    /// The committed position of each of these partitions, whichever member owns them.
     fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<Position>>, SourceError>;
-    /// What lies between a position and the end of what can be read, or the place `to`, whichever comes first.
+    /// What is between a position and the end of what can be read, or the position `to`, whichever comes first.
     fn skip_control_records(
         &mut self,
         partition: &Partition,

@@ -2,10 +2,10 @@
 
 use gristmill::rows::Position;
 
-/// Why state cannot be kept or used, with what to do.
+/// Why state cannot be stored or used, with what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StateFailure {
-    /// Where it is kept.
+    /// The storage.
     #[error("the state in {place}: {why}")]
     StoredState {
         /// The folder, file or topic.
@@ -13,7 +13,7 @@ pub enum StateFailure {
         /// Why, and what to do.
         why: String,
     },
-    /// Nothing may be read on; says which command repairs it.
+    /// Reading must not continue; names the command that repairs it.
     #[error("{partition}: {stop}")]
     Stop {
         /// The partition.
@@ -21,7 +21,7 @@ pub enum StateFailure {
         /// Why.
         stop: gristmill::protocol::Stop,
     },
-    /// Components are defined otherwise than when their state was saved.
+    /// The definitions of components differ from those under which their state was saved.
     #[error(
         "{partition}: the state was saved with other {}; put the document back as it was, or let what has changed begin \
          untrained and keep the rest: `gristmill state reset FILE --changed`, which says first what that costs. Where \
@@ -34,7 +34,7 @@ pub enum StateFailure {
         /// The components.
         changed: Vec<String>,
     },
-    /// The state as of a position was saved under another document: under this one it never was.
+    /// The state as of a position was saved under another document: under this one it never existed.
     #[error(
         "{partition}: the state as of {position} was saved under another document{}; put it back as it was to see or use \
          that state",
@@ -45,23 +45,23 @@ pub enum StateFailure {
         partition: gristmill::rows::Partition,
         /// The position.
         position: Position,
-        /// What is defined otherwise, where that is known.
+        /// Which definitions differ, if that is known.
         changed: Vec<String>,
     },
-    /// The state as of a position cannot be put together any more.
+    /// The state as of a position can no longer be rebuilt.
     #[error("{partition}: the state as of {position} is not kept any more: {}", reach(.snapshots, *.position))]
     NotKept {
         /// The partition.
         partition: gristmill::rows::Partition,
         /// The position.
         position: Position,
-        /// The positions of the snapshots that are there.
+        /// The positions of the existing snapshots.
         snapshots: Vec<Position>,
     },
     /// The input is not what was learned from.
     #[error(transparent)]
     Differs(#[from] gristmill::protocol::JournalError),
-    /// A snapshot is whole, and nothing that this program can read: a newer one wrote it, or another program.
+    /// A snapshot is complete, but this program cannot read it: a newer one wrote it, or another program.
     #[error(
         "{partition}: its saved state cannot be used: {source}. Go on with the version of gristmill that wrote it; or \
          `gristmill state adopt FILE` goes on from where the group stands with a model that begins untrained; or \
@@ -70,12 +70,12 @@ pub enum StateFailure {
     Unusable {
         /// The partition.
         partition: gristmill::rows::Partition,
-        /// What does not fit.
+        /// The mismatch.
         source: gristmill_learn::StateError,
     },
 }
 
-/// What there is instead of a state that is not kept.
+/// What exists instead of a state that is not stored.
 fn reach(snapshots: &[Position], position: Position) -> String {
     match snapshots.iter().min() {
         None => "there is no snapshot, and the journal does not lead there".into(),

@@ -19,7 +19,7 @@ const AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
 
 type Results = BTreeMap<Partition, (u64, Option<Result<Found, CommitterError>>)>;
 
-/// Asks the thread. Clones ask the same one.
+/// A handle to the thread. Clones share the thread.
 #[derive(Clone)]
 pub(crate) struct StateLoader {
     open: OpenStore,
@@ -73,7 +73,7 @@ impl StateLoader {
             None => {
                 self.asked += 1;
                 results.insert(partition.clone(), (self.asked, None));
-                // The thread lives as long as somebody may ask it.
+                // The thread lives as long as its handles.
                 let _ = self.requests.send((partition.clone(), known, self.asked));
                 Ok(None)
             }
@@ -84,7 +84,7 @@ impl StateLoader {
         lock(&self.results).remove(partition);
     }
 
-    /// What became of a part whose commit was cut off; nothing is pending any more.
+    /// The outcome of a part whose commit was interrupted; no transaction is pending any more.
     pub(crate) fn commit_outcome(&self, part: &PartitionCommit) -> Result<CommitOutcome, CommitterError> {
         let store = (self.open)()?;
         // A transaction that another member has left open hides what is committed behind it.
@@ -94,7 +94,7 @@ impl StateLoader {
     }
 }
 
-/// What was found; nothing where it is not wanted any more.
+/// The result; none if it is no longer needed.
 fn find(
     plan: &Arc<Plan>,
     open: &OpenStore,
@@ -114,7 +114,7 @@ fn find(
             Ok(None) => {}
             Err(error) if error.broker().is_some_and(|failure| failure.kind == Kind::Unreachable) => {
                 tracing::warn!("{partition} cannot be opened yet: {error}; trying again");
-                // A client that lost its way is made anew.
+                // A client that has failed is replaced.
                 *store = None;
                 std::thread::sleep(AGAIN);
             }

@@ -25,7 +25,7 @@ pub type Wanted<'a> = &'a dyn Fn() -> bool;
 pub trait StateStore: Send {
     /// The shards, by the partitions of the first input.
     fn partitions(&self) -> Result<Vec<Partition>, CommitterError>;
-    /// Waits until nothing is pending that was begun before.
+    /// Waits until no transaction that was begun before is pending.
     fn settle(&self, partition: &Partition, wanted: Wanted<'_>) -> Result<(), CommitterError>;
     /// The last entry of the journal, and the committed positions.
     fn tail(&self, partition: &Partition) -> Result<Tail, CommitterError>;
@@ -40,7 +40,7 @@ pub trait StateStore: Send {
     fn read(&self, partition: &Partition, wanted: Wanted<'_>) -> Result<StoredState, CommitterError> {
         self.read_since(partition, &|_| true, wanted)
     }
-    /// Where the records of the input can be read once more.
+    /// Access to the records of the input, to read them again.
     fn past(&self) -> Result<Box<dyn Past>, CommitterError>;
     /// The largest piece of a snapshot, in bytes.
     fn largest_piece(&self) -> usize;
@@ -52,9 +52,9 @@ pub trait StateStore: Send {
     fn described(&self) -> (&'static str, String);
 }
 
-/// The records of the input, to be read once more.
+/// The records of the input, to be read again.
 pub trait Past {
-    /// The names of the fields, where the input itself says them.
+    /// The names of the fields, if the input itself has them.
     fn header(&self) -> Option<&[String]>;
     /// The next records in [from, to).
     fn read(&mut self, partition: &Partition, from: Position, to: Position) -> Result<Reread, SourceError>;

@@ -1,4 +1,4 @@
-//! What there is and how it is written: the doc comments of the specification, in words.
+//! Lists and describes components and sections, from the doc comments of the specification.
 
 use gristmill_learn::{Component, MetricKind};
 use serde_json::Value;
@@ -18,7 +18,7 @@ pub struct Listed {
     pub summary: String,
 }
 
-/// Where components of each kind stand in the schema.
+/// The place of each kind's components in the schema.
 const KINDS: [(&str, &str); 6] = [
     ("clean", "Clean"),
     ("augment", "Augment"),
@@ -57,7 +57,7 @@ pub fn name_of(component: &Component) -> String {
     }
 }
 
-/// Settings on one line as a document would write them, lengths of time in their largest unit.
+/// Settings on one line as in a document, durations in their largest unit.
 pub(crate) fn settings_line(settings: &Value) -> String {
     fn readable(value: &Value) -> Value {
         match value {
@@ -70,7 +70,7 @@ pub(crate) fn settings_line(settings: &Value) -> String {
     readable(settings).to_string().replace('"', "").replace(':', ": ").replace(',', ", ")
 }
 
-/// A component as a document would write it, with the settings that differ from the defaults.
+/// A component as in a document, with the settings that differ from the defaults.
 pub fn written(component: &Component) -> String {
     let name = name_of(component);
     let settings = |component: &Component| {
@@ -96,7 +96,7 @@ fn target(schema: &'static Value) -> Option<&'static Value> {
     definition(schema.get("$ref")?.as_str()?.strip_prefix("#/$defs/")?)
 }
 
-/// The branches of a choice that carry settings: name, branch, settings.
+/// The branches of a choice that have settings: name, branch, settings.
 fn branches(choice: &str) -> Vec<(String, &'static Value, &'static Value)> {
     let options = definition(choice).and_then(|choice| choice.get("oneOf")?.as_array());
     let named = options.into_iter().flatten().filter_map(|option| {
@@ -180,7 +180,7 @@ fn without_code(description: &str) -> String {
     format!("{}\n", text.trim_end())
 }
 
-/// How a document writes it, with its defaults.
+/// An example as in a document, with its defaults.
 fn example(name: &str, kind: &str) -> Option<String> {
     let component = || Component::every().into_iter().map(|one| serde_json::to_value(one).ok());
     let metric = || MetricKind::every().into_iter().map(|one| serde_json::to_value(one).ok());
@@ -249,7 +249,7 @@ mod tests {
     use super::*;
     use crate::plan::Plan;
 
-    /// What `describe` shows can be written into a document; there is no Rust in it, which a document cannot hold.
+    /// Examples in `describe` can be copied into a document, and contain no Rust.
     #[test]
     fn every_example_is_a_part_of_a_document() {
         let mut examples = 0;
@@ -278,7 +278,7 @@ mod tests {
                  features: [x]\n{label}{model}{example}\n"
             );
             if let Err(problems) = Plan::read("t.yaml", &document, &|_| None) {
-                // That it does not learn, or not for this label, is no matter of how it is written.
+                // That it does not learn, or not for this label, does not concern its syntax.
                 let problems = problems.to_string();
                 assert!(!problems.contains("unknown") && !problems.contains("must be"), "{document}\n{problems}");
                 println!("{name}: {problems}");

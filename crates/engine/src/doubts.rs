@@ -1,4 +1,4 @@
-//! What a run's figures say that its document cannot have meant.
+//! Warnings about figures of a run that contradict its document.
 
 use gristmill_learn::Task;
 use serde_json::{Map, Value};
@@ -7,25 +7,25 @@ use crate::document::nearest;
 use crate::plan::Plan;
 use crate::shard::MOST_CATEGORIES;
 
-/// A metric so many times its baseline's is no bad model but one that has left all bounds.
+/// A metric this many times its baseline's means that the model has diverged.
 const ABSURD: f64 = 1_000.0;
 /// Metrics that are errors: less is better.
 const ERRORS: [&str; 5] = ["mae", "rmse", "mape", "pinball", "log_loss"];
-/// A log loss up to this is that of a model that is often wrong, and of no other.
+/// A log loss up to this is that of a model that is often wrong, not of one that has diverged.
 const SURPRISED: f64 = 10.0;
-/// What is to be done about such a metric.
+/// What to do about such a metric.
 const DIVERGED: &str = "the model has diverged, or a few absurd values decide it. Scale the features (`standard_scaler` last \
                         before the learner); against outliers, and against a feature that was the same for long and then \
                         changes, bound the steps with `optimizer: adam` or `loss: {huber: {}}`; or look at the largest errors";
-/// Of so many labels one should have been the positive class.
+/// With this many labels one should have been the positive class.
 const MANY: u64 = 100;
-/// So many names are listed.
+/// The number of names that are listed.
 const LISTED: usize = 5;
 
-/// What labels came, by their names; of regressions only those that are infinite.
+/// The counts of labels, by name; for a regression only the infinite ones.
 pub(crate) type Labels = Vec<(String, u64)>;
 
-/// Why the figures should not be believed as they stand.
+/// Why the figures should not be trusted as they are.
 pub(crate) fn doubts(
     plan: &Plan,
     labels: &Labels,
@@ -53,7 +53,7 @@ pub(crate) fn doubts(
     doubts
 }
 
-/// A number as reports show it: in full where that says something.
+/// A number as in reports: in full if that is informative.
 pub(crate) fn shown(value: f64) -> String {
     match value.abs() {
         large if large >= 1e9 => format!("{value:.3e}"),
@@ -62,7 +62,7 @@ pub(crate) fn shown(value: f64) -> String {
     }
 }
 
-/// Features of text with more categories than the model tells apart.
+/// Text features with more categories than the model distinguishes.
 fn of_categories(plan: &Plan, categories: &Map<String, Value>) -> Vec<String> {
     let apart = plan.told_apart();
     let crowded = categories.iter().filter_map(|(name, count)| Some((name, count.as_u64()?)));
@@ -70,7 +70,7 @@ fn of_categories(plan: &Plan, categories: &Map<String, Value>) -> Vec<String> {
         let more = if count >= MOST_CATEGORIES as u64 { " or more" } else { "" };
         format!("`{name}` has {count}{more} categories, of which {apart}. {}", apart.advice(name))
     };
-    // Where the last number was given there may have been more.
+    // If the last number was assigned there may have been more.
     crowded.filter(|(_, count)| *count > apart.most() || *count >= MOST_CATEGORIES as u64).map(told).collect()
 }
 
@@ -161,7 +161,7 @@ mod tests {
             "the negative class `no` of `y` has not come in 100 labels: all are `yes`"
         );
         assert!(said(&words, &[("fine", 100)]).ends_with("has not come in 100 labels: `fine` (100)"));
-        // Nothing is known of labels that came before they were counted.
+        // Labels that came before they were counted are unknown.
         assert_eq!(said(&words, &[("Yes", 0), ("no", 3)]), "");
         let several = said(&words, &[("Yes", 1), ("no", 1), ("maybe", 4)]);
         assert_eq!(several, "every label but `Yes` counts as one class, and several came: `maybe` (4), `no` (1)");
@@ -218,7 +218,7 @@ mod tests {
         let mean = serde_json::json!({"mean": {"r2": -0.01}});
         assert!(said(serde_json::json!({"r2": -5.8e31}), mean.clone()).starts_with("`r2` is -5.800e31: the model has"));
         assert_eq!(said(serde_json::json!({"r2": -99.0}), mean), "");
-        // A baseline that has been right by chance so far makes no model bad.
+        // A baseline that has been right by chance so far does not make a model bad.
         let lucky = serde_json::json!({"last_class": {"log_loss": 1e-15}, "majority_class": {"log_loss": 1e-15}});
         assert_eq!(said(serde_json::json!({"log_loss": 0.27}), lucky), "");
     }

@@ -1,10 +1,10 @@
-//! Mistakes of SQL expressions in the words of documents.
+//! Turns mistakes in SQL expressions into messages for documents.
 
 use gristmill_sql::Mistake;
 
 use crate::document::with_nearest;
 
-/// What is wrong, with the name that was probably meant, and what would help.
+/// The message, with the name that was probably meant, and the remedy.
 pub(crate) fn explained(mistake: Mistake) -> (String, Option<String>) {
     let Some((name, known)) = mistake.unknown else { return (mistake.message, mistake.help) };
     let message = with_nearest(mistake.message, &name, known.iter().map(String::as_str));

@@ -1,4 +1,4 @@
-//! What an output does with decisions: which ones it takes, and what it writes of them.
+//! The condition of an output, which selects decisions, and its payload.
 
 use std::sync::Arc;
 
@@ -23,11 +23,11 @@ pub struct OutputQuery {
     width: usize,
     /// Whether the first item is the condition.
     when: bool,
-    /// The names in the payload; empty: the decision as it is.
+    /// The names in the payload; empty: the whole decision.
     pub(crate) fields: Vec<String>,
 }
 
-/// A column of answers that an expression names.
+/// A column of scores that an expression names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Answer<'a> {
     Score,
@@ -38,7 +38,7 @@ pub(crate) enum Answer<'a> {
     Probability(&'a str),
 }
 
-/// What an output makes of a batch.
+/// The result of an output for a batch.
 pub(crate) struct Acted {
     when: Option<BooleanArray>,
     /// The payload's columns, by the names of its fields.
@@ -46,14 +46,14 @@ pub(crate) struct Acted {
 }
 
 impl Acted {
-    /// Whether the output takes a row.
+    /// Whether the output selects a row.
     pub(crate) fn takes(&self, row: usize) -> bool {
         self.when.as_ref().is_none_or(|when| when.is_valid(row) && when.value(row))
     }
 }
 
 impl OutputQuery {
-    /// Compiles a condition, if there is one, and the fields of a payload, over columns and answers. Mistakes carry the
+    /// Compiles a condition, if there is one, and the fields of a payload, over columns and scores. Mistakes carry the
     /// number of the item: the condition comes first.
     pub(crate) fn new(
         columns: Vec<(String, Kind)>,
@@ -68,7 +68,7 @@ impl OutputQuery {
         let named = columns.into_iter().chain(answer).map(|(name, kind)| Named { name, kind, delay: None });
         let setting =
             Setting { columns: named.collect(), families: vec![PROBABILITY.to_string()], ..Setting::default() };
-        // An item is no name for those behind it: what a field is called says nothing about another one.
+        // Later items cannot refer to an item by name: the name of a field defines nothing for another one.
         let items = when.iter().map(|text| (*text).to_string()).chain(fields.iter().map(|(_, text)| text.clone()));
         let items: Vec<Item> =
             items.enumerate().map(|(place, text)| Item::new(format!("\u{0}{place}"), text)).collect();
@@ -81,7 +81,7 @@ impl OutputQuery {
         !self.program.members().is_empty()
     }
 
-    /// What is wrong with the condition, although it could be compiled.
+    /// What is wrong with the condition, although it compiles.
     pub(crate) fn unfit(&self) -> Option<&'static str> {
         match self.program.kinds().first() {
             _ if self.program.has_windows() => Some("an output looks at one row, and this is a window"),
@@ -91,8 +91,8 @@ impl OutputQuery {
         }
     }
 
-    /// The condition and the payload of each row of a batch. What cannot be computed is missing; a condition that is
-    /// missing does not hold.
+    /// The condition and the payload of each row of a batch. A value that cannot be computed is missing; a missing
+    /// condition does not hold.
     pub(crate) fn act(&self, columns: &[ArrayRef], rows: usize, answer: &dyn Fn(Answer<'_>) -> ArrayRef) -> Acted {
         let reads = self.program.reads();
         let mut base = columns.to_vec();
@@ -102,7 +102,7 @@ impl OutputQuery {
         }
         base.extend(self.program.members().iter().map(|(_, class)| answer(Answer::Probability(class))));
         let made = self.program.evaluate(&mut Windows::new(&self.program), &base, rows);
-        // Where an item failed, its column is missing.
+        // If an item failed, its column is missing.
         let mut columns = made.columns.into_iter();
         let when = self.when.then(|| columns.next()).flatten().map(|column| column.as_boolean().clone());
         Acted { when, payload: columns.map(|column| Column::of(&column)).collect() }

@@ -1,4 +1,4 @@
-//! What a run did, for people and for programs.
+//! The report of a run, as text and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,49 +18,49 @@ use crate::shard::{Counts, Evaluation, Scores, ShadowEvaluation};
 pub struct Report {
     /// The pipeline's name.
     pub pipeline: String,
-    /// Records read; where state is kept, with those of the runs before.
+    /// Records read; with kept state, those of earlier runs included.
     pub rows: u64,
     /// Records that this run read.
     pub rows_read: u64,
     /// Rows scored.
     pub scored: u64,
-    /// Examples learned from: rows, and what `augment` makes of them.
+    /// Examples learned from: rows, and those that `augment` creates.
     pub learned: u64,
     /// Decisions made, one for each row scored.
     pub decisions: u64,
-    /// Decisions that met each output's condition, by its name.
+    /// Decisions that satisfied each output's condition, by its name.
     pub outputs: Map<String, Value>,
-    /// Records refused.
+    /// Rejected records.
     pub dead_letters: DeadLetters,
-    /// Columns of records that the document does not name, and in how many records they were.
+    /// Columns of records that the document does not name, and the number of records with them.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub unknown_columns: Map<String, Value>,
     /// Columns that records may lack, and how many lacked them.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub absent_columns: Map<String, Value>,
-    /// What each rule of `clean` has changed, flagged or refused, by its name.
+    /// The number of values or records that each rule of `clean` has changed, flagged or rejected, by its name.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub clean: Map<String, Value>,
-    /// How many examples each rule of `augment` has added or taken away, by its name.
+    /// The number of examples that each rule of `augment` has added or removed, by its name.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub augment: Map<String, Value>,
-    /// How many keys or ids were forgotten, since they had no room: of windows, and of rules by their name.
+    /// The number of keys or ids evicted for lack of memory: of windows, and of rules by their name.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub forgotten: Map<String, Value>,
-    /// Rows for which a table had nothing, by its name.
+    /// Rows without a match in a table, by its name.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub unmatched: Map<String, Value>,
-    /// Rows that came later than the grace allows and were taken as they came; without a grace, rows with windows whose
-    /// time is before that of a row before them.
+    /// Rows that came later than the grace allows and were processed as they came; without a grace, rows with windows
+    /// whose time is before that of an earlier row.
     #[serde(skip_serializing_if = "is_none")]
     pub late: u64,
-    /// Rows that came so late that not all rows of a window of theirs were kept any more: that window is missing.
+    /// Rows that came so late that some rows of one of their windows were no longer retained: that window is missing.
     #[serde(skip_serializing_if = "is_none")]
     pub missing_windows: u64,
-    /// How many categories of each feature of text have come, in the shard that has met most.
+    /// The number of categories of each text feature, in the shard with the most.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub categories: Map<String, Value>,
-    /// Rows that still wait for those before them.
+    /// Rows that are still buffered.
     #[serde(skip_serializing_if = "is_none")]
     pub waiting: u64,
     /// From the first record received to the last commit.
@@ -69,21 +69,20 @@ pub struct Report {
     pub run_seconds: f64,
     /// Processor time of the process from the start of the run to its end.
     pub cpu_seconds: f64,
-    /// The most memory the process held.
+    /// The peak memory of the process.
     pub peak_memory_mb: u64,
     /// The metrics by name.
     pub metrics: Map<String, Value>,
-    /// What metrics show beside their values, by the names of classes: a value for each class, or the rows of each
+    /// What metrics show besides their values, by the names of classes: a value for each class, or the rows of each
     /// class by the class predicted.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub details: Map<String, Value>,
     /// The same for each baseline.
     pub baselines: Map<String, Value>,
-    /// A model that is tried beside the one in force: its name, the labelled rows since then, its metrics over them, and
-    /// those of the model in force.
+    /// The shadow: its name, the labelled rows since its start, its metrics over them, and those of the model in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow: Option<Value>,
-    /// What the figures say that the document cannot have meant.
+    /// Figures that contradict the document.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// Records read, by partition.
@@ -94,7 +93,7 @@ fn is_none(count: &u64) -> bool {
     *count == 0
 }
 
-/// Records refused.
+/// Rejected records.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct DeadLetters {
     /// All of them.
@@ -107,41 +106,41 @@ pub struct DeadLetters {
 pub struct Closed {
     /// Its partition.
     pub partition: Partition,
-    /// What it has counted.
+    /// Its counts.
     pub counts: Counts,
     /// Its decisions for each output.
     pub written: Vec<u64>,
-    /// Its records refused, by the code of the reason.
+    /// Its rejected records, by the code of the reason.
     pub refused: BTreeMap<String, u64>,
-    /// How its records differ from what the document says.
+    /// How its records differ from the document.
     pub drift: SchemaDrift,
-    /// The labels that came, by their names.
+    /// The labels that occurred, by name.
     pub labels: Vec<(String, u64)>,
-    /// How many categories of each feature of text have come.
+    /// The number of categories of each text feature.
     pub categories: Vec<(String, u64)>,
-    /// What each rule of `clean` has changed, flagged or refused, by its name.
+    /// The number of values or records that each rule of `clean` has changed, flagged or rejected, by its name.
     pub cleaned: Vec<(String, u64)>,
-    /// How many keys or ids were forgotten, since they had no room.
+    /// The number of keys or ids evicted for lack of memory.
     pub forgotten: Vec<(String, u64)>,
-    /// How many examples each rule of `augment` has added or taken away.
+    /// The number of examples that each rule of `augment` has added or removed.
     pub augmented: Vec<(String, u64)>,
-    /// Rows for which a table had nothing.
+    /// Rows without a match in a table.
     pub unmatched: Vec<(String, u64)>,
     /// Rows that came later than the grace allows.
     pub late: u64,
     /// Rows that came so late that a window of theirs is missing.
     pub missing_windows: u64,
-    /// Rows that wait.
+    /// Buffered rows.
     pub waiting: u64,
-    /// Its classes, by the index that its metrics know them by.
+    /// Its classes, by their index in its metrics.
     pub classes: Vec<String>,
     /// Its metrics.
     pub evaluation: Option<Evaluation>,
-    /// How a model that is tried beside the one in force does.
+    /// The evaluation of its shadow.
     pub tried: Option<ShadowEvaluation>,
 }
 
-/// What is added up while a run goes on: one entry for every shard that was closed.
+/// The totals of a run in progress: one entry for every closed shard.
 #[derive(Default)]
 pub struct Tally {
     shards: Vec<Closed>,
@@ -153,7 +152,7 @@ impl Tally {
         self.shards.push(shard);
     }
 
-    /// Adds another member's.
+    /// Adds another member's tally.
     pub fn absorb(&mut self, other: Self) {
         self.shards.extend(other.shards);
     }
@@ -206,7 +205,7 @@ impl Tally {
                 if plan.task == Task::Classification {
                     evaluation.rename(&numbered(classes, &mut names));
                 } else {
-                    // Two classes have the same numbers everywhere.
+                    // Two classes have the same indices everywhere.
                     names.clone_from(classes);
                 }
                 merged.absorb(evaluation)?;
@@ -257,7 +256,7 @@ impl Tally {
     }
 }
 
-/// What two shards say of a trial; of two trials the first shard's.
+/// Merges the shadow evaluations of two shards; of two different shadows the first shard's.
 fn together(
     one: Option<ShadowEvaluation>,
     other: Option<ShadowEvaluation>,
@@ -287,7 +286,7 @@ fn most(highest: &mut Map<String, Value>, counts: &[(String, u64)]) {
     }
 }
 
-/// The place of each class among the names known so far, which grow by what is new.
+/// The index of each class among the names known so far; new names are added.
 fn numbered(classes: &[String], names: &mut Vec<String>) -> Vec<u32> {
     let place = |class: &String| {
         let known = names.iter().position(|name| name == class);
@@ -325,7 +324,7 @@ fn object(scores: Scores) -> Map<String, Value> {
     scores.into_iter().map(|(key, value)| (key, value.into())).collect()
 }
 
-/// A metric's value as it is shown; a dash where it has none.
+/// A metric's value as shown; a dash if it has none.
 fn figure(value: Option<&Value>) -> String {
     value
         .and_then(Value::as_f64)
@@ -399,10 +398,10 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// What metrics show beside their values: a line for each class.
+    /// What metrics show besides their values: a line for each class.
     fn shown(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (metric, details) in &self.details {
-            // A metric by segment says so in its key.
+            // The key of a metric by segment names it.
             let by = if metric.contains("by=") { "" } else { ", by class" };
             writeln!(f, "\n{metric}{by}")?;
             for (class, detail) in details.as_object().into_iter().flatten() {

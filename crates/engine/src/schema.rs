@@ -27,7 +27,7 @@ pub fn text() -> String {
     format!("{:#}\n", *SCHEMA)
 }
 
-/// Lets the bare name stand for a component whose settings all have defaults.
+/// Allows the bare name for a component whose settings all have defaults.
 struct Names {
     whole: Value,
 }

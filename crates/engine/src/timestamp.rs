@@ -1,4 +1,4 @@
-//! Points in time as text: read generously, written as RFC 3339 in UTC.
+//! Points in time as text: parsed leniently, written as RFC 3339 in UTC.
 
 use std::io::Write;
 
@@ -12,14 +12,14 @@ use crate::spec::EpochUnit;
 const LAST: i64 = 253_402_300_799_999_999;
 const SECOND: i64 = 1_000_000;
 
-/// Microseconds since 1970 of a text: RFC 3339 with a zone, or date and time (or a date alone) taken as UTC. A date may be
-/// written with digits alone, and so may a time of day behind it.
+/// Microseconds since 1970 of a text: RFC 3339 with a zone, or date and time (or a date alone) in UTC. A date may
+/// consist of digits alone, and so may a time of day after it.
 pub fn parse(text: &str) -> Option<i64> {
     let text = text.trim();
     if let Ok(zoned) = text.parse::<Timestamp>() {
         return Some(zoned.as_microsecond());
     }
-    // With a zone in brackets or an offset jiff would drop it here: only a bare date and time is meant.
+    // With a zone in brackets or an offset jiff would drop it here: only a bare date and time is accepted.
     let offset = text.get(10..).is_some_and(|behind| behind.contains('-'));
     let bare = !offset && text.bytes().all(|byte| byte.is_ascii_digit() || b"-:. T".contains(&byte));
     let civil =
@@ -40,7 +40,7 @@ fn since_1970(time: DateTime) -> Option<i64> {
     i64::try_from(time.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0)).as_micros()).ok()
 }
 
-/// A date, and perhaps a time of day to the minute or the second, of digits alone.
+/// A date, and optionally a time of day to the minute or the second, of digits alone.
 fn digits(text: &str) -> Option<DateTime> {
     if !matches!(text.len(), 8 | 12 | 14) || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -55,7 +55,7 @@ pub fn compact(text: &str) -> Option<i64> {
     digits(text).filter(|time| (1900..=2100).contains(&time.year())).and_then(since_1970)
 }
 
-/// Microseconds since 1970 of a number that counts in `unit`; none where the time is beyond the year 9999.
+/// Microseconds since 1970 of a number in `unit`; none if the time is beyond the year 9999.
 pub fn from_number(number: f64, unit: EpochUnit) -> Option<i64> {
     let scale = match unit {
         EpochUnit::S => 1e6,

@@ -1,4 +1,4 @@
-//! Documents changed from outside: variables that are whole lists and mappings, and arguments that replace values.
+//! Documents changed from outside: variables that hold lists and mappings, and overrides.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use gristmill::document::Problems;
@@ -20,7 +20,7 @@ fn read(document: &str, changes: &[&str], variable: &str) -> Result<Plan, Proble
     Plan::read_changed("t.yaml", document, &changes, &environment, &|_| Err("no files".into()))
 }
 
-/// The document written out with these changes by hand gives the same plan.
+/// The document with these changes written by hand gives the same plan.
 #[track_caller]
 fn same(found: Result<Plan, Problems>, from: &str, to: &str) {
     assert!(DOCUMENT.contains(from), "{from}");
@@ -72,7 +72,7 @@ fn what_a_variable_holds_reaches_nowhere_else() {
     }
     let quoted = DOCUMENT.replace(MODEL, "\"${VALUE}\"");
     refused(read(&quoted, &[], MODEL), &["expected a list", "t.yaml:6:8"]);
-    // A list's own mistakes are said at the variable.
+    // Mistakes in a list are reported at the variable.
     let text = DOCUMENT.replace(MODEL, "${VALUE}");
     refused(
         read(&text, &[], "[standard_scaler, logistic_regresion]"),
@@ -84,7 +84,7 @@ fn what_a_variable_holds_reaches_nowhere_else() {
         read(&text, &[], "logistic_regression"),
         &["expected a list", "a list of one is written [logistic_regression]"],
     );
-    // No variable in a variable: what it holds is not looked through again.
+    // No variables in variables: their content is not searched again.
     refused(read(&text, &[], "[\"${HOME}\"]"), &["unknown name `${HOME}`"]);
 }
 
@@ -112,9 +112,9 @@ fn arguments_replace_values() {
     ] {
         same(read(DOCUMENT, &changes, ""), from, to);
     }
-    // What an argument replaces need not be there.
+    // A value that is overridden need not exist.
     same(read(&DOCUMENT.replace(MODEL, "${NONE}"), &["model=[perceptron]"], ""), MODEL, "[perceptron]");
-    // Properties of clients have dots in their names.
+    // Client properties have dots in their names.
     let kafka = DOCUMENT.replace("file: {path: t.csv}", "kafka: {topics: [t]}, format: json");
     let written = kafka.clone() + "kafka: {bootstrap.servers: \"a:1\", fetch.wait.max.ms: 5}\n";
     let changes = ["kafka.bootstrap.servers=a:1", "kafka.fetch.wait.max.ms=5"];

@@ -1,4 +1,4 @@
-//! What decisions say of classes: of one that has not come, for every learner and every form of label.
+//! Decisions about a class that has not occurred, for every learner and every form of label.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use gristmill::shard::{Outbox, Shard};
 use gristmill_learn::{Built, Component, Signature, Task};
 use serde_json::{Map, Value};
 
-/// A form of label: the type of its column, what the document says of it, and its two values.
+/// A form of label: the type of its column, its settings in the document, and its two values.
 struct Form {
     kind: &'static str,
     label: &'static str,
@@ -42,7 +42,7 @@ fn plan(form: &Form, model: &str) -> Option<Arc<Plan>> {
     }
 }
 
-/// A block of rows whose labels are these.
+/// A block of rows with these labels.
 fn block(form: &Form, labels: &[Option<&str>]) -> (RawRows, Rows) {
     let mut raw = RawRows::new(Partition::new("t", 0));
     for number in 0..labels.len() as u64 {
@@ -58,7 +58,7 @@ fn block(form: &Form, labels: &[Option<&str>]) -> (RawRows, Rows) {
     (raw, Rows { columns: vec![x, y], records: (0..labels.len()).collect(), drift: SchemaDrift::default() })
 }
 
-/// What is decided of these rows, and how many of the decisions are alerts.
+/// The decisions of these rows, and how many of them are alerts.
 fn decided(plan: &Arc<Plan>, form: &Form, labels: &[Option<&str>]) -> (Vec<Map<String, Value>>, usize) {
     let mut shard = Shard::open(Arc::clone(plan), Partition::new("t", 0), None).unwrap();
     let (raw, rows) = block(form, labels);
@@ -87,7 +87,7 @@ fn a_class_that_has_not_come_has_no_probability() {
     for form in &FORMS {
         let [first, second] = form.values;
         for (model, task) in classifiers() {
-            // A learner of two classes asks which of two words is the positive one.
+            // A learner of two classes needs to know which of two words is the positive one.
             let Some(plan) = plan(form, &model) else {
                 assert!(task == Task::BinaryClassification && form.label == "{column: y}", "{model} {}", form.label);
                 continue;
@@ -114,7 +114,7 @@ fn a_class_that_has_not_come_has_no_probability() {
                     }
                     assert_eq!(alerts, if came == second { 59 } else { 0 }, "{model}, {}", form.label);
                 } else {
-                    // It has a line between two classes from the beginning: both have their probabilities, as in River.
+                    // It separates two classes from the beginning: both have their probabilities, as in River.
                     for decision in &decisions {
                         let shares = [first, second].map(|class| probability(decision, class).unwrap_or(f64::NAN));
                         let sound = (shares[0] + shares[1] - 1.0).abs() < 1e-9 && (0.0..=1.0).contains(&shares[1]);
@@ -145,11 +145,11 @@ fn both_classes_have_their_probabilities_once_both_have_come() {
     }
 }
 
-/// Numbers that no model can take, and one that it can.
+/// Numbers that no model can use, and one that it can.
 const ABSURD: [Option<f64>; 6] =
     [Some(1e300), Some(-1e300), Some(1e76), Some(f64::INFINITY), Some(f64::NEG_INFINITY), Some(f64::NAN)];
 
-/// What is decided of forty rows of two features, with these in the place of one value each; the label where there is one.
+/// The decisions of forty rows with two features, with these replacing one value each; the label if there is one.
 fn decided_with(model: &str, values: &[Option<f64>]) -> Option<Vec<Map<String, Value>>> {
     let labels = ["label: {column: y, positive: 1}\n", "label: {column: y}\n", ""];
     let document = |label: &str| {
@@ -180,13 +180,13 @@ fn decided_with(model: &str, values: &[Option<f64>]) -> Option<Vec<Map<String, V
     Some(outbox.decisions().map(|decision| value(decision.value)).collect())
 }
 
-/// One such row used to leave naive Bayes and trees without an answer for all rows after it.
+/// One such row used to leave naive Bayes and trees without an answer for all later rows.
 #[test]
 fn an_absurd_number_is_a_missing_one() {
     let mut tried = 0;
     for component in Component::every().iter().filter(|component| component.is_learner()) {
         let model = serde_json::to_value(component).unwrap().as_object().unwrap().keys().next().unwrap().clone();
-        // A learner behind another model has no place here.
+        // A learner after another model does not apply here.
         let Some(missing) = decided_with(&model, &[None; 6]) else { continue };
         tried += 1;
         assert!(decided_with(&model, &ABSURD).unwrap() == missing, "{model}");

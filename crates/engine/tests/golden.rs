@@ -1,8 +1,8 @@
-//! Every shard ever saved still loads in this program, and goes on as it did then.
+//! Every shard ever saved still loads in this program, and continues as it did then.
 //!
 //! `tests/golden` has a file for each document and layout: the document, the state after its rows, what each part of it
-//! depends on, and the answers to the rows that follow. A new layout is added by `UPDATE_EXPECTED=1 cargo test --test golden`;
-//! a file that is there is never written again.
+//! depends on, and the decisions on the rows that follow. `UPDATE_EXPECTED=1 cargo test --test golden` adds a new
+//! layout; an existing file is never rewritten.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, missing_docs)]
 
 use std::path::PathBuf;
@@ -59,7 +59,7 @@ evaluate: [accuracy, roc_auc, {f1: {window: 5}}, {log_loss: {window: 4 s}}, {acc
 ";
 const TAIL: &str = "outputs: {all: {file: {path: out}}}\ndead_letters: {file: {path: dead}}\n";
 
-/// The documents, by the names of their files: between them they have every part that a shard saves.
+/// The documents, by the names of their files: together they have every part that a shard saves.
 fn documents() -> Vec<(&'static str, String)> {
     let plain = "features: [x, note]\nlabel: {column: class}\nmodel: [hoeffding_tree_classifier]\n";
     let grace = HEAD.replace("  time: ts\n", "  time: ts\n  grace: 4 s\n");
@@ -106,7 +106,7 @@ fn plan(name: &str, document: &str) -> Arc<Plan> {
     Arc::new(plan)
 }
 
-/// Rows from one number on: values that are missing, times that go back, notes and ids that come twice.
+/// Rows from one number on: with missing values, times that go back, repeated notes and ids.
 fn step(shard: &mut Shard, numbers: std::ops::Range<i64>) -> Vec<String> {
     let mut raw = RawRows::new(Partition::new("t", 3));
     for offset in numbers.clone() {
@@ -151,7 +151,7 @@ fn written(name: &str) -> Vec<Golden> {
     (1..).map_while(read).map(|text| serde_json::from_str(&text).unwrap()).collect()
 }
 
-/// What a document saves today, and what it answers then.
+/// What a document saves today, and its decisions then.
 fn today(name: &str, document: &str) -> Golden {
     let plan = plan(name, document);
     let mut shard = open(&plan, None);
@@ -188,7 +188,7 @@ fn every_shard_ever_saved_still_loads() {
     assert_eq!(missing, Vec::<&str>::new(), "these save another state than any before: see this file's first lines");
 }
 
-/// A document that says no more than another has its state: what is written out is the default.
+/// A document with a default written out has the same state.
 #[test]
 fn a_default_that_is_written_out_changes_nothing() {
     let (name, document) = documents().remove(0);
@@ -212,7 +212,7 @@ fn a_default_that_is_written_out_changes_nothing() {
     assert!(Shard::open(plan("other", &other), Partition::new("t", 3), Some(&saved)).is_err());
 }
 
-/// Between them the golden files have every part that any of the catalogs can put into a shard.
+/// Together the golden files have every part that any of the catalogs can put into a shard.
 #[test]
 fn every_part_has_a_golden_file() {
     let parts: Vec<String> = documents()

@@ -1,4 +1,4 @@
-//! With a grace, rows that come out of order have the windows that an independent engine gives them in order.
+//! With a grace, out-of-order rows get the windows that an independent engine computes for ordered rows.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use serde_json::Value;
 const GOLDEN: &[u8] = include_bytes!("../../sql/tests/golden/windows.json.zst");
 const GRACE: i64 = 3_600;
 
-/// The plan with these windows, rows waiting for an hour.
+/// The plan with these windows, and a grace of an hour.
 fn plan(windows: &[&str]) -> Arc<Plan> {
     waiting(windows, GRACE)
 }
@@ -78,7 +78,7 @@ fn block(table: &[Value], order: &[usize]) -> (RawRows, Rows) {
     (raw, Rows { columns, records: (0..order.len()).collect(), drift: SchemaDrift::default() })
 }
 
-/// Rows out of order by less than the grace; those of one time stay as they were.
+/// Rows out of order by less than the grace; those of one time keep their order.
 fn jumbled(table: &[Value]) -> Vec<usize> {
     let time = |row: usize| table[row][0].as_i64().unwrap();
     let mut order: Vec<usize> = (0..table.len()).collect();
@@ -140,7 +140,7 @@ fn rows_out_of_order_have_the_windows_of_rows_in_order() {
     assert!(windows >= 2_000 && moved > 500, "{windows} windows, {moved} rows");
 }
 
-/// A change of the document that gives up rows which wait for their turn says how many they are.
+/// A change of the document that discards buffered rows reports their number.
 #[test]
 fn rows_that_are_given_up_are_counted() {
     let text = String::from_utf8(zstd::decode_all(GOLDEN).unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! A newcomer's mistakes in a document: each is found, with its line and column, and the nearest right name.
+//! A newcomer's mistakes in a document: each is reported, with its line and column, and the nearest valid name.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use gristmill::document::Problems;
@@ -92,7 +92,8 @@ fn mistakes_of_form() {
     );
 }
 
-/// Where a setting takes values of several types, each of them is taken, and a mistake is one of the type that it looks like.
+/// If a setting accepts values of several types, each of them is accepted, and a mistake is reported for the type that
+/// it looks like.
 #[test]
 fn values_of_several_types() {
     for window in ["1", "1 hour", "30 minutes", "500 ms", "'2 days'"] {
@@ -424,7 +425,7 @@ fn a_value_that_a_comma_has_torn_is_said_once() {
     check(features, rule, &[(11, 17, "`price NOT IN (1, 1, 2)`")]);
     let text = "clean:\n  - check: {is: class <> 'a, b', then: dead_letter}\nfeatures: [price, demand, holiday]";
     check(features, text, &[(11, 17, "`class <> 'a, b'`")]);
-    // What is merely unknown is not torn.
+    // A key that is only unknown was not split.
     check("{every: 100 ms, rows: 1000}", "{every: 100 ms, rows: 1000, often}", &[(21, 37, "unknown key `often`")]);
 }
 
@@ -461,7 +462,7 @@ fn a_plan_says_lengths_of_time_in_their_largest_unit() {
     }
 }
 
-/// What is written is neither read nor written by another, however its path is spelled.
+/// A file that is written is neither read nor written by another, however its path is spelled.
 #[test]
 fn mistakes_in_files() {
     let document = |outputs: &str| {

@@ -1,5 +1,5 @@
-//! Models of boosting libraries in a pipeline: which feature is which input, what stands for a category, and how many
-//! rounds count. Right values are the frameworks' own, recorded beside their models.
+//! Models of boosting libraries in a pipeline: the mapping of features to inputs, of categories, and the number of
+//! rounds. Expected values are the frameworks' own, recorded beside their models.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use std::sync::Arc;
@@ -58,7 +58,7 @@ fn numbers(case: &Value, place: usize) -> Vec<Option<f64>> {
     case["rows"].as_array().unwrap().iter().map(|row| row[place].as_f64()).collect()
 }
 
-/// Whole numbers, fractions and truth values are categories where the model's are such, as is their text.
+/// Integers, floats and booleans are categories if the model's are, as is their text.
 #[test]
 fn numbers_and_truth_values_are_categories() {
     let mut tried = 0;
@@ -97,7 +97,7 @@ fn numbers_and_truth_values_are_categories() {
     assert_eq!(tried, 12);
 }
 
-/// What is no number in the model cannot be one here, and the help says what to do.
+/// A category that is not a number in the model cannot be one here, and the help says what to do.
 #[test]
 fn texts_are_no_numbers() {
     let case = case(LIGHTGBM, "categories of texts");
@@ -105,8 +105,8 @@ fn texts_are_no_numbers() {
     assert!(why.contains("`k` is one of the categories blue, green, red") && why.contains("as `string`"), "{why}");
 }
 
-/// A feature may be called like the column that it is made of: for the model it stands in the column's place, in
-/// expressions and outputs the name is still the column's.
+/// A feature may have the name of the column that it is computed from: the model sees the feature, in expressions and
+/// outputs the name is still the column's.
 #[test]
 fn a_feature_may_stand_in_a_columns_place() {
     let case = case(LIGHTGBM, "categories of whole numbers");
@@ -119,7 +119,7 @@ fn a_feature_may_stand_in_a_columns_place() {
     for features in ["{k: CAST(k - 100 AS VARCHAR)}, x", "{k: k - 100}, {x: x}", "x, {k: k - 100}"] {
         let text = document("k: int64, x: float64", features, "");
         near(&scores(planned(&case, &text).unwrap(), columns(), count), &case["predict"]);
-        // The column: no row lies below 100 there.
+        // The column: no row is below 100 there.
         let below = text.replace("select: [score]", "select: [score], when: k < 100");
         assert_eq!(scores(planned(&case, &below).unwrap(), columns(), count), Vec::<f64>::new());
     }
@@ -128,7 +128,7 @@ fn a_feature_may_stand_in_a_columns_place() {
     assert!(why.contains("`k` is the id of the rows"), "{why}");
 }
 
-/// Names decide; where the model knows some of them alone nothing is guessed.
+/// Names decide; if the model knows only some of them, nothing is guessed.
 #[test]
 fn names_that_fit_in_part_are_an_error() {
     let case = case(LIGHTGBM, "names with blanks");
@@ -138,7 +138,7 @@ fn names_that_fit_in_part_are_an_error() {
         vec![column(0), column(1), column(2), column(0), column(1)]
     };
     let count = numbers(&case, 0).len();
-    // LightGBM has underscores for blanks; in any order.
+    // LightGBM has underscores for spaces; in any order.
     for features in ["total amount, hour of day, c", "hour of day, c, total amount"] {
         let plan = planned(&case, &document(columns, features, "")).unwrap();
         assert!(plan.warnings.is_empty(), "{:?}", plan.warnings);
@@ -159,7 +159,7 @@ fn names_that_fit_in_part_are_an_error() {
     near(&scores(plan, values(), count), &case["predict"]);
 }
 
-/// A model that is put in another's place has its columns in the same order.
+/// A model that replaces another must have its columns in the same order.
 #[test]
 fn a_version_with_its_columns_elsewhere_is_refused() {
     let case = case(LIGHTGBM, "names with blanks");

@@ -51,7 +51,7 @@ fn blocks(rows: &[Row], first: usize) -> (RawRows, Rows) {
     narrow_or_wide(rows, first, false)
 }
 
-/// `wide`: with the columns that [`cleaned`] has on top. Times go back now and then, and notes come twice.
+/// `wide`: with the additional columns of [`cleaned`]. Times go back now and then, and notes are repeated.
 fn narrow_or_wide(rows: &[Row], first: usize, wide: bool) -> (RawRows, Rows) {
     let mut raw = RawRows::new(Partition::new("t", 3));
     for (index, _) in rows.iter().enumerate() {
@@ -86,7 +86,7 @@ fn narrow_or_wide(rows: &[Row], first: usize, wide: bool) -> (RawRows, Rows) {
     (raw, Rows { columns, records: (0..rows.len()).collect(), drift })
 }
 
-/// The same with labels that are known three seconds later, and a feature that looks at them.
+/// The same with labels that are known three seconds later, and a feature that uses them.
 fn delayed() -> String {
     let risk = "avg(CASE WHEN class = 'a' THEN 1 ELSE 0 END) OVER (ORDER BY ts RANGE BETWEEN INTERVAL '20 seconds' \
                 PRECEDING AND INTERVAL '3 seconds' PRECEDING)";
@@ -113,7 +113,7 @@ fn cleaned() -> String {
     document.replace("outputs:\n", "dead_letters: {file: {path: dead}}\noutputs:\n")
 }
 
-/// The same with everything that changes what is learned from.
+/// The same with every augmentation rule.
 fn augmented() -> String {
     let rules = "augment:
   - undersample: {desired_dist: {a: 0.4}}
@@ -124,7 +124,7 @@ fn augmented() -> String {
     delayed().replace("model:", &format!("{rules}model:"))
 }
 
-/// The same with a grace: rows wait for those before them.
+/// The same with a grace: rows are buffered and reordered.
 fn patient(grace: &str) -> String {
     let document = cleaned().replace("  time: ts\n", &format!("  time: ts\n  grace: {grace}\n"));
     document.replace("{after: 1 s, then", "{then")
@@ -142,10 +142,10 @@ fn open(snapshot: Option<&[u8]>) -> Shard {
     Shard::open(plan(), Partition::new("t", 3), snapshot).unwrap()
 }
 
-/// Answers by output and offset, refusals, and the state at the end.
+/// Decisions by output and offset, rejections, and the state at the end.
 type Folded = (Vec<(usize, Position, Vec<u8>)>, usize, Vec<u8>);
 
-/// Folds rows, cut and snapshotted where told.
+/// Folds rows, cut and snapshotted at these places.
 fn fold(plan: &Arc<Plan>, rows: &[Row], cuts: &[usize], snapshot: bool) -> Folded {
     let open = |saved: Option<&[u8]>| Shard::open(Arc::clone(plan), Partition::new("t", 3), saved).unwrap();
     let mut shard = open(None);
@@ -191,7 +191,7 @@ proptest! {
     }
 }
 
-/// With a grace the order of arrival matters no more, as long as nothing comes later than that.
+/// Within the grace the order of arrival does not matter.
 #[test]
 fn rows_within_the_grace_are_taken_in_the_order_of_time() {
     let document = "
@@ -242,7 +242,7 @@ dead_letters: {file: {path: dead}}
     assert_eq!(answered(&[0, 5, 1, 6]), (vec![0, 3], 2, 1));
 }
 
-/// A rare class is learned from as often as the other one, and yet the scores say how rare it is.
+/// A rare class is learned from as often as the other one, but the scores still reflect how rare it is.
 #[test]
 fn scores_are_corrected_for_what_was_learned_from() {
     let balanced = DOCUMENT.replace("model:", "augment: [{oversample: {desired_dist: {a: 0.5}}}]\nmodel:");
@@ -265,7 +265,7 @@ fn scores_are_corrected_for_what_was_learned_from() {
     );
 }
 
-/// The rules of the law above do what they are there for.
+/// Each rule of the law above has an effect.
 #[test]
 fn every_rule_of_the_law_is_used() {
     let plan = plan_of(&cleaned());

@@ -1,4 +1,4 @@
-//! A typed column under construction, which can take back its last row.
+//! A typed column under construction, whose last row can be removed.
 
 use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
 use arrow_buffer::{BooleanBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
@@ -16,7 +16,7 @@ enum Values {
     Time { values: Vec<i64>, unit: Option<EpochUnit> },
 }
 
-/// Values and which of them are there.
+/// Values and their validity.
 pub(super) struct Builder {
     values: Values,
     there: Vec<bool>,
@@ -86,7 +86,7 @@ impl Builder {
             Values::Int64(values) => values.push(value),
             Values::Float64(values) => values.push(value as f64),
             Values::Time { values, unit } => match unit.and_then(|unit| timestamp::from_number(value as f64, unit)) {
-                // What was written as a number may count seconds from another beginning: it is not guessed at.
+                // A value written as a number may count seconds from another epoch: it is not guessed at.
                 Some(_) if *unit == Some(EpochUnit::Auto) && timestamp::compact(&value.to_string()).is_some() => {
                     return Err(format!(
                         "{value} may be a date or seconds since 1970: say which with `unit: s` (or ms, us), or write the date as text"
@@ -104,7 +104,7 @@ impl Builder {
     pub(super) fn number(&mut self, value: f64) -> Result<(), String> {
         match &mut self.values {
             Values::Float64(values) => values.push(value + 0.0),
-            // 3.0 is a whole number; 2^63 and above would not fit.
+            // 3.0 is an integer; 2^63 and above would not fit.
             Values::Int64(values) if value.trunc() == value && value.abs() < 9.2e18 => values.push(value as i64),
             Values::Time { values, unit } => match unit.and_then(|unit| timestamp::from_number(value, unit)) {
                 Some(time) => values.push(time),
@@ -135,7 +135,7 @@ impl Builder {
         Ok(())
     }
 
-    /// A value written without a type, as in CSV; empty is missing.
+    /// Adds a value written without a type, as in CSV; empty is missing.
     pub(super) fn untyped(&mut self, value: &str) -> Result<(), String> {
         if value.is_empty() {
             self.missing();
@@ -192,7 +192,7 @@ impl Builder {
         format!("expected {wanted}, found {found}")
     }
 
-    /// The column, and an empty one with as much room.
+    /// The column, leaving an empty one with the same capacity.
     pub(super) fn take(&mut self) -> Column {
         fn taken<T>(values: &mut Vec<T>) -> Vec<T> {
             let room = Vec::with_capacity(values.len());
@@ -220,14 +220,14 @@ impl Builder {
     }
 }
 
-/// A wrong value in a message: quoted and short.
+/// A wrong value in a message: quoted and shortened.
 fn quoted(value: &str) -> String {
     let short: String = value.chars().take(40).collect();
     let more = if short.len() < value.len() { "…" } else { "" };
     format!("{short:?}{more}")
 }
 
-/// A value that does not fit its column.
+/// The error for a value that does not fit its column.
 pub(super) fn wrong_type(column: &str, message: &str) -> Unreadable {
     Unreadable::new("wrong_type", format!("column `{column}`: {message}"))
 }

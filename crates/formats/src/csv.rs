@@ -1,4 +1,4 @@
-//! One CSV record (RFC 4180) into the columns.
+//! Decodes one CSV record (RFC 4180) into the columns.
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use gristmill::document::nearest;
@@ -11,7 +11,7 @@ use super::{Table, Unreadable};
 pub(super) struct Fields {
     /// For each field of a record, its column.
     columns: Vec<Option<usize>>,
-    /// The fields that are no column.
+    /// The fields that are not columns.
     unknown: Vec<String>,
     delimiter: u8,
     reader: Reader,
@@ -43,7 +43,7 @@ impl Fields {
         Ok(Self { columns: order, unknown, delimiter, reader, text: Vec::new(), ends: Vec::new() })
     }
 
-    /// The fields of every record that are no column.
+    /// The fields of every record that are not columns.
     pub(super) fn unknown(&self) -> &[String] {
         &self.unknown
     }
@@ -59,7 +59,7 @@ impl Fields {
     fn unquote(&mut self, record: &str) -> Result<Vec<String>, Unreadable> {
         self.reader.reset();
         self.text.resize(record.len() + 1, 0);
-        // One more than the fields there can be: a record of n bytes has at most n + 1.
+        // One more than the possible number of fields: a record of n bytes has at most n + 1.
         self.ends.resize(record.len() + 2, 0);
         let (mut read, mut written, mut ended) = (0, 0, 0);
         loop {
@@ -88,8 +88,8 @@ impl Fields {
     }
 }
 
-/// The fields of a record without quotes. They are a few bytes long: looking for the next delimiter byte by byte is
-/// faster than any search made for long texts.
+/// The fields of a record without quotes. They are a few bytes long: a search for the next delimiter byte by byte is
+/// faster than one made for long texts.
 struct Split<'a> {
     rest: Option<&'a str>,
     delimiter: u8,
@@ -128,7 +128,7 @@ fn place<'a>(
     Err(Unreadable::new("invalid_csv", format!("expected {} fields, found {count}", columns.len())))
 }
 
-/// Which of them is meant nobody can know.
+/// It cannot be known which of them is meant.
 fn twice(column: &str, first: usize, second: usize) -> String {
     format!(
         "the header names the column `{column}` twice, as field {first} and as field {second}: give one of them another name"

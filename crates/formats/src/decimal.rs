@@ -1,21 +1,21 @@
-//! Numbers as most files have them: a few digits, perhaps a point.
+//! Decimal numbers as in most files: a few digits, optionally a point.
 
-/// So many digits are less than 2^53, so that a float holds them exactly.
+/// This many digits are less than 2^53, so that a float represents them exactly.
 const DIGITS: usize = 15;
-/// Powers of ten, which a float holds exactly as well.
+/// Powers of ten, which a float also represents exactly.
 const POWERS: [f64; DIGITS + 1] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
-/// Digits at the beginning of a text, and a point among them.
+/// Digits at the beginning of a text, with an optional point among them.
 struct Digits {
     mantissa: u64,
     point: Option<usize>,
-    /// The bytes of all.
+    /// The number of bytes.
     end: usize,
 }
 
 impl Digits {
-    /// None where there are more than a float holds.
+    /// None if there are more than a float represents.
     fn of(text: &str) -> Option<Self> {
         let mut found = Self { mantissa: 0, point: None, end: 0 };
         for byte in text.bytes() {
@@ -33,13 +33,14 @@ impl Digits {
         (found.mantissa < 1 << 53).then_some(found)
     }
 
-    /// How many digits stand before the point, and how many behind it.
+    /// The numbers of digits before and after the point.
     fn sides(&self) -> (usize, usize) {
         let whole = self.point.unwrap_or(self.end);
         (whole, self.end - whole - usize::from(self.point.is_some()))
     }
 
-    /// One division of two exact numbers rounds right (W. D. Clinger, How to read floating point numbers accurately, 1990).
+    /// One division of two exact numbers rounds correctly (W. D. Clinger, How to read floating point numbers
+    /// accurately, 1990).
     fn number(&self, negative: bool) -> Option<f64> {
         let number = self.mantissa as f64 / POWERS.get(self.sides().1)?;
         Some(if negative { -number } else { number })
@@ -50,7 +51,7 @@ fn signed(text: &str) -> (bool, &str) {
     text.strip_prefix('-').map_or((false, text), |digits| (true, digits))
 }
 
-/// The number that a text spells, where that is plain. Everything else is for the standard library.
+/// The number in a text, if its notation is plain. Everything else is left to the standard library.
 pub(super) fn plain(text: &str) -> Option<f64> {
     let (negative, text) = signed(text);
     let digits = Digits::of(text)?;
@@ -69,7 +70,7 @@ pub(super) enum Number {
     Fraction(f64),
 }
 
-/// The number that a text begins with, where JSON would have it and it is plain, and what is behind it.
+/// The number at the beginning of a text, if JSON allows it and it is plain, and the text after it.
 pub(super) fn leading(text: &str) -> Option<(Number, &str)> {
     let (negative, text) = signed(text);
     let digits = Digits::of(text)?;

@@ -1,4 +1,4 @@
-//! One JSON object into the columns, without a tree in between.
+//! Decodes one JSON object into the columns, without an intermediate tree.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use super::column::{Builder, wrong_type};
 use super::layout::{Keys, Layout};
 use super::{Table, Unreadable, decimal, packed};
 
-/// Reads the object; what the columns do not name is passed over.
+/// Reads the object; keys that are not columns are skipped.
 pub(super) fn read(text: &str, table: &mut Table, layout: &mut Layout) -> Result<(), Unreadable> {
     if layout.read(text, table).is_some() {
         return Ok(());
@@ -35,7 +35,7 @@ fn not_an_object(text: &str) -> String {
     format!("the value is JSON, but not an object{array}")
 }
 
-/// A hint where a line may be a part of something larger.
+/// A hint that a line may be a part of something larger.
 fn spread(text: &str) -> String {
     if let Some(what) = packed(text.as_bytes()) {
         return format!("; it is no text, but {what}");
@@ -46,7 +46,7 @@ fn spread(text: &str) -> String {
 
 struct Object<'a> {
     table: &'a mut Table,
-    /// Where the object's keys are noted.
+    /// Where the object's keys are recorded.
     keys: Option<&'a mut Keys>,
     wrong: &'a mut Option<Unreadable>,
 }
@@ -87,7 +87,7 @@ impl<'de> Visitor<'de> for Object<'_> {
     }
 }
 
-/// A value for a column of floats, from its text: most numbers are plain, and those are read in a fraction of the time.
+/// A value for a column of floats, from its text: most numbers are plain, and are parsed in a fraction of the time.
 fn float(text: &str, builder: &mut Builder) -> Result<(), String> {
     if let Some(number) = decimal::plain(text) {
         return builder.number(number);
@@ -96,7 +96,7 @@ fn float(text: &str, builder: &mut Builder) -> Result<(), String> {
     let value = Value { builder, message: &mut message };
     let read = value.deserialize(&mut serde_json::Deserializer::from_str(text));
     read.map_err(|error| {
-        // Such as a number that no float holds; its place within the value would say nothing.
+        // Such as a number that no float represents; its offset within the value would not help.
         let words = || error.to_string().split(" at line").next().unwrap_or_default().to_string();
         message.unwrap_or_else(words)
     })

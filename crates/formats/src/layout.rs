@@ -1,5 +1,5 @@
-//! Objects laid out like one before them: the same keys in the same order, plain values. They are read in half the time that
-//! a general parser takes; whatever is not laid out so is left to that parser.
+//! Fast path for objects with the layout of an earlier one: the same keys in the same order, plain values. They are
+//! parsed in half the time of a general parser; any other object is left to that parser.
 
 use gristmill::rows::SchemaDrift;
 
@@ -10,16 +10,16 @@ use super::decimal;
 /// The keys of an object in their order, and the column of each.
 pub(super) type Keys = Vec<(String, Option<usize>)>;
 
-/// How an object was laid out.
+/// The layout of an object.
 #[derive(Default)]
 pub(super) struct Layout {
     keys: Keys,
-    /// How many objects were laid out otherwise.
+    /// How many objects had other layouts.
     others: u64,
 }
 
 impl Layout {
-    /// Reads an object that is laid out so; otherwise nothing has happened, but for values of the row that is not complete.
+    /// Reads an object with this layout; otherwise nothing has changed, except values of the incomplete row.
     pub(super) fn read(&self, text: &str, table: &mut Table) -> Option<()> {
         let mut rest = text.strip_prefix('{')?;
         for (place, (key, column)) in self.keys.iter().enumerate() {
@@ -41,8 +41,8 @@ impl Layout {
         unknown.for_each(|(key, _)| drift.unknown(key, 1));
     }
 
-    /// Where an object that was laid out otherwise is to be noted. Objects that differ from each other are soon left alone:
-    /// after as many again as there were.
+    /// Where the layout of an object that differs is to be recorded. Layouts that keep differing are recorded less and
+    /// less often: after as many again as there were.
     pub(super) fn otherwise(&mut self) -> Option<&mut Keys> {
         self.others += 1;
         self.others.is_power_of_two().then(|| {
@@ -52,12 +52,12 @@ impl Layout {
     }
 }
 
-/// After a space, where there is one.
+/// The text after a space, if there is one.
 fn spaced(text: &str) -> &str {
     text.strip_prefix(' ').unwrap_or(text)
 }
 
-/// Puts the value that the text begins with into its column, where it has one; what is behind the value.
+/// Adds the value at the beginning of the text to its column, if it has one; returns the text after the value.
 fn value<'a>(text: &'a str, builder: Option<&mut Builder>) -> Option<&'a str> {
     let put = |put: &dyn Fn(&mut Builder) -> Result<(), String>| builder.map_or(Ok(()), put).ok();
     match text.as_bytes().first()? {

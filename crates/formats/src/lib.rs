@@ -1,4 +1,4 @@
-//! Records to typed columns, one by one: a bad record never spoils its batch.
+//! Decodes records to typed columns, one by one: a bad record never affects its batch.
 
 mod column;
 mod csv;
@@ -35,7 +35,7 @@ struct Table {
     drift: SchemaDrift,
 }
 
-/// Why a record cannot be read: a code and words.
+/// Why a record cannot be read: a code and a message.
 #[derive(Debug, PartialEq, Eq)]
 struct Unreadable {
     reason: &'static str,
@@ -50,7 +50,7 @@ impl Unreadable {
 
 impl Decoder {
     /// A decoder for the plan's columns. `header` names the fields of a CSV file; without it they are the plan's
-    /// columns in their order. The error says which column the file lacks.
+    /// columns in their order. The error names the column that the file lacks.
     pub fn new(plan: &Plan, header: Option<&[String]>) -> Result<Self, String> {
         Self::of(plan, &plan.columns, header)
     }
@@ -120,7 +120,7 @@ impl Decoder {
     }
 }
 
-/// Formats that are no text, by the bytes that they begin with, and what to do with them.
+/// Binary formats, by their first bytes, and what to do with them.
 const PACKED: [(&[u8], &str); 10] = [
     (b"\x1f\x8b", "gzip: give its name the ending `.gz`, or unpack it with `gunzip`"),
     (b"\x28\xb5\x2f\xfd", "zstd: give its name the ending `.zst`, or unpack it with `unzstd`"),
@@ -134,7 +134,7 @@ const PACKED: [(&[u8], &str); 10] = [
     (b"\xfe\xff", "UTF-16: convert it with `iconv -f utf-16 -t utf-8`"),
 ];
 
-/// What bytes are that are no text, where it can be seen, and what to do with them.
+/// The format of binary bytes, if it is known, and what to do with them.
 pub fn packed(bytes: &[u8]) -> Option<&'static str> {
     PACKED.iter().find(|(begins, _)| bytes.starts_with(begins)).map(|(_, what)| *what)
 }
@@ -163,7 +163,7 @@ impl Table {
         Some(builder)
     }
 
-    /// Ends the row: what is absent becomes missing where that is allowed.
+    /// Completes the row: absent values become missing where that is allowed.
     fn complete(&mut self) -> Result<(), Unreadable> {
         for (builder, column) in self.builders.iter_mut().zip(self.columns.iter()) {
             let absent = builder.len() == self.rows;

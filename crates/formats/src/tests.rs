@@ -1,4 +1,4 @@
-//! Records of every kind, right and wrong.
+//! Records of every kind, valid and invalid.
 
 use gristmill::plan::Plan;
 use gristmill::rows::{Cell, Partition, Position, RawRecord, RawRows};
@@ -182,7 +182,7 @@ proptest! {
     }
 }
 
-/// What a decoder makes of a record: its cells, or why it is refused, and how it differs from the document.
+/// A decoder's result for a record: its cells, or why it is rejected, and how it differs from the document.
 fn made(decoder: &mut Decoder, text: &str) -> (Vec<String>, Vec<Refusal>, SchemaDrift) {
     let mut refusals = Vec::new();
     let rows = decoder.decode(&raw(&[Some(text.as_bytes())]), &mut refusals);
@@ -257,14 +257,14 @@ fn columns_that_are_new_or_gone_are_counted() {
     assert_eq!(rows.drift.unknown, named(&[("note", 3)]));
     assert_eq!(rows.drift.absent, named(&[("flag", 3), ("at", 3), ("class", 3)]));
     assert_eq!(refusals, []);
-    // A producer gone mad does not fill the memory.
+    // A producer with ever new columns does not fill the memory.
     let many: Vec<Vec<u8>> = (0..1_000).map(|number| record(&format!(r#","x{number}":1"#))).collect();
     let many: Vec<Option<&[u8]>> = many.iter().map(|record| Some(record.as_slice())).collect();
     let drift = decoder("json", None).decode(&raw(&many), &mut refusals).drift;
     assert_eq!((drift.unknown.len(), drift.unknown.last().cloned()), (101, Some(("others".to_string(), 900))));
 }
 
-/// What becomes of one record, or why it is refused.
+/// The result for one record, or why it is rejected.
 fn said(decoder: &mut Decoder, record: &[u8]) -> Result<Vec<String>, String> {
     let mut refusals = Vec::new();
     let rows = decoder.decode(&raw(&[Some(record)]), &mut refusals);
@@ -287,7 +287,7 @@ fn a_header_that_names_a_column_twice_is_refused() {
         let words = format!("`{column}` twice, as field {first} and as field {second}");
         assert!(why.contains(&words), "{names}: {why}");
     }
-    // What the document does not name may be there as often as it likes.
+    // Columns that the document does not name may be repeated.
     assert!(Decoder::new(&plan, Some(&header("id,note,amount,note,count,ts,class"))).is_ok());
 }
 
@@ -346,7 +346,7 @@ fn digits_that_spell_a_date_are_no_count_of_seconds() {
         assert!(number.unwrap_err().contains("`unit: s`"), "{digits}");
         assert_eq!(json(&format!("\"{digits}\"")).unwrap()[5], expected(micros), "{digits}");
     }
-    // No date: seconds after all.
+    // Not a date: seconds after all.
     assert_eq!(csv("20241399").unwrap()[5], expected(20_241_399_000_000));
     assert_eq!(json("20241399").unwrap()[5], expected(20_241_399_000_000));
     assert_eq!(csv("253402214400").unwrap()[5], expected(253_402_214_400_000_000 / 1_000));

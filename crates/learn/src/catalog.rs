@@ -1,4 +1,4 @@
-//! Every component there is. A new one costs its file and one line here.
+//! The catalog of components. A new one costs its file and one line here.
 
 use crate::drift::{self, Detector};
 use crate::metric::{self, Metric, Segmented, Window, Windowed};
@@ -7,7 +7,7 @@ use crate::{
     transform, tree,
 };
 
-/// A component made ready for a number of columns.
+/// A component built for a number of columns.
 pub enum Built {
     /// A preparation step.
     Transformer(Box<dyn Transformer>),
@@ -40,7 +40,7 @@ macro_rules! components {
                 }
             }
 
-            /// Whether the settings fit together; the error says which do not.
+            /// Whether the settings are consistent; the error names those that are not.
             pub fn check(&self) -> Result<(), String> {
                 match self {
                     $(Self::$transformer(settings) => settings.check(),)*

@@ -6,10 +6,10 @@ use crate::{
     StateReader, StateWriter, Stateful, Task, Transformer, Truth,
 };
 
-/// Transformers and the learner behind them.
+/// Transformers and the learner after them.
 ///
-/// The order is River's: predicting scales with what was learned before the row; learning shows the row to each
-/// transformer first, transforms it with the new statistics, then teaches the learner.
+/// The order is River's: predicting scales with what was learned before the row; learning passes the row to each
+/// transformer first, transforms it with the new statistics, then trains the learner.
 pub struct Chain {
     width: usize,
     transformers: Vec<Box<dyn Transformer>>,
@@ -51,7 +51,7 @@ impl Chain {
         Err(LearnError::Chain("a model must end with a learner".into()))
     }
 
-    /// Whether categories come to the learner as they are, with no step before it that makes numbers of them.
+    /// Whether categories reach the learner unchanged, without a step that converts them to numbers.
     pub fn takes_categories(&self) -> bool {
         self.takes_categories
     }

@@ -1,9 +1,9 @@
-//! Normal distributions of several columns together, in proportion: what most rows need has no logarithm in it.
+//! Densities of several normal columns, up to a common factor: for most rows without a logarithm.
 
 use std::f64::consts::FRAC_1_PI;
 
-/// What the densities of some columns have in common: a positive number, or its logarithm where the number itself would
-/// be too large or too small.
+/// The common factor of the densities of some columns: a positive number, or its logarithm if the number itself would
+/// overflow or underflow.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Scale {
     Number(f64),
@@ -16,14 +16,14 @@ impl Default for Scale {
     }
 }
 
-/// Products of two numbers within are numbers.
+/// Products of two numbers in this range are finite and not 0.
 const IN_RANGE: std::ops::RangeInclusive<f64> = 1e-125..=1e125;
 
 impl Scale {
-    /// The product of 1/sqrt(2 pi variance) over columns, each given as 1/(2 variance); one that is 0 takes no part.
+    /// The product of 1/sqrt(2 pi variance) over columns, each given as 1/(2 variance); one that is 0 is left out.
     pub(crate) fn of(inverse: &[f64]) -> Self {
         let factor = |inverse: &f64| if *inverse > 0.0 { inverse * FRAC_1_PI } else { 1.0 };
-        // Two halves that do not wait for each other.
+        // Two halves that do not depend on each other.
         let (pairs, rest) = inverse.as_chunks::<2>();
         let halves = pairs.iter().fold((1.0, 1.0), |(one, two), pair| (one * factor(&pair[0]), two * factor(&pair[1])));
         let (one, two) = (halves.0, halves.1 * rest.iter().map(factor).product::<f64>());
@@ -56,8 +56,8 @@ pub(crate) fn distance(values: &[f64], mean: &[f64], inverse: &[f64]) -> f64 {
     columns.map(|((x, mean), inverse)| (x - mean) * (x - mean) * inverse).sum()
 }
 
-/// Turns distances into densities that are right in proportion: `factor` is what the density of a class begins with, 0
-/// for one that cannot be. False where the numbers there are do not suffice.
+/// Turns distances into densities up to a common factor: `factor` is the initial factor of a class's density, 0 for an
+/// impossible class. False if they exceed the range of floats.
 pub(crate) fn in_proportion(votes: &mut [f64], factor: impl Fn(usize) -> Option<f64>) -> bool {
     let nearest = votes.iter().copied().fold(f64::INFINITY, f64::min);
     let mut sum = 0.0;
@@ -70,14 +70,14 @@ pub(crate) fn in_proportion(votes: &mut [f64], factor: impl Fn(usize) -> Option<
     nearest < f64::INFINITY && sum > 0.0 && sum < f64::INFINITY
 }
 
-/// Turns logarithms of densities into densities that are right in proportion; minus infinity is none.
+/// Turns logarithms of densities into densities up to a common factor; minus infinity is 0.
 pub(crate) fn from_logarithms(votes: &mut [f64]) {
     let most = votes.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let density = |vote: f64| if most > f64::NEG_INFINITY { crate::exponential::exp(vote - most) } else { 0.0 };
     votes.iter_mut().for_each(|vote| *vote = density(*vote));
 }
 
-/// Makes the sum of some numbers 1; where it is not above 0 all of them become 0.
+/// Scales numbers to a sum of 1; if the sum is not above 0 all of them become 0.
 pub(crate) fn sum_to_one(votes: &mut [f64]) {
     let sum: f64 = votes.iter().sum();
     votes.iter_mut().for_each(|vote| *vote = if sum > 0.0 { *vote / sum } else { 0.0 });

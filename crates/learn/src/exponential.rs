@@ -1,16 +1,16 @@
 //! The exponential function, the same to the last bit on every platform.
 
-/// 2^-52 of a rounding error at most, as `libm`'s, but without its divisions and loops: half of what a logistic
-/// regression costs is this function.
+/// With a rounding error of at most 2^-52, as `libm`'s, but without its divisions and loops: this function is half of
+/// the cost of a logistic regression.
 ///
-/// x is k ln 2 + r with |r| ≤ ln 2 / 2, and e^x is 2^k e^r, with the Taylor series of e^r to the 13th power: what is cut
-/// off is below 2^-57. Source of the reduction: P. T. P. Tang, "Table-Driven Implementation of the Exponential Function
-/// in IEEE Floating-Point Arithmetic", ACM TOMS 15 (1989).
+/// x is k ln 2 + r with |r| ≤ ln 2 / 2, and e^x is 2^k e^r, with the Taylor series of e^r to the 13th power: the
+/// truncation error is below 2^-57. Source of the reduction: P. T. P. Tang, "Table-Driven Implementation of the
+/// Exponential Function in IEEE Floating-Point Arithmetic", ACM TOMS 15 (1989).
 pub(crate) fn exp(x: f64) -> f64 {
     // The upper part of ln 2 has 32 bits, so that k times it is exact.
     const LN_2_UPPER: f64 = 6.931_471_803_691_238e-1;
     const LN_2_LOWER: f64 = 1.908_214_929_270_587_7e-10;
-    // Adding 1.5 * 2^52 rounds to the nearest whole number, which then is in the lowest bits.
+    // Adding 1.5 * 2^52 rounds to the nearest integer, which then is in the lowest bits.
     const ROUND: f64 = 6_755_399_441_055_744.0;
     if !(-745.2..=709.8).contains(&x) {
         return beyond(x);
@@ -23,13 +23,13 @@ pub(crate) fn exp(x: f64) -> f64 {
     if (-1021..=1023).contains(&power) {
         return value * f64::from_bits(((power + 1023) as u64) << 52);
     }
-    // In two steps: what is too large overflows and what is too small is rounded once, at the end.
+    // In two steps: a large result overflows and a small one is rounded once, at the end.
     let half = power / 2;
     let scale = |power: i64| f64::from_bits(((power + 1023) as u64) << 52);
     value * scale(half) * scale(power - half)
 }
 
-/// (e^r - 1 - r) / r², in Estrin's order: products that do not wait for each other.
+/// (e^r - 1 - r) / r², in Estrin's order: products that do not depend on each other.
 fn tail(r: f64) -> f64 {
     let square = r * r;
     let fourth = square * square;

@@ -1,15 +1,15 @@
-//! What goes into a model and what comes out of it: plain blocks of numbers.
+//! Inputs and outputs of models: plain blocks of numbers.
 
-/// What the numbers of a column mean.
+/// The meaning of a column's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A quantity.
     Numeric,
-    /// The code of a category: a whole number from 0, without an order.
+    /// The code of a category: an integer from 0, without an order.
     Nominal,
 }
 
-/// The columns that a component is made for.
+/// The columns for which a component is built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature(Vec<Kind>);
 
@@ -19,7 +19,7 @@ impl Signature {
         Self(kinds)
     }
 
-    /// Numeric columns alone.
+    /// Numeric columns only.
     pub fn numeric(width: usize) -> Self {
         Self(vec![Kind::Numeric; width])
     }
@@ -68,12 +68,12 @@ impl<'a> Features<'a> {
         self.len() == 0
     }
 
-    /// All numbers, row after row.
+    /// All numbers, row by row.
     pub fn values(&self) -> &'a [f64] {
         self.values.get(..self.len() * self.width).unwrap_or_default()
     }
 
-    /// The rows in blocks of so many, at least 1; the last one may be smaller.
+    /// The rows in blocks of this size, at least 1; the last one may be smaller.
     pub fn blocks(&self, rows: usize) -> impl Iterator<Item = Features<'a>> + use<'a> {
         let width = self.width;
         self.values().chunks((rows * width).max(1)).map(move |values| Features { values, width })
@@ -93,12 +93,12 @@ pub enum Labels<'a> {
     Classes(&'a [u32]),
     /// The value of each row, for regression.
     Values(&'a [f64]),
-    /// No truth: detecting anomalies and clustering do without.
+    /// No labels: anomaly detection and clustering do not need them.
     None,
 }
 
 impl Labels<'_> {
-    /// The label of one row alone.
+    /// The label of one row.
     pub fn of(&self, row: usize) -> Self {
         match self {
             Self::Classes(classes) => Self::Classes(classes.get(row..row + 1).unwrap_or_default()),
@@ -108,12 +108,12 @@ impl Labels<'_> {
     }
 }
 
-/// What a model says about each row.
+/// A model's predictions for rows.
 ///
-/// How many numbers belong to a row depends on the model's [`Task`](crate::Task): one for all but classification
-/// among many classes, which gives the probability of each class known, by its index; none before the first class.
+/// The numbers per row depend on the model's [`Task`](crate::Task): one for all but classification among many classes,
+/// which gives the probability of each known class, by its index; none before the first class.
 ///
-/// It also owns the room that a chain of transformers works in, so that predicting allocates nothing.
+/// It also owns the buffers of a chain of transformers, so that predicting does not allocate.
 #[derive(Debug, Default, Clone)]
 pub struct Predictions {
     values: Vec<f64>,
@@ -124,17 +124,17 @@ pub struct Predictions {
 }
 
 impl Predictions {
-    /// The numbers of all rows, one after the other.
+    /// The numbers of all rows, concatenated.
     pub fn values(&self) -> &[f64] {
         &self.values
     }
 
-    /// The rows answered.
+    /// The number of predicted rows.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether no row was answered.
+    /// Whether no row was predicted.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
@@ -146,19 +146,19 @@ impl Predictions {
         range.and_then(|range| self.values.get(range)).unwrap_or_default()
     }
 
-    /// Forgets the last answer.
+    /// Removes the last predictions.
     pub fn clear(&mut self) {
         self.values.clear();
         self.ends.clear();
     }
 
-    /// Adds the answer for the next row: one number.
+    /// Adds the prediction for the next row: one number.
     pub fn push(&mut self, value: f64) {
         self.values.push(value);
         self.ends.push(self.values.len());
     }
 
-    /// Adds the answer for the next row: the numbers that `write` leaves in the room that it is given.
+    /// Adds the prediction for the next row: the numbers that `write` leaves in its buffer.
     pub fn push_with(&mut self, write: impl FnOnce(&mut Vec<f64>)) {
         let mut room = std::mem::take(&mut self.room);
         write(&mut room);
@@ -167,7 +167,7 @@ impl Predictions {
         self.room = room;
     }
 
-    /// Adds the answer for the next row: one number for each class.
+    /// Adds the prediction for the next row: one number for each class.
     pub fn push_row(&mut self, values: impl IntoIterator<Item = f64>) {
         self.values.extend(values);
         self.ends.push(self.values.len());

@@ -1,6 +1,6 @@
-//! The promises every component keeps, as functions that anyone can run on a component of their own.
+//! The laws that every component obeys, as functions that can be run on any component.
 //!
-//! Each law takes a way to make the component fresh and rows to run it on, and returns what broke, if anything.
+//! Each law takes a constructor of the component and rows to run it on, and returns the violation, if any.
 //!
 //! ```
 //! use gristmill_learn::{Signature, laws, linear::LinearRegressionSettings};
@@ -13,28 +13,28 @@ use crate::{
     Features, Labels, LearnError, Learner, Predictions, StateError, StateReader, StateWriter, Task, Transformer, Truth,
 };
 
-/// A law that did not hold.
+/// A violated law.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
     /// L3: cutting the rows into batches changed the state.
     #[error("L3 batches: cut at row {0}, the state differs from the uncut run's")]
     Batches(usize),
-    /// L4: a saved and loaded component went on differently, or saved other bytes.
+    /// L4: a saved and loaded component continued differently, or saved other bytes.
     #[error("L4 snapshot: saved after row {0} and loaded, it goes on differently")]
     Snapshot(usize),
     /// L5: predicting changed the state, or a row's prediction depends on its batch.
     #[error("L5 predicting: {0}")]
     Predicting(String),
-    /// L12: something was said of a class that had not been seen, or before any had.
+    /// L12: a class had a probability before it had been seen, or there was a prediction before the first class.
     #[error("L12 classes: after row {0} it says {1}")]
     Unseen(usize, String),
     /// L1: the same rows gave other bytes.
     #[error("L1 determinism: the same rows gave another state")]
     Determinism,
-    /// L4: cut or foreign bytes were accepted.
+    /// L4: truncated or foreign bytes were accepted.
     #[error("L4 snapshot: a state cut at byte {0} was accepted")]
     Cut(usize),
-    /// The component refused rows that it must take.
+    /// The component refused rows that it must accept.
     #[error("refused: {0}")]
     Refused(#[from] LearnError),
     /// The component could not load what it saved.
@@ -102,7 +102,7 @@ fn bits(value: &f64) -> u64 {
     if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }
 }
 
-/// Runs every law on a learner; `make` makes it fresh.
+/// Runs every law on a learner; `make` builds an untrained one.
 pub fn learner(make: &dyn Fn() -> Box<dyn Learner>, all: &Rows) -> Result<(), Broken> {
     let mut uncut = make();
     learn(uncut.as_mut(), &all.rows, &all.truths)?;
@@ -150,9 +150,9 @@ fn predicting(learner: &dyn Learner, rows: &[Vec<f64>], state: &[u8]) -> Result<
     Ok(())
 }
 
-/// L12: a classifier says nothing before the first class; then its probabilities are those of the classes that it has seen,
-/// which add up to 1, and a class that it has not seen has none. A learner of two classes, and an ensemble of such, has both
-/// from the beginning.
+/// L12: a classifier predicts nothing before the first class; then its probabilities are those of the classes that it
+/// has seen, which add up to 1, and an unseen class has none. A learner of two classes, and an ensemble of such, has
+/// both from the beginning.
 pub fn unseen(learner: &mut dyn Learner, all: &Rows) -> Result<(), Broken> {
     let mut seen: Vec<u32> = Vec::new();
     for row in 0..=all.len() {
@@ -195,7 +195,7 @@ fn cuts(saved: &[u8], load: &mut dyn FnMut(&[u8]) -> Result<(), StateError>) -> 
     Ok(())
 }
 
-/// Runs every law on a transformer; `make` makes it fresh.
+/// Runs every law on a transformer; `make` builds an untrained one.
 pub fn transformer(make: &dyn Fn() -> Box<dyn Transformer>, all: &Rows) -> Result<(), Broken> {
     let learn = |transformer: &mut dyn Transformer, from: usize, to: usize| {
         let rows = all.rows.iter().zip(&all.truths).skip(from).take(to - from);

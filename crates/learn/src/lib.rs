@@ -1,10 +1,10 @@
-//! Online machine learning: transformers, learners and metrics that take one row at a time.
+//! Online machine learning: transformers, learners and metrics that process one row at a time.
 //!
-//! Every component is a deterministic fold over the rows it has seen. What it has learned can be saved and
-//! loaded to the last bit ([`Stateful`]), it does not depend on how rows were cut into batches, and missing
-//! values never surprise it. Those promises are [`laws`], run over every [`Component`] there is.
+//! Every component is a deterministic fold over the rows it has seen. Its state can be saved and loaded to the last bit
+//! ([`Stateful`]), it does not depend on how rows were cut into batches, and it handles missing values. These
+//! guarantees are the [`laws`], run on every [`Component`].
 //!
-//! Names, parameters, defaults and arithmetic follow [River](https://riverml.xyz), so results can be compared.
+//! Names, parameters, defaults and arithmetic follow [River](https://riverml.xyz), so that results can be compared.
 //!
 //! ```
 //! use gristmill_learn::{Chain, Component, Features, Labels, Learner, Model, Predictions, Signature};

@@ -51,7 +51,7 @@ impl Random {
         (self.bits() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
     }
 
-    /// A whole number below `bound`, or 0 where the bound is 0.
+    /// An integer below `bound`, or 0 if the bound is 0.
     pub fn below(&mut self, bound: usize) -> usize {
         // The product's upper half; its bias is below 2^-64 x bound.
         ((u128::from(self.bits()) * bound as u128) >> 64) as usize
@@ -76,7 +76,7 @@ impl Random {
         }
     }
 
-    /// Mixes the order of a list (R. Durstenfeld, Algorithm 235, CACM 7, 1964).
+    /// Shuffles a list (R. Durstenfeld, Algorithm 235, CACM 7, 1964).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));
@@ -87,7 +87,7 @@ impl Random {
 /// Poisson numbers of one mean, by inversion of a table.
 #[derive(Debug, Clone)]
 pub struct Poisson {
-    /// The probability of at most so many.
+    /// The probability of at most this many.
     upto: Vec<f64>,
 }
 

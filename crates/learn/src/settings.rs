@@ -1,4 +1,4 @@
-//! How settings are declared: each field with what it means, and its default beside that.
+//! Declares settings: each field with its description, and its default.
 
 /// Declares settings: what a document may leave out has its default.
 macro_rules! settings {

@@ -42,12 +42,12 @@ pub enum StateError {
         /// The newest version known.
         known: u16,
     },
-    /// A value that cannot be.
+    /// An invalid value.
     #[error("the saved state of `{component}` does not fit: {why}")]
     Unfit {
         /// The component.
         component: String,
-        /// What does not fit.
+        /// What is invalid.
         why: String,
     },
 }
@@ -61,7 +61,7 @@ pub struct StateWriter {
 impl StateWriter {
     /// The bytes of one component alone.
     pub fn of(component: &(impl Stateful + ?Sized)) -> Vec<u8> {
-        // What is saved is about as large as what is held: large states need not grow in steps.
+        // A saved state is about as large as the state in memory: large states need not grow in steps.
         let mut writer = Self { bytes: Vec::with_capacity(component.size()) };
         component.save(&mut writer);
         writer.bytes
@@ -78,7 +78,7 @@ impl StateWriter {
         self.bytes.extend_from_slice(&version.to_le_bytes());
     }
 
-    /// A whole number.
+    /// Writes an integer.
     pub fn u64(&mut self, value: u64) {
         self.bytes.extend_from_slice(&value.to_le_bytes());
     }
@@ -132,7 +132,7 @@ impl<'a> StateReader<'a> {
         Self { bytes, at: 0 }
     }
 
-    /// Loads one component that fills the bytes exactly.
+    /// Loads one component that occupies the bytes exactly.
     pub fn into(bytes: &'a [u8], component: &mut (impl Stateful + ?Sized)) -> Result<(), StateError> {
         let mut reader = Self::new(bytes);
         component.load(&mut reader)?;
@@ -159,7 +159,7 @@ impl<'a> StateReader<'a> {
         self.take(N)?.try_into().map_err(|_| StateError::Ends(end))
     }
 
-    /// Opens a component's state and gives the version of its layout.
+    /// Opens a component's state and returns the version of its layout.
     pub fn begin(&mut self, component: &str, known: u16) -> Result<u16, StateError> {
         let found = self.text()?;
         if found != component {
@@ -172,7 +172,7 @@ impl<'a> StateReader<'a> {
         Ok(found)
     }
 
-    /// A whole number.
+    /// Reads an integer.
     pub fn u64(&mut self) -> Result<u64, StateError> {
         Ok(u64::from_le_bytes(self.array()?))
     }
@@ -182,7 +182,7 @@ impl<'a> StateReader<'a> {
         Ok(f64::from_bits(self.u64()?))
     }
 
-    /// The length of what follows, which cannot exceed the bytes there are.
+    /// The length of what follows, which cannot exceed the remaining bytes.
     pub fn length(&mut self, each: usize) -> Result<usize, StateError> {
         let length = self.u64()?;
         let left = (self.bytes.len() - self.at) as u64;
@@ -264,7 +264,7 @@ impl Stateful for String {
     }
 }
 
-/// A list that grows while learning.
+/// A list that grows during learning.
 impl<T: Stateful + Default> Stateful for Vec<T> {
     fn save(&self, to: &mut StateWriter) {
         to.u64(self.len() as u64);
@@ -305,7 +305,7 @@ impl<T: Stateful + Default> Stateful for VecDeque<T> {
     }
 }
 
-/// A list whose length its settings decide: another length is another model.
+/// A list whose length its settings determine: another length is another model.
 impl<T: Stateful> Stateful for Box<[T]> {
     fn save(&self, to: &mut StateWriter) {
         to.u64(self.len() as u64);

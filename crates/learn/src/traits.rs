@@ -1,4 +1,4 @@
-//! The few traits everything here is made of: small, object-safe; `&self` predicts, `&mut self` learns.
+//! The few traits of all components: small, object-safe; `&self` predicts, `&mut self` learns.
 
 use crate::{Features, Labels, Predictions, Signature, StateError, Stateful};
 
@@ -8,13 +8,13 @@ use crate::{Features, Labels, Predictions, Signature, StateError, Stateful};
 pub enum Task {
     /// One of two classes; predictions are the probability of the positive one, in [0, 1].
     BinaryClassification,
-    /// One of any number of classes, two among them; predictions are the probability of each class known.
+    /// One of any number of classes, two included; predictions are the probability of each known class.
     Classification,
     /// A number.
     Regression,
     /// How unusual a row is, in [0, 1]; 1 is most unusual. Labels are not needed.
     AnomalyDetection,
-    /// The cluster that a row belongs to: predictions are its distance to the centre of each. Labels are not needed.
+    /// The cluster of a row: predictions are its distance to the centre of each. Labels are not needed.
     Clustering,
 }
 
@@ -48,7 +48,7 @@ impl Truth {
         }
     }
 
-    /// The class; a value is none.
+    /// The class; none for a value.
     pub fn class(self) -> Option<u32> {
         match self {
             Self::Class(class) => Some(class),
@@ -62,7 +62,7 @@ impl Truth {
 pub enum Prediction<'a> {
     /// The probability of the positive class, a value or an anomaly's score.
     Number(f64),
-    /// The probability of each class, by its index; empty where no class is known.
+    /// The probability of each class, by its index; empty if no class is known.
     Classes(&'a [f64]),
     /// The distance to the centre of each cluster, by its index.
     Distances(&'a [f64]),
@@ -102,7 +102,7 @@ impl Prediction<'_> {
         }
     }
 
-    /// One number for each class or cluster; none where there is but one number.
+    /// One number for each class or cluster; none if there is only one number.
     pub fn numbers(&self) -> &'_ [f64] {
         match self {
             Self::Number(_) => &[],
@@ -146,12 +146,12 @@ pub(crate) fn most_probable(classes: &[f64]) -> Option<u32> {
 /// Why a row or a chain was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LearnError {
-    /// The block has another number of columns than the model was made for.
+    /// The block has another number of columns than the model was built for.
     #[error("the model was made for {expected} columns, the rows have {found}")]
     Width {
-        /// Columns the model was made for.
+        /// The columns that the model was built for.
         expected: usize,
-        /// Columns the rows have.
+        /// The columns of the rows.
         found: usize,
     },
     /// Classes were given to a regression or values to a classifier.
@@ -160,7 +160,7 @@ pub enum LearnError {
     /// A chain must be transformers followed by one learner.
     #[error("{0}")]
     Chain(String),
-    /// A step that takes numeric columns alone was given nominal ones.
+    /// A step for numeric columns only was given nominal ones.
     #[error("step {step} of the model takes numbers, and column {column} before it holds categories")]
     Nominal {
         /// The step, from 0.
@@ -168,30 +168,31 @@ pub enum LearnError {
         /// The column, from 0.
         column: usize,
     },
-    /// A model that was trained elsewhere could not answer a row.
+    /// A pretrained model could not score a row.
     #[error("the model cannot answer this row: {0}")]
     Model(String),
-    /// A model that lives outside of the program cannot be asked any more.
+    /// A model outside the program no longer answers.
     #[error("the model outside cannot be asked: {0}")]
     Outside(String),
-    /// Two models that were to be merged do not fit together.
+    /// Two models that were to be merged do not match.
     #[error("these models cannot be merged: {0}")]
     Merge(#[from] StateError),
 }
 
 /// A fitted preparation step, such as a scaler.
 pub trait Transformer: Stateful + Send + Sync {
-    /// The columns that come out.
+    /// The output columns.
     fn signature(&self) -> Signature;
-    /// Learns from one row and its label, where there is one.
+    /// Learns from one row and its label, if there is one.
     fn learn(&mut self, row: &[f64], truth: Option<Truth>);
-    /// Whether it knows what to do with nominal columns; else only numeric ones may come.
+    /// Whether it accepts nominal columns; else only numeric ones are allowed.
     fn takes_nominal(&self) -> bool {
         true
     }
-    /// Appends the transformed row to `out`. A missing value stays missing, unless filling it is what it is for.
+    /// Appends the transformed row to `out`. A missing value stays missing, unless the transformer's purpose is to fill
+    /// it.
     fn transform(&self, row: &[f64], out: &mut Vec<f64>);
-    /// Merging, where it is exact or published.
+    /// Merging, if it is exact or published.
     fn as_merge(&mut self) -> Option<&mut dyn Merge> {
         None
     }
@@ -199,26 +200,26 @@ pub trait Transformer: Stateful + Send + Sync {
 
 /// Anything that predicts.
 pub trait Model: Send + Sync {
-    /// What it predicts.
+    /// Its task.
     fn task(&self) -> Task;
-    /// The number of columns it was made for.
+    /// The number of columns it was built for.
     fn width(&self) -> usize;
     /// Appends one prediction for each row to `out`.
     fn predict(&self, rows: &Features<'_>, out: &mut Predictions) -> Result<(), LearnError>;
 }
 
-/// A model that learns online, one row after the other, in the order given.
+/// A model that learns online, one row after another, in the order given.
 pub trait Learner: Model + Stateful {
-    /// Learns from rows and their labels, each of them as if it had come `weight` times; as many rows as there are
-    /// labels. A weight that is not above 0 teaches nothing.
+    /// Learns from rows and their labels, each of them as if it had occurred `weight` times; as many rows as there are
+    /// labels. A weight that is not above 0 has no effect.
     fn learn_weighted(&mut self, rows: &Features<'_>, labels: Labels<'_>, weight: f64) -> Result<(), LearnError>;
 
-    /// Whether it knows what to do with nominal columns; else only numeric ones may come.
+    /// Whether it accepts nominal columns; else only numeric ones are allowed.
     fn takes_nominal(&self) -> bool {
         false
     }
 
-    /// How many classes it can tell apart: 2 for a learner of two classes, and for what is made of such.
+    /// The number of classes it can distinguish: 2 for a binary learner, and for ensembles of such.
     fn class_limit(&self) -> u32 {
         class_limit(self.task())
     }
@@ -228,19 +229,19 @@ pub trait Learner: Model + Stateful {
         self.learn_weighted(rows, labels, 1.0)
     }
 
-    /// Merging, where it is exact or published.
+    /// Merging, if it is exact or published.
     fn as_merge(&mut self) -> Option<&mut dyn Merge> {
         None
     }
 }
 
-/// What was learned apart can be brought together.
+/// Models that were trained separately can be merged.
 pub trait Merge {
     /// Adds the saved state of another component of the same settings.
     fn merge(&mut self, saved: &[u8]) -> Result<(), LearnError>;
 }
 
-/// The guard that every model shares: rows of the width it was made for.
+/// The check that every model shares: rows of the width it was built for.
 pub(crate) fn check_width(expected: usize, rows: &Features<'_>) -> Result<(), LearnError> {
     if rows.width() == expected { Ok(()) } else { Err(LearnError::Width { expected, found: rows.width() }) }
 }
@@ -252,26 +253,26 @@ fn class_limit(task: Task) -> u32 {
     if task == Task::BinaryClassification { 2 } else { MAX_CLASSES }
 }
 
-/// A learner that takes its rows one by one, as all of ours do: what is left to say is the arithmetic.
+/// A learner that takes its rows one by one, as all of ours do: it adds only the arithmetic.
 pub trait ByRow: Stateful + Send + Sync {
-    /// What it predicts.
+    /// Its task.
     fn task(&self) -> Task;
-    /// The number of columns it was made for.
+    /// The number of columns it was built for.
     fn width(&self) -> usize;
-    /// Whether it knows what to do with nominal columns; else only numeric ones may come.
+    /// Whether it accepts nominal columns; else only numeric ones are allowed.
     fn takes_nominal(&self) -> bool {
         false
     }
-    /// How many classes it can tell apart.
+    /// The number of classes it can distinguish.
     fn class_limit(&self) -> u32 {
         class_limit(self.task())
     }
-    /// Answers one row.
+    /// Predicts one row.
     fn predict_row(&self, row: &[f64], out: &mut Predictions);
     /// Learns one row. The truth is of the kind that the task needs: a class below [`MAX_CLASSES`] or a finite value;
-    /// it may only be absent where the task needs none. The weight is above 0.
+    /// it may be absent only if the task needs none. The weight is above 0.
     fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64);
-    /// Merging, where it is exact or published.
+    /// Merging, if it is exact or published.
     fn as_merge(&mut self) -> Option<&mut dyn Merge> {
         None
     }

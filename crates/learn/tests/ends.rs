@@ -1,11 +1,11 @@
-//! L13: every row ends, whatever is missing: no component, no base of an ensemble, no setting makes one that goes on for
-//! ever.
+//! L13: every row terminates, whatever is missing: no component, no base of an ensemble and no setting creates an
+//! endless loop.
 //!
-//! In how many steps stands where they are made: a row looks at no more than the nodes of a tree, once for each level of it
-//! (`Nodes::find`), in an ensemble at those of all its trees.
+//! The number of steps is documented where they are made: a row visits no more than the nodes of a tree, once for each
+//! level of it (`Nodes::find`), in an ensemble those of all its trees.
 //!
-//! A component runs in a thread of its own and says after each row that it is done, so that a loop without end fails the
-//! test instead of hanging it. `LIMIT` is thousands of times what the slowest row takes.
+//! A component runs in a thread of its own and reports after each row, so that an endless loop fails the test instead
+//! of hanging it. `LIMIT` is thousands of times what the slowest row takes.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, missing_docs)]
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -28,10 +28,10 @@ struct Row {
     number: f64,
 }
 
-/// What the columns of a stream hold: `None` is missing.
+/// The contents of a stream's columns: `None` is missing.
 type Shape = (&'static str, fn(usize, u32, &mut Random) -> Vec<Option<f64>>);
 
-/// Two informative columns before the one that is in question keep the trees growing.
+/// Two informative columns before the one under test keep the trees growing.
 fn beside(class: u32, random: &mut Random, value: Option<f64>) -> Vec<Option<f64>> {
     vec![Some((f64::from(class) + random.uniform()).floor()), Some(random.below(5) as f64), value]
 }
@@ -102,7 +102,7 @@ fn components() -> Vec<Component> {
     all
 }
 
-/// Sets whatever keeps a tree from splitting to what lets it split.
+/// Relaxes every setting that keeps a tree from splitting.
 fn hasten(settings: &mut serde_json::Value) {
     let Some(fields) = settings.as_object_mut() else { return };
     for (name, value) in fields.iter_mut() {
@@ -157,7 +157,7 @@ fn step(built: &mut Built, row: &Row, index: usize) {
     }
 }
 
-/// The first row that does not end.
+/// The first row that does not terminate.
 fn endless(component: &Component, kinds: &[Kind], shape: Shape) -> Option<usize> {
     let (done, ticks) = channel();
     let (component, kinds) = (component.clone(), kinds.to_vec());
@@ -188,7 +188,7 @@ fn every_row_ends_whatever_is_missing() {
         for shape in SHAPES {
             let width = shape.1(0, 0, &mut Random::new(0)).len();
             let takes_nominal = build(&component, &vec![Kind::Nominal; width]).is_some();
-            // What is missing in a column of numbers goes the same way in all of them.
+            // A missing value in a numeric column takes the same path in all of them.
             let kinds = [Kind::Nominal, Kind::Numeric].map(|kind| vec![kind; width]);
             for kinds in kinds.into_iter().skip(usize::from(!takes_nominal)).take(1) {
                 if let Some(row) = endless(&component, &kinds, *shape) {
@@ -197,7 +197,7 @@ fn every_row_ends_whatever_is_missing() {
                 }
             }
         }
-        // One is enough to know, and each costs a core for as long as the test runs.
+        // One is enough to know, and each occupies a core for as long as the test runs.
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }

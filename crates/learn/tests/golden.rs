@@ -1,7 +1,8 @@
-//! L11: every state ever written still loads, and answers as it did when it was written.
+//! L11: every state ever written still loads, and gives the same predictions as when it was written.
 //!
-//! `tests/golden` has a file for each component and layout. A new component, or a new layout of an old one, is added by
-//! `UPDATE_EXPECTED=1 cargo test -p gristmill-learn --test golden`; a file that is there is never written again.
+//! `tests/golden` has a file for each component and layout.
+//! `UPDATE_EXPECTED=1 cargo test -p gristmill-learn --test golden` adds a new component, or a new layout of an old one;
+//! an existing file is never rewritten.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, missing_docs)]
 
 mod taught;
@@ -17,7 +18,7 @@ struct Golden {
     component: Component,
     /// Compressed by zstd, in base64.
     state: String,
-    /// The bits of each number that it answers.
+    /// The bits of each predicted number.
     answers: Vec<String>,
 }
 

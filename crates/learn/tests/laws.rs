@@ -1,4 +1,4 @@
-//! Every law over every component there is, on random rows full of what real rows are full of.
+//! Runs every law on every component, on random rows with all that real rows contain.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use gristmill_learn::ensemble::{
@@ -45,7 +45,7 @@ fn learners() -> Vec<Component> {
     all
 }
 
-/// The forms of a stream's first rows: one class for long, a later class first, classes that lie apart.
+/// The forms of a stream's first rows: one class for long, a later class first, separated classes.
 #[test]
 fn no_learner_says_anything_of_a_class_that_it_has_not_seen() {
     let columns = Signature::numeric(2);
@@ -66,10 +66,10 @@ fn no_learner_says_anything_of_a_class_that_it_has_not_seen() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
-/// Values whose sums of products no float holds.
+/// Values whose sums of products overflow.
 const EXTREMES: [f64; 6] = [1e300, -1e300, f64::INFINITY, 1e155, -1.7e308, 5e-324];
 
-/// Learners whose sums are bounded: a class keeps its share, whatever the row.
+/// Learners with bounded sums: a class keeps its share, whatever the row.
 #[test]
 fn a_class_keeps_its_share_of_rows_that_no_sum_stands() {
     let columns = Signature::numeric(2);
@@ -161,7 +161,8 @@ proptest! {
     }
 }
 
-/// Scores in the same order, each on its side of one half, are the same to every metric that is not about probabilities.
+/// Scores in the same order, each on its side of one half, are the same to every metric that does not use
+/// probabilities.
 #[test]
 fn only_metrics_of_probabilities_look_at_how_large_scores_are() {
     let scores = [(0, 0.1), (1, 0.4), (0, 0.45), (1, 0.55), (0, 0.7), (1, 0.9), (1, 0.95), (0, 0.2)];

@@ -1,4 +1,4 @@
-//! L7: memory stays within its bound on a stream that drifts.
+//! L7: memory stays within its bound on a drifting stream.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, missing_docs)]
 
 mod taught;
@@ -32,15 +32,15 @@ impl Drifting {
     }
 }
 
-/// How many rows; `cargo xtask memory` sets many more.
+/// The number of rows; `cargo xtask memory` sets many more.
 fn count() -> u64 {
     std::env::var("GRISTMILL_MEMORY_ROWS").map_or(100_000, |rows| rows.parse().unwrap())
 }
 
 const TREE: usize = 100 << 20;
 
-/// The most that a component's documentation says it takes, for six columns and two classes, with its defaults. What
-/// does not depend on the columns (settings, lengths) is left out there and is at most 1,000 bytes.
+/// A component's documented maximum, for six columns and two classes, with its defaults. What does not depend on the
+/// columns (settings, lengths) is left out there and is at most 1,000 bytes.
 fn documented(name: &str) -> usize {
     let categories = 10_000;
     let steps = match name {
@@ -90,7 +90,7 @@ fn documented(name: &str) -> usize {
     steps + 1_000
 }
 
-/// Every component over a stream that drifts, its largest size; encoders meet a new category at every row.
+/// The largest size of every component on a drifting stream; encoders meet a new category at every row.
 #[test]
 fn every_component_stays_within_its_documented_bound() {
     let only = std::env::var("GRISTMILL_MEMORY_ONLY").unwrap_or_default();
@@ -125,7 +125,7 @@ fn every_component_stays_within_its_documented_bound() {
         let bound = documented(&name);
         println!("{name}: {most} bytes of at most {bound}, {rows} rows");
         assert!(most <= bound, "{name}: {most} bytes where its documentation says {bound}");
-        // What is counted while learning is what is there: counted anew after loading it is the same.
+        // The size maintained while learning is the real one: counted again after loading it is the same.
         let saved = StateWriter::of(state(&mut built));
         let kept = state(&mut built).size();
         state(&mut built).load(&mut StateReader::new(&saved)).unwrap();
@@ -133,7 +133,7 @@ fn every_component_stays_within_its_documented_bound() {
     }
 }
 
-/// Share of right predictions, and the largest size.
+/// The share of correct predictions, and the largest size.
 fn run(settings: &str, rows: u32) -> (f64, usize) {
     let component: Component = serde_json::from_str(settings).unwrap();
     let Built::Learner(mut learner) = component.build(&Signature::numeric(WIDTH)) else { panic!("{settings}") };
@@ -163,7 +163,7 @@ fn trees_and_forests_keep_their_budget() {
         let (held, small) = run(&format!("{{\"{name}\": {{\"max_size\": {budget}{grace}}}}}"), rows);
         println!("{name}: {free:.4} in {large} bytes, {held:.4} in {small} bytes");
         let most = (budget * f64::from(1 << 20)) as usize * trees;
-        // Leaves that have just split may stand over the budget until the next split looks.
+        // Leaves that have just split may exceed the budget until the next split checks it.
         assert!(small < most + most / 2 + 40_000, "{name}: {small} bytes of {most}");
         assert!(large > small, "{name}: the budget was never reached: {large} {small}");
     }

@@ -1,4 +1,4 @@
-//! L8: what is merged commutes, and where merging is exact it is what the union of the rows would have taught.
+//! L8: merging is commutative, and where it is exact it equals training on the union of the rows.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod taught;
@@ -6,7 +6,7 @@ mod taught;
 use gristmill_learn::{Built, Component, StateWriter};
 use taught::{answers, rows, state, taught};
 
-/// The first merged with the second; none where it is not offered.
+/// The first merged with the second; none if merging is not offered.
 fn merged(mut one: Built, other: &mut Built) -> Option<Built> {
     let saved = StateWriter::of(state(other));
     match &mut one {

@@ -1,4 +1,4 @@
-//! The same arithmetic as River 0.26.1: predictions counted on the way, and the final weights.
+//! The same arithmetic as River 0.26.1: intermediate counts of correct predictions, and the final weights.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, missing_docs)]
 
 #[path = "../../../tests/data.rs"]
@@ -40,7 +40,7 @@ fn prequential<L: Learner>(learner: &mut L, rows: &[(Vec<f64>, String)], mut eac
     }
 }
 
-/// Right predictions after 10, 100, 1,000, 10,000 and all rows.
+/// Correct predictions after 10, 100, 1,000, 10,000 and all rows.
 fn classify(rows: &[(Vec<f64>, String)], positive: &str, lr: f64) -> (LogisticRegression, Vec<u32>) {
     let settings = LogisticRegressionSettings { optimizer: Optimizer::sgd(lr), ..Default::default() };
     let mut model = settings.build(&Signature::numeric(rows[0].0.len()));

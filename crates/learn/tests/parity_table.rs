@@ -1,7 +1,7 @@
-//! Our half of `docs/reference/parity.md` against the recorded half of the references.
+//! Compares our half of `docs/reference/parity.md` with the recorded half of the references.
 //!
-//! `cargo xtask parity` records the references' values anew and writes the page; with `GRISTMILL_PARITY_PAGE` this test
-//! writes it.
+//! `cargo xtask parity` records the references' values again and writes the page; with `GRISTMILL_PARITY_PAGE` this
+//! test writes it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, missing_docs)]
 
 #[path = "../../../tests/data.rs"]
@@ -131,7 +131,7 @@ fn alarms(step: &serde_json::Value, rows: &Rows, metric: &str) -> f64 {
     places.map(|(place, _)| if metric == "alarms" { 1.0 } else { f64::from(place) }).sum()
 }
 
-/// What a transformer makes of all rows once it has seen them: the mean sum of a row.
+/// A transformer's output for all rows once it has seen them: the mean sum of a row.
 fn transformed(component: &Component, rows: &Rows) -> f64 {
     let Built::Transformer(mut transformer) = component.build(&Signature::new(rows.kinds.clone())) else { panic!() };
     let (width, mut out) = (rows.kinds.len(), Vec::new());
@@ -142,11 +142,11 @@ fn transformed(component: &Component, rows: &Rows) -> f64 {
     out.iter().map(|x| x.abs()).sum::<f64>() / rows.labels.len() as f64
 }
 
-/// Of rows that are all learned before the first is asked about.
+/// For rows that are all learned before the first is predicted.
 const ONCE_SEEN: &str = " of all rows, once seen";
 
-/// Test, then train, or all rows once they are seen. Accuracy counts a row without a prediction as wrong, as the
-/// reference's half does.
+/// Test, then train, or all rows once they are seen. Accuracy counts a row without a prediction as wrong, as in the
+/// reference's half.
 fn ours(steps: &[Component], rows: &Rows, name: &str) -> f64 {
     let mut model = Chain::new(steps, &Signature::new(rows.kinds.clone())).unwrap();
     let (name, once_seen) = name.strip_suffix(ONCE_SEEN).map_or((name, false), |name| (name, true));
@@ -201,7 +201,7 @@ fn ours_is_what_the_references_have_or_better() {
          River learns it k times: half of the time, and up to 0.01 less accuracy on 2,000 rows.\n\n\
          | steps | data | metric | reference | theirs | ours | difference |\n|---|---|---|---|---:|---:|---:|\n",
     );
-    // What a set that is not there would show is not compared; the others are.
+    // The values of a missing data set are not compared; the others are.
     let mut sets: BTreeMap<String, Option<Rows>> = BTreeMap::new();
     let mut wrong = Vec::new();
     for line in RECORDED.lines() {
@@ -209,7 +209,7 @@ fn ours_is_what_the_references_have_or_better() {
         let [steps, data, metric, reference, version, theirs, tolerance] = fields[..] else { panic!("{line}") };
         let Some(rows) = sets.entry(data.into()).or_insert_with(|| rows(data)).as_ref() else { continue };
         let written: Vec<serde_json::Value> = serde_json::from_str(steps).unwrap();
-        // Where the reference is random, so are we: the mean of as many seeds.
+        // If the reference is random, so are we: the mean of as many seeds.
         let seeds = reference.split_once("mean of ").and_then(|(_, seeds)| seeds.split_once(" seeds"));
         let seeds = seeds.map_or(1, |(seeds, _)| seeds.parse().unwrap());
         let values = (0..seeds).map(|seed| {
@@ -228,7 +228,7 @@ fn ours_is_what_the_references_have_or_better() {
         let error = metric.ends_with(ONCE_SEEN)
             || matches!(metric, "mae" | "rmse" | "smape" | "mape" | "log_loss" | "silhouette" | "calibration_error");
         let worse = if error { ours - theirs } else { theirs - ours };
-        // What must be equal must not be better, either; a tolerance of 0 asks for as good or better.
+        // A value that must be equal must not be better, either; a tolerance of 0 asks for as good or better.
         let equal = tolerance > 0.0 && tolerance < 1e-3 || metric == "alarms";
         let apart = if equal { worse.abs() } else { worse };
         if apart > tolerance || theirs.is_nan() {

@@ -1,4 +1,4 @@
-//! A value of a foreign document and its place, so that every complaint can name it.
+//! A value of a foreign document with its place, so that every error can name it.
 
 use serde_json::Value;
 
@@ -26,12 +26,12 @@ impl<'a> Field<'a> {
         ReadError::Damaged { format: self.format, what: format!("{place} {what}") }
     }
 
-    /// The value below a name.
+    /// The value of a key.
     pub(crate) fn get(&self, name: &str) -> Result<Field<'a>, ReadError> {
         self.find(name).ok_or_else(|| self.damaged(&format!("has no `{name}`")))
     }
 
-    /// The value below a name, where there is one that is not null.
+    /// The value of a key, if there is one that is not null.
     pub(crate) fn find(&self, name: &str) -> Option<Field<'a>> {
         let value = self.value.get(name).filter(|value| !value.is_null())?;
         let dot = if self.place.is_empty() { "" } else { "." };
@@ -42,7 +42,7 @@ impl<'a> Field<'a> {
         self.value.as_str().ok_or_else(|| self.damaged("is not a text"))
     }
 
-    /// A text, or a number or truth value as one would write it.
+    /// A text, or a number or boolean as text.
     pub(crate) fn shown(&self) -> Result<String, ReadError> {
         match self.value {
             Value::String(text) => Ok(text.clone()),
@@ -51,7 +51,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// A number, also one written as text or a truth value.
+    /// A number, also one written as text or a boolean.
     pub(crate) fn number(&self) -> Result<f64, ReadError> {
         let number = match self.value {
             Value::Number(number) => number.as_f64(),
@@ -62,7 +62,7 @@ impl<'a> Field<'a> {
         number.ok_or_else(|| self.damaged("is not a number"))
     }
 
-    /// A whole number from 0 to `most`.
+    /// An integer from 0 to `most`.
     pub(crate) fn count(&self, most: usize) -> Result<usize, ReadError> {
         let number = self.number()?;
         if number.fract() == 0.0 && (0.0..=most as f64).contains(&number) {
@@ -94,7 +94,7 @@ impl<'a> Field<'a> {
         numbers.ok_or_else(|| self.damaged("is not a list of numbers"))
     }
 
-    /// The whole numbers of a list.
+    /// The integers of a list.
     pub(crate) fn integers(&self) -> Result<Vec<i64>, ReadError> {
         let numbers = self.numbers()?;
         let whole = |number: f64| (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64);

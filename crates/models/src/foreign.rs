@@ -10,32 +10,32 @@ use crate::rounds::{DecidedBy, Rounds};
 use crate::signature::{Output, Signature};
 use crate::trees::Ensemble;
 
-/// What a model is made of.
+/// The contents of a model.
 #[derive(Debug, Clone)]
 pub(crate) enum Body {
     Sum(Sum),
     Graph(GraphModel),
 }
 
-/// What adds up to a prediction.
+/// The terms that add up to a prediction.
 #[derive(Debug, Clone)]
 pub(crate) enum Parts {
     Trees(Ensemble),
     Linear(Linear),
 }
 
-/// Parts that add up, and what becomes of the sum.
+/// Terms that add up, and the function that is applied to the sum.
 #[derive(Debug, Clone)]
 pub(crate) struct Sum {
     pub(crate) parts: Parts,
     pub(crate) link: Link,
-    /// What sums are divided by before the link: the number of trees of a forest that votes.
+    /// The divisor of sums before the link: the number of trees of a forest that votes.
     pub(crate) divisor: f64,
-    /// Whether the framework answers in single precision.
+    /// Whether the framework computes in single precision.
     pub(crate) single: bool,
 }
 
-/// A model from outside: it predicts and never learns.
+/// A pretrained model: it predicts and never learns.
 #[derive(Debug, Clone)]
 pub struct ForeignModel {
     pub(crate) signature: Signature,
@@ -52,7 +52,7 @@ pub enum OutputValues {
 }
 
 impl OutputValues {
-    /// Appends what came out for more rows.
+    /// Appends the values of more rows.
     pub(crate) fn extend(&mut self, more: Self) {
         match (self, more) {
             (Self::Numbers(so_far), Self::Numbers(more)) => so_far.extend(more),
@@ -93,7 +93,7 @@ impl ForeignModel {
         Self { signature, body: Body::Sum(sum) }
     }
 
-    /// The same model with these of its rounds of boosting; refused where it has none such.
+    /// The same model with these of its boosting rounds; refused if it does not have them.
     pub fn with_rounds(mut self, rounds: Rounds) -> Result<Self, ReadError> {
         let (Body::Sum(Sum { parts: Parts::Trees(trees), divisor, .. }), Some(about)) =
             (&mut self.body, &mut self.signature.rounds)
@@ -137,7 +137,7 @@ impl ForeignModel {
         if rows.width() == expected { Ok(()) } else { Err(LearnError::Width { expected, found: rows.width() }) }
     }
 
-    /// Whether there may be rows that it cannot answer: a graph that takes whole numbers, or looks things up by number.
+    /// Whether it may be unable to score some rows: a graph that takes integers, or looks things up by number.
     pub fn may_refuse(&self) -> bool {
         match &self.body {
             Body::Sum(_) => false,
@@ -146,7 +146,7 @@ impl ForeignModel {
     }
 
     /// Appends what the framework calls the raw score or margin: for each row as many numbers as the model adds up. A
-    /// graph has no such thing, and gives its prediction.
+    /// graph has none, and gives its prediction.
     ///
     /// Rows of another width than the model's inputs are refused. NaN is missing.
     pub fn raw(&self, rows: &Features<'_>, out: &mut Vec<f64>) -> Result<(), LearnError> {
@@ -160,8 +160,8 @@ impl ForeignModel {
 
     /// Appends the prediction: for each row [`Output::width`](crate::Output::width) numbers.
     ///
-    /// Rows of another width than the model's inputs are refused, as are rows that a graph cannot answer: a category
-    /// that its table does not have. NaN is missing. A row's numbers do not depend on the rows beside it.
+    /// Rows of another width than the model's inputs are refused, as are rows that a graph cannot score: a category
+    /// that its table does not have. NaN is missing. A row's numbers do not depend on neighbouring rows.
     pub fn predict(&self, rows: &Features<'_>, out: &mut Vec<f64>) -> Result<(), LearnError> {
         self.check(rows)?;
         match &self.body {
@@ -171,7 +171,7 @@ impl ForeignModel {
         Ok(())
     }
 
-    /// Every output by its name in the file, as the file orders them; a model that is no graph has one, `prediction`.
+    /// Every output by its name in the file, in the file's order; a model that is not a graph has one, `prediction`.
     ///
     /// Rows are refused as by [`predict`](Self::predict).
     pub fn outputs(&self, rows: &Features<'_>) -> Result<Vec<(String, OutputValues)>, LearnError> {

@@ -1,32 +1,32 @@
-//! Which reader a file is for: told by its first bytes, never by its name.
+//! Selects the reader of a file: by its first bytes, never by its name.
 
 use serde_json::Value;
 
 use crate::booster::{catboost, lightgbm, ubjson, xgboost};
 use crate::{ForeignModel, ReadError, Runtime, keras, onnx, refused};
 
-/// Larger files are refused before anything of them is parsed.
+/// Larger files are refused before any parsing.
 const MOST_BYTES: usize = 1 << 28;
 
-/// The formats that are read, for messages.
+/// The supported formats, for messages.
 const KNOWN: &str =
     "Keras `.h5` and `.keras`, ONNX, XGBoost `.json` and `.ubj`, LightGBM `.txt` and CatBoost `.json` are read";
 
-/// Reads a model from the bytes of its file; the format is told by the bytes.
+/// Reads a model from the bytes of its file, which determine the format.
 ///
 /// See the crate's documentation for an example.
 pub fn read(bytes: &[u8]) -> Result<ForeignModel, ReadError> {
     read_with(bytes, &|_| Err("only the model itself was given".into()))
 }
 
-/// Reads a model that may keep its weights in files beside its own: `beside` gives their bytes, or says why it cannot.
+/// Reads a model that may keep its weights in files beside its own: `beside` returns their bytes, or an error.
 ///
-/// It is asked for plain file names alone, never for a path.
+/// It is called only with plain file names, never with a path.
 pub fn read_with(bytes: &[u8], beside: &dyn Fn(&str) -> Result<Vec<u8>, String>) -> Result<ForeignModel, ReadError> {
     read_on(bytes, beside, Runtime::BuiltIn)
 }
 
-/// Reads a model whose graph, if it is one, is run by this runtime.
+/// Reads a model; this runtime runs it if it is a graph.
 pub fn read_on(
     bytes: &[u8],
     beside: &dyn Fn(&str) -> Result<Vec<u8>, String>,
@@ -64,15 +64,15 @@ fn recognised(
     }
 }
 
-/// A zip archive: Keras', or another one, told by what it holds.
+/// A zip archive: Keras', or another one, recognised by its members.
 fn archive(bytes: &[u8], runtime: Runtime) -> Result<ForeignModel, ReadError> {
     keras::read_archive(bytes, runtime).map_err(|error| {
         if memchr::memmem::find(bytes, b"model.weights.h5").is_some() { error } else { refused::archive(bytes) }
     })
 }
 
-/// The same document with its bare `NaN` as texts, which JSON does not have and XGBoost 2 writes for splits by category
-/// and leaves of several targets; nothing where there is none.
+/// The same document with its bare `NaN` as texts: JSON does not have it, and XGBoost 2 writes it for splits by
+/// category and leaves of several targets; none if there is no bare `NaN`.
 fn without_bare_nan(bytes: &[u8]) -> Option<Vec<u8>> {
     const NAN: &[u8] = b"NaN";
     let (mut mended, mut rest, mut quoted) = (Vec::new(), bytes, false);
@@ -97,7 +97,7 @@ fn without_bare_nan(bytes: &[u8]) -> Option<Vec<u8>> {
     (mended.len() > bytes.len()).then_some(mended)
 }
 
-/// A JSON document: XGBoost's or CatBoost's, told by its keys.
+/// A JSON document: XGBoost's or CatBoost's, recognised by its keys.
 fn json(bytes: &[u8]) -> Result<ForeignModel, ReadError> {
     let parsed: Result<Value, _> = serde_json::from_slice(bytes);
     let document = parsed

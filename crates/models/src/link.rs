@@ -1,13 +1,13 @@
-//! From the sum over a model's parts to what its framework calls the prediction.
+//! Converts the sum over a model's parts to what its framework calls the prediction.
 
-/// How sums become predictions.
+/// The function from sums to predictions.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Link {
     /// As they are.
     Identity,
     /// The logistic function of each, after a factor.
     Logistic(f64),
-    /// Shares of one: each one's exponential over the sum of all.
+    /// Each one's exponential divided by the sum of all.
     Softmax,
     /// The exponential of each.
     Exponential,
@@ -36,10 +36,10 @@ impl Link {
         }
     }
 
-    /// The same in single precision, step by step, as frameworks do that compute in it.
+    /// The same in single precision, step by step, as in frameworks that compute in it.
     pub(crate) fn apply_single(self, row: &mut [f64]) {
         match self {
-            // XGBoost stops before the exponential overflows (`common::Sigmoid`).
+            // XGBoost clamps before the exponential overflows (`common::Sigmoid`).
             Self::Logistic(factor) => {
                 each(row, |x| f64::from(1.0 / (1.0 + (-factor as f32 * x as f32).min(88.7).exp())))
             }

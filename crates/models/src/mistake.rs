@@ -1,20 +1,20 @@
-//! Why a file was not taken.
+//! Why a file was refused.
 
 /// Why a model file was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
-    /// It is not what it says it is: cut off, or changed.
+    /// It is not what it claims to be: truncated, or changed.
     #[error("damaged {format} file: {what}; save the model again")]
     Damaged {
-        /// What the file seems to be.
+        /// The apparent format of the file.
         format: &'static str,
-        /// What does not fit, and where.
+        /// What is inconsistent, and where.
         what: String,
     },
-    /// It is sound as far as was read, and holds what is not supported.
+    /// It is sound as far as it was read, and contains something unsupported.
     #[error("{what}; {instead}")]
     Unsupported {
-        /// What it holds.
+        /// What it contains.
         what: String,
         /// What to do.
         instead: String,

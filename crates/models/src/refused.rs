@@ -1,10 +1,10 @@
-//! Files that are known and not read: what they are, and what to do instead.
+//! Known formats that are not supported: what they are, and what to do instead.
 
 use memchr::memmem;
 
 use crate::ReadError;
 
-/// What is told by its first bytes.
+/// Formats recognised by their first bytes.
 const STARTS: [(&[u8], &str, &str); 4] = [
     (b"CBM1", "this is CatBoost's binary format", "save it with `save_model(path, format=\"json\")`"),
     (b"binf", "this is the old binary format of XGBoost, which XGBoost itself no longer reads", XGBOOST_AGAIN),
@@ -14,7 +14,7 @@ const STARTS: [(&[u8], &str, &str); 4] = [
 const XGBOOST_AGAIN: &str = "load it with the version that wrote it and save it as `.json` or `.ubj`";
 const XGBOOST_DUMP: &str = "this is what XGBoost's `dump_model` writes for people to read, which is no model any more";
 const XGBOOST_SAVE: &str = "save the booster with `save_model(\"model.json\")`";
-/// What is compressed, by its first bytes.
+/// Compressed formats, by their first bytes.
 const COMPRESSED: [(&[u8], &str); 10] = [
     (b"\x1f\x8b", "gzip"),
     (b"BZh", "bzip2"),
@@ -34,7 +34,7 @@ const TORCH: &str = "export the model to ONNX: `torch.onnx.export(model, example
 const SAVED_MODEL: &str =
     "export its folder to ONNX: `python -m tf2onnx.convert --saved-model FOLDER --output model.onnx --opset 17`";
 
-/// By what a pickle of it names, what to do instead; the first that fits.
+/// By a name in the pickle, what to do instead; the first match counts.
 const FRAMEWORKS: [(&str, &str); 6] = [
     ("sklearn", TO_ONNX),
     ("lightgbm", "save the booster in its own format: `model.booster_.save_model(\"model.txt\")`"),
@@ -50,7 +50,7 @@ fn holds(bytes: &[u8], what: &str) -> bool {
     memmem::find(bytes, what.as_bytes()).is_some()
 }
 
-/// Why these bytes are no model that is read, where they are known.
+/// Why these bytes are not a supported model, if their format is known.
 pub(crate) fn refused(bytes: &[u8]) -> Option<ReadError> {
     if let Some((_, what, instead)) = STARTS.iter().find(|(start, ..)| bytes.starts_with(start)) {
         return Some(ReadError::unsupported(*what, *instead));
@@ -58,7 +58,7 @@ pub(crate) fn refused(bytes: &[u8]) -> Option<ReadError> {
     if is_pickle(bytes) {
         let what =
             "this, as joblib writes it too, is a Python pickle, which runs whatever code it holds when it is read";
-        // A wrapper of scikit-learn's kind names both: the framework that is not scikit-learn wrote the model.
+        // A wrapper in scikit-learn's style names both: the other framework wrote the model.
         let named = FRAMEWORKS.iter().skip(1).chain(FRAMEWORKS.first()).find(|(name, _)| holds(bytes, name));
         return Some(ReadError::unsupported(what, named.map_or(IN_PYTHON, |(_, instead)| instead)));
     }
@@ -84,7 +84,8 @@ pub(crate) fn refused(bytes: &[u8]) -> Option<ReadError> {
     None
 }
 
-/// Binary pickles say their version first; those of version 0 and 1 begin with what they make, and end with a stop.
+/// Binary pickles begin with their version; those of version 0 and 1 begin with the object's class, and end with a
+/// stop.
 fn is_pickle(bytes: &[u8]) -> bool {
     let global = |bytes: &[u8]| {
         let mut lines = bytes.split(|byte| *byte == b'\n');
@@ -103,13 +104,13 @@ fn is_pickle(bytes: &[u8]) -> bool {
     }
 }
 
-/// What LightGBM gives for other programs.
+/// LightGBM's output for other programs.
 pub(crate) fn lightgbm_dump() -> ReadError {
     let what = "this is what LightGBM's `dump_model` gives for other programs, which LightGBM itself does not read";
     ReadError::unsupported(what, "save the booster with `save_model(\"model.txt\")`")
 }
 
-/// Why a zip archive is no model that is read.
+/// Why a zip archive is not a supported model.
 pub(crate) fn archive(bytes: &[u8]) -> ReadError {
     if holds(bytes, "data.pkl") {
         return ReadError::unsupported("this is PyTorch's own format, which holds Python code", TORCH);

@@ -5,18 +5,18 @@ use std::fmt;
 /// Which rounds of a boosted model are added up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rounds {
-    /// All that the file holds.
+    /// All rounds in the file.
     All,
-    /// As many as early stopping found best, where the file says so.
+    /// As many as early stopping found best, if the file says so.
     Best,
-    /// This many, from the first on.
+    /// This many, from the first.
     First(usize),
 }
 
-/// Who decides how many rounds count.
+/// What decides how many rounds count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DecidedBy {
-    /// The framework's booster, which adds up all that it holds.
+    /// The framework's booster, which adds up all rounds in the file.
     Booster,
     /// The framework's scikit-learn classes, one of which saved the model: after early stopping they predict with the best.
     Wrapper,
@@ -33,7 +33,7 @@ pub struct BoostingRounds {
     pub all: usize,
     /// As many as early stopping found best.
     pub best: Option<usize>,
-    /// Who decides.
+    /// What decides.
     pub decided_by: DecidedBy,
 }
 
@@ -43,8 +43,8 @@ impl BoostingRounds {
         self.best.is_some() || self.used < self.all
     }
 
-    /// As the framework that wrote the file predicts. `best`: what early stopping found; `wrapper`: whether one of the
-    /// scikit-learn classes saved the model.
+    /// As the framework that wrote the file predicts. `best`: the result of early stopping; `wrapper`: whether one of
+    /// the scikit-learn classes saved the model.
     pub(crate) fn found(all: usize, best: Option<usize>, wrapper: bool) -> Option<Self> {
         // A booster that was cut after training keeps the mark of a round that it no longer has.
         let best = best.filter(|best| *best <= all);

@@ -1,31 +1,31 @@
-//! What goes into a model and what comes out of it.
+//! The inputs and outputs of a model.
 
 use std::fmt;
 
 use crate::rounds::BoostingRounds;
 
-/// What a column of a model's input holds.
+/// The content of a column of a model's input.
 #[derive(Debug, Clone, PartialEq)]
 pub enum InputKind {
     /// A number; NaN is missing.
     Number,
-    /// The whole number that stood for a category while the model was trained.
+    /// The integer that represented a category in training.
     Code,
-    /// One of these categories, given by its place in the list; NaN is missing or unknown.
+    /// One of these categories, given by its index in the list; NaN is missing or unknown.
     Category(Vec<String>),
 }
 
 /// One column of a model's input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Input {
-    /// Its name in the file; `f0`, `f1`, … where the file has none.
+    /// Its name in the file; `f0`, `f1`, … if the file has none.
     pub name: String,
-    /// What it holds.
+    /// Its content.
     pub kind: InputKind,
 }
 
 impl Input {
-    /// The number that stands for a category; NaN where the model does not know it, which it answers as missing.
+    /// The number that represents a category; NaN if the model does not know it, which it scores as missing.
     pub fn code(&self, category: &str) -> f64 {
         match &self.kind {
             InputKind::Category(names) => place(names.iter().position(|name| name == category)),
@@ -33,8 +33,8 @@ impl Input {
         }
     }
 
-    /// The number that stands for a category that is a number itself, or a truth value as 0 or 1; NaN where the model
-    /// does not know it. What is no category stays as it is.
+    /// The number that represents a category that is itself a number, or a boolean as 0 or 1; NaN if the model does not
+    /// know it. A number that is not a category stays as it is.
     pub fn code_of_number(&self, number: f64) -> f64 {
         match &self.kind {
             InputKind::Category(names) => place(names.iter().position(|name| number_of(name) == Some(number))),
@@ -42,7 +42,7 @@ impl Input {
         }
     }
 
-    /// The numbers that the categories are, in their order; NaN for one that is none. Empty for what is no category.
+    /// The categories as numbers, in order; NaN for one that is not a number. Empty if the input is not a category.
     pub fn numbers(&self) -> Vec<f64> {
         match &self.kind {
             InputKind::Category(names) => names.iter().map(|name| number_of(name).unwrap_or(f64::NAN)).collect(),
@@ -50,7 +50,7 @@ impl Input {
         }
     }
 
-    /// Whether numbers and truth values can be meant: every category that the model knows is one.
+    /// Whether numbers and booleans are accepted: every category that the model knows is one.
     pub fn takes_numbers(&self) -> bool {
         match &self.kind {
             InputKind::Category(names) => names.iter().all(|name| number_of(name).is_some()),
@@ -63,7 +63,7 @@ fn place(found: Option<usize>) -> f64 {
     found.map_or(f64::NAN, |place| place as f64)
 }
 
-/// A category that pandas held as a number or as a truth value.
+/// A category that was a number or a boolean in pandas.
 fn number_of(name: &str) -> Option<f64> {
     match name {
         "true" | "True" => Some(1.0),
@@ -72,29 +72,29 @@ fn number_of(name: &str) -> Option<f64> {
     }
 }
 
-/// What comes out for a row.
+/// The output for a row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
     /// One number: the probability of the second of these classes.
     Probability([String; 2]),
     /// One number for each class: its probability.
     Probabilities(Vec<String>),
-    /// One number, above 0 where the second of these classes wins, and no probability: the distance from a boundary, which
-    /// scikit-learn calls the decision function.
+    /// One number, above 0 if the second of these classes wins, and not a probability: the distance from a boundary,
+    /// which scikit-learn calls the decision function.
     Margin([String; 2]),
-    /// One number for each class, larger for the class that wins, and no probability.
+    /// One number for each class, larger for the class that wins, and not a probability.
     Margins(Vec<String>),
-    /// One number: how unusual a row is. The larger, the more unusual; above 0 the model's own label says outlier. It is
+    /// One number: how unusual a row is. The larger, the more unusual; above 0 the model's own label is outlier. It is
     /// the negative of scikit-learn's decision function.
     AnomalyScore,
     /// The distance to the centre of each of this many clusters.
     Distances(usize),
-    /// This many numbers, each a value that was learned.
+    /// This many numbers, each a learned value.
     Values(usize),
 }
 
 impl Output {
-    /// The numbers for each row.
+    /// The number of values for each row.
     pub fn width(&self) -> usize {
         match self {
             Self::Probability(_) | Self::Margin(_) | Self::AnomalyScore => 1,
@@ -103,37 +103,37 @@ impl Output {
         }
     }
 
-    /// Classes that have no names in the file: `0`, `1`, ….
+    /// Classes without names in the file: `0`, `1`, ….
     pub(crate) fn numbered(count: usize) -> Vec<String> {
         (0..count).map(|class| class.to_string()).collect()
     }
 }
 
-/// A model from outside: its inputs in order, its output, and what it is made of.
+/// A pretrained model: its inputs in order, its output, and its contents.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Signature {
-    /// The format, with the version that wrote it where the file says so: `XGBoost 3.2.0, JSON`.
+    /// The format, with the version that wrote it if the file says so: `XGBoost 3.2.0, JSON`.
     pub format: String,
     /// The columns, in the order in which they are given.
     pub inputs: Vec<Input>,
-    /// What comes out.
+    /// The output.
     pub output: Output,
-    /// What it is made of, for people: `8 trees, 96 nodes`.
+    /// Its contents, for display: `8 trees, 96 nodes`.
     pub made_of: String,
-    /// The rounds of boosting that count; nothing where it was not boosted round by round.
+    /// The boosting rounds that count; none if it was not boosted in rounds.
     pub rounds: Option<BoostingRounds>,
-    /// What the framework calls what it was trained for: `binary:logistic`.
+    /// The framework's name for the training objective: `binary:logistic`.
     pub objective: String,
 }
 
 impl Signature {
-    /// Whether the framework wrote this name of a column as that name of an input: LightGBM has `_` for a blank.
+    /// Whether the framework wrote this name of a column as that name of an input: LightGBM writes `_` for a space.
     pub fn renames(&self, column: &str, input: &str) -> bool {
         self.format.starts_with("LightGBM") && column.contains(' ') && column.replace(' ', "_") == input
     }
 }
 
-/// Names in one line, cut after as many as anyone reads.
+/// Names in one line, cut to a readable number.
 fn listed(names: &[String]) -> String {
     const SHOWN: usize = 12;
     let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();

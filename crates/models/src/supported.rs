@@ -1,9 +1,9 @@
-//! Everything that is read: for the reference, and for whoever wonders before exporting.
+//! Everything that is supported: for the reference, and to look up before an export.
 
 use crate::graph::ML;
 use crate::{interpreter, keras};
 
-/// What something is that a file may hold.
+/// The kind of a supported element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A layer of Keras.
@@ -14,12 +14,12 @@ pub enum Kind {
     ClassicalOperator,
 }
 
-/// Something that is read.
+/// A supported element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Supported {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// Its name, as its format writes it.
+    /// Its name, as in its format.
     pub name: &'static str,
 }
 

@@ -1,5 +1,5 @@
-//! Every objective of the boosting libraries, and Keras' dictionaries and quantised layers: small models, each beside what
-//! its framework answered (`cargo xtask boosters` records them anew).
+//! Every objective of the boosting libraries, and Keras' dictionaries and quantised layers: small models, each with the
+//! answers of its framework (`cargo xtask boosters` records them again).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::disallowed_methods)] // A test reads the files that it is about.
 
@@ -10,7 +10,7 @@ use gristmill_learn::Features;
 use gristmill_models::{ForeignModel, Input, Output, OutputValues, Rounds};
 use serde_json::Value;
 
-/// One model and what its framework says.
+/// One model and its framework's answers.
 struct Case {
     name: String,
     case: Value,
@@ -64,7 +64,7 @@ impl Case {
         numbers
     }
 
-    /// What is wrong with our numbers, if anything is.
+    /// How our numbers differ, if they do.
     fn apart(&self, key: &str, ours: &[f64], near: f64) -> Option<String> {
         let theirs = self.answers(key);
         let name = format!("{}: {key}", self.name);
@@ -75,7 +75,7 @@ impl Case {
         ours.iter().zip(&theirs).find(wrong).map(|(ours, theirs)| format!("{name}: {ours} beside {theirs}"))
     }
 
-    /// Holds everything that the framework said of this model against what we say.
+    /// Compares all of the framework's answers for this model with ours.
     fn check(&self, near: f64, wrong: &mut Vec<String>) {
         let model = match gristmill_models::read(&self.bytes()) {
             Ok(model) => model,
@@ -119,7 +119,7 @@ impl Case {
     }
 }
 
-/// The class with the largest number: `multi:softmax` answers with it, we answer with what it is chosen by.
+/// The class with the largest number: `multi:softmax` returns it, we return the probabilities.
 fn largest(numbers: &[f64], model: &ForeignModel) -> Vec<f64> {
     let most = |row: &[f64]| (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b]).then(b.cmp(a))).unwrap() as f64;
     numbers.chunks_exact(model.signature().output.width()).map(most).collect()
@@ -167,7 +167,7 @@ fn every_loss_of_catboost() {
     framework(&["catboost.jsonl"], 1e-13);
 }
 
-/// Labels that may hold together are no classes of which one holds.
+/// Labels that are not exclusive are not classes.
 #[test]
 fn several_labels_are_values() {
     let mut seen = 0;
@@ -199,7 +199,7 @@ fn keras_dictionaries_and_quantised_layers() {
 }
 
 impl Case {
-    /// Compares each output, whose names are those of the file where there are several.
+    /// Compares each output; if there are several, their names are those of the file.
     fn outputs(&self) -> Result<(), String> {
         let model = gristmill_models::read(&self.bytes()).map_err(|error| error.to_string())?;
         let rows = self.rows(&model);

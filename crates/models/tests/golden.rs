@@ -1,4 +1,4 @@
-//! Files that the frameworks wrote, beside what the frameworks answered: every row, every output.
+//! Files that the frameworks wrote, compared with the frameworks' answers: every row, every output.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::disallowed_methods)] // A test reads the files that it is about.
 
@@ -44,7 +44,7 @@ fn ordered64(x: f64) -> i64 {
     if bits < 0 { i64::MIN - bits } else { bits }
 }
 
-/// What is compared with an output of this name; none where we give no such thing.
+/// What is compared with an output of this name; none if we have no such output.
 fn answer(model: &ForeignModel, name: &str, rows: &Features<'_>) -> Option<Vec<f64>> {
     let mut numbers = Vec::new();
     match name {
@@ -61,13 +61,13 @@ fn answer(model: &ForeignModel, name: &str, rows: &Features<'_>) -> Option<Vec<f
     Some(numbers)
 }
 
-/// XGBoost's `multi:softmax` answers with the class; we answer with the probabilities it is chosen by.
+/// XGBoost's `multi:softmax` returns the class; we return the probabilities it is chosen by.
 fn classes(probabilities: &[f64], count: usize) -> Vec<f64> {
     let most = |row: &[f64]| (0..count).max_by(|a, b| row[*a].total_cmp(&row[*b]).then(b.cmp(a))).unwrap() as f64;
     probabilities.chunks_exact(count).map(most).collect()
 }
 
-/// Compares every output of a folder with what this file gives; the number of outputs compared.
+/// Compares every output of a folder with this file's; the number of outputs compared.
 fn compare(folder: &std::path::Path, file: &str, tolerance: Tolerance) -> usize {
     let what = format!("{}/{file}", folder.file_name().unwrap().to_string_lossy());
     let model =
@@ -93,7 +93,7 @@ fn compare(folder: &std::path::Path, file: &str, tolerance: Tolerance) -> usize 
     compared
 }
 
-/// Scores the files of one framework that have this ending, but for those refused; what was scored and what was refused.
+/// Scores the files of one framework with this extension, except those refused; what was scored and what was refused.
 fn framework(prefix: &str, endings: &[&str], refused: &[&str], tolerance: Tolerance) -> (usize, usize) {
     let (mut scored, mut turned_down) = (0, 0);
     for folder in folders().iter().filter(|folder| folder.file_name().unwrap().to_string_lossy().starts_with(prefix)) {

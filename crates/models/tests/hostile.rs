@@ -1,6 +1,6 @@
-//! Whatever the bytes are, reading ends with a model that answers or with an error in words.
+//! Reading any bytes ends with a model that answers or with an error message.
 //!
-//! A few thousand changed files in every run; `GRISTMILL_FUZZ=1000000` asks for as many of each format.
+//! A few thousand corrupted files in every run; `GRISTMILL_FUZZ=1000000` tests as many of each format.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::disallowed_methods)] // A test reads the files that it is about.
 
@@ -9,7 +9,7 @@ use gristmill_learn::Features;
 #[path = "../../../tests/data.rs"]
 mod data;
 
-/// A small generator (SplitMix64): what went wrong can be made again from its seed.
+/// A small generator (SplitMix64): a failure can be reproduced from its seed.
 struct Random(u64);
 
 impl Random {
@@ -25,7 +25,7 @@ impl Random {
     }
 }
 
-/// Things that parsers trip over.
+/// Inputs that trip up parsers.
 const TRAPS: [&str; 14] = [
     "-1",
     "0",
@@ -78,7 +78,7 @@ fn answers(bytes: &[u8]) -> bool {
     let values = [f64::NAN, 0.0, -1.0, 1e30, f64::INFINITY, 2.5];
     let rows: Vec<f64> = (0..2 * width).map(|place| values[place % values.len()]).collect();
     let mut out = Vec::new();
-    // A graph may refuse such rows, in words.
+    // A graph may refuse such rows, with a message.
     match model.predict(&Features::new(&rows, width), &mut out) {
         Ok(()) => assert_eq!(out.len(), 2 * model.signature().output.width()),
         Err(error) => assert!(error.to_string().len() > 10, "{error}"),
@@ -87,7 +87,7 @@ fn answers(bytes: &[u8]) -> bool {
     true
 }
 
-/// An archive with one of its members changed: a change of the whole would stop at its checksums.
+/// Corrupts one member of an archive: corruption of the whole would stop at its checksums.
 fn change_member(bytes: &mut Vec<u8>, random: &mut Random) {
     let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes.as_slice())).unwrap();
     let mut written = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
@@ -107,7 +107,7 @@ fn change_member(bytes: &mut Vec<u8>, random: &mut Random) {
     *bytes = packed;
 }
 
-/// Changes the files whose folder begins with one of these and whose name ends so.
+/// Corrupts the files whose folder has one of these prefixes and whose name has this ending.
 fn fuzz(prefixes: &[&str], ending: &str) {
     fuzz_with(prefixes, ending, change);
 }
@@ -226,7 +226,7 @@ fn trees_without_end_are_refused() {
     );
 }
 
-/// What the frameworks' other ways of saving write, and what to do instead.
+/// The results of the frameworks' other ways of saving, and what to do instead.
 #[test]
 fn what_is_known_and_not_read_is_told_apart() {
     const SKLEARN: &[u8] =
@@ -263,7 +263,7 @@ fn what_is_known_and_not_read_is_told_apart() {
     }
 }
 
-/// Found by a million changed files: three sums a row where one probability was promised.
+/// Found with a million corrupted files: three sums a row where the objective has one probability.
 #[test]
 fn more_outputs_than_the_objective_has_are_refused() {
     let text = "tree\nversion=v4\nnum_tree_per_iteration=3\nmax_feature_idx=0\nobjective=binary sigmoid:1\n\

@@ -1,4 +1,4 @@
-//! Keras files of both versions, in both formats, beside what Keras answered: every row, every output.
+//! Keras files of both versions, in both formats, compared with Keras' answers: every row, every output.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::disallowed_methods)] // A test reads the files that it is about.
 
@@ -10,7 +10,7 @@ use support::{alone, document, flat, folders, rows};
 mod data;
 mod support;
 
-/// In parts of the larger of 1 and what is expected.
+/// Relative to the larger of 1 and the expected value.
 const TOLERANCE: f64 = 1e-5;
 
 fn near(what: &str, ours: &[f64], theirs: &[f64]) {

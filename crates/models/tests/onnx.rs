@@ -1,4 +1,4 @@
-//! ONNX files that converters wrote, beside what the frameworks answered: every row, every output.
+//! ONNX files that converters wrote, compared with the frameworks' answers: every row, every output.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::disallowed_methods)] // A test reads the files that it is about.
 
@@ -33,7 +33,7 @@ fn expected(value: &Value) -> OutputValues {
     OutputValues::Numbers(all)
 }
 
-/// How far apart numbers are, in parts of the larger of 1 and what is expected.
+/// The largest difference, relative to the larger of 1 and the expected value.
 fn apart(ours: &[f64], theirs: &[f64]) -> f64 {
     let one = |(a, b): (&f64, &f64)| {
         if a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()) || a == b {
@@ -45,7 +45,7 @@ fn apart(ours: &[f64], theirs: &[f64]) -> f64 {
     if ours.len() == theirs.len() { ours.iter().zip(theirs).map(one).fold(0.0, f64::max) } else { f64::INFINITY }
 }
 
-/// What the model answers where the framework has an output of this name.
+/// The model's answer, if the framework has an output of this name.
 fn answer(
     model: &ForeignModel,
     name: &str,
@@ -63,7 +63,7 @@ fn answer(
     model.predict(rows, &mut numbers).unwrap();
     Some(match (name, &model.signature().output) {
         ("raw" | "raw_score" | "output_margin" | "mse", _) => return None,
-        // The larger, the more unusual: scikit-learn's decision function the other way round.
+        // The larger, the more unusual: the negative of scikit-learn's decision function.
         ("score", Output::AnomalyScore) => OutputValues::Numbers(numbers.iter().map(|score| -score).collect()),
         ("probability", Output::Probability(_)) if outputs.len() > 1 => {
             OutputValues::Numbers(numbers.iter().flat_map(|positive| [1.0 - positive, *positive]).collect())
@@ -80,7 +80,7 @@ const REFUSED: [(&str, &str); 3] =
 fn allowed(path: &str, about: &Value) -> f64 {
     const UNIT: f64 = 1.2e-7;
     let theirs = about["reloaded_worst_rel"].as_f64().unwrap_or(0.0);
-    // The converter wrote another model than was trained; the file is scored as it is.
+    // The converter wrote a different model from the one that was trained; the file is scored as it is.
     if path.starts_with("sk_knn_reg_distance") { UNIT } else { UNIT.max(2.5 * theirs) }
 }
 
@@ -91,7 +91,7 @@ fn compare(path: &str, model: &ForeignModel, folder: &std::path::Path, about: &V
     let mut compared = 0;
     for output in theirs.as_array().unwrap() {
         let what = output["name"].as_str().unwrap();
-        // CatBoost's converter leaves the link out: what a regression gives is the raw value.
+        // CatBoost's converter leaves the link out: the output of a regression is the raw value.
         let raw = what == "raw" && matches!(model.signature().output, Output::Values(_));
         if path.starts_with("cat_poisson") && !raw {
             continue;
@@ -136,7 +136,7 @@ fn models_of_every_framework() {
     assert!([(78, 3), (0, 0)].contains(&(scored, refused)), "{scored} scored, {refused} refused");
 }
 
-/// A matrix as the older files keep it: flat, with its shape.
+/// A matrix as the older files store it: flat, with its shape.
 fn table(value: &Value, input: &gristmill_models::Input) -> Vec<f64> {
     let cells = value["data"].as_array().unwrap().iter();
     cells.map(|cell| cell.as_str().map_or_else(|| cell.as_f64().unwrap_or(f64::NAN), |text| input.code(text))).collect()
@@ -195,8 +195,8 @@ fn compare_older(what: &str, ours: &OutputValues, theirs: &Value) {
     }
 }
 
-/// The scikit-learn that wrote this file scaled confidences by the largest of the batch, today's (and ours) by each one's
-/// own size: what both were made from must be equal.
+/// The scikit-learn that wrote this file scaled confidences by the largest of the batch, today's (and ours) by each
+/// one's own size: the values that both were computed from must be equal.
 fn by_the_batch(ours: &[f64], theirs: &Value) {
     let OutputValues::Numbers(theirs) = expected(theirs) else { panic!("no numbers") };
     let confidences: Vec<(f64, f64)> = ours

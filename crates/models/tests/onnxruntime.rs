@@ -1,4 +1,4 @@
-//! The same files by ONNX Runtime, where its library is there: the same answers.
+//! The same files run by ONNX Runtime, if its library is installed: the same answers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::disallowed_methods)] // A test reads the files that it is about.
 

@@ -1,4 +1,4 @@
-//! The page about what is read is what the code reads: `UPDATE_EXPECTED=1` writes it again.
+//! The page of supported elements matches the code: `UPDATE_EXPECTED=1` writes it again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::disallowed_methods)] // A test reads the files that it is about.
 

@@ -1,6 +1,6 @@
-//! Files that frameworks write and that are no model here are named for what they are, with what to do instead.
+//! Files that frameworks write and that are not models here are named for what they are, with what to do instead.
 //!
-//! `refused/` holds what scikit-learn 1.9.1, joblib 1.6.0, skops 0.16.0 and LightGBM 4.7.0 wrote of tiny models.
+//! `refused/` holds files that scikit-learn 1.9.1, joblib 1.6.0, skops 0.16.0 and LightGBM 4.7.0 wrote of tiny models.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 #![allow(clippy::disallowed_methods)] // A test reads the files that it is about.
 

@@ -1,5 +1,5 @@
-//! What scikit-learn's models mean once they are exported: every common one, in every form of its scores, beside what
-//! scikit-learn itself said of the rows (`xtask/frameworks/sklearn_table.py` writes the table).
+//! The meaning of scikit-learn's exported models: every common one, in every form of its scores, compared with
+//! scikit-learn's own results for the rows (`xtask/frameworks/sklearn_table.py` writes the table).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::disallowed_methods)] // A test reads the files that it is about.
 
@@ -14,7 +14,7 @@ mod data;
 #[path = "../../../tests/sklearn.rs"]
 mod table;
 
-/// The rows of a case as the model takes them.
+/// The rows of a case as inputs of the model.
 fn rows_of(case: &Case, model: &ForeignModel) -> Vec<f64> {
     let columns = case.columns();
     let inputs = &model.signature().inputs;
@@ -25,19 +25,19 @@ fn rows_of(case: &Case, model: &ForeignModel) -> Vec<f64> {
     (0..columns[0].len()).flat_map(|row| (0..columns.len()).map(move |place| cell(row, place))).collect()
 }
 
-/// What skl2onnx writes as something else than was trained: the file is scored as ONNX Runtime scores it.
+/// Models that skl2onnx exports as different ones: the file is scored as ONNX Runtime scores it.
 const WRITTEN_OTHERWISE: [&str; 6] =
     ["isotonic_svc", "lda", "neighbors_distance", "one_vs_rest_svc", "sigmoid_pipeline", "voting_hard"];
-/// Of three classes it exports margins of pairs of classes, from which no class can be read.
+/// For three classes it exports margins of pairs of classes, which do not determine a class.
 const REFUSED: &str = "svc_one_against_one";
-/// Its classes win by votes, and votes may be equal.
+/// Its classes win by votes, which may be equal.
 const BY_VOTES: [&str; 3] = ["svc", "nu_svc", "pipeline"];
 
 fn pair(classes: &[String]) -> [String; 2] {
     classes.to_vec().try_into().unwrap()
 }
 
-/// What the output means, from what scikit-learn calls it.
+/// The meaning of the output, from scikit-learn's name for it.
 fn meaning(case: &Case) -> Output {
     let mut classes = case.texts("classes");
     let width = case.matrix("scores").unwrap()[0].len();
@@ -55,14 +55,14 @@ fn meaning(case: &Case) -> Output {
     }
 }
 
-/// The numbers of the file as we give them.
+/// The numbers of the file in our form.
 fn expected(case: &Case, output: &Output) -> Vec<f64> {
     let exported = case.matrix("exported");
     let rows = exported.clone().unwrap_or_else(|| case.matrix("scores").unwrap());
     let one = |row: &Vec<f64>| match (output, row.as_slice()) {
         (Output::AnomalyScore, [score]) => -score,
         (Output::Margin(_), [number]) => *number,
-        // Where one is not the other's negative, what decides is how far they are apart.
+        // If one is not the other's negative, their difference decides.
         (Output::Margin(_), [first, second]) => second - first,
         (_, row) => row[1],
     };
@@ -85,7 +85,7 @@ fn decided(output: &Output, row: &[f64]) -> Option<String> {
     })
 }
 
-/// Whether the two largest numbers are equal in single precision, as some are far away from all that was learned.
+/// Whether the two largest numbers are equal in single precision, as some are far away from the training data.
 fn is_tied(row: &[f64]) -> bool {
     let mut row: Vec<f64> = row.to_vec();
     row.sort_by(|a, b| b.total_cmp(a));
@@ -105,16 +105,17 @@ fn check(case: &Case, model: &ForeignModel) {
     model.predict(&rows, &mut ours).unwrap();
     let theirs = expected(case, output);
     assert_eq!(ours.len(), theirs.len(), "{what}");
-    // One against one is written with a vote for each class, which scikit-learn's number has for the second alone.
+    // One against one is exported with a vote for each class, which scikit-learn's number has for the second alone.
     let votes = name == "one_vs_one_svc" && matches!(output, Output::Margin(_));
     for (ours, theirs) in ours.iter().zip(&theirs).filter(|_| !votes) {
         assert!((ours - theirs).abs() <= 2e-5 * theirs.abs().max(1.0), "{what}: {ours} beside {theirs}");
     }
     if name == "svc_probability" {
-        // Platt's curve is fitted beside the margins that `predict` goes by: scikit-learn says that they may disagree.
+        // Platt's curve is fitted separately from the margins that `predict` uses: scikit-learn says that they may
+        // disagree.
         return;
     }
-    // What the framework predicts; what the file's own label says where the file is something else.
+    // The framework's prediction; the file's own label if the file is a different model.
     let labels = case.texts(if otherwise { "label" } else { "predicted" });
     for ((row, label), number) in ours.chunks(output.width()).zip(&labels).zip(0..) {
         let Some(decided) = decided(output, row).filter(|_| !is_tied(row)) else { continue };
@@ -157,7 +158,7 @@ fn onnx_runtime_says_the_same() {
                 check(case, &model);
                 checked += 1;
             }
-            // Text, in whatever place, and lists of maps are not handed over to the library.
+            // Text in any position, and lists of maps, are not passed to the library.
             Err(error) => {
                 let error = error.to_string();
                 assert!(error.contains("ONNX Runtime does not take this model"), "{}: {error}", case.what);
@@ -181,7 +182,7 @@ fn columns_of_text_have_the_words_of_their_own_encoders() {
         assert_eq!(words("colour"), ["blue", "green", "red"], "{}", case.what);
         assert_eq!(words("shop"), ["east", "north", "south", "west"], "{}", case.what);
         assert!(model.signature().to_string().contains("category: blue, green, red\n"), "{}", model.signature());
-        // An encoder that was told nothing else refuses words that it did not see, and the rest of the batch is answered.
+        // An encoder with default settings refuses words that it has not seen; the rest of the batch is scored.
         let strict = ["one_hot ", "one_hot_drop_first ", "one_hot_infrequent ", "one_hot_most "]
             .iter()
             .any(|name| case.what.starts_with(name));

@@ -1,10 +1,10 @@
-//! Time as members see it. They are told it, so that a simulation can tell them another one.
+//! Time, injected into members so that a simulation can control it.
 
 use std::time::{Duration, Instant};
 
-/// A clock that only goes forward.
+/// A monotonic clock.
 pub trait Clock: Send + Sync {
-    /// The time since some moment that stays the same.
+    /// The time since a fixed moment.
     fn now(&self) -> Duration;
 }
 

@@ -1,4 +1,4 @@
-//! What members share with each other and with whoever watches them.
+//! State that members share with each other and with their observers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -12,10 +12,10 @@ use gristmill::rows::{Partition, Position};
 use crate::usage;
 use crate::work::Work;
 
-/// How long a partition that was lost is expected back, before the members of other processes are believed to have it.
+/// How long a lost partition may stay away before the members of other processes are assumed to have it.
 const COME_BACK: Duration = Duration::from_secs(60);
 
-/// What members share with each other and with whoever watches them.
+/// State that members share with each other and with their observers.
 #[derive(Default)]
 pub struct Control {
     stopped: AtomicBool,
@@ -58,23 +58,22 @@ impl Control {
         lock(&self.left).insert(member);
     }
 
-    /// What members are in the middle of now, a line for each; empty where none steps records.
+    /// What members are doing now, a line for each; empty if none steps records.
     pub fn work(&self) -> Vec<String> {
         lock(&self.work).iter().map(|(member, work)| format!("member {member} is {work}")).collect()
     }
 
-    /// A member begins to step records.
+    /// A member starts to step records.
     pub(crate) fn works(&self, member: usize, work: Work) {
         lock(&self.work).insert(member, work);
     }
 
-    /// It is done with them.
+    /// It has finished them.
     pub(crate) fn rests(&self, member: usize) {
         lock(&self.work).remove(&member);
     }
 
-    /// Asks members to tell what their open shards have counted, as soon as they are between two steps: see
-    /// [`Self::live`].
+    /// Asks members for the counts of their open shards, as soon as they are between two steps: see [`Self::live`].
     pub fn ask(&self) {
         lock(&self.live).clear();
         self.asked.fetch_add(1, Ordering::SeqCst);
@@ -85,12 +84,12 @@ impl Control {
         self.asked.load(Ordering::SeqCst)
     }
 
-    /// What a member was asked for.
+    /// A member's answer.
     pub(crate) fn tell(&self, member: usize, shards: Vec<Closed>) {
         lock(&self.live).insert(member, shards);
     }
 
-    /// A report as of now, once so many members have told what they were asked for.
+    /// A report as of now, once this many members have answered.
     pub fn live(&self, plan: &Plan, members: usize) -> Option<Report> {
         let mut live = lock(&self.live);
         if live.len() < members {
@@ -103,7 +102,7 @@ impl Control {
         Some(Report { rows_read: self.rows(), ..report })
     }
 
-    /// The shards that are open in this process.
+    /// The number of open shards in this process.
     pub fn shards(&self) -> i64 {
         self.shards.load(Ordering::Relaxed)
     }
@@ -112,12 +111,12 @@ impl Control {
         self.shards.fetch_add(shards, Ordering::Relaxed);
     }
 
-    /// Records taken so far.
+    /// Records consumed so far.
     pub fn rows(&self) -> u64 {
         self.rows.load(Ordering::Relaxed)
     }
 
-    /// PartitionCommit and whole of a bounded run: bytes of a file, records of a topic.
+    /// Progress and total of a bounded run: bytes of a file, records of a topic.
     pub fn part(&self) -> Option<(u64, u64)> {
         let total = self.total.load(Ordering::Relaxed);
         let bytes = self.bytes.load(Ordering::Relaxed);
@@ -130,12 +129,12 @@ impl Control {
         finished || self.stopped() || lock(&self.left).contains(&member)
     }
 
-    /// The end at which a bounded run leaves a partition.
+    /// The end at which a bounded run stops reading a partition.
     pub fn end(&self, partition: &Partition) -> Option<Position> {
         lock(&self.ends).get(partition).copied()
     }
 
-    /// Partitions that a bounded run still waits for, though not those that will come back to this process.
+    /// Partitions that a bounded run still waits for, except those that will return to this process.
     pub(crate) fn unfinished(&self, now: Duration) -> Vec<Partition> {
         let lost = lock(&self.lost);
         let comes_back =
@@ -143,7 +142,7 @@ impl Control {
         lock(&self.unfinished).iter().filter(|partition| !comes_back(partition)).cloned().collect()
     }
 
-    /// A partition was taken from a member: what was committed of it is known, and reported, by whoever opens it next.
+    /// A member has lost a partition: its next owner knows what was committed of it, and reports it.
     pub(crate) fn lost(&self, partition: &Partition, now: Duration) {
         if self.end(partition).is_some() {
             lock(&self.lost).insert(partition.clone(), now);
@@ -151,14 +150,14 @@ impl Control {
         }
     }
 
-    /// A partition is read again before the end that a bounded run wants.
+    /// A partition is read again before the end of a bounded run.
     pub(crate) fn reopened(&self, partition: &Partition) {
         if self.end(partition).is_some() {
             lock(&self.unfinished).insert(partition.clone());
         }
     }
 
-    /// Whether a bounded run wants no more of a partition.
+    /// Whether a bounded run has finished a partition.
     pub(crate) fn finished(&self, partition: &Partition) -> bool {
         self.end(partition).is_some() && !lock(&self.unfinished).contains(partition)
     }

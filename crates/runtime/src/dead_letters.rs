@@ -1,4 +1,4 @@
-//! Dead letters where a pipeline has put them: reading them, and giving them back to the input.
+//! Reads a pipeline's stored dead letters, and sends them back to the input.
 
 use gristmill::plan::Plan;
 use gristmill_connect::connector;

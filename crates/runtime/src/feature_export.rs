@@ -1,4 +1,4 @@
-//! Features of a whole file, as a table: what a model sees live, for training it elsewhere.
+//! Exports the features of a whole file as a table: what a model sees live, for training elsewhere.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,7 +25,7 @@ pub struct Written {
     pub columns: Vec<String>,
     /// Rows in the table.
     pub rows: u64,
-    /// Records refused, by the code of the reason.
+    /// Rejected records, by the code of the reason.
     pub refused: BTreeMap<String, u64>,
     /// Rows that came late, as a run counts them.
     pub late: u64,
@@ -56,8 +56,8 @@ pub enum FeatureExportError {
     Table(#[from] TableError),
 }
 
-/// Writes the identity, the time, the features and the label of every row of the plan's file: cleaned and computed as a
-/// run does it. Nothing is learned, and dead letters are counted alone.
+/// Writes the identity, the time, the features and the label of every row of the plan's file, cleaned and computed as
+/// in a run. Nothing is learned, and dead letters are only counted.
 pub fn write(plan: &Arc<Plan>, out: &Path) -> Result<Written, FeatureExportError> {
     if plan.input.shared() {
         return Err(FeatureExportError::Topic);
@@ -115,7 +115,7 @@ fn add(
     table.write(batch(rows, columns, table)?)
 }
 
-/// What stands in the table, each column once.
+/// The columns of the table, each once.
 fn columns(plan: &Plan) -> Vec<usize> {
     let label = plan.label.as_ref().map(|label| label.column);
     let mut columns: Vec<usize> = Vec::new();
@@ -144,7 +144,7 @@ fn schema(plan: &Plan, columns: &[usize]) -> Schema {
 
 fn batch(rows: &Rows, columns: &[usize], table: &Table) -> Result<RecordBatch, TableError> {
     let array = |column: &usize| match rows.columns.get(*column)? {
-        // What is not finite is missing, as the model sees it.
+        // A value that is not finite is missing, as for the model.
         Column::Float64(values) => {
             let finite = values.iter().map(|value| value.filter(|value| value.is_finite()));
             Some(Arc::new(finite.collect::<Float64Array>()) as ArrayRef)

@@ -1,4 +1,4 @@
-//! Tables to look rows up in, read whole before the first record.
+//! Lookup tables, read completely before the first record.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub enum LookupError {
         /// What went wrong.
         source: SourceError,
     },
-    /// What is in it cannot be read.
+    /// A row cannot be read.
     #[error("table `{table}`, {place}: {message}; mend it, since rows would be looked up in vain")]
     Row {
         /// The table.
@@ -33,7 +33,7 @@ pub enum LookupError {
     },
 }
 
-/// The plan with what is in its tables now.
+/// The plan with the current content of its tables.
 pub fn load(plan: &Arc<Plan>) -> Result<Arc<Plan>, LookupError> {
     if plan.lookups.is_empty() {
         return Ok(Arc::clone(plan));
@@ -47,12 +47,12 @@ pub fn load(plan: &Arc<Plan>) -> Result<Arc<Plan>, LookupError> {
     Ok(Arc::new(loaded))
 }
 
-/// The rows of a table as they come in.
+/// The rows of a table while it is read.
 struct Growing<'a> {
     table: &'a LookupPlan,
     decoder: Decoder,
     blocks: Vec<Rows>,
-    /// The keys in order, with the numbers of their rows; none where a key is gone.
+    /// The keys in order, with the numbers of their rows; none for a deleted key.
     keys: Vec<(Box<str>, Option<u32>)>,
     count: u32,
 }
@@ -74,7 +74,7 @@ impl<'a> Growing<'a> {
         Ok(Self { table, decoder: decoder.map_err(wrong)?, blocks: Vec::new(), keys: Vec::new(), count: 0 })
     }
 
-    /// Adds records that have a value. `place`: where a record is, in words.
+    /// Adds records that have a value. `place`: the place of a record, as text.
     fn add(&mut self, raw: &RawRows, place: impl Fn(Position) -> String) -> Result<(), LookupError> {
         let mut refusals = Vec::new();
         let rows = self.decoder.decode(raw, &mut refusals);

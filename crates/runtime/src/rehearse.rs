@@ -1,5 +1,5 @@
-//! Everything that a run does before its first record, to find what it would stop at. Nothing is changed by that but
-//! topics and folders that the document asks for.
+//! Performs everything that a run does before its first record, to find out whether it would stop. It changes nothing
+//! but topics and folders that the document asks for.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A run: topics are made ready, members start, their results are added up.
+//! A run: prepares topics, starts members, adds up their results.
 
 use std::sync::Arc;
 
@@ -18,19 +18,19 @@ use crate::models;
 use crate::python;
 use crate::usage;
 
-/// How a run is to be done.
+/// The options of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// The members to start in this process.
     pub members: usize,
-    /// Whether to end at the ends the partitions have at the start.
+    /// Whether to stop at the ends that the partitions have at the start.
     pub until_end: bool,
 }
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// What was asked for makes no sense.
+    /// The options make no sense.
     #[error("{0}")]
     Usage(String),
     /// A broker, before the members started.
@@ -39,19 +39,19 @@ pub enum RunError {
     /// The input, an output or what is kept, before the members started.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// A table.
+    /// A lookup table.
     #[error(transparent)]
     Lookup(#[from] LookupError),
     /// A member.
     #[error(transparent)]
     Member(#[from] MemberError),
-    /// A model outside of the program.
+    /// A model outside the program.
     #[error(transparent)]
     Outside(#[from] gristmill_learn::LearnError),
-    /// A member, after it had counted what was done.
+    /// A member, after its results were counted.
     #[error("{error}")]
     Ended {
-        /// What was done.
+        /// The report up to then.
         report: Box<Report>,
         /// Why it ended.
         error: MemberError,
@@ -59,7 +59,7 @@ pub enum RunError {
     /// Metrics could not be merged.
     #[error("metrics cannot be merged: {0}")]
     Metrics(#[from] StateError),
-    /// A thread could not be started, or broke.
+    /// A thread could not be started, or panicked.
     #[error("{0}")]
     Thread(String),
 }
@@ -93,7 +93,7 @@ impl From<SourceError> for RunError {
 pub fn run(plan: &Arc<Plan>, options: Options, control: &Arc<Control>) -> Result<Report, RunError> {
     control.start();
     run_unnamed(plan, options, control).map_err(|error| {
-        // Which right is missing is found out by trying each.
+        // Testing each right shows which one is missing.
         let named = error.broker().and_then(|failure| connector::named(plan, failure));
         named.map_or(error, RunError::Broker)
     })
@@ -119,7 +119,7 @@ fn run_unnamed(plan: &Arc<Plan>, options: Options, control: &Arc<Control>) -> Re
                 tally.absorb(ended.tally);
                 left.extend(ended.left);
                 failed = match ended.result.err().map(RunError::Member) {
-                    // The others were stopped by this one, and may have ended for what follows from it.
+                    // This one stopped the others, which may have ended with consequences of it.
                     Some(gone @ RunError::Member(MemberError::Gone { .. })) => Some(gone),
                     error => failed.or(error),
                 };
@@ -130,7 +130,7 @@ fn run_unnamed(plan: &Arc<Plan>, options: Options, control: &Arc<Control>) -> Re
     match failed {
         None => report(tally, plan, control),
         Some(RunError::Member(error @ MemberError::Gone { .. })) => {
-            // No other member goes on with what was let go.
+            // No other member resumes what was released.
             left.into_iter().for_each(|closed| tally.close(closed));
             Err(RunError::Ended { report: Box::new(report(tally, plan, control)?), error })
         }
@@ -147,7 +147,7 @@ fn report(tally: Tally, plan: &Plan, control: &Control) -> Result<Report, RunErr
     Ok(report)
 }
 
-/// Everything that can be wrong with the world is found before the first member starts.
+/// Finds every problem outside the program before the first member starts.
 fn prepare(
     plan: &Arc<Plan>,
     options: Options,
@@ -174,7 +174,7 @@ fn prepare(
     (0..options.members).map(join).collect()
 }
 
-/// A name that no other start has.
+/// A name that is unique to this start.
 fn identity() -> String {
     use std::hash::{BuildHasher, RandomState};
     // Every such state is seeded from the system's randomness.
@@ -189,7 +189,7 @@ fn start(members: Vec<Member>, control: &Arc<Control>) -> Result<Vec<Running>, R
     for (number, member) in members.into_iter().enumerate() {
         let control = Arc::clone(control);
         let body = move || {
-            // One member that fails takes the run down: half a pipeline that nobody looks at helps nobody.
+            // A member that fails stops the run: half a pipeline that goes unnoticed is no help.
             let guard = StopOnFailure(&control);
             let ended = member.run();
             if ended.result.is_ok() {

@@ -1,4 +1,4 @@
-//! What the process has used.
+//! The resources that the process has used.
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
@@ -11,9 +11,9 @@ pub fn cpu_seconds() -> f64 {
     })
 }
 
-/// The most memory the process has held, in MB.
+/// The peak memory of the process, in MB.
 pub fn peak_memory_mb() -> u64 {
-    // On Linux the system's own count includes what the parent held when it started us.
+    // On Linux the system's own count includes what the parent used when it started us.
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     if let Some(kilobytes) = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()) {

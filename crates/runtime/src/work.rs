@@ -1,4 +1,4 @@
-//! What each member is in the middle of, said from another thread: a member that is deep in a step cannot say it.
+//! What each member is doing, reported by another thread: a member in the middle of a step cannot report it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use gristmill::rows::{Partition, SharedPosition};
 pub(crate) enum Doing {
     /// It steps new records.
     Step,
-    /// It steps records again that it, or another member, has stepped before.
+    /// It replays records that it, or another member, has stepped before.
     Replay,
 }
 
@@ -20,7 +20,7 @@ pub(crate) struct Work {
     pub(crate) plan: Arc<Plan>,
     pub(crate) doing: Doing,
     pub(crate) partition: Partition,
-    /// The position of the record that the step has come to.
+    /// The position that the step has reached.
     pub(crate) at: Arc<SharedPosition>,
     pub(crate) since: Instant,
 }

@@ -1,4 +1,4 @@
-//! Features of a file as a table: every format holds the same, and it is what a run computes.
+//! Exported features: every format has the same content, and it is what a run computes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use std::fs::File;

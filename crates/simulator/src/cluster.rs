@@ -1,4 +1,4 @@
-//! Topics, transactions, a group and a clock.
+//! Topics, transactions, a consumer group and a clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::group::{Group, Id, Kind};
 use crate::log::{Log, Standing, Transaction, Transactions};
 use crate::system::System;
 
-/// A transaction that is open for so long is aborted, and its producer fenced.
+/// A transaction that stays open for this long is aborted, and its producer fenced.
 pub const TRANSACTION: Duration = Duration::from_secs(10);
 
 /// The topics of the simulated pipeline.
@@ -22,10 +22,10 @@ pub const STATE: &str = "state";
 /// The dead letters.
 pub const DEAD: &str = "dead";
 
-/// Why a request of a transaction is refused.
+/// Why a transactional request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// The member is not in the group, or in another generation of it.
+    /// The member is not in the group, or belongs to another generation of it.
     Generation,
     /// The coordinator has aborted the transaction.
     Fenced,
@@ -41,11 +41,11 @@ struct Begun {
     offsets: BTreeMap<Partition, Position>,
 }
 
-/// Everything outside of the members.
+/// Everything outside the members.
 #[derive(Debug)]
 pub struct Cluster {
     now: Duration,
-    /// How its logs count.
+    /// How its logs count positions.
     pub system: System,
     topics: BTreeMap<String, BTreeMap<i32, Log>>,
     transactions: Transactions,
@@ -56,7 +56,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Empty topics.
+    /// A cluster with empty topics.
     pub fn new(kind: Kind, system: System, partitions: i32) -> Self {
         let logs = || (0..partitions).map(|partition| (partition, Log::new(system))).collect();
         Self {
@@ -70,12 +70,12 @@ impl Cluster {
         }
     }
 
-    /// The time.
+    /// The simulated time.
     pub fn now(&self) -> Duration {
         self.now
     }
 
-    /// Time passes: members that are not heard of are expelled, old transactions aborted.
+    /// Advances the time: members without heartbeats are expelled, old transactions aborted.
     pub fn pass(&mut self, time: Duration) {
         self.now += time;
         self.group.expire(self.now);
@@ -90,7 +90,7 @@ impl Cluster {
         self.topics.get(INPUT).map_or(0, |logs| logs.len() as i32)
     }
 
-    /// One more partition for the input.
+    /// Adds a partition to the input.
     pub fn grow(&mut self) {
         let partition = self.partitions();
         for input in self.system.inputs() {
@@ -99,7 +99,7 @@ impl Cluster {
         self.group.grow(partition + 1);
     }
 
-    /// A log, made when it is written to for the first time.
+    /// A log, created at its first write.
     pub fn log_mut(&mut self, topic: &str, partition: i32) -> &mut Log {
         let new = || Log::new(self.system);
         self.topics.entry(topic.to_string()).or_default().entry(partition).or_insert_with(new)
@@ -110,7 +110,7 @@ impl Cluster {
         self.topics.get(topic)?.get(&partition)
     }
 
-    /// How transactions stand.
+    /// The state of every transaction.
     pub fn transactions(&self) -> &Transactions {
         &self.transactions
     }
@@ -128,7 +128,7 @@ impl Cluster {
         (self.offsets.get(partition).copied(), pending)
     }
 
-    /// Commits a position outside of any transaction, or forgets it.
+    /// Commits a position outside any transaction, or deletes it.
     pub fn set_offset(&mut self, partition: &Partition, position: Option<Position>) {
         match position {
             Some(position) => drop(self.offsets.insert(partition.clone(), position)),
@@ -141,7 +141,7 @@ impl Cluster {
         self.system.inputs().into_iter().map(|topic| Partition { topic, number }).collect()
     }
 
-    /// How long a log is for readers of committed records.
+    /// The end of a log for readers of committed records.
     pub fn stable_end(&self, topic: &str, number: i32) -> Position {
         self.log(topic, number).map_or(self.system.position(0), |log| log.stable_end(&self.transactions))
     }
@@ -154,7 +154,7 @@ impl Cluster {
         number
     }
 
-    /// Writes a record within a transaction, or outside of any.
+    /// Writes a record, within a transaction or outside any.
     pub fn write(
         &mut self,
         topic: &str,
@@ -169,7 +169,8 @@ impl Cluster {
         Ok(self.log_mut(topic, partition).append(key, value, transaction))
     }
 
-    /// Adds offsets to a transaction. The member and its generation are checked, not its partitions: so do brokers.
+    /// Adds offsets to a transaction. As in brokers, the member and its generation are checked, its partitions are
+    /// not.
     pub fn add_offsets(
         &mut self,
         transaction: Transaction,
@@ -185,7 +186,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Ends a transaction.
+    /// Commits a transaction.
     pub fn commit(&mut self, transaction: Transaction) -> Result<(), Refused> {
         if self.begun.contains_key(&transaction) {
             self.end(transaction, Standing::Committed);
@@ -195,7 +196,7 @@ impl Cluster {
         }
     }
 
-    /// Ends a transaction as if it had never been.
+    /// Aborts a transaction.
     pub fn abort(&mut self, transaction: Transaction) {
         if self.begun.contains_key(&transaction) {
             self.end(transaction, Standing::Aborted);
@@ -225,7 +226,7 @@ impl Cluster {
         records.filter_map(|(offset, record)| Some((offset, Entry::decode(record.value.as_ref()?).ok()?))).collect()
     }
 
-    /// All committed entries there ever were, those that retention has taken, too.
+    /// All entries ever committed, including those that retention has deleted.
     pub fn remembered_entries(&self, partition: i32) -> Vec<Entry> {
         let Some(log) = self.log(JOURNAL, partition) else { return Vec::new() };
         let records = log.remembered(&self.transactions);

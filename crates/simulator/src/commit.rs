@@ -1,4 +1,4 @@
-//! A commit on its way, step by step: what a member's second thread and the coordinators do.
+//! An in-flight commit, step by step: the work of a member's second thread and of the coordinators.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::cluster::{DEAD, INPUT, JOURNAL, Refused, STATE};
 use crate::log::Transaction;
 use crate::world::{Faults, Mutant, World};
 
-/// How far a commit has come.
+/// How far a commit has progressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Begin,
@@ -22,7 +22,7 @@ enum Step {
     End,
 }
 
-/// A commit on its way.
+/// An in-flight commit.
 pub struct UnderWay {
     commit: Commit,
     step: Step,
@@ -32,7 +32,7 @@ pub struct UnderWay {
 }
 
 impl UnderWay {
-    /// Begins with a commit; what the member has sent ahead of it is written already.
+    /// Starts a commit; what the member has prewritten of it is written already.
     pub(crate) fn begin(world: &mut World, member: usize, commit: Commit) -> Self {
         let (mut step, mut transaction) = (Step::Begin, None);
         if let Some((open, written)) = world.prewritten.remove(&member) {
@@ -51,7 +51,7 @@ impl UnderWay {
     }
 }
 
-/// The records of a part: topic, key and value, the journal's entry and pieces of snapshots last.
+/// The records of a part: topic, key and value, with the journal entry and pieces of snapshots last.
 fn records(plan: &Plan, part: &PartitionCommit, mutant: Option<Mutant>) -> Vec<(String, Option<Vec<u8>>, Vec<u8>)> {
     let mut records = Vec::new();
     for decision in part.outbox.decisions() {
@@ -67,7 +67,7 @@ fn records(plan: &Plan, part: &PartitionCommit, mutant: Option<Mutant>) -> Vec<(
     }
     for piece in &part.pieces {
         if let (Piece::Chunk { slot, sequence, index: 0, bytes }, Some(Mutant::EarlySnapshot)) = (piece, mutant) {
-            // With its first chunk there is a manifest that asks for no more.
+            // The manifest is written with its first chunk, and claims to need no more.
             let about = Manifest {
                 slot: *slot,
                 sequence: *sequence,
@@ -84,18 +84,18 @@ fn records(plan: &Plan, part: &PartitionCommit, mutant: Option<Mutant>) -> Vec<(
     records
 }
 
-/// Where a part leaves each of its shard's inputs.
+/// The position of each input of a part's shard after the part.
 fn positions(part: &PartitionCommit) -> Vec<(Partition, Position)> {
     part.positions.iter().map(|(input, position)| (part.partition.beside(input), position)).collect()
 }
 
-/// Whether the first of these are those.
+/// Whether `parts` begins with the written ones.
 fn same(written: &[Arc<PartitionCommit>], parts: &[Arc<PartitionCommit>]) -> bool {
     written.iter().zip(parts).all(|(one, other)| Arc::ptr_eq(one, other))
 }
 
 impl World {
-    /// Parts of a commit that will come are written already, in a transaction that stays open.
+    /// Writes parts of a future commit, in a transaction that stays open.
     pub(crate) fn prewrite(&mut self, plan: &Plan, member: usize, parts: &[Arc<PartitionCommit>]) {
         let (mut open, mut written) = match self.prewritten.remove(&member) {
             Some((open, written)) => (Some(open), written),
@@ -111,14 +111,14 @@ impl World {
         let open = open.unwrap_or_else(|| self.cluster.begin());
         for part in parts.iter().skip(written.len()) {
             for (topic, key, value) in records(plan, part, None) {
-                // A transaction that has timed out shows itself when it is to be committed.
+                // A transaction that has timed out is noticed when it is committed.
                 let _ = self.cluster.write(&topic, part.partition.number, (key, Some(value)), Some(open));
             }
         }
         self.prewritten.insert(member, (open, parts.to_vec()));
     }
 
-    /// A member is gone; whether it has left a transaction open.
+    /// Removes a member; whether it has left a transaction open.
     pub fn gone(&mut self, member: usize) -> bool {
         self.ids.remove(&member);
         let ahead = self.prewritten.remove(&member).map(|(open, _)| open);
@@ -126,7 +126,7 @@ impl World {
         [ahead, under_way].into_iter().flatten().any(|transaction| self.cluster.is_open(transaction))
     }
 
-    /// A member's commit goes a step further.
+    /// Advances a member's commit by one step.
     pub fn progress(&mut self, plan: &Plan, member: usize) {
         let Some(mut one) = self.under_way.remove(&member) else { return };
         if one.answer.is_none() {
@@ -156,7 +156,7 @@ impl World {
                 Step::Write(part) => self.write(plan, one, part),
                 Step::Offsets => {
                     let offsets = self.offsets(&one.commit);
-                    // Of several parts of a partition the last one counts.
+                    // Of several parts of one partition the last counts.
                     let id = self.ids.get(&member).copied().unwrap_or_default();
                     let generation = self.cluster.group.generation() - u64::from(faults.stale);
                     let added = self.cluster.add_offsets(one.transaction?, id, generation, offsets);
@@ -194,14 +194,14 @@ impl World {
         }
     }
 
-    /// Where a commit leaves the inputs of its shards.
+    /// The positions of the inputs of a commit's shards after it.
     fn offsets(&self, commit: &Commit) -> Vec<(Partition, Position)> {
         let first = |(partition, _): &(Partition, Position)| &*partition.topic == INPUT;
         let wanted = |one: &_| self.mutant != Some(Mutant::FirstInputAlone) || first(one);
         commit.parts.iter().flat_map(|part| positions(part)).filter(wanted).collect()
     }
 
-    /// What an abort is answered with: the truth, unless a mutant steps again.
+    /// The answer to an abort: the truth, unless a mutant replays instead.
     fn abortable(&mut self, member: usize, one: &UnderWay) -> Answer {
         if self.mutant != Some(Mutant::StepsAgain) {
             return Answer::Abortable;
@@ -229,7 +229,7 @@ impl World {
         Ok(Step::Write(index + 1))
     }
 
-    /// At least once: answers, then journal and snapshots, then offsets, each visible at once.
+    /// At least once: outputs, then journal and snapshots, then offsets, each visible at once.
     fn flush(&mut self, plan: &Plan, member: usize, one: &mut UnderWay) -> Option<Answer> {
         let kept = |topic: &str| topic == JOURNAL || topic == STATE;
         let parts = one.commit.parts.clone();

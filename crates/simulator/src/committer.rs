@@ -1,4 +1,4 @@
-//! A member's committer in a simulation.
+//! A member's committer in the simulation.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,9 +22,9 @@ pub struct SimulatedCommitter {
     plan: Arc<Plan>,
     world: Shared,
     member: usize,
-    /// For each partition that is looked for, where its journal ended at first.
+    /// The end of each partition's journal when the search for it began.
     seen: BTreeMap<i32, Position>,
-    /// A commit whose parts are looked for, and where their journals ended when that began.
+    /// A commit whose outcome is being resolved, and the ends of its journals when that began.
     renewing: Option<(Vec<Position>, Commit)>,
 }
 
@@ -58,7 +58,7 @@ impl SimulatedCommitter {
     }
 }
 
-/// What became of each part, once nothing hides it.
+/// The outcome of each part, once no open transaction hides it.
 fn outcomes(world: &World, ends: &[Position], commit: &Commit) -> Option<Vec<(Partition, CommitOutcome)>> {
     let mut outcomes = Vec::new();
     for (part, end) in commit.last_parts().zip(ends) {
@@ -126,7 +126,7 @@ impl Committer for SimulatedCommitter {
 
     fn resolve_outcome(&mut self, commit: Commit) -> Result<(), CommitterError> {
         let mut world = lock(&self.world);
-        // Beginning anew with the same id ends what was pending.
+        // A producer that starts anew with the same id aborts what was pending.
         if let Some((open, _)) = world.prewritten.remove(&self.member) {
             world.cluster.abort(open);
         }
@@ -145,13 +145,13 @@ impl Committer for SimulatedCommitter {
         let shared = Arc::clone(&self.world);
         let mut world = lock(&shared);
         if let Some(outcomes) = self.renewing.as_ref().map(|(ends, commit)| outcomes(&world, ends, commit)) {
-            // What somebody else has left open hides what is committed behind it.
+            // Another member's open transaction hides what is committed after it.
             self.renewing.take_if(|_| outcomes.is_some());
             return Ok(outcomes.map(Answered::Resolved));
         }
         let Some(answer) = world.under_way.get(&self.member).and_then(|one| one.answer) else { return Ok(None) };
         let places = match answer {
-            // After these the commit may have to be looked into.
+            // After these the outcome of the commit may have to be resolved.
             Answer::Fatal | Answer::Unknown => Vec::new(),
             Answer::Done | Answer::Abortable => {
                 world.under_way.remove(&self.member).map(|one| one.places).unwrap_or_default()

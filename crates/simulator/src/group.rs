@@ -1,29 +1,29 @@
-//! A consumer group as its coordinator sees it, in three kinds.
+//! A consumer group as its coordinator sees it, with three kinds of rebalance.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-/// How partitions move.
+/// The rebalance protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Classic, eager: everybody gives everything up, then everything is given out anew.
+    /// Classic, eager: every member gives up all partitions, then all are assigned anew.
     Eager,
-    /// Classic, cooperative: only what moves is given up, in a rebalance of its own.
+    /// Classic, cooperative: only partitions that move are revoked, in a rebalance of their own.
     Cooperative,
     /// KIP-848: the coordinator moves partitions one member at a time.
     Consumer,
 }
 
-/// What a member is told.
+/// A change of a member's assignment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// These are its own now.
+    /// These are assigned to it.
     Assigned(Vec<i32>),
-    /// These must be let go.
+    /// These are revoked and must be released.
     Revoked(Vec<i32>),
 }
 
-/// The id of a member; one that was expelled and comes back has another.
+/// The id of a member; an expelled member that rejoins has a new one.
 pub type Id = u64;
 
 #[derive(Debug, Default)]
@@ -31,11 +31,11 @@ struct Membership {
     heard: Duration,
     owned: BTreeSet<i32>,
     changes: VecDeque<Change>,
-    /// Partitions that it was told to let go and has not yet.
+    /// Revoked partitions that it has not released yet.
     leaving: BTreeSet<i32>,
 }
 
-/// A member that is not heard of for so long is expelled.
+/// A member without heartbeats for this long is expelled.
 pub const SESSION: Duration = Duration::from_secs(10);
 
 /// The group.
@@ -54,17 +54,17 @@ impl Group {
         Self { kind, partitions, memberships: BTreeMap::new(), generation: 0, ids: 0 }
     }
 
-    /// The number of times that partitions were given out.
+    /// The generation: the number of assignments so far.
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Whether somebody is a member.
+    /// Whether the member with this id is in the group.
     pub fn has(&self, id: Id) -> bool {
         self.memberships.contains_key(&id)
     }
 
-    /// A new member; its id.
+    /// Adds a member; its id.
     pub fn join(&mut self, now: Duration) -> Id {
         self.ids += 1;
         self.memberships.insert(self.ids, Membership { heard: now, ..Membership::default() });
@@ -72,21 +72,21 @@ impl Group {
         self.ids
     }
 
-    /// A member leaves.
+    /// Removes a member.
     pub fn leave(&mut self, id: Id) {
         if self.memberships.remove(&id).is_some() {
             self.rebalance();
         }
     }
 
-    /// A heartbeat.
+    /// Records a heartbeat.
     pub fn hear(&mut self, id: Id, now: Duration) {
         if let Some(membership) = self.memberships.get_mut(&id) {
             membership.heard = now;
         }
     }
 
-    /// Expels members that were not heard of.
+    /// Expels members whose session has expired.
     pub fn expire(&mut self, now: Duration) {
         let before = self.memberships.len();
         self.memberships.retain(|_, membership| now.saturating_sub(membership.heard) < SESSION);
@@ -95,23 +95,23 @@ impl Group {
         }
     }
 
-    /// The input has more partitions now.
+    /// The input now has more partitions.
     pub fn grow(&mut self, partitions: i32) {
         self.partitions = partitions;
         self.rebalance();
     }
 
-    /// Whether somebody has a partition: the offsets of a group that is at work do not expire.
+    /// Whether a member owns a partition: the offsets of an active group do not expire.
     pub fn owned(&self, partition: i32) -> bool {
         self.memberships.values().any(|membership| membership.owned.contains(&partition))
     }
 
-    /// What a member is told next.
+    /// A member's next change of assignment.
     pub fn next(&mut self, id: Id) -> Option<Change> {
         self.memberships.get_mut(&id)?.changes.pop_front()
     }
 
-    /// A member has let partitions go.
+    /// A member has released partitions.
     pub fn release(&mut self, id: Id, partitions: &[i32]) {
         if let Some(membership) = self.memberships.get_mut(&id) {
             for partition in partitions {
@@ -122,7 +122,7 @@ impl Group {
         }
     }
 
-    /// Who is to have what: round robin.
+    /// The target assignment: round robin.
     fn target(&self) -> BTreeMap<i32, Id> {
         let ids: Vec<Id> = self.memberships.keys().copied().collect();
         let owner = |partition: i32| ids.get(partition as usize % ids.len().max(1)).copied();
@@ -132,7 +132,7 @@ impl Group {
     fn rebalance(&mut self) {
         let target = self.target();
         for (id, membership) in &mut self.memberships {
-            // What it was promised and has not taken yet is promised no longer.
+            // An assignment that it has not received yet is withdrawn.
             membership.changes.retain(|change| match change {
                 Change::Assigned(partitions) => {
                     membership.owned.retain(|partition| !partitions.contains(partition));
@@ -151,7 +151,7 @@ impl Group {
         self.give_out();
     }
 
-    /// Gives out what nobody has, to whom it belongs; eagerly only when everybody has given up everything.
+    /// Assigns free partitions to their target members; eagerly only when every member has released everything.
     fn give_out(&mut self) {
         let leaving = self.memberships.values().any(|membership| !membership.leaving.is_empty());
         if self.kind == Kind::Eager && leaving {

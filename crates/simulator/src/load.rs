@@ -1,4 +1,4 @@
-//! Pipelines to simulate, and records for them.
+//! Pipelines to simulate, and their records.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::cluster::{DEAD, INPUT};
 use crate::random::Random;
 use crate::system::{Simulated, System};
 
-/// A plan as the simulation runs it: over a simulated topic, with small commits and frequent snapshots.
+/// A plan adapted to the simulation: over a simulated topic, with small commits and frequent snapshots.
 pub fn simulated(plan: &Plan, guarantee: Guarantee) -> Arc<Plan> {
     let mut plan = plan.clone();
     plan.input = InputPlan::new(Simulated(INPUT.into()));
@@ -30,14 +30,15 @@ pub fn simulated(plan: &Plan, guarantee: Guarantee) -> Arc<Plan> {
     Arc::new(plan)
 }
 
-/// Whatever model a document names is a small tree here; examples name one of twelve inputs, the others of two.
+/// Replaces any model that a document names by a small tree; examples name one of twelve inputs, the others one of
+/// two.
 fn read(name: &str, text: &str) -> Result<Plan, String> {
     let inputs = if text.contains("f10") { 12 } else { 2 };
     let files = |_: &str| Ok(tree(inputs, 0).into_bytes());
     Plan::read_with(name, text, &|_| None, &files).map_err(|problems| problems.to_string())
 }
 
-/// A tree over the first of some inputs, in LightGBM's words: another one for each version.
+/// A tree over the first of some inputs, in LightGBM's format: a different one for each version.
 fn tree(inputs: usize, version: u64) -> String {
     let names: Vec<String> = (0..inputs).map(|input| format!("x{input}")).collect();
     let infos = vec!["[-9:9]"; inputs].join(" ");
@@ -50,7 +51,7 @@ fn tree(inputs: usize, version: u64) -> String {
     )
 }
 
-/// The versions that the model of a pipeline here may go through: every third one tries the one before it.
+/// The versions that a simulated pipeline's model may take; every third shadows the one before it.
 pub(crate) fn version(number: u64) -> Option<Version> {
     let model = |number: u64| {
         let tree = tree(2, number);
@@ -60,7 +61,7 @@ pub(crate) fn version(number: u64) -> Option<Version> {
     Some(Version { number, model: model(number)?, shadow: shadow.map(|model| Candidate { number, model }) })
 }
 
-/// A plan whose versions are its own: other simulations of the plan begin with the document's model, too.
+/// A plan with versions of its own: other simulations of the plan also start with the document's model.
 pub(crate) fn with_versions(plan: &Arc<Plan>) -> Arc<Plan> {
     let Some(scoring) = &plan.scoring else { return Arc::clone(plan) };
     let versions = Versions::new(scoring.written().clone());
@@ -76,12 +77,12 @@ pub(crate) fn with_inputs(plan: &Arc<Plan>, system: System) -> Arc<Plan> {
     Arc::new(plan)
 }
 
-/// A pipeline whose model changes while it runs, with labels at once.
+/// A pipeline whose model changes while it runs, with immediate labels.
 pub fn changing() -> Result<Plan, String> {
     read("changing.yaml", &document("[{file: {path: m0.txt}}]", Some(Task::BinaryClassification)))
 }
 
-/// The same with a learner behind it.
+/// The same with a learner after the model.
 pub fn corrected() -> Result<Plan, String> {
     let steps = "[{file: {path: m0.txt}}, standard_scaler, logistic_regression]";
     read("corrected.yaml", &document(steps, Some(Task::BinaryClassification)))
@@ -103,7 +104,7 @@ pub fn examples(folder: &std::path::Path) -> Result<Vec<(String, Plan)>, String>
     Ok(found)
 }
 
-/// One pipeline for every component there is, and one that learns nothing.
+/// One pipeline for every component, and one that learns nothing.
 pub fn components() -> Result<Vec<(String, Plan)>, String> {
     let mut found = Vec::new();
     for component in Component::every() {
@@ -130,12 +131,12 @@ pub fn another() -> Result<Plan, String> {
     read("another.yaml", &document("[hoeffding_tree_classifier]", Some(Task::BinaryClassification)))
 }
 
-/// A pipeline that cleans, computes windows by key, and learns from labels that are known later.
+/// A pipeline that cleans, computes windows by key, and learns from delayed labels.
 pub fn prepared() -> Result<Plan, String> {
     read("prepared.yaml", PREPARED).map(furnished)
 }
 
-/// With something in its tables.
+/// Fills the tables of a plan.
 fn furnished(mut plan: Plan) -> Plan {
     for table in &mut plan.lookups {
         let columns = vec![Column::Float64([Some(0.5), None, Some(2.5)].into_iter().collect())];
@@ -145,7 +146,7 @@ fn furnished(mut plan: Plan) -> Plan {
     plan
 }
 
-/// The same with a grace: rows wait for those before them.
+/// The same with a grace: rows are buffered and reordered.
 pub fn patient() -> Result<Plan, String> {
     let text = PREPARED.replace("  time: ts\n", "  time: ts\n  grace: 9 days\n");
     read("patient.yaml", &text.replace("late: {after: 20 days}", "late: {then: {flag: tardy}}")).map(furnished)
@@ -225,7 +226,7 @@ dead_letters: {{file: {{path: dead.ndjson}}}}
     )
 }
 
-/// A record for a plan: most can be read, a few cannot.
+/// A record for a plan: most are readable, a few are not.
 pub fn record(plan: &Plan, number: u64, random: &mut Random) -> Vec<u8> {
     if random.percent(6) {
         let broken: &[u8] = match random.below(4) {

@@ -1,4 +1,4 @@
-//! One partition of a topic: records, markers, and what a reader of committed records sees of them.
+//! One partition of a topic: records, markers, and what a reader of committed records sees.
 
 use std::collections::BTreeMap;
 
@@ -9,18 +9,18 @@ use crate::system::System;
 /// The number of a transaction.
 pub type Transaction = u64;
 
-/// How a transaction stands.
+/// The state of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// Neither committed nor aborted.
     Open,
-    /// Its records count.
+    /// Its records are visible.
     Committed,
-    /// Its records never were.
+    /// Its records are discarded.
     Aborted,
 }
 
-/// How all transactions stand.
+/// The state of every transaction.
 pub type Transactions = BTreeMap<Transaction, Standing>;
 
 /// A record of a log.
@@ -33,22 +33,22 @@ pub struct Record {
     transaction: Option<Transaction>,
 }
 
-/// A partition. A marker is an entry without a record, and takes a position as records do.
+/// A partition. A marker is an entry without a record, and occupies a position as records do.
 #[derive(Debug, Clone)]
 pub struct Log {
     system: System,
-    /// The number of the first entry that is still there.
+    /// The number of the first entry that is not deleted.
     first: usize,
     entries: Vec<Option<Record>>,
 }
 
 impl Log {
-    /// Nothing yet.
+    /// An empty log.
     pub fn new(system: System) -> Self {
         Self { system, first: 0, entries: Vec::new() }
     }
 
-    /// Appends a record, perhaps within a transaction; its position.
+    /// Appends a record, optionally within a transaction; its position.
     pub fn append(
         &mut self,
         key: Option<Vec<u8>>,
@@ -60,12 +60,12 @@ impl Log {
         position
     }
 
-    /// So many records before a position, markers and what is gone included.
+    /// The position this many entries before another, markers and deleted records included.
     pub fn back(&self, position: Position, records: usize) -> Position {
         self.system.position(self.system.number(position).saturating_sub(records))
     }
 
-    /// The number of the first record at or behind a position.
+    /// The number of the first record at or after a position.
     pub fn number(&self, position: Position) -> usize {
         self.system.number(position)
     }
@@ -75,7 +75,7 @@ impl Log {
         self.entries.push(None);
     }
 
-    /// The position after the last record that is gone. The first one that is there may lie further on.
+    /// The position after the last deleted record. The first one that exists may lie further on.
     pub fn first(&self) -> Position {
         self.first.checked_sub(1).map_or(self.system.position(0), |last| self.system.position(last).next())
     }
@@ -85,12 +85,12 @@ impl Log {
         self.system.position(self.entries.len())
     }
 
-    /// Forgets everything before a position.
+    /// Deletes everything before a position.
     pub fn forget(&mut self, before: Position) {
         self.first = self.first.max(self.number(before).min(self.entries.len()));
     }
 
-    /// Where the first open transaction begins, or the end: no reader of committed records comes past it.
+    /// Where the first open transaction begins, or the end: readers of committed records stop there.
     pub fn stable_end(&self, transactions: &Transactions) -> Position {
         let open = |entry: &Option<Record>| {
             let transaction = entry.as_ref().and_then(|record| record.transaction);
@@ -99,7 +99,7 @@ impl Log {
         self.entries.iter().position(open).map_or(self.end(), |number| self.system.position(number))
     }
 
-    /// All committed records there ever were.
+    /// All records ever committed.
     pub fn remembered<'a>(&'a self, transactions: &'a Transactions) -> impl Iterator<Item = (Position, &'a Record)> {
         let records = self
             .entries

@@ -1,4 +1,4 @@
-//! `simulate SEEDS [FIRST]`: plays as many schedules, and says of the first that fails the shortest form found.
+//! `simulate SEEDS [FIRST]`: plays that many schedules, and prints the shortest form found of the first that fails.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Numbers from a seed: SplitMix64 (Steele, Lea, Flood 2014).
+//! Random numbers from a seed: SplitMix64 (Steele, Lea, Flood 2014).
 
 /// A sequence of numbers that a seed determines.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ impl Random {
         self.number() % bound.max(1)
     }
 
-    /// True so many times in a hundred.
+    /// True with a chance in percent.
     pub fn percent(&mut self, chance: u64) -> bool {
         self.below(100) < chance
     }

@@ -1,17 +1,17 @@
-//! What happens in a simulation, step by step, made from a seed.
+//! The events of a simulation, step by step, generated from a seed.
 
 use crate::group::Kind;
 use crate::random::Random;
 use crate::system::System;
 
-/// One step. Members and partitions are counted modulo those there are.
+/// One step. Members and partitions are numbered modulo their count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// A member takes so many turns.
+    /// A member takes this many turns.
     Turns(u64, u64),
-    /// A member's commit goes so many steps further.
+    /// A member's commit advances by this many steps.
     Progress(u64, u64),
-    /// So many milliseconds pass.
+    /// This many milliseconds pass.
     Pass(u64),
     /// Records are written to the input.
     Produce(u64, u64),
@@ -23,19 +23,19 @@ pub enum Action {
     Leave(u64),
     /// A member is killed.
     Crash(u64),
-    /// A member stands still for so many milliseconds, heartbeats included, while time passes.
+    /// A member stalls for this many milliseconds, heartbeats included, while time passes.
     Stall(u64, u64),
     /// A member's next commit is sent with stale group metadata.
     Stale(u64),
     /// A member's next commit times out and must be aborted.
     Break(u64),
-    /// The answer to a member's next commit is lost; it landed, or not.
+    /// The answer to a member's next commit is lost; the commit landed, or not.
     Lose(u64, bool),
-    /// The input has one more partition.
+    /// The input gains a partition.
     Grow,
-    /// What is older than the newest snapshot is deleted from input and journal.
+    /// Retention deletes what is older than the newest snapshot from input and journal.
     Retain(u64),
-    /// The group's offset of a partition is forgotten.
+    /// The group's offset of a partition expires.
     Expire(u64),
 }
 
@@ -46,11 +46,11 @@ pub struct Schedule {
     pub seed: u64,
     /// The group's protocol.
     pub kind: Kind,
-    /// How logs count, and what belongs to a shard.
+    /// How logs count positions, and which inputs a shard has.
     pub system: System,
-    /// The partitions at the beginning.
+    /// The initial number of partitions.
     pub partitions: i32,
-    /// What happens.
+    /// The steps.
     pub actions: Vec<Action>,
 }
 

@@ -1,4 +1,4 @@
-//! A member's source in a simulation.
+//! A member's source in the simulation.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,12 +19,12 @@ pub struct SimulatedSource {
     topic: Arc<str>,
     id: Id,
     owned: Vec<i32>,
-    /// The next position of each partition of an input that is being read.
+    /// The next position of each input partition that is being read.
     reading: BTreeMap<Partition, Position>,
     turn: usize,
     /// Whether it was expelled and has not acknowledged that yet.
     expelled: bool,
-    /// Whether it was told to let partitions go and has not acknowledged that yet.
+    /// Whether partitions were revoked and it has not acknowledged that yet.
     revoking: bool,
 }
 
@@ -64,12 +64,12 @@ impl SimulatedSource {
         records(&world.cluster, partition, from, to, most)
     }
 
-    /// What comes next of the partitions that are being read, one after the other.
+    /// The next records of the partitions that are being read, in turn.
     fn records(&mut self, world: &mut World) -> Option<Event> {
         self.turn += 1;
         let (partition, from) = self.reading.iter().nth(self.turn % self.reading.len().max(1))?;
         let (partition, from) = (partition.clone(), *from);
-        // Now and then it brings once more what it brought before, as clients do that were just set to a position.
+        // Sometimes it delivers earlier records again, as clients do after a seek.
         let back = if world.random.percent(5) { world.random.below(4) as usize } else { 0 };
         let log = world.cluster.log(&partition.topic, partition.number);
         let from = log.map_or(from, |log| log.back(from, back));
@@ -94,7 +94,7 @@ pub(crate) fn records(cluster: &Cluster, partition: &Partition, from: Position, 
     rows
 }
 
-/// A record as sources bring it.
+/// A record as sources deliver it.
 pub(crate) fn raw<'a>(log: &Log, position: Position, record: &'a Record) -> RawRecord<'a> {
     let (key, value) = (record.key.as_deref(), record.value.as_deref());
     RawRecord { position, timestamp: Some(log.number(position) as i64), key, value, headers: &[] }
@@ -105,8 +105,8 @@ impl Source for SimulatedSource {
         let shared = Arc::clone(&self.world);
         let mut world = lock(&shared);
         if !world.cluster.group.has(self.id) {
-            // Expelled: it hears of it now, and joins again when it has let go. One thing after the other: what it was
-            // told before must be acknowledged first.
+            // Expelled: the member is notified now, and rejoins once it has released its partitions. Events are
+            // sequential: earlier ones must be acknowledged first.
             self.reading.clear();
             if self.revoking {
                 return Ok(None);

@@ -1,4 +1,4 @@
-//! How the logs of a simulated system count, and which of them belong to a shard.
+//! How the logs of a simulated system count positions, and which of them belong to a shard.
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl System {
         parts.filter(|_| self == Self::Segmented).unwrap_or(Position::number(number as u64))
     }
 
-    /// The number of the first record at or behind a position.
+    /// The number of the first record at or after a position.
     pub fn number(self, position: Position) -> usize {
         match position.parts() {
             Some((segment, entry, index)) => {

@@ -1,4 +1,4 @@
-//! What the members of a simulation share.
+//! State shared by the members of a simulation.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,56 +14,56 @@ use crate::group::Id;
 use crate::log::Transaction;
 use crate::random::Random;
 
-/// A mistake that a simulation must notice.
+/// A mistake that the simulation must detect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutant {
-    /// The journal is written outside of the transaction.
+    /// The journal is written outside the transaction.
     JournalOutside,
     /// A revocation is acknowledged before the commit has ended.
     EarlyAcknowledgement,
-    /// After an abort the records are stepped again instead of the same bytes being sent again.
+    /// After an abort the records are replayed instead of the same bytes being resent.
     StepsAgain,
     /// A snapshot is valid before its last chunk.
     EarlySnapshot,
     /// Positions stay before the markers at the end.
     StaysBeforeMarkers,
-    /// The journal does not say what has learned its records.
+    /// The journal does not say which plan and program learned its records.
     JournalWithoutCode,
-    /// Where the inputs of a shard behind the first stand is not committed.
+    /// Only the position of a shard's first input is committed.
     FirstInputAlone,
 }
 
-/// What happened in a simulation, so that nobody believes in faults that never came.
+/// What happened in a simulation, so that a test can require that each fault occurred.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Members that crashed with a transaction open.
     pub crashes_in_transactions: u64,
-    /// Commits refused since the producer was fenced.
+    /// Commits refused because the producer was fenced.
     pub fenced: u64,
-    /// Commits aborted and sent again.
+    /// Commits aborted and resent.
     pub aborted: u64,
     /// Commits whose answer was lost.
     pub unanswered: u64,
-    /// Recoveries with records to learn again.
+    /// Recoveries with records to replay.
     pub replays: u64,
-    /// Shards that came back to a member that still had them.
+    /// Shards reassigned to a member that still had them.
     pub remembered: u64,
-    /// Snapshots that went out in several commits.
+    /// Snapshots written in several commits.
     pub in_pieces: u64,
-    /// Partitions lost without being asked.
+    /// Partitions lost without a revocation.
     pub lost: u64,
     /// Recoveries that had to wait for a pending transaction.
     pub waited: u64,
-    /// Starts for which the group's offsets were gone.
+    /// Starts without the group's offsets.
     pub trusted: u64,
     /// Changes of a model.
     pub changes: u64,
-    /// Positions that were moved over markers.
+    /// Positions that were moved past control records.
     pub skip_control_records: u64,
 }
 
 impl Facts {
-    /// Adds those of another simulation.
+    /// Adds the counts of another simulation.
     pub fn add(&mut self, other: &Self) {
         self.crashes_in_transactions += other.crashes_in_transactions;
         self.fenced += other.fenced;
@@ -80,26 +80,26 @@ impl Facts {
     }
 }
 
-/// What is armed against a member's next commit.
+/// The faults armed for a member's next commit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Faults {
     /// Its group metadata is stale.
     pub stale: bool,
     /// A request times out, so that it must be aborted.
     pub breaks: bool,
-    /// Its answer is lost; what it asked for has happened.
+    /// The answer is lost; the request was executed.
     pub lost_after: bool,
-    /// Its answer is lost; what it asked for has not happened.
+    /// The answer is lost; the request was not executed.
     pub lost_before: bool,
 }
 
-/// What all members share.
+/// State shared by all members.
 pub struct World {
     /// The cluster.
     pub cluster: Cluster,
-    /// Decides how much is read at once.
+    /// Decides how much is read at a time.
     pub random: Random,
-    /// What is done wrong on purpose.
+    /// The deliberate mistake.
     pub mutant: Option<Mutant>,
     /// What happened.
     pub facts: Facts,
@@ -107,11 +107,11 @@ pub struct World {
     pub faults: BTreeMap<usize, Faults>,
     /// Each member's id in the group.
     pub ids: BTreeMap<usize, Id>,
-    /// Commits on their way, by member.
+    /// In-flight commits, by member.
     pub under_way: BTreeMap<usize, UnderWay>,
-    /// What members have sent ahead, in transactions that are open.
+    /// What members have prewritten, in transactions that are open.
     pub(crate) prewritten: BTreeMap<usize, (Transaction, Vec<Arc<PartitionCommit>>)>,
-    /// Partitions of a member whose records are to be read again, for a mutant.
+    /// A member's partitions whose records are to be replayed, for a mutant.
     pub(crate) rewind: BTreeMap<usize, Vec<(Partition, Position)>>,
 }
 
@@ -140,7 +140,7 @@ impl World {
     }
 }
 
-/// The clock of a simulation.
+/// The simulated clock.
 pub struct Simulated(pub Shared);
 
 impl Clock for Simulated {

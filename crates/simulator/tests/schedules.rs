@@ -1,4 +1,4 @@
-//! The real member loop in a simulated world: whatever happens, every answer is there once and the state is the same.
+//! The real member loop in the simulator: under every schedule, each answer appears once and the state is the same.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use std::path::Path;
@@ -54,8 +54,8 @@ fn ten_thousand_schedules_change_nothing() {
     }
 }
 
-/// Positions that are no numbers and not one apart, and shards with two inputs, of which the journal says in which order
-/// their records were taken.
+/// Positions that are not consecutive numbers, and shards with two inputs whose order of consumption the journal
+/// records.
 #[test]
 fn a_system_with_other_positions_and_two_inputs_a_shard() {
     let segmented = |plan: Plan| load::simulated(&plan, Guarantee::ExactlyOnce);
@@ -142,7 +142,7 @@ fn rows_that_wait_are_taken_in_their_order() {
     }
 }
 
-/// Partitions move while the last records are read, and nobody may have time to open them again.
+/// Partitions move while the last records are read, and no member may have time to open them again.
 #[test]
 fn a_bounded_run_reports_every_record() {
     let plan = load::simulated(&load::usual().unwrap(), Guarantee::ExactlyOnce);
@@ -155,7 +155,7 @@ fn a_bounded_run_reports_every_record() {
     }
 }
 
-/// A simulation that cannot see these mistakes would prove nothing.
+/// A simulation that cannot detect these mistakes would prove nothing.
 #[test]
 fn mutants_die() {
     let plan = load::simulated(&load::usual().unwrap(), Guarantee::ExactlyOnce);
@@ -169,7 +169,7 @@ fn mutants_die() {
     }
 }
 
-/// Neither would one that cannot see that the group's lag stays, or that one pipeline learns again what another has.
+/// Nor would one that cannot detect a lag that remains, or one pipeline that relearns what another has learned.
 #[test]
 fn mutants_of_positions_and_of_the_journal_die() {
     let plan = load::simulated(&load::usual().unwrap(), Guarantee::ExactlyOnce);
@@ -213,8 +213,8 @@ fn the_same_seed_plays_the_same() {
     }
 }
 
-/// Sets the group back or forward in the last input of the first shard, or deletes what would be needed; whether there was
-/// something to meddle with.
+/// Sets the group's offset back or forward in the last input of the first shard, or deletes what would be needed;
+/// whether there was anything to change.
 fn meddle(simulation: &Simulation, system: System, how: u64) -> bool {
     let mut world = lock(&simulation.world);
     world.cluster.pass(std::time::Duration::from_secs(30));
@@ -243,8 +243,8 @@ fn meddle(simulation: &Simulation, system: System, how: u64) -> bool {
     }
 }
 
-/// Somebody sets the group back or forward, or deletes what would be needed: the member stops, names the command that
-/// repairs it, and writes nothing.
+/// If the group's offset was set back or forward, or needed records were deleted, the member stops, names the command
+/// that repairs it, and writes nothing.
 #[test]
 fn what_cannot_go_on_stops_with_words() {
     let plan = load::simulated(&load::usual().unwrap(), Guarantee::ExactlyOnce);

@@ -1,19 +1,19 @@
-//! What is wrong with an expression, and where.
+//! Mistakes in an expression, with their places.
 
 /// A mistake in the text of an expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
     /// The number of the item, from 0.
     pub item: usize,
-    /// Where it begins, in bytes of the item's text.
+    /// Where it begins, in bytes from the start of the item's text.
     pub from: usize,
     /// Where it ends.
     pub to: usize,
     /// What is wrong.
     pub message: String,
-    /// What to do, where there is something to say.
+    /// What to do about it, if that is known.
     pub help: Option<String>,
-    /// A name that is not known, and the names that are: whoever shows the mistake can suggest the nearest.
+    /// An unknown name, and the known names, from which a caller can suggest the nearest.
     pub unknown: Option<(String, Vec<String>)>,
 }
 

@@ -10,12 +10,12 @@ use crate::scalar::{Known, Scalar};
 use crate::window::value::{Kind, Value};
 use crate::window::{Ahead, Group, GroupPlan, Order};
 
-/// A column: of the input, or made from others.
+/// A column: of the input, or computed from others.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) kind: Kind,
-    /// How many windows must have been fed before it is there.
+    /// How many windows must be fed before it is available.
     pub(crate) level: usize,
     pub(crate) source: Source,
 }
@@ -32,7 +32,7 @@ pub(crate) enum Source {
 }
 
 impl Node {
-    /// What names begin with that no document can write.
+    /// The prefix of names that no document can contain.
     pub(crate) const HIDDEN: char = '\u{0}';
 
     pub(crate) fn is_hidden(&self) -> bool {
@@ -44,16 +44,16 @@ impl Node {
     }
 }
 
-/// Items ready to be evaluated.
+/// Compiled items, ready for evaluation.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// In an order in which each uses those before it alone.
+    /// In an order in which each uses only earlier ones.
     pub(crate) nodes: Vec<Node>,
     /// Groups of windows, with their level.
     pub(crate) groups: Vec<(usize, GroupPlan)>,
     /// The node of each item.
     pub(crate) items: Vec<usize>,
-    /// The members of families that items use; their columns come behind those of the setting.
+    /// The members of families that items use; their columns follow those of the setting.
     pub(crate) members: Vec<(String, String)>,
 }
 
@@ -68,12 +68,12 @@ pub struct Failure {
     pub message: String,
 }
 
-/// What items give for a batch.
+/// The results of items for a batch.
 #[derive(Debug, Clone)]
 pub struct Features {
     /// A column for each item.
     pub columns: Vec<ArrayRef>,
-    /// The rows that failed, each once, in order; what their columns hold means nothing.
+    /// The rows that failed, each once, in order; the contents of their columns are unspecified.
     pub failures: Vec<Failure>,
 }
 
@@ -87,40 +87,40 @@ pub struct Windows {
 }
 
 impl Windows {
-    /// No rows yet.
+    /// Windows without rows.
     pub fn new(program: &Program) -> Self {
         let groups = program.groups.iter().map(|(_, plan)| Group::new(plan.clone())).collect();
         Self { groups, limit: u64::MAX, late: 0, missed: 0 }
     }
 
-    /// Keeps all windows below so many bytes, each group of them its share: the keys that have been silent for longest are
-    /// forgotten, down to four fifths.
+    /// Keeps all windows below this many bytes, each group its share: the keys that were idle for longest are evicted,
+    /// down to four fifths.
     pub fn with_limit(self, bytes: u64) -> Self {
         Self { limit: bytes / (self.groups.len() as u64).max(1), ..self }
     }
 
-    /// The keys that are held, of each group of windows.
+    /// The number of keys, over all groups of windows.
     pub fn keys(&self) -> usize {
         self.groups.iter().map(Group::keys).sum()
     }
 
-    /// Rows whose time is before that of a row before them.
+    /// Rows whose time is before that of an earlier row.
     pub fn late(&self) -> u64 {
         self.late
     }
 
-    /// Rows so late that not all rows of their windows were held any more: a window of theirs is missing.
+    /// Rows so late that some rows of their windows were no longer retained: one of their windows is missing.
     pub fn missed(&self) -> u64 {
         self.missed
     }
 
-    /// The keys that were forgotten for the limit.
+    /// The keys that were evicted because of the limit.
     pub fn evicted(&self) -> u64 {
         self.groups.iter().map(Group::evicted).sum()
     }
 }
 
-/// What the counts of late rows are saved under; an earlier version had none.
+/// The key under which counts of late rows are saved; earlier versions had none.
 const LATE: &str = "late rows";
 
 impl Stateful for Windows {
@@ -149,7 +149,7 @@ impl Stateful for Windows {
 /// A column and its kind.
 type Typed = (Kind, ArrayRef);
 
-/// What a lane keeps of a row: nothing where the filter does not hold.
+/// What a lane stores of a row: nothing where the filter does not hold.
 fn lane_value((value, filter): &(Option<Typed>, Option<Typed>), row: usize) -> Value {
     let holds = |(kind, column): &Typed| matches!(kind.value(column, row), Value::Boolean(true));
     match value {
@@ -159,10 +159,10 @@ fn lane_value((value, filter): &(Option<Typed>, Option<Typed>), row: usize) -> V
     }
 }
 
-/// For how many rows ahead what they need is looked at.
+/// The number of rows for which memory is prefetched.
 const AHEAD: usize = 32;
 
-/// The keys of the next rows, one behind the other, and where a group has found them.
+/// The keys of the next rows, concatenated, and where a group has found them.
 #[derive(Default)]
 struct NextKeys {
     bytes: Vec<u8>,
@@ -171,7 +171,7 @@ struct NextKeys {
 }
 
 impl NextKeys {
-    /// Looks at what these rows will need.
+    /// Prefetches the memory that these rows will need.
     fn look_ahead(&mut self, columns: &[Typed], rows: Range<usize>, group: &Group) {
         self.bytes.clear();
         self.ends.clear();
@@ -192,7 +192,7 @@ impl NextKeys {
     }
 }
 
-/// A batch on its way through a program.
+/// The evaluation of a batch.
 struct Evaluation<'a> {
     program: &'a Program,
     base: &'a [ArrayRef],
@@ -200,7 +200,7 @@ struct Evaluation<'a> {
     columns: Vec<Option<ArrayRef>>,
     /// For each row, the node at which it failed and why.
     failed: Vec<Option<(usize, String)>>,
-    /// For each row, how its order was.
+    /// For each row, whether it was in order.
     orders: Vec<Order>,
 }
 
@@ -228,12 +228,12 @@ impl Program {
         reads
     }
 
-    /// The members of families that items use, with their family: a batch has a column for each, behind its own.
+    /// The members of families that items use, with their family: a batch has a column for each, after its own.
     pub fn members(&self) -> &[(String, String)] {
         &self.members
     }
 
-    /// Whether a row may make an item fail, so that it has no value.
+    /// Whether a row may make an item fail, leaving it without a value.
     pub fn may_fail(&self) -> bool {
         let scalar = |node: &Node| matches!(&node.source, Source::Scalar(scalar) if scalar.may_fail);
         self.nodes.iter().any(scalar)
@@ -246,7 +246,7 @@ impl Program {
     }
 
     /// Evaluates a batch: its columns in the setting's order, and its number of rows. A row that fails in the argument
-    /// of a window does not enter it.
+    /// of a window does not enter the window.
     pub fn evaluate(&self, windows: &mut Windows, base: &[ArrayRef], rows: usize) -> Features {
         let (columns, failed) = (vec![None; self.nodes.len()], vec![None; rows]);
         let mut evaluation =
@@ -268,7 +268,7 @@ impl Program {
         evaluation.finish()
     }
 
-    /// The first item that needs a node: where a failure is shown.
+    /// The first item that needs a node: a failure is reported there.
     fn item_of(&self, node: usize) -> usize {
         self.items.iter().position(|item| *item >= node).unwrap_or(self.items.len().saturating_sub(1))
     }
@@ -311,7 +311,7 @@ impl Evaluation<'_> {
         Some((self.program.nodes.get(node).map_or(Kind::Float, |node| node.kind), self.column(node)?))
     }
 
-    /// Feeds all rows that have not failed to a group, one after the other.
+    /// Feeds all rows that have not failed to a group, in order.
     fn feed(&mut self, number: usize, group: &mut Group, limit: u64) {
         let Some((_, plan)) = self.program.groups.get(number) else { return };
         let keys: Vec<Typed> = plan.partition.iter().filter_map(|node| self.typed(*node)).collect();
@@ -349,7 +349,7 @@ impl Evaluation<'_> {
         self.put_windows(number, plan, &values, &failed);
     }
 
-    /// Puts what a group's calls have given into their nodes.
+    /// Stores the results of a group's calls in their nodes.
     fn put_windows(
         &mut self,
         group: usize,

@@ -1,4 +1,4 @@
-//! Which expressions a row can make fail is known before one does.
+//! The compiler knows which expressions a row can make fail before one does.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use gristmill_sql::{Column, Item, Kind, Program, Setting};

@@ -1,4 +1,5 @@
-//! The Fraud Detection Handbook: its published window features from the raw transactions, all equal, and its table.
+//! The Fraud Detection Handbook: its published window features computed from the raw transactions, all equal, and its
+//! table.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, missing_docs)]
 
 #[path = "../../../tests/data.rs"]
@@ -22,7 +23,7 @@ const TRANSFORMED: &str = "fraud_handbook/transformed_2018-07-25_2018-08-14.csv.
 /// 2018-04-01, in seconds.
 const BEGIN: i64 = 1_522_540_800;
 
-/// The Handbook sorts by time without keeping the order of ties: it has taken these the other way round.
+/// The Handbook's sort by time is not stable: it has these ties in reverse order.
 const TURNED: [(i64, i64); 1] = [(1_240_489, 1_240_490)];
 
 struct Transaction {
@@ -164,7 +165,7 @@ fn the_published_features_and_their_table() {
     table(&ours, from);
 }
 
-/// Train on one week, wait for labels one more, test the third, without the cards known to be compromised by then.
+/// Train on one week, wait one more for labels, test on the third, without the cards known to be compromised by then.
 fn table(all: &[(Transaction, Vec<f64>)], from: i64) {
     let train: Vec<_> = all.iter().filter(|(row, _)| row.day() < from + 7).collect();
     let frauds = |day: &dyn Fn(i64) -> bool| -> BTreeSet<i64> {
@@ -183,7 +184,7 @@ fn table(all: &[(Transaction, Vec<f64>)], from: i64) {
     let count = |rows: &[&(Transaction, Vec<f64>)]| (rows.len(), rows.iter().filter(|(row, _)| row.fraud == 1).count());
     assert_eq!(count(&train), (67_240, 598));
     assert_eq!(count(&test.concat()), (58_264, 385));
-    // The Handbook's figures: of a logistic regression, which ours must come within 0.01 of, and of a random forest,
+    // The Handbook's figures: for a logistic regression, which ours must match within 0.01, and for a random forest,
     // which boosted trees must reach.
     for (name, steps, passes, published, short) in [
         (

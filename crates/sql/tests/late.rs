@@ -1,7 +1,7 @@
-//! Rows out of order: each sees what had come before it and belongs before it, as DuckDB has it over the rows that had
-//! arrived by then; where that is no longer kept, its window is missing, and it is counted.
+//! Rows out of order: each sees the rows that arrived before it and precede it in time, as DuckDB computes it over the
+//! rows that had arrived by then; if they are no longer retained, its window is missing, and it is counted.
 //!
-//! `cargo xtask sql-golden` writes the golden file anew; `cargo xtask sql-golden --live` asks about other tables.
+//! `cargo xtask sql-golden` writes the golden file again; `cargo xtask sql-golden --live` compares other tables.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, missing_docs)]
 
 mod beside;
@@ -16,7 +16,7 @@ use gristmill_learn::{StateReader, StateWriter};
 use gristmill_sql::{Column, Item, Kind, Program, Setting, Windows};
 use serde_json::{Value, json};
 
-/// Windows of every kind of state there is: with a beginning and without, by time and by rows.
+/// Windows with every kind of state: with a beginning and without, by time and by rows.
 const KEPT: [&str; 9] = [
     "sum(x) OVER (PARTITION BY k ORDER BY ts)",
     "stddev(y) OVER (PARTITION BY k ORDER BY ts)",
@@ -44,7 +44,8 @@ fn row(number: i64) -> Vec<Value> {
     ]
 }
 
-/// A state that an earlier version saved after 60 rows goes on as if it had been this one from the beginning.
+/// A state that an earlier version saved after 60 rows continues as if this version had computed it from the
+/// beginning.
 #[test]
 fn windows_of_an_earlier_version_still_load() {
     let items = KEPT.iter().enumerate().map(|(number, text)| Item::new(format!("c{number}"), *text));
@@ -67,7 +68,7 @@ fn golden() -> Vec<Table> {
     tables(include_bytes!("golden/late.json.zst"), "GRISTMILL_SQL_LATE")
 }
 
-/// How rows of a table were answered.
+/// The results for the rows of a table.
 #[derive(Default)]
 struct Answered {
     values: usize,
@@ -124,7 +125,7 @@ fn a_late_row_sees_what_duckdb_sees_of_the_rows_that_came_before_it() {
 
 const HOUR: i64 = 3_600_000_000;
 
-/// The values of a sum over hours and amounts, in the order of their arrival; none where it is missing.
+/// The values of a sum over hours and amounts, in order of arrival; none where it is missing.
 fn sums(window: &str, delay: Option<i64>, rows: &[(i64, f64)]) -> (Vec<Option<f64>>, Windows) {
     let column = |name: &str, kind, delay| Column { name: name.into(), kind, delay };
     let columns = vec![column("ts", Kind::Time, None), column("v", Kind::Float, delay), column("k", Kind::Int, None)];
@@ -134,7 +135,7 @@ fn sums(window: &str, delay: Option<i64>, rows: &[(i64, f64)]) -> (Vec<Option<f6
     let base: Vec<ArrayRef> = vec![
         Arc::new(times.with_timezone("UTC")),
         Arc::new(Float64Array::from_iter_values(rows.iter().map(|(_, value)| *value))),
-        // Amounts of a thousand and more are another key's.
+        // Amounts of a thousand and more belong to another key.
         Arc::new(Int64Array::from_iter_values(rows.iter().map(|(_, value)| i64::from(*value >= 1_000.0)))),
     ];
     let mut windows = Windows::new(&program);
@@ -153,12 +154,12 @@ fn a_late_row_sees_nothing_that_comes_after_it() {
     assert_eq!(found, [None, Some(1.0), None, Some(0.5)]);
 }
 
-/// However many rows there are, one that is late by an eighth of the longest window, or by 16 rows of its key, has all of
-/// its windows; one that is later has those that are certain.
+/// However many rows there are, one that is late by an eighth of the longest window, or by 16 rows of its key, has all
+/// of its windows; a later one has those that are certain.
 #[test]
 fn what_is_kept_for_late_rows() {
     let exact = |window: &str, late: &dyn Fn(i64) -> i64, from: &dyn Fn(i64) -> i64| {
-        // Whole numbers add up without an error, whatever their order.
+        // Integers add up without an error, in any order.
         let rows: Vec<(i64, f64)> = (0..2_000).map(|row| (late(row), (row % 9) as f64)).collect();
         let (found, windows) = sums(window, None, &rows);
         for (row, (time, _)) in rows.iter().enumerate() {
@@ -168,7 +169,7 @@ fn what_is_kept_for_late_rows() {
         (windows.late(), windows.missed())
     };
     let day = "sum(v) OVER (PARTITION BY k ORDER BY ts RANGE INTERVAL '80 hours' PRECEDING)";
-    // Each third row is late by up to ten hours of the eighty that the window is long.
+    // Each third row is late by up to ten hours, of a window of eighty.
     let late = exact(day, &|row| row - if row % 3 == 0 { row % 11 } else { 0 }, &|time| time - 80);
     assert!(late.0 > 500 && late.1 == 0, "{late:?}");
     let always = "sum(v) OVER (PARTITION BY k ORDER BY ts)";
@@ -189,7 +190,7 @@ fn what_is_not_kept_is_missing_and_counted_and_still_counts_for_others() {
     let (found, _) =
         sums("first_value(v) OVER (ORDER BY ts)", None, &[&rows[..1_000], &[(-1, 7.0), (1_000, 1.0)]].concat());
     assert_eq!(found[1_000..], [None, Some(7.0)], "the first of all came late");
-    // A key that expired is not taken for one that never was.
+    // A key that expired is not treated as one that never existed.
     let hours = "sum(v) OVER (PARTITION BY k ORDER BY ts RANGE INTERVAL '8 hours' PRECEDING)";
     let mut rows: Vec<(i64, f64)> = vec![(5, 1.0)];
     rows.extend((6..3_000).map(|hour| (hour, 1_000.0)));

@@ -1,5 +1,5 @@
-//! NaN is NULL and zero has no sign: behind every operator, every function of the list and every window, on columns and
-//! on what was computed.
+//! NaN is NULL and zero has no sign: after every operator, every function of the list and every window, on columns and
+//! on computed values.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use arrow_array::types::Float64Type;
 use arrow_array::{Array, ArrayRef, Float64Array, Int64Array, TimestampMicrosecondArray};
 use gristmill_sql::{Column, Item, Kind, Program, Setting, Windows};
 
-/// What operators, functions and windows are asked, of two numbers x and y.
+/// Operators, functions and windows over two numbers x and y.
 const ASKED: &[&str] = &[
     "x + y",
     "x - y",
@@ -177,7 +177,7 @@ const ASKED: &[&str] = &[
     "extract(epoch FROM ts) * x",
 ];
 
-/// Windows over x: what they hold before this row is 1 and 3.
+/// Windows over x: before this row they contain 1 and 3.
 const WINDOWS: &[&str] = &[
     "count(x)",
     "sum(x)",
@@ -225,7 +225,7 @@ fn rows(x: Vec<Option<f64>>, y: Vec<Option<f64>>) -> Vec<ArrayRef> {
     ]
 }
 
-/// What each row gives, in words; a failure is one, too.
+/// The result of each row as text; a failure is one, too.
 fn given(text: &str, rows: &[ArrayRef]) -> Vec<String> {
     let program = Program::compile(&setting(), &[Item::new("made", text)]);
     let program = program.unwrap_or_else(|mistakes| panic!("{text}: {mistakes:?}"));
@@ -245,7 +245,7 @@ fn given(text: &str, rows: &[ArrayRef]) -> Vec<String> {
     (0..count).map(shown).collect()
 }
 
-/// The value that takes a special one's place: NULL for NaN, 0 for -0.
+/// The value that replaces a special one: NULL for NaN, 0 for -0.
 fn meant(number: Option<f64>) -> Option<f64> {
     number.filter(|number| !number.is_nan()).map(|number| if number == 0.0 { 0.0 } else { number })
 }
@@ -279,7 +279,7 @@ fn every_window_takes_nan_for_null_and_minus_zero_for_zero() {
     }
 }
 
-/// Whatever may be called is asked above.
+/// Every function that may be called is tested above.
 #[test]
 fn the_table_lists_every_function() {
     let mistakes = Program::compile(&setting(), &[Item::new("made", "there_is_none(x)")]).unwrap_err();
@@ -293,7 +293,7 @@ fn the_table_lists_every_function() {
     assert!(unnamed.is_empty(), "the guide does not name {unnamed:?}");
 }
 
-/// The same numbers as any engine has that follows the rule.
+/// The same numbers as any engine that follows the rule.
 #[test]
 fn what_a_division_and_a_condition_say() {
     let one = |text: &str, x: f64| given(text, &rows(vec![Some(x)], vec![Some(1.0)])).remove(0);

@@ -1,5 +1,5 @@
-//! Whatever is written as an expression is compiled or refused with a place inside it, and what is compiled is evaluated
-//! without a panic, the same for each row alone as for all together.
+//! Any text is either compiled as an expression or refused with a place inside it, and a compiled one is evaluated
+//! without a panic, with the same result for each row alone as for all together.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use std::sync::Arc;
@@ -110,7 +110,7 @@ fn soup() -> impl Strategy<Value = String> {
         .prop_map(|words| words.into_iter().map(|word| WORDS[word]).collect::<Vec<_>>().join(" "))
 }
 
-/// Expressions that are likely to be right: operators and functions over the columns.
+/// Expressions that are probably valid: operators and functions over the columns.
 fn sense() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("x".to_string()),
@@ -162,7 +162,7 @@ fn rows() -> Vec<ArrayRef> {
     ]
 }
 
-/// Whether it could be compiled.
+/// Whether it was compiled.
 fn try_out(text: &str) -> Result<bool, TestCaseError> {
     let program = match Program::compile(&setting(), &[Item::new("f", text)]) {
         Ok(program) => program,

@@ -1,5 +1,4 @@
-//! Time over all years that a column of time can have, and text that is taken for something else only where that was asked
-//! for.
+//! Time over all years that a time column can have, and text that is converted only by an explicit cast.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, StringArray, TimestampMicrosecondArray};
 use gristmill_sql::{Column, Item, Kind, Mistake, Program, Setting, Windows};
 
-/// Texts of times, and what DuckDB 2.0.1 has for the expressions below and for the time itself, in microseconds.
+/// Texts of times, with DuckDB 2.0.1's results for the expressions below and for the time itself, in microseconds.
 const TIMES: [(&str, [i64; 15]); 9] = [
     (
         "0001-01-01T00:00:00",
@@ -231,7 +230,7 @@ fn functions_of_time_say_what_duckdb_says() {
     }
 }
 
-/// The time itself, as DuckDB has it, whatever it is read with; the second format is taken where the first does not fit.
+/// The time itself, as in DuckDB, however it is read; the second format is used where the first does not match.
 #[test]
 fn a_time_is_read_by_its_format_in_every_year() {
     for (asked, later) in [
@@ -245,7 +244,7 @@ fn a_time_is_read_by_its_format_in_every_year() {
         let made = features.columns[0].as_primitive::<TimestampMicrosecondType>();
         for (row, (time, expected)) in TIMES.iter().enumerate() {
             let expected = expected[14] + later;
-            // An offset may lead beyond the year 9999: that is refused, not bent.
+            // An offset may lead beyond the year 9999: that is refused, not clamped.
             if expected > 253_402_300_799_999_999 {
                 assert!(features.failures.iter().any(|failure| failure.row == row), "{asked} of {time}");
                 continue;

@@ -1,6 +1,8 @@
-//! Windows against an independent engine, and the laws of state: batches do not matter, saved state goes on the same.
+//! Windows compared with an independent engine, and the laws of state: batches do not matter, saved state continues the
+//! same.
 //!
-//! `cargo xtask sql-golden` writes the golden file anew; `cargo xtask sql-golden --live` asks DuckDB about other tables.
+//! `cargo xtask sql-golden` writes the golden file again; `cargo xtask sql-golden --live` compares other tables with
+//! DuckDB.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, missing_docs)]
 
 mod beside;
@@ -93,13 +95,13 @@ fn keys_beyond_the_limit_are_forgotten_and_counted() {
         program.evaluate(windows, &columns(&rows), rows.len());
     }
     assert_eq!(free.evicted(), 0);
-    // Between two looks the keys of 1,024 rows may come on top.
+    // Between two sweeps the keys of 1,024 rows may be added.
     let held_now = held.size() as u64;
     assert!(held.evicted() > 15_000 && held_now < limit + 300_000, "{} {held_now}", held.evicted());
     assert!(held.size() < free.size() / 4);
 }
 
-/// Keys that come once and never again: what no window can see any more goes.
+/// Keys that occur only once: those that no window can see any more expire.
 #[test]
 fn keys_expire_though_every_row_has_a_new_one() {
     let items = [Item::new("n", "count(*) OVER (PARTITION BY n ORDER BY ts RANGE INTERVAL '1 hour' PRECEDING)")];
@@ -118,8 +120,8 @@ fn keys_expire_though_every_row_has_a_new_one() {
     assert!(sizes[19] < 2 * sizes[1], "{sizes:?}");
 }
 
-/// Nothing grows by what leaves: after very many rows of very different sizes a window says what one says that has seen
-/// its own rows alone. A million rows; `GRISTMILL_ROWS=10000000` for ten million.
+/// No error accumulates from values that leave: after very many rows of very different sizes a window equals one that
+/// has seen only its own rows. A million rows; `GRISTMILL_ROWS=10000000` for ten million.
 #[test]
 fn after_very_many_rows_a_window_is_as_if_fresh() {
     let rows: i64 = std::env::var("GRISTMILL_ROWS").map_or(1_000_000, |rows| rows.parse().unwrap());

@@ -1,5 +1,5 @@
-//! Circles of imports: files that cannot be understood one after the other. A module and those within it are one tree,
-//! in which imports go both ways.
+//! Import cycles: files that cannot be understood one after the other. A module and its submodules are one tree, in
+//! which imports go both ways.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::Peekable;
@@ -19,7 +19,7 @@ const CIRCLES: [(&str, &[&str]); 6] = [
 /// A path: of a module within its crate, or of an item.
 type Path = Vec<String>;
 
-/// The files of one crate by their modules, each with the paths that it names.
+/// The files of one crate by their modules, each with the paths that it imports.
 struct Imports(BTreeMap<Path, Vec<Path>>);
 
 pub(super) fn circles() -> Result<Problems, String> {
@@ -50,7 +50,7 @@ impl Imports {
         Ok(Self(texts(folder)?.into_iter().filter_map(within).collect()))
     }
 
-    /// The file that a path of a module leads to: where that only hands the name on, the one it has it from.
+    /// The file that a module's path leads to; for a re-export, the file that defines the item.
     fn leads_to(&self, from: &[String], path: &Path, most: usize) -> Option<Path> {
         let path = absolute(from, path);
         let file = (0..=path.len()).rev().find_map(|length| self.0.get_key_value(path.get(..length)?))?;
@@ -61,7 +61,7 @@ impl Imports {
         further.or_else(|| Some(module.clone()))
     }
 
-    /// The files that each file imports, those of its own tree of modules aside.
+    /// The files that each file imports, except those of its own module tree.
     fn edges(&self) -> BTreeMap<&Path, BTreeSet<Path>> {
         let edges = self.0.iter().map(|(module, paths)| {
             let found = paths.iter().filter_map(|path| self.leads_to(module, path, 5));
@@ -70,7 +70,7 @@ impl Imports {
         edges.collect()
     }
 
-    /// The files of each circle.
+    /// The files of each cycle.
     fn circles(&self) -> BTreeSet<Vec<String>> {
         let edges = self.edges();
         let reached = |from: &Path| {
@@ -129,7 +129,7 @@ fn tokens(code: &str) -> Vec<&str> {
     found
 }
 
-/// The paths that code names from its crate, from a module above it, or in a `use`.
+/// The paths that code names from its crate, from a parent module, or in a `use`.
 fn named(code: &str) -> Vec<Path> {
     let tokens = tokens(code);
     let (mut rest, mut found) = (tokens.iter().copied().peekable(), Vec::new());
@@ -186,7 +186,7 @@ mod tests {
         let none: [Vec<String>; 0] = [];
         assert_eq!(crate_of(&[("a", "use crate::b::B;"), ("b", "")]), none);
         assert_eq!(crate_of(&[("a", "use crate::b::B;"), ("b", "fn f() -> super::a::A { }")]), [["a", "b"]]);
-        // Through what a module hands on, in a list, under another name.
+        // Through a module's re-export, in a list, under another name.
         let handed =
             [("", ""), ("c", "pub use d::{E as F, D};"), ("c/d", "use crate::g::G;"), ("g", "use crate::{c::D, x};")];
         assert_eq!(crate_of(&handed), [["c/d", "g"]]);

@@ -1,15 +1,15 @@
-//! How long files and functions may be.
+//! The lengths of files and functions.
 
 use std::collections::BTreeMap;
 
 use super::{Problems, texts};
 
-/// Longer files than this need a reason on the list, and the list may only shrink.
+/// Longer files need a reason on the list, and the list may only shrink.
 const FILE: usize = 500;
-/// Files that are longer, and the length they may not outgrow.
+/// Files that are longer, and the length they may not exceed.
 const LONGER_FILES: [(&str, usize); 0] = [];
 
-/// The same of functions, from their first line to their last: one is to fit a screen.
+/// The same for functions, from their first line to their last: a function is to fit a screen.
 const FUNCTION: usize = 45;
 /// Functions that are longer, by file and name.
 const LONGER_FUNCTIONS: [(&str, usize); 37] = [
@@ -58,7 +58,7 @@ pub(super) fn files() -> Result<Problems, String> {
 }
 
 pub(super) fn functions() -> Result<Problems, String> {
-    // Of several of one name the longest.
+    // Of several with one name the longest.
     let mut lengths = BTreeMap::new();
     for (name, text) in all()? {
         for (function, lines) in functions_of(&text) {
@@ -73,7 +73,7 @@ fn all() -> Result<Vec<(String, String)>, String> {
     Ok([texts("crates")?, texts("xtask")?, texts("benches")?].concat())
 }
 
-/// What is longer than it may be, and what the list says for nothing.
+/// What is longer than allowed, and list entries that are no longer needed.
 fn compared(lengths: Vec<(String, usize)>, most: usize, longer: &[(&str, usize)], spare: usize) -> Problems {
     let listed = |name: &str| longer.iter().find(|(longer, _)| *longer == name).map(|(_, most)| *most);
     let too_long = lengths.iter().filter_map(|(name, lines)| match listed(name) {
@@ -88,7 +88,7 @@ fn compared(lengths: Vec<(String, usize)>, most: usize, longer: &[(&str, usize)]
     too_long.chain(needless.map(|(name, _)| format!("{name}: take it off the list"))).collect()
 }
 
-/// The functions of a file, and how many lines each has: up to the brace that is as far to the left as its first line.
+/// The functions of a file, with their numbers of lines: up to the brace with the indentation of the first line.
 fn functions_of(text: &str) -> Vec<(&str, usize)> {
     let lines: Vec<&str> = text.lines().collect();
     let mut found = Vec::new();
@@ -105,7 +105,7 @@ fn functions_of(text: &str) -> Vec<(&str, usize)> {
     found
 }
 
-/// The name of the function that a line begins.
+/// The name of the function that a line starts.
 fn name_of(line: &str) -> Option<&str> {
     let (before, behind) = line.split_once("fn ")?;
     let word = |word: &str| matches!(word, "pub" | "const" | "async" | "unsafe") || word.starts_with("pub(");

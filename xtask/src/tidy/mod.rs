@@ -1,5 +1,5 @@
-//! What keeps the house in order: import directions and circles, lengths, names, generated documents, forbidden serde attributes,
-//! one build.
+//! The rules of the house: import directions and cycles, lengths, names, generated documents, forbidden serde
+//! attributes, one build.
 
 mod imports;
 mod lengths;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{Done, builds, docs, root};
 
-/// What is not in order, each in words.
+/// Violations, each as a message.
 type Problems = Vec<String>;
 
 /// Which of our crates each crate may use.
@@ -26,7 +26,7 @@ const DIRECTIONS: [(&str, &[&str]); 9] = [
     ("simulator", &["gristmill_learn", "gristmill", "gristmill_formats", "gristmill_connect", "gristmill_runtime"]),
     ("cli", &["gristmill_learn", "gristmill_models", "gristmill", "gristmill_connect", "gristmill_runtime"]),
 ];
-/// Rooms of `learn` that never import each other; they meet only through the traits at the root.
+/// Folders of `learn` that never import each other; they meet only through the traits at the root.
 const SIBLINGS: [&str; 4] = ["transform", "linear", "metric", "baseline"];
 
 pub(crate) fn run() -> Done {
@@ -126,7 +126,7 @@ fn siblings() -> Result<Problems, String> {
     Ok(problems)
 }
 
-/// `flatten` and `untagged` lose the place of an error.
+/// `flatten` and `untagged` lose the location of an error.
 fn attributes() -> Result<Problems, String> {
     let mut problems = Vec::new();
     for (name, text) in texts("crates")? {

@@ -1,8 +1,8 @@
-//! One name for one thing: names that were given up for the field's own, and what to write for them.
+//! One name for one thing: names that were given up for the field's own, and their replacements.
 
 use super::{Problems, texts};
 
-/// Names in code, and the names to write.
+/// Names in code, and their replacements.
 const NAMES: [(&str, &str); 42] = [
     ("Acting", "OutputQuery"),
     ("AtLimit", "OnLimit"),
@@ -47,11 +47,11 @@ const NAMES: [(&str, &str); 42] = [
     ("Waited", "Released"),
     ("announce", "commit_start"),
 ];
-/// Words in messages and texts, and what to write.
+/// Phrases in messages and texts, and their replacements.
 const PHRASES: [(&str, &str); 2] =
     [("learned again", "replayed"), ("while this member was too slow", "the session expired")];
 
-/// Where one of them stands.
+/// Every use of one of them.
 pub(super) fn problems() -> Result<Problems, String> {
     let mut problems = Vec::new();
     for (name, text) in [texts("crates")?, texts("benches")?].concat() {

@@ -21,11 +21,11 @@ const PIPELINE: &str = include_str!("pipeline.yaml");
 const PARTITIONS: i32 = 4;
 const MEMBERS: usize = 3;
 const PAYMENTS_A_SECOND: u64 = 2_000;
-/// One in so many payments arrives broken, as real ones do.
+/// One in this many payments is broken, as real ones are.
 const BROKEN: u64 = 1_500;
 
 fn say(text: &str) {
-    // A demo that nobody sees may go on unseen.
+    // A demo without a reader may continue.
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
@@ -65,11 +65,11 @@ pub(crate) fn demo(seconds: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The payment system: writes payments at a steady pace, a few of them broken.
+/// The payment system: writes payments at a steady rate, a few of them broken.
 fn pay(brokers: &str, total: u64, sent: &AtomicU64, control: &Control) -> Result<(), Failure> {
     let writer = Writer::open(brokers)?;
     let mut simulator = Simulator::new(7);
-    // Payments begin when the group is there to see them.
+    // Payments begin once the group is ready to read them.
     while control.shards() < i64::from(PARTITIONS) && !control.stopped() {
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -89,7 +89,7 @@ fn pay(brokers: &str, total: u64, sent: &AtomicU64, control: &Control) -> Result
     Ok(writer.flush()?)
 }
 
-/// Somebody downstream who reads the alerts; one in a few is shown, so that eyes can follow.
+/// A downstream reader of alerts; one in a few is shown, so that the eye can follow.
 fn alerts(brokers: &str, control: &Control) {
     let Ok(alerts) = Tail::open(brokers, "alerts") else { return };
     let mut shown = Instant::now();
@@ -114,7 +114,7 @@ fn alerts(brokers: &str, control: &Control) {
     }
 }
 
-/// Shows what the model has learned, lets a member leave half-way, and ends the run when all payments are done.
+/// Shows what the model has learned, makes a member leave midway, and ends the run after the last payment.
 fn direct(plan: &Plan, total: u64, control: &Control) {
     let (mut asked, mut left) = (Instant::now(), false);
     while !control.stopped() && control.rows() < total {

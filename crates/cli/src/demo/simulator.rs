@@ -8,14 +8,14 @@ const SQUARE_KM: f64 = 300.0;
 /// 2026-01-05T00:00:00Z, a Monday.
 const START: f64 = 1_767_571_200.0;
 
-/// A stream of payments that is the same for the same seed.
+/// A stream of payments that its seed determines.
 pub(crate) struct Simulator {
     random: Random,
     customers: Vec<Customer>,
     terminals: Vec<(f64, f64)>,
     clock: f64,
     number: u64,
-    /// A terminal whose readers were tampered with, and until when.
+    /// A terminal with a card skimmer, and until when.
     skimmed: (usize, f64),
 }
 
@@ -23,7 +23,7 @@ struct Customer {
     home: (f64, f64),
     usual: f64,
     last: f64,
-    /// Until when the card is in a thief's hands.
+    /// Until when a thief has the card.
     stolen_until: f64,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Payment {
     pub(crate) json: String,
 }
 
-/// SplitMix64: small, and the same everywhere.
+/// SplitMix64: small, and the same on every platform.
 struct Random(u64);
 
 impl Random {
@@ -77,7 +77,7 @@ impl Simulator {
         Self { random, customers, terminals, clock: START, number: 0, skimmed: (0, 0.0) }
     }
 
-    /// The terminal nearest to a place, among a few.
+    /// The nearest to a location of a few terminals.
     fn near(&mut self, home: (f64, f64)) -> usize {
         let candidates: Vec<usize> = (0..12).map(|_| self.random.below(TERMINALS)).collect();
         let far = |terminal: &usize| self.terminals.get(*terminal).map_or(f64::MAX, |place| distance(*place, home));

@@ -1,4 +1,4 @@
-//! The same of pipelines over files.
+//! The same for pipelines over files.
 
 use super::*;
 
@@ -16,7 +16,7 @@ state: {directory: state}
 
 type Damage = (&'static str, fn(&Path), &'static str, usize);
 
-/// What happened to a folder in which sixty rows were read, what is said, and how many commands are advised.
+/// What happened to a folder in which sixty rows were read, the error, and how many commands are advised.
 const STOPS: [Damage; 5] = [
     ("journal", |folder| std::fs::remove_file(folder.join("state/journal")).unwrap(), "its journal is gone", 1),
     (

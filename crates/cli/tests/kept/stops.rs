@@ -1,4 +1,4 @@
-//! Every stop of a group: whatever it advises is done, word for word, and the group runs.
+//! Every stop of a group: its advice is followed, word for word, and the group runs.
 
 use std::sync::Mutex;
 
@@ -6,7 +6,7 @@ use gristmill::protocol::{Piece, Saved, Slots};
 
 use super::*;
 
-/// What happened before and behind the end of the last run, what the next one says, how many commands it advises, and
+/// What happened before and after the end of the last run, the next run's error, how many commands it advises, and
 /// what else it advises.
 struct Stop {
     name: &'static str,
@@ -115,7 +115,7 @@ fn write_into_the_journal(group: &Group) {
     produce(&group.topic("journal"), &[Record { value: Some(b"hello".to_vec()), ..Record::default() }]);
 }
 
-/// A whole snapshot in a format that is not known here.
+/// A complete snapshot in an unknown format.
 fn save_as_a_newer_program(group: &Group) {
     let mut slots = Slots::default();
     for record in consume(&group.topic("state")).iter().filter(|record| record.partition == 0) {
@@ -123,7 +123,7 @@ fn save_as_a_newer_program(group: &Group) {
     }
     let Saved { manifest, mut state } = slots.newest().unwrap();
     let name = state.windows(5).position(|bytes| bytes == b"shard").unwrap();
-    // The number of the format stands behind the name.
+    // The number of the format follows the name.
     state[name + 5] += 100;
     let pieces = Piece::cut(manifest, &state, 1 << 20).into_iter().map(|piece| Record {
         key: Some(piece.key().into_bytes()),
@@ -167,7 +167,7 @@ impl Group {
     }
 }
 
-/// Does one thing that was advised; what it was.
+/// Follows one piece of advice; what it was.
 fn follow(stop: &Stop, group: &Group, said: &Said, number: usize) -> String {
     if let Some((words, edit)) = number.checked_sub(stop.commands).map(|edit| stop.edits[edit]) {
         assert!(said.err.contains(words), "{}: `{words}` is not in {}", stop.name, said.err);

@@ -1,4 +1,4 @@
-//! What tests of the binary need: a broker's address, topics of their own, records in and out, processes.
+//! What the binary's tests need: a broker's address, topics of their own, records in and out, processes.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ impl Record {
 
 static OWN: OnceLock<String> = OnceLock::new();
 
-/// From here on this broker is the one that helpers of this process talk to.
+/// From now on the helpers of this process talk to this broker.
 pub(crate) fn use_broker(address: &str) {
     OWN.set(address.to_string()).unwrap();
 }
@@ -54,7 +54,7 @@ pub(crate) fn broker() -> String {
     std::env::var("GRISTMILL_BROKER").unwrap_or_else(|_| address(0))
 }
 
-/// The same broker's listener that asks for a password.
+/// The same broker's listener with authentication.
 pub(crate) fn sasl_broker() -> String {
     std::env::var("GRISTMILL_SASL_BROKER").unwrap_or_else(|_| address(1))
 }
@@ -101,7 +101,7 @@ fn send(topic: &str, records: &[Record], to: impl for<'a> Fn(Base<'a>, &Record) 
     producer.flush(Duration::from_secs(60)).unwrap();
 }
 
-/// Hands over records now and then, without waiting for each batch.
+/// Sends records without waiting for each batch.
 pub(crate) fn feeder(topic: &str) -> impl Fn(&[Record]) {
     let (producer, topic) = (producer(), topic.to_string());
     move |records| hand_over(&producer, &topic, records, |base, record| base.partition(record.partition))
@@ -155,7 +155,7 @@ fn client(isolation: &str) -> BaseConsumer {
 }
 
 /// Everything in a topic, partition by partition in order. A transaction that a killed member has left open hides
-/// what comes after it until the broker ends it: that is waited for.
+/// what comes after it; this waits until the broker aborts it.
 pub(crate) fn consume(topic: &str) -> Vec<Record> {
     let (consumer, uncommitted) = (client("read_committed"), client("read_uncommitted"));
     let mut open = 0;
@@ -200,7 +200,7 @@ pub(crate) fn count(topic: &str, partitions: i32) -> i64 {
     counter(topic, partitions)()
 }
 
-/// The same, to be asked often.
+/// The same, for frequent calls.
 pub(crate) fn counter(topic: &str, partitions: i32) -> impl Fn() -> i64 {
     let (consumer, topic) = (client("read_committed"), topic.to_string());
     move || {
@@ -292,12 +292,12 @@ pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Said {
     Said::from(&gristmill(folder, arguments).output().unwrap())
 }
 
-/// Waits for a process, at most so long.
+/// Waits for a process, at most this long.
 pub(crate) fn finish(child: Child, longest: Duration) -> Said {
     finish_or(child, longest, String::new)
 }
 
-/// The same; where it takes longer `more` tells what the process itself has not said.
+/// The same; if it takes longer, `more` adds what the process itself has not logged.
 pub(crate) fn finish_or(mut child: Child, longest: Duration, more: impl Fn() -> String) -> Said {
     let began = Instant::now();
     while child.try_wait().unwrap().is_none() {
@@ -331,7 +331,7 @@ pub(crate) fn signal(child: &Child, name: &str) {
     assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
 }
 
-/// A broker of the test's own, to be mistreated; stopped at the end.
+/// A broker of the test's own, to be disrupted; stopped at the end.
 pub(crate) struct Own {
     pub(crate) dir: PathBuf,
     pub(crate) address: String,
@@ -357,7 +357,7 @@ impl Own {
         assert!(Command::new("kill").args([name, pid.trim()]).status().unwrap().success());
     }
 
-    /// What the broker has said.
+    /// The broker's log.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.dir.join("broker.log")).unwrap_or_default()
     }
@@ -400,7 +400,7 @@ pub(crate) fn delete_records(topic: &str, partition: i32, before: i64) {
     pollster::block_on(admin.delete_records(&list, &options)).unwrap();
 }
 
-/// Commits a group's offset from outside, while nobody is a member.
+/// Commits a group's offset from outside, while it has no members.
 pub(crate) fn commit(group: &str, topic: &str, partition: i32, offset: i64) {
     let consumer: BaseConsumer =
         ClientConfig::new().set("bootstrap.servers", broker()).set("group.id", group).create().unwrap();

@@ -1,4 +1,4 @@
-//! The committer of a pipeline over a file: answers through sinks, the rest in a folder, if there is one.
+//! The committer of a pipeline over a file: outputs through sinks, the rest in a folder, if there is one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::committer::{Answered, Committer, CommitterError, Found, Known};
 use crate::restore::reopen;
 use crate::sink::Sink;
 
-/// Writes at once and answers at once.
+/// Commits and answers synchronously.
 pub(super) struct FileCommitter {
     plan: Arc<Plan>,
     sinks: Vec<Box<dyn Sink>>,
@@ -22,7 +22,7 @@ pub(super) struct FileCommitter {
 }
 
 impl FileCommitter {
-    /// Writes to these; keeps the rest in the folder, if there is one.
+    /// Writes to these sinks; stores the rest in the folder, if there is one.
     pub(super) fn new(plan: Arc<Plan>, sinks: Vec<Box<dyn Sink>>, folder: Option<StateFolder>) -> Self {
         Self { plan, sinks, folder, answered: None }
     }
@@ -59,7 +59,7 @@ impl Committer for FileCommitter {
     }
 
     fn resolve_outcome(&mut self, commit: Commit) -> Result<(), CommitterError> {
-        // Every commit is answered with `Done` or ends the run, so there is never anything to find out.
+        // Every commit is answered with `Done` or ends the run, so there is never an outcome to resolve.
         let landed = commit.parts.iter().map(|part| (part.partition.clone(), CommitOutcome::Committed)).collect();
         self.answered = Some(Answered::Resolved(landed));
         Ok(())

@@ -60,7 +60,7 @@ impl Connector for Files {
     fn rehearse(&self, plan: &Plan) -> Result<(), OpenError> {
         let folder = StateFolder::open(plan).map_err(CommitterError::from)?;
         let lengths = folder.as_ref().map(StateFolder::lengths).unwrap_or_default();
-        // It is locked for one at a time.
+        // Only one process may lock it.
         drop(folder);
         for path in plan.targets().filter_map(|target| target.file()) {
             writable(path, committed(&lengths, path))?;
@@ -121,7 +121,7 @@ impl Connector for Files {
     }
 }
 
-/// Opens an output without changing it. One that is not there is made, and taken away again.
+/// Opens an output without changing it. A missing one is created, and removed again.
 fn writable(path: &str, committed: Option<u64>) -> Result<(), SinkError> {
     let there = std::fs::metadata(path).map(|file| file.len());
     match committed.filter(|length| there.as_ref().is_ok_and(|there| length > there)) {
@@ -129,7 +129,7 @@ fn writable(path: &str, committed: Option<u64>) -> Result<(), SinkError> {
         None => Lines::open(path, Keep::All)?,
     };
     if there.is_err() && Path::new(path).is_file() {
-        // It was made a moment ago; whether it stays makes no difference to a run.
+        // It was created a moment ago; a run does not care whether it stays.
         let _ = std::fs::remove_file(path);
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The folder of a pipeline over a file.
+//! The state folder of a pipeline over a file.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -17,7 +17,7 @@ use crate::commit::PartitionCommit;
 use crate::committer::CommitterError;
 use crate::state::StateFailure;
 
-/// What one commit made visible.
+/// One commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Commit {
     /// What each shard has consumed.
@@ -42,7 +42,7 @@ fn failed(path: &Path, error: &std::io::Error) -> StateFailure {
     StateFailure::StoredState { place: path.display().to_string(), why: error.to_string() }
 }
 
-/// The folder, for one run at a time, where the plan has one.
+/// The folder, locked by one run at a time, if the plan has one.
 fn locked(plan: &Plan) -> Result<Option<(PathBuf, File)>, StateFailure> {
     let Some(directory) = plan.state.as_ref().and_then(|state| state.directory.as_ref()) else { return Ok(None) };
     let path = PathBuf::from(directory);
@@ -55,7 +55,7 @@ fn locked(plan: &Plan) -> Result<Option<(PathBuf, File)>, StateFailure> {
     Ok(Some((path, lock)))
 }
 
-/// A file's bytes; none where it is not there.
+/// A file's bytes; none if it does not exist.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, StateFailure> {
     match fs::read(path) {
         Ok(bytes) => Ok(bytes),
@@ -64,7 +64,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, StateFailure> {
     }
 }
 
-/// Replaces a file in one step: a crash leaves the old one or the new one.
+/// Replaces a file atomically: a crash leaves the old one or the new one.
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), StateFailure> {
     let new = path.with_extension("new");
     let written = File::create(&new).and_then(|mut file| {
@@ -78,7 +78,7 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), StateFailure> {
 }
 
 impl StateFolder {
-    /// Opens a folder for one run at a time.
+    /// Opens a folder, locked by one run at a time.
     pub(super) fn open(plan: &Plan) -> Result<Option<Self>, StateFailure> {
         let Some((path, lock)) = locked(plan)? else { return Ok(None) };
         let commits = commits(&path)?;
@@ -91,7 +91,7 @@ impl StateFolder {
         Ok(Some(Self { path, _lock: lock, journal, commits, outputs: Vec::new() }))
     }
 
-    /// The lengths that outputs in files had at the last commit; a file that is not among them is new.
+    /// The lengths of output files at the last commit; a file that is not among them is new.
     pub(super) fn lengths(&self) -> Lengths {
         self.commits.last().map(|last| last.lengths.clone()).unwrap_or_default()
     }
@@ -101,7 +101,7 @@ impl StateFolder {
         self.outputs = outputs;
     }
 
-    /// What was kept of a shard. The folder is a log of its own, so it knows how far it was read.
+    /// The stored state of a shard. The folder is a log of its own, so it knows how far it was read.
     pub(super) fn kept(&self, partition: &Partition) -> Result<StoredState, StateFailure> {
         let entries: Vec<Entry> = self.commits.iter().flat_map(|commit| commit.of(partition.number).cloned()).collect();
         let committed = entries.last().and_then(|entry| entry.ends().get(&partition.topic));
@@ -109,14 +109,14 @@ impl StateFolder {
         Ok(StoredState { slots: slots(&self.path, partition.number)?, entries, inputs: vec![input], settled: true })
     }
 
-    /// Makes a commit durable: outputs first, then, in one frame, the entries that say so, then what is saved.
+    /// Makes a commit durable: outputs first, then, in one frame, the entries, then the snapshot.
     pub(super) fn commit(&mut self, parts: &[Arc<PartitionCommit>]) -> Result<(), CommitterError> {
         let entries = parts.iter().filter_map(|part| Some((part.partition.number, part.entry.clone()?)));
         let entries: Vec<(i32, Entry)> = entries.collect();
         if !entries.is_empty() {
             let written = self.outputs.iter().map(|(path, lines)| Ok((path.clone(), lines.sync()?)));
             let written = written.collect::<Result<Lengths, CommitterError>>()?;
-            // Whoever changes the state alone leaves the outputs as they are.
+            // A commit of state alone leaves the outputs as they are.
             let lengths = if written.is_empty() { self.lengths() } else { written };
             let commit = Commit { entries, lengths };
             let journal = self.path.join("journal");
@@ -132,7 +132,7 @@ impl StateFolder {
         if any { Ok(self.shorten()?) } else { Ok(()) }
     }
 
-    /// Forgets everything. Nothing is read before: what cannot be read is forgotten, too.
+    /// Deletes everything. Nothing is read before, so unreadable state is deleted, too.
     pub(super) fn forget(plan: &Plan) -> Result<(), StateFailure> {
         let Some((path, _lock)) = locked(plan)? else { return Ok(()) };
         for file in snapshots(&path)?.into_iter().chain([path.join("journal")]) {
@@ -144,15 +144,15 @@ impl StateFolder {
         Ok(())
     }
 
-    /// A snapshot is a file of its pieces, which come all at once here.
+    /// A snapshot is a file of its pieces, which are written at once here.
     fn save(&self, shard: i32, pieces: &[Piece]) -> Result<(), StateFailure> {
         let Some(Piece::Manifest(manifest)) = pieces.last() else { return Ok(()) };
         let framed = pieces.iter().flat_map(|piece| [frame(piece.key().as_bytes()), frame(&piece.value())]);
         replace(&self.path.join(format!("snapshot-{shard}-{}", manifest.slot)), &framed.collect::<Vec<_>>().concat())
     }
 
-    /// What is in all snapshots is not needed in the journal any more: what comes after the oldest leads from one to the
-    /// next. The last entry of each shard stays, and the last commit, since it knows the lengths of the outputs.
+    /// The journal does not need what is in all snapshots: the entries after the oldest lead from one to the next. The
+    /// last entry of each shard stays, and the last commit, since it has the lengths of the outputs.
     fn shorten(&mut self) -> Result<(), StateFailure> {
         let mut needed: BTreeMap<i32, u64> = BTreeMap::new();
         for (shard, entry) in self.commits.iter().flat_map(|commit| &commit.entries) {
@@ -174,7 +174,7 @@ impl StateFolder {
     }
 }
 
-/// Every whole commit of the journal. What a crash has left half-written behind them is cut off.
+/// Every complete commit of the journal. A partial write after them, left by a crash, is cut off.
 pub(super) fn commits(folder: &Path) -> Result<Vec<Commit>, StateFailure> {
     let path = folder.join("journal");
     let bytes = read(&path)?;
@@ -190,7 +190,7 @@ pub(super) fn commits(folder: &Path) -> Result<Vec<Commit>, StateFailure> {
     })
 }
 
-/// What lies in a shard's snapshots.
+/// The contents of a shard's snapshots.
 pub(super) fn slots(folder: &Path, shard: i32) -> Result<Slots, StateFailure> {
     let mut slots = Slots::default();
     let start = format!("snapshot-{shard}-");

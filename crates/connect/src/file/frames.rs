@@ -1,4 +1,4 @@
-//! Frames in a file: length, checksum, bytes. What a crash has left half-written at the end is no frame.
+//! Frames in a file: length, checksum, bytes. A partial write at the end, left by a crash, is not a frame.
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -17,7 +17,7 @@ fn number(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
 
-/// The whole frames at the beginning, and the bytes they fill.
+/// The complete frames at the beginning, and their length in bytes.
 pub(super) fn frames(bytes: &[u8]) -> (Vec<&[u8]>, usize) {
     let (mut found, mut at) = (Vec::new(), 0);
     while let (Some(length), Some(checksum)) = (number(bytes, at), number(bytes, at + 8)) {

@@ -1,21 +1,21 @@
-//! Records of a file to its shards, as producers deal them to partitions.
+//! Assigns records of a file to its shards, as producers assign them to partitions.
 
 use gristmill::plan::{ColumnPlan, Need, Plan};
 use gristmill::rows::{Cell, Partition, RawRows};
 use gristmill_formats::Decoder;
 
-/// Deals records to shards by their key.
+/// Assigns records to shards by their key.
 pub(super) struct KeyPartitioner {
-    /// Reads the key alone.
+    /// Decodes only the key.
     decoder: Decoder,
     shards: Vec<Partition>,
 }
 
 impl KeyPartitioner {
-    /// Deals to these; nothing where there is one shard alone.
+    /// Partitions into these shards; none if there is only one.
     pub(super) fn new(plan: &Plan, header: Option<&[String]>, shards: &[Partition]) -> Option<Self> {
         let key = plan.columns.get(plan.key.filter(|_| shards.len() > 1)?)?;
-        // What is wrong with a record is found when its shard reads it.
+        // A wrong record is reported when its shard reads it.
         let key = ColumnPlan { need: Need::Nothing, ..key.clone() };
         let all: Vec<String> = plan.columns.iter().map(|column| column.name.clone()).collect();
         let decoder = Decoder::of(plan, &[key], Some(header.unwrap_or(&all))).ok()?;

@@ -1,4 +1,4 @@
-//! Decisions and dead letters as lines of JSON, in a file or on standard output.
+//! Writes decisions and dead letters as lines of JSON, to a file or standard output.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
@@ -7,17 +7,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::commit::PartitionCommit;
 use crate::sink::{Sink, SinkError};
 
-/// How much of a file that is there already is kept.
+/// How much of an existing file is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keep {
-    /// Nothing: it is made anew.
+    /// Nothing: it is truncated.
     Nothing,
-    /// Everything, torn or not: nothing is changed, and nothing is to be written.
+    /// Everything, torn or not: nothing is changed, and nothing will be written.
     All,
-    /// Every whole line: what is written goes behind them. What a kill or a full disk has left of the last one is cut
-    /// off; it was never committed, so its record is answered again.
+    /// Every whole line: writes are appended to them. A last line that a kill or a full disk left incomplete is cut
+    /// off; it was never committed, so its record is scored again.
     Lines,
-    /// So many bytes: what is behind them was never committed.
+    /// This many bytes: those after them were never committed.
     Bytes(u64),
 }
 
@@ -51,7 +51,7 @@ impl Lines {
         let mut file = File::options().create(true).write(true).truncate(false).open(path).map_err(failed)?;
         let data = file.metadata().map_err(failed)?;
         if !data.is_file() {
-            // A pipe or a device keeps nothing.
+            // A pipe or a device has no length.
             let handle = file.try_clone().map_err(failed)?;
             let writer = Box::new(BufWriter::with_capacity(1 << 16, file));
             return Ok(Self::new(target, Inner { writer, file: Some(handle), length: 0 }));
@@ -110,7 +110,7 @@ impl Lines {
         Self { target, inner: Arc::new(Mutex::new(inner)) }
     }
 
-    /// Makes everything written durable; the length of the file then.
+    /// Makes everything written durable; returns the length of the file.
     pub(super) fn sync(&self) -> Result<u64, SinkError> {
         let mut length = 0;
         self.with(|inner| {
@@ -130,8 +130,8 @@ impl Lines {
     }
 }
 
-/// Where the last whole line of a file ends; nothing where what comes behind it is not the beginning of an answer, which
-/// is an object.
+/// Where the last whole line of a file ends; none if the bytes after it are not the beginning of a decision, which is
+/// an object.
 fn whole_lines(path: &str, length: u64) -> io::Result<Option<u64>> {
     let mut file = File::open(path)?;
     let mut block = [0; 1 << 16];
@@ -216,7 +216,7 @@ mod tests {
         bytes
     }
 
-    /// Wherever a line was torn: nothing is ever glued to it, and no whole line is lost.
+    /// Wherever a line was torn: nothing is ever appended to it, and no whole line is lost.
     #[test]
     fn a_torn_last_line_is_cut_off() {
         let long = format!("{{\"long\":\"{}\"}}\n", "x".repeat(200_000));

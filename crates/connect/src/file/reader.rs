@@ -1,4 +1,4 @@
-//! A file's records, one after the other, plain or decompressed.
+//! Reads the records of a file in order, plain or decompressed.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -21,7 +21,7 @@ const BATCH_BYTES: usize = 4 << 20;
 /// The records of a file; their offsets are rows, from 0.
 pub(super) struct Reader {
     path: String,
-    /// The delimiter, where the file is CSV.
+    /// The delimiter, if the file is CSV.
     csv: Option<u8>,
     /// Whether the first line names the columns.
     named: bool,
@@ -33,7 +33,7 @@ pub(super) struct Reader {
     record: Vec<u8>,
 }
 
-/// Counts the bytes that leave the disk, for the progress bar.
+/// Counts the bytes read from disk, for the progress bar.
 struct Counted<R> {
     inner: R,
     read: Arc<AtomicU64>,
@@ -48,7 +48,7 @@ impl<R: Read> Read for Counted<R> {
 }
 
 impl Reader {
-    /// Opens the plan's file; `read` is told the bytes read. The second value is the file's size, where known.
+    /// Opens the plan's file; `read` counts the bytes read. The second value is the file's size, if known.
     pub(super) fn open(plan: &Plan, read: Arc<AtomicU64>) -> Result<(Self, Option<u64>), SourceError> {
         let Some(FilePlan { path, delimiter, header: named, .. }) = plan.input.of() else {
             return Err(SourceError::File { path: String::new(), why: "the input is not a file".into() });
@@ -61,7 +61,7 @@ impl Reader {
         Ok((reader, size(path)))
     }
 
-    /// Opens any file. `csv`: the delimiter, where it is CSV; `named`: whether the first line names the columns then.
+    /// Opens any file. `csv`: the delimiter, if it is CSV; `named`: whether the first line then names the columns.
     pub(super) fn of(path: &str, csv: Option<u8>, named: bool, read: Arc<AtomicU64>) -> Result<Self, SourceError> {
         let opened = open(path, Arc::clone(&read)).map_err(|error| failed(path, &error))?;
         let mut reader = Self {
@@ -79,7 +79,7 @@ impl Reader {
         Ok(reader)
     }
 
-    /// Reads the line that names the columns; a file without one that should have it has ended.
+    /// Reads the header; a file that should have one and does not has ended.
     fn begin(&mut self) -> Result<(), SourceError> {
         let delimiter = self.csv.unwrap_or_default();
         self.header = if self.named { header(&self.path, &mut self.records, delimiter)? } else { None };
@@ -88,7 +88,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The names in the file's first line, where it has one.
+    /// The names in the file's first line, if it has a header.
     pub(super) fn header(&self) -> Option<&[String]> {
         self.header.as_deref()
     }
@@ -103,7 +103,7 @@ impl Reader {
         self.ended
     }
 
-    /// Goes to a record; back to one that was read already by reading from the beginning.
+    /// Seeks to a record; back to an earlier one by reading from the beginning.
     pub(super) fn seek(&mut self, position: Position) -> Result<(), SourceError> {
         if position < self.next {
             let opened = open(&self.path, Arc::clone(&self.read)).map_err(|error| failed(&self.path, &error))?;
@@ -129,7 +129,7 @@ impl Reader {
         SourceError::File { path: self.path.clone(), why }
     }
 
-    /// The next records, as far as there are any before a position.
+    /// The next records, if there are any before a position.
     pub(super) fn batch(&mut self, partition: &Partition, before: Position) -> Result<RawRows, SourceError> {
         let mut rows = RawRows::new(partition.clone());
         while rows.len() < BATCH && rows.size() < BATCH_BYTES && self.next < before {
@@ -141,7 +141,7 @@ impl Reader {
                 self.ended = true;
                 break;
             }
-            // A blank line is no record, but a place in the file all the same.
+            // A blank line is not a record, but a position in the file all the same.
             let blank = self.record.iter().all(u8::is_ascii_whitespace);
             if !blank || self.csv.is_some() {
                 let value = Some(self.record.as_slice());
@@ -163,7 +163,7 @@ fn failed(path: &str, error: &io::Error) -> SourceError {
     SourceError::File { path: path.into(), why: what }
 }
 
-/// The size of the file in bytes, where it has one.
+/// The size of the file in bytes, if it has one.
 fn size(path: &str) -> Option<u64> {
     std::fs::metadata(path).ok().filter(|data| data.is_file()).map(|data| data.len())
 }
@@ -198,7 +198,7 @@ fn cut_short(path: &str, cut: Cut) -> SourceError {
     }
 }
 
-/// The names in the first line; nothing for an empty file.
+/// The names in the first line; none for an empty file.
 fn header(
     path: &str,
     records: &mut Records<Box<dyn BufRead + Send>>,

@@ -5,7 +5,7 @@ use std::io::{self, BufRead};
 /// Above this a record is not even kept for the dead letters: the run stops.
 pub(super) const HARD_LIMIT: usize = 64 << 20;
 
-/// Reads records one after the other.
+/// Reads records in order.
 pub(super) struct Records<R> {
     reader: R,
     csv: bool,
@@ -13,12 +13,12 @@ pub(super) struct Records<R> {
     line: u64,
 }
 
-/// Why no record could be cut.
+/// Why the next record could not be read.
 #[derive(Debug)]
 pub(super) enum Cut {
     /// The stream failed.
     Io(io::Error),
-    /// A record grew beyond [`HARD_LIMIT`]; it began on this line.
+    /// A record exceeded [`HARD_LIMIT`]; it began on this line.
     TooLarge(u64),
 }
 
@@ -27,12 +27,12 @@ impl<R: BufRead> Records<R> {
         Self { reader, csv, delimiter, line: 0 }
     }
 
-    /// The number of the line that was read last, from 1.
+    /// The number of the last line read, from 1.
     pub(super) fn line(&self) -> u64 {
         self.line
     }
 
-    /// The next record without its line end, in `record`; false at the end. Empty lines of a CSV are no records.
+    /// The next record without its line end, in `record`; false at the end. Empty lines of a CSV are not records.
     pub(super) fn next(&mut self, record: &mut Vec<u8>) -> Result<bool, Cut> {
         loop {
             record.clear();
@@ -41,7 +41,7 @@ impl<R: BufRead> Records<R> {
                 return Ok(false);
             }
             if began == 1 && record.starts_with(b"\xef\xbb\xbf") {
-                // A byte order mark says only that a Windows program wrote the file.
+                // A byte order mark shows only that a Windows program wrote the file.
                 record.drain(..3);
             }
             while self.csv && open_quote(record, self.delimiter) {
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     fn check(csv: bool, text: &str, expected: &[&str]) {
-        // A small buffer cuts the text in the middle of everything.
+        // A small buffer splits the text at every position.
         for capacity in [1, 2, 3, 100] {
             let reader = std::io::BufReader::with_capacity(capacity, text.as_bytes());
             let mut records = Records::new(reader, csv, b',');

@@ -15,7 +15,7 @@ use crate::source::{Ahead, Assignment, Event, Reread, Source, SourceError};
 /// A shard of the file.
 struct Shard {
     partition: Partition,
-    /// The first record that it has not had.
+    /// The first record that it has not received.
     position: Position,
     paused: bool,
 }
@@ -26,14 +26,14 @@ pub(super) struct FileSource {
     partitioner: Option<KeyPartitioner>,
     shards: Vec<Shard>,
     events: VecDeque<Event>,
-    /// Whether the reader must go back to what shards have not had.
+    /// Whether the reader must go back to records that shards have not received.
     rewind: bool,
-    /// Of which shard records are read again, and up to where.
+    /// The shard whose records are read again, and up to where.
     again: Option<(Partition, Position)>,
 }
 
 impl FileSource {
-    /// Opens the plan's file; `read` is told the bytes read. The second value is the file's size, where known.
+    /// Opens the plan's file; `read` counts the bytes read. The second value is the file's size, if known.
     pub(super) fn open(plan: &Plan, read: Arc<AtomicU64>) -> Result<(Self, Option<u64>), SourceError> {
         let (reader, size) = Reader::open(plan, read)?;
         let partitions: Vec<Partition> =
@@ -56,12 +56,12 @@ impl FileSource {
         Ok((source, size))
     }
 
-    /// The names in the file's first line, where it has one.
+    /// The names in the file's first line, if it has a header.
     pub(super) fn header(&self) -> Option<&[String]> {
         self.reader.header()
     }
 
-    /// The next records before a position, for each shard that has any; nothing: there are no more.
+    /// The next records before a position, for each shard that has any; none if there are no more.
     fn batch(&mut self, before: Position) -> Result<Option<Vec<RawRows>>, SourceError> {
         let Some(first) = self.shards.first() else { return Ok(None) };
         let raw = self.reader.batch(&first.partition, before)?;
@@ -74,7 +74,7 @@ impl FileSource {
         }))
     }
 
-    /// Reads on until a shard has something that it has not had, or there is no more.
+    /// Reads on until a shard has a record that it has not received, or there are no more.
     fn read(&mut self) -> Result<(), SourceError> {
         while self.events.is_empty() {
             let Some(dealt) = self.batch(Position::END)? else {
@@ -143,7 +143,7 @@ impl Source for FileSource {
     }
 
     fn reread(&mut self, partition: &Partition, from: Position, to: Position) -> Result<Reread, SourceError> {
-        // Records of other shards that were passed over since are not looked at once more.
+        // Records of other shards that were skipped since are not read again.
         if self.again.take() != Some((partition.clone(), from)) {
             self.reader.seek(from)?;
         }

@@ -36,7 +36,7 @@ impl Targets {
         })
     }
 
-    /// Those in files, by path.
+    /// Those that are files, by path.
     pub(super) fn files(&self, plan: &Plan) -> Vec<(String, Lines)> {
         let lines = self.outputs.iter().chain(plan.dead_letters.as_ref().map(|_| &self.dead_letters));
         let files = plan.targets().zip(lines);

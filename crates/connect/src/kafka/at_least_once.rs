@@ -1,4 +1,4 @@
-//! At least once on Kafka: answers are flushed, then the journal, then offsets.
+//! At least once on Kafka: outputs are flushed, then the journal, then offsets.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::committer::CommitterError;
 use crate::sink::{Sink, Stopped};
 use crate::state_loader::StateLoader;
 
-/// How long a commit that somebody waits for is tried again.
+/// How long a commit that blocks a revocation or a stop is retried.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) struct AtLeastOnceCommitter {
@@ -27,7 +27,7 @@ pub(super) struct AtLeastOnceCommitter {
     seat: Arc<GroupMember>,
     sinks: Vec<Box<dyn Sink>>,
     kafka: KafkaSink,
-    /// The newest position of each partition: a commit during a rebalance fails, and is made up for by the next one.
+    /// The newest position of each partition: a commit during a rebalance fails, and the next one makes up for it.
     wanted: BTreeMap<Partition, Position>,
 }
 
@@ -58,7 +58,7 @@ impl AtLeastOnceCommitter {
                 return Err(failure);
             }
             if !is_transient(&error) || began.elapsed() > PATIENCE {
-                // Whoever owns the records then reads them again: at least once is kept.
+                // The next owner reads the records again: at least once is kept.
                 tracing::warn!("{failure}; what was not committed will be read again");
                 break;
             }
@@ -95,7 +95,7 @@ impl BlockingCommitter for AtLeastOnceCommitter {
         commit: &Commit,
         _: &StateLoader,
     ) -> Result<Vec<(Partition, CommitOutcome)>, CommitterError> {
-        // Every commit is answered with `Done` or ends the run, so there is never anything to find out.
+        // Every commit is answered with `Done` or ends the run, so there is never an outcome to resolve.
         Ok(commit.parts.iter().map(|part| (part.partition.clone(), CommitOutcome::Committed)).collect())
     }
 }

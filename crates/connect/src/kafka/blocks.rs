@@ -8,10 +8,10 @@ use rdkafka::message::BorrowedMessage;
 
 use super::{headers_of, position_of};
 
-/// Records handed on together: enough to fill vectors, few enough to answer soon.
+/// The number of records passed on together: enough for vectorised work, few enough for low latency.
 pub(super) const BATCH: usize = 2_000;
 pub(super) const BATCH_BYTES: usize = 4 << 20;
-/// Puts a record into the block of its partition; a new block has room for `usual` records and bytes.
+/// Adds a record to the block of its partition; a new block has capacity for `usual` records and bytes.
 pub(super) fn push(blocks: &mut Vec<RawRows>, usual: (usize, usize), topic: &Arc<str>, message: &BorrowedMessage<'_>) {
     let number = message.partition();
     let known = blocks.iter().position(|block| block.partition.number == number);

@@ -1,4 +1,4 @@
-//! The clients and how they are configured.
+//! The Kafka clients and their configuration.
 
 use gristmill::connect::KafkaPlan;
 use gristmill::plan::Plan;
@@ -13,14 +13,14 @@ use crate::broker::{BrokerError, Kind};
 
 /// A consumer that is a member of the group.
 pub(super) type Consumer = BaseConsumer<MemberContext>;
-/// A producer whose delivery reports are served by a thread of its own.
+/// A producer whose delivery reports a thread of its own serves.
 pub(super) type Producer = ThreadedProducer<PlainContext>;
 
-/// A client outside of the group.
+/// A client outside the group.
 pub(super) type Reader = BaseConsumer<PlainContext>;
 
-/// Larger than any record that a broker would take: brokers limit records, not we. Batches stay at librdkafka's
-/// 1 MB all the same.
+/// Larger than any record that a broker would accept: brokers limit records, not this client. Batches still stay at
+/// librdkafka's 1 MB.
 const LARGEST_MESSAGE: &str = "100000000";
 
 fn config(plan: &KafkaPlan, role: &str) -> ClientConfig {
@@ -30,8 +30,8 @@ fn config(plan: &KafkaPlan, role: &str) -> ClientConfig {
     if role == "C" {
         // The default of 1000 leaves a fast consumer without records for up to a second whenever its queue was full.
         config.set("fetch.queue.backoff.ms", "10");
-        // The default of 100,000 records of each partition are long out of the caches when their turn comes: a tenth of
-        // them costs a tenth less of the CPU, and less memory. A request brings no more than that.
+        // The default of 100,000 records for each partition have left the caches by the time they are read: a tenth of
+        // them costs a tenth less CPU, and less memory. A request brings no more than that.
         config.set("queued.min.messages", "10000");
     } else {
         config.set("partitioner", "murmur2_random");
@@ -65,7 +65,7 @@ pub(super) fn consumer(plan: &Plan, member: usize, consumer_protocol: bool) -> R
         .set("enable.partition.eof", "true")
         .set("isolation.level", "read_committed")
         .set("allow.auto.create.topics", "false")
-        // The other values skip lost records silently; where to start is decided when partitions are assigned.
+        // The other values skip lost records silently; the start is decided when partitions are assigned.
         .set("auto.offset.reset", "error");
     if !consumer_protocol && config.get("session.timeout.ms").is_none() {
         config.set("session.timeout.ms", "10000");
@@ -76,34 +76,34 @@ pub(super) fn consumer(plan: &Plan, member: usize, consumer_protocol: bool) -> R
     created(&plan.connections.kafka, "consumer", config.create_with_context(MemberContext::default()))
 }
 
-/// A client outside the group that asks for the offsets kept under a group's name. Nobody joins with it, so its
-/// answers do not depend on how the group's members are doing: a member that was expelled cannot ask any more.
+/// A client outside the group that reads the offsets stored under a group's name. It never joins, so its answers do not
+/// depend on the state of the group's members: an expelled member can no longer ask.
 pub(super) fn offsets_client(plan: &KafkaPlan, group: &str) -> Result<Reader, BrokerError> {
     let mut config = outside(plan, "read_committed");
     config.set("group.id", group);
     created(plan, "client", config.create_with_context(PlainContext::default()))
 }
 
-/// A client outside the group, for metadata, offsets and reading what was committed.
+/// A client outside the group, for metadata, offsets and reading committed records.
 pub(super) fn reader(plan: &KafkaPlan) -> Result<Reader, BrokerError> {
     offsets_client(plan, &plan.group)
 }
 
-/// The same for whoever waits until something comes, for as long as the run: the broker is not asked all the time.
+/// The same for a thread that waits for records throughout the run: it does not poll the broker constantly.
 pub(crate) fn tailing_client(plan: &KafkaPlan) -> Result<Reader, BrokerError> {
     let mut config = outside(plan, "read_committed");
     config.set("fetch.wait.max.ms", "500");
     created(plan, "client", config.create_with_context(PlainContext::default()))
 }
 
-/// A client outside the group that also sees what is pending: where logs end.
+/// A client outside the group that also sees pending records: where logs end.
 pub(crate) fn uncommitted_client(plan: &KafkaPlan) -> Result<Reader, BrokerError> {
     created(plan, "client", outside(plan, "read_uncommitted").create_with_context(PlainContext::default()))
 }
 
 fn outside(plan: &KafkaPlan, isolation: &str) -> ClientConfig {
     let mut config = config(plan, "C");
-    // Nobody joins with it, whatever the group's members are told.
+    // It never joins, whatever the group's settings.
     for name in [
         "group.instance.id",
         "group.protocol",
@@ -119,7 +119,7 @@ fn outside(plan: &KafkaPlan, isolation: &str) -> ClientConfig {
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
         .set("allow.auto.create.topics", "false")
-        // Whoever asks for what is already there does not want to wait until more comes.
+        // A client that reads existing records does not wait for more.
         .set("fetch.wait.max.ms", "10")
         .set("auto.offset.reset", "error");
     config
@@ -132,7 +132,7 @@ pub(super) fn producer(plan: &KafkaPlan) -> Result<Producer, BrokerError> {
     created(plan, "producer", config.create_with_context(PlainContext::default()))
 }
 
-/// A producer whose records no broker takes, for asking whether it may write: there is no such number of
+/// A producer whose records no broker accepts, to test whether it may write: it requests an invalid number of
 /// acknowledgements.
 pub(super) fn prober(plan: &KafkaPlan) -> Result<Producer, BrokerError> {
     let mut config = config(plan, "P");
@@ -140,8 +140,8 @@ pub(super) fn prober(plan: &KafkaPlan) -> Result<Producer, BrokerError> {
     created(plan, "producer", config.create_with_context(PlainContext::default()))
 }
 
-/// A producer of transactions. An open one of a member that was killed holds up readers until the time-out, so it is
-/// short; the same id fences whoever used it before.
+/// A transactional producer. The open transaction of a killed member blocks readers until the time-out, so that is
+/// short; the same id fences the earlier producer.
 pub(super) fn transactional(plan: &KafkaPlan, id: &str) -> Result<Producer, BrokerError> {
     let mut config = config(plan, "P");
     config.set("enable.idempotence", "true").set("transactional.id", id);
@@ -149,13 +149,13 @@ pub(super) fn transactional(plan: &KafkaPlan, id: &str) -> Result<Producer, Brok
         config.set("transaction.timeout.ms", "10000");
     }
     if config.get("linger.ms").is_none() {
-        // Everything of a commit is handed over at once, so there is nothing to wait for.
+        // A commit is handed over at once, so there is nothing to wait for.
         config.set("linger.ms", "1");
     }
     created(plan, "producer", config.create_with_context(PlainContext::default()))
 }
 
-/// The same settings for an administrator.
+/// The same settings for an admin client.
 pub(super) fn administrator(plan: &KafkaPlan) -> Result<rdkafka::admin::AdminClient<PlainContext>, BrokerError> {
     created(plan, "client", config(plan, "P").create_with_context(PlainContext::default()))
 }

@@ -1,4 +1,4 @@
-//! Why no connection comes about, and which setting helps: librdkafka's reasons in the words of a document.
+//! Why a connection fails, and which setting helps: translates librdkafka's reasons.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -8,23 +8,24 @@ use gristmill::connect::KafkaPlan;
 
 use crate::broker::{BrokerError, Kind};
 
-/// What a part of librdkafka's reason means: whether another attempt may help, and what to do.
+/// What a part of librdkafka's reason means: whether a retry may help, and what to do.
 type Meaning = (&'static [&'static str], Kind, &'static str);
 
-/// A broker says which requests it knows to any client, and hangs up at the next one if it wants to know who asks.
+/// A broker lists its request types to any client, and disconnects at the next request if it requires authentication.
 const HUNG_UP_WHEN_ASKED: &str = "in state UP";
-/// It hangs up before that, if it takes the request for the beginning of a conversation in TLS.
+/// It disconnects before that if it expects a TLS handshake.
 const HUNG_UP_AT_ONCE: &str = "in state APIVERSION";
 /// How long a listener has to answer.
 const ANSWER: Duration = Duration::from_secs(2);
 
-/// Why a broker hung up as it did.
+/// Why a broker disconnected as it did.
 pub(super) fn hung_up(doing: &str, kafka: &KafkaPlan, how: &str) -> Option<BrokerError> {
     let brokers = kafka.brokers();
     let answers = |listener: Listener| brokers.split(',').any(|address| answer_to_tls(address) == listener);
     let protocol = kafka.properties.iter().rev().find(|(name, _)| name == "security.protocol");
     let (kind, advice) = if protocol.is_some_and(|(_, protocol)| protocol.to_ascii_lowercase().contains("ssl")) {
-        // Which words of TLS come first from what is not TLS depends on when it hangs up, so it is asked.
+        // The point at which a listener without TLS disconnects decides librdkafka's words for it, so the listener is
+        // probed.
         meaning(how).or_else(|| answers(Listener::Other).then_some((Kind::Handshake, NOT_TLS)))?
     } else if how.contains(HUNG_UP_AT_ONCE) && answers(Listener::Tls) {
         (Kind::Refused, TLS)
@@ -34,19 +35,19 @@ pub(super) fn hung_up(doing: &str, kafka: &KafkaPlan, how: &str) -> Option<Broke
     Some(BrokerError::new(kind, format!("{doing}: no connection to {brokers}: {advice}")))
 }
 
-/// What a listener does with the beginning of a conversation in TLS.
+/// A listener's reaction to the beginning of a TLS handshake.
 #[derive(PartialEq, Eq)]
 enum Listener {
-    /// It answers with a word of TLS, be it that it does not understand.
+    /// It answers in TLS, if only with an alert.
     Tls,
-    /// It is there, and hangs up or says something else.
+    /// It exists, and disconnects or answers something else.
     Other,
-    /// It is not there, or says nothing in time.
+    /// It does not exist, or does not answer in time.
     Silent,
 }
 
 fn answer_to_tls(address: &str) -> Listener {
-    // A hello of TLS 1.2 with one cipher and nothing else.
+    // A TLS 1.2 client hello with one cipher and nothing else.
     let mut hello = vec![0x16, 3, 1, 0, 45, 1, 0, 0, 41, 3, 3];
     hello.extend([0x5a; 32]);
     hello.extend([0, 0, 2, 0xc0, 0x2f, 1, 0]);
@@ -109,7 +110,7 @@ const MEANINGS: [Meaning; 5] = [
     (&["PLAINTEXT broker listener", "wrong version number", "packet length too long"], Kind::Refused, NOT_TLS),
 ];
 
-/// What a reason means, where it means one of these.
+/// The meaning of a reason, if it is one of these.
 pub(super) fn meaning(reason: &str) -> Option<(Kind, &'static str)> {
     let reason = reason.to_ascii_lowercase();
     let known = |parts: &[&str]| parts.iter().any(|part| reason.contains(&part.to_ascii_lowercase()));
@@ -132,7 +133,7 @@ const FILES: [&str; 9] = [
 /// A file that a property names and that cannot be read.
 pub(super) fn unreadable(kafka: &KafkaPlan) -> Option<String> {
     kafka.properties.iter().filter(|(name, _)| FILES.contains(&name.as_str())).find_map(|(name, path)| {
-        // librdkafka looks for the system's own by this word.
+        // With this word librdkafka searches for the system's own.
         let error = std::fs::File::open(path).err().filter(|_| path != "probe")?;
         let why = match error.kind() {
             ErrorKind::NotFound => "there is no such file".to_string(),
@@ -147,7 +148,7 @@ pub(super) fn unreadable(kafka: &KafkaPlan) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// librdkafka words a listener without TLS after the moment at which it hung up.
+    /// librdkafka's words for a listener without TLS depend on the moment of the disconnect.
     #[test]
     fn a_listener_that_does_not_speak_tls_is_asked() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

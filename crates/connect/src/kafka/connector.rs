@@ -136,7 +136,7 @@ impl Connector for Kafka {
 /// Where the input ends now.
 fn extent(plan: &Plan, topics: &Topics) -> Extent {
     let partition = |number: &i32| Partition::new(plan.input_name(), *number);
-    // A partition that holds nothing is read to its end.
+    // An empty partition counts as read to its end.
     let filled = topics.bounds.iter().filter(|(_, (begin, end))| end > begin).map(|(number, _)| partition(number));
     let ends = topics.bounds.iter().map(|(number, (_, end))| (partition(number), position_of(*end))).collect();
     let total: i64 = topics.bounds.values().map(|(begin, end)| end - begin).sum();

@@ -1,4 +1,4 @@
-//! What librdkafka tells its clients on the side: logs, errors, rebalances.
+//! Callbacks of librdkafka's clients: logs, errors, rebalances.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
@@ -22,17 +22,17 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// librdkafka's own log is for those who ask for it: what matters comes as an error as well, and is worded there.
+/// librdkafka's own log is shown only on request: what matters is also reported as an error, with a message of ours.
 fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     tracing::debug!(target: "librdkafka", "{level:?} {facility}: {message}");
 }
 
-/// The last reason that librdkafka gave for an error, and whether it is one that will not go away.
+/// The last reason that librdkafka gave for an error, and whether it is permanent.
 #[derive(Debug, Default)]
 struct Trouble {
     reason: Mutex<Option<String>>,
     refused: AtomicBool,
-    /// How a broker hung up last: librdkafka says that nowhere but in its log.
+    /// The last disconnect by a broker: librdkafka reports it only in its log.
     hung_up: Mutex<Option<String>>,
 }
 
@@ -40,7 +40,7 @@ impl Trouble {
     fn note(&self, error: &KafkaError, reason: &str) {
         tracing::debug!(target: "librdkafka", "{error}: {reason}");
         let code = error.rdkafka_error_code();
-        // "All brokers down" follows the reason why; it must not take its place.
+        // "All brokers down" follows the actual reason, and must not replace it.
         if code != Some(RDKafkaErrorCode::AllBrokersDown) && !self.refused.load(Ordering::Relaxed) {
             *lock(&self.reason) = Some(reason.to_string());
             self.refused.store(code.is_some_and(is_refusal), Ordering::Relaxed);
@@ -48,14 +48,14 @@ impl Trouble {
     }
 }
 
-/// A client that only asks or writes: it remembers the last trouble and counts what was not delivered.
+/// A client that only reads or writes: it records the last error and counts undelivered records.
 #[derive(Debug, Default)]
 pub(super) struct PlainContext {
     trouble: Trouble,
     failed: Mutex<Option<Undelivered>>,
-    /// Where entries of the journal have come to lie, by partition.
+    /// The offsets of journal entries, by partition.
     entries: Mutex<BTreeMap<i32, Position>>,
-    /// Records announced and not reported on.
+    /// Records announced and not yet reported.
     outstanding: AtomicIsize,
     settled: Condvar,
 }
@@ -68,15 +68,15 @@ pub(crate) struct Undelivered {
     pub(crate) place: Place,
 }
 
-/// Where an answer's record came from: partition and offset packed into one number, since one travels with every
-/// record and a box for each would cost more than the record.
+/// The origin of an output's record: partition and offset packed into one number, since one accompanies every record
+/// and a box for each would cost more than the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place(usize);
 
 const OFFSET_BITS: u32 = 48;
 
 impl Place {
-    /// An entry of the journal.
+    /// A journal entry.
     pub(crate) const JOURNAL: Self = Self(usize::MAX);
     /// A piece of a snapshot.
     pub(crate) const STATE: Self = Self(usize::MAX - 1);
@@ -100,17 +100,17 @@ impl Place {
 }
 
 impl PlainContext {
-    /// Why the last thing went wrong.
+    /// The reason for the last error.
     pub(super) fn reason(&self) -> Option<String> {
         lock(&self.trouble.reason).clone()
     }
 
-    /// Whether the broker does not let us in.
+    /// Whether the broker refuses our credentials.
     pub(super) fn refused(&self) -> bool {
         self.trouble.refused.load(Ordering::Relaxed)
     }
 
-    /// How a broker hung up last, in librdkafka's words.
+    /// The last disconnect by a broker, in librdkafka's words.
     pub(super) fn hung_up(&self) -> Option<String> {
         lock(&self.trouble.hung_up).clone()
     }
@@ -119,21 +119,21 @@ impl PlainContext {
         lock(&self.failed).take()
     }
 
-    /// A record is about to be handed over; if it is not taken after all, `reported` says so.
+    /// A record is about to be handed over; if it is refused, `reported` follows.
     pub(crate) fn announced(&self) {
         self.outstanding.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// A record was reported on. The last one wakes whoever waits.
+    /// The delivery of a record was reported. The last one wakes waiting threads.
     pub(crate) fn reported(&self) {
         if self.outstanding.fetch_sub(1, Ordering::AcqRel) == 1 {
-            // Under the lock, or a waiter that has just looked would miss it.
+            // Under the lock, or a waiter that has just checked would miss it.
             let _failed = lock(&self.failed);
             self.settled.notify_all();
         }
     }
 
-    /// Waits until every record announced was reported on, at most so long; whether that is so.
+    /// Waits until every announced record was reported, at most this long; whether that is so.
     pub(crate) fn settle(&self, longest: Duration) -> bool {
         let pending = || self.outstanding.load(Ordering::Acquire) > 0;
         let waited = self.settled.wait_timeout_while(lock(&self.failed), longest, |_| pending());
@@ -182,9 +182,9 @@ impl ProducerContext for PlainContext {
 /// A change of the group's assignment, as librdkafka reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Rebalance {
-    /// These partitions are ours now.
+    /// These partitions are assigned to us.
     Assign(Vec<(String, i32)>),
-    /// These are to be let go; `lost`: they have been given away already.
+    /// These are to be released; `lost`: they have other owners already.
     Revoke {
         /// The partitions.
         partitions: Vec<(String, i32)>,
@@ -193,8 +193,8 @@ pub(super) enum Rebalance {
     },
 }
 
-/// A group member: rebalances are queued for the member's own loop instead of being answered here, so that it can
-/// commit before it lets go.
+/// A group member: rebalances are queued for the member's own loop instead of being acknowledged here, so that it can
+/// commit before it releases partitions.
 #[derive(Debug, Default)]
 pub(super) struct MemberContext {
     trouble: Trouble,
@@ -212,12 +212,12 @@ impl GroupMember {
         lock(&self.0).clone()
     }
 
-    /// Joins as this consumer from here on.
+    /// Joins as this consumer from now on.
     pub(super) fn join(&self, consumer: super::Consumer) {
         *lock(&self.0) = Some(Arc::new(consumer));
     }
 
-    /// Leaves the group. From here on changes are acknowledged at once: nobody will answer them any more.
+    /// Leaves the group. From now on changes are acknowledged at once: the member no longer answers them.
     pub(super) fn leave(&self) {
         if let Some(consumer) = lock(&self.0).take() {
             consumer.context().close();
@@ -236,17 +236,17 @@ impl MemberContext {
         !lock(&self.rebalances).is_empty()
     }
 
-    /// From here on changes are acknowledged at once: nobody will answer them any more.
+    /// From now on changes are acknowledged at once: the member no longer answers them.
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::SeqCst);
     }
 
-    /// Why the last thing went wrong.
+    /// The reason for the last error.
     pub(super) fn reason(&self) -> Option<String> {
         lock(&self.trouble.reason).clone()
     }
 
-    /// Whether the broker does not let us in.
+    /// Whether the broker refuses our credentials.
     pub(super) fn refused(&self) -> bool {
         self.trouble.refused.load(Ordering::Relaxed)
     }

@@ -29,7 +29,7 @@ pub(super) struct LetterTopic {
 impl LetterTopic {
     pub(super) fn open(plan: &Plan, topic: &str, begin: Begin) -> Result<Self, BrokerError> {
         let kafka = &plan.connections.kafka;
-        // Only offsets are kept under this name.
+        // Only offsets are stored under this name.
         let client = offsets_client(kafka, &format!("{}-dead-letters", plan.group))?;
         let reader = Self { brokers: kafka.brokers().to_string(), topic: topic.to_string(), client, left: 0 };
         let metadata = reader.client.fetch_metadata(Some(topic), ANSWER);

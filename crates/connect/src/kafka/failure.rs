@@ -1,11 +1,11 @@
-//! Errors of Kafka in words: what happened, where, and what to do.
+//! Kafka errors as messages: what happened, where, and what to do.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::connection::meaning;
 use crate::broker::{BrokerError, Kind};
 
-/// What librdkafka said while doing something.
+/// librdkafka's error for an operation.
 pub(crate) fn failure_of(doing: &str, error: &KafkaError, brokers: &str, reason: Option<&str>) -> BrokerError {
     let code = error.rdkafka_error_code();
     let detail = reason.map_or_else(|| error.to_string(), |reason| shorten(reason).to_string());
@@ -52,7 +52,7 @@ pub(crate) fn failure_of(doing: &str, error: &KafkaError, brokers: &str, reason:
     }
 }
 
-/// The broker does not let us in.
+/// The broker refuses our credentials.
 pub(crate) fn connection_refused(brokers: &str, detail: &str) -> BrokerError {
     let advice = match meaning(detail) {
         Some((_, advice)) => advice,
@@ -66,7 +66,7 @@ pub(crate) fn connection_refused(brokers: &str, detail: &str) -> BrokerError {
     BrokerError::new(Kind::Refused, message)
 }
 
-/// Whether trying again with the same credentials is pointless.
+/// Whether a retry with the same credentials is pointless.
 pub(super) fn is_refusal(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
@@ -74,7 +74,7 @@ pub(super) fn is_refusal(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// Whether the broker knows this user, who may not do this.
+/// Whether the broker knows this user, who lacks a right.
 pub(super) fn is_forbidden(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
@@ -85,7 +85,7 @@ pub(super) fn is_forbidden(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// Whether an error passes by itself: the group changes, a coordinator or leader moves, no broker answers now.
+/// Whether an error is transient: the group changes, a coordinator or leader moves, no broker answers now.
 pub(crate) fn is_transient(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
@@ -109,7 +109,7 @@ pub(crate) fn is_transient(error: &KafkaError) -> bool {
     )
 }
 
-/// librdkafka's reasons without the name of its thread and the time spent, which help nobody.
+/// librdkafka's reasons without the name of its thread and the elapsed time, which do not help.
 fn shorten(reason: &str) -> &str {
     let reason = reason.split(" (after ").next().unwrap_or(reason);
     reason.strip_prefix("sasl_plaintext://").unwrap_or(reason)

@@ -1,4 +1,4 @@
-//! Headers between librdkafka's form and ours.
+//! Converts headers between librdkafka's form and ours.
 
 use gristmill::rows::Header;
 use rdkafka::Message;
@@ -10,7 +10,7 @@ pub(crate) fn headers_of(message: &BorrowedMessage<'_>) -> Vec<Header> {
     all.map(|one| (one.key.to_string(), one.value.map(<[u8]>::to_vec))).collect()
 }
 
-/// Headers for a record, with room for some more.
+/// Headers for a record, with capacity for some more.
 pub(crate) fn to_headers(headers: &[Header], more: usize) -> OwnedHeaders {
     let empty = OwnedHeaders::new_with_capacity(headers.len() + more);
     headers.iter().fold(empty, |all, (key, value)| all.insert(rdkafka::message::Header { key, value: value.as_ref() }))

@@ -1,4 +1,4 @@
-//! What a group keeps in topics: its journal and its snapshots, partition by partition beside the input.
+//! A group's internal topics: its journal and its snapshots, with a partition for each of the input's.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -19,18 +19,18 @@ use crate::store::Tail;
 const ANSWER: Duration = Duration::from_secs(10);
 /// How long a topic may be silent while it is read.
 const SILENCE: Duration = Duration::from_secs(30);
-/// How often a pending transaction is looked at.
+/// How often a pending transaction is checked.
 const LOOK: Duration = Duration::from_millis(20);
-/// How many records before its end are read first to find the last one: markers of transactions lie between.
+/// How many records before its end are read first to find the last one: transaction markers are in between.
 const BACK: i64 = 16;
 
-/// The key under which the first partition's snapshots say how many partitions there were at the very beginning.
+/// The key under which the first partition's snapshots record the initial number of partitions.
 pub(crate) const ORIGIN: &str = "origin";
 
 /// A record of these topics, with its timestamp.
 type Visit<'a> = &'a mut dyn FnMut(&RawRecord<'_>) -> Result<(), BrokerError>;
 
-/// Clients outside of the group that read what it keeps.
+/// Clients outside the group that read its stored state.
 pub(crate) struct InternalTopics {
     plan: Arc<Plan>,
     reader: Reader,
@@ -64,7 +64,7 @@ impl InternalTopics {
         client.fetch_watermarks(topic, partition, ANSWER).map_err(|error| self.failure(&doing, &error))
     }
 
-    /// How many partitions a topic has.
+    /// The number of partitions of a topic.
     pub(crate) fn count(&self, topic: &str) -> Result<i32, BrokerError> {
         let metadata = self.reader.fetch_metadata(Some(topic), ANSWER);
         let metadata = metadata.map_err(|error| self.failure(&format!("asking for topic {topic}"), &error))?;
@@ -73,7 +73,7 @@ impl InternalTopics {
         count.ok_or_else(|| BrokerError::new(Kind::Topic, format!("the topic `{topic}` does not exist")))
     }
 
-    /// Waits until nothing is pending that was begun before.
+    /// Waits until no transaction that was begun before is pending.
     pub(crate) fn settle(&self, partition: &Partition, wanted: &dyn Fn() -> bool) -> Result<(), BrokerError> {
         if !self.plan.journals() {
             return Ok(());
@@ -92,7 +92,7 @@ impl InternalTopics {
         Ok(())
     }
 
-    /// A partition that the input has gained has none of the group's yet.
+    /// Ensures that the group's topics have a partition that the input has gained.
     fn reach(&self, journal: &str, partition: i32) -> Result<(), BrokerError> {
         if self.partitions.get() <= partition {
             let metadata = self.reader.fetch_metadata(Some(journal), ANSWER);
@@ -103,7 +103,7 @@ impl InternalTopics {
         if self.partitions.get() <= partition { topics::grow(&self.plan, partition) } else { Ok(()) }
     }
 
-    /// The group's committed position in a partition of an input, once nothing that would move it is pending.
+    /// The group's committed position in a partition of an input, once no pending transaction would move it.
     fn committed(&self, partition: &Partition) -> Result<Option<Position>, BrokerError> {
         let mut list = TopicPartitionList::new();
         list.add_partition(&partition.topic, partition.number);
@@ -115,7 +115,7 @@ impl InternalTopics {
         })
     }
 
-    /// The last entry of the journal, and the group's positions.
+    /// The last journal entry, and the group's positions.
     pub(crate) fn tail(&self, partition: &Partition) -> Result<Tail, BrokerError> {
         let mut committed = Positions::default();
         for input in &self.plan.inputs {
@@ -195,7 +195,7 @@ impl InternalTopics {
         Ok(slots)
     }
 
-    /// Whether a partition was not there when the group began: it is read from its beginning, wherever others began.
+    /// Whether a partition did not exist when the group began: it is read from its beginning, wherever others began.
     fn appeared_later(&self, partition: i32) -> Result<bool, BrokerError> {
         if !self.plan.journals() {
             return Ok(false);
@@ -203,7 +203,7 @@ impl InternalTopics {
         Ok(self.origin()?.is_some_and(|count| partition >= count))
     }
 
-    /// How many partitions there were at the very beginning.
+    /// The initial number of partitions.
     pub(crate) fn origin(&self) -> Result<Option<i32>, BrokerError> {
         let mut origin = None;
         let topic = self.plan.state_topic();
@@ -217,7 +217,7 @@ impl InternalTopics {
         Ok(origin)
     }
 
-    /// Every committed record of a partition from a position on, up to where it ends now.
+    /// Every committed record of a partition from a position to its current end.
     pub(crate) fn visit(
         &self,
         topic: &str,
@@ -262,7 +262,7 @@ impl InternalTopics {
                 None => {}
             }
         }
-        // Not to be mixed up with what is read next.
+        // Not to be confused with the next read.
         self.reader.unassign().map_err(|error| self.failure(&doing, &error))
     }
 }

@@ -1,12 +1,12 @@
-//! Brokers that do not answer: said once in a while, and when it is over.
+//! Reports brokers that do not answer: periodically, and when they answer again.
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-/// How often it is said that it lasts.
+/// The interval between reports.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// Whether brokers have not answered of late, as far as was said.
+/// Whether brokers have recently not answered, as reported.
 #[derive(Debug, Default)]
 pub(crate) struct Outage {
     began: Option<Instant>,
@@ -14,7 +14,7 @@ pub(crate) struct Outage {
 }
 
 impl Outage {
-    /// Says what is the matter, once in a while.
+    /// Reports the problem, periodically.
     pub(crate) fn lasts(&mut self, what: &dyn Display) {
         self.began.get_or_insert_with(Instant::now);
         if self.said.is_none_or(|said| said.elapsed() > PAUSE) {
@@ -23,7 +23,7 @@ impl Outage {
         }
     }
 
-    /// Whether the last thing that was said is that brokers do not answer.
+    /// Whether the last report is that brokers do not answer.
     pub(crate) fn is_on(&self) -> bool {
         self.began.is_some()
     }

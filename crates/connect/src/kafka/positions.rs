@@ -1,9 +1,9 @@
-//! Kafka's offsets as positions, and back.
+//! Converts Kafka's offsets to positions, and back.
 
 use gristmill::rows::Position;
 use rdkafka::Offset;
 
-/// The position of an offset; offsets that say where to begin in words are none.
+/// The position of an offset; symbolic offsets have none.
 pub(crate) fn position_of(offset: i64) -> Position {
     Position::number(offset.try_into().unwrap_or(0))
 }

@@ -1,5 +1,5 @@
-//! Records read once more, outside of the group: while a shard is being recovered its partition stays paused in the
-//! group's consumer, and the others go on.
+//! Reads records again, outside the group: while a shard is being restored its partition stays paused in the group's
+//! consumer, and the others continue.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::broker::BrokerError;
 use crate::source::{Ahead, Reread, SourceError};
 use crate::store::Past;
 
-/// For a question that nobody waits for.
+/// For a request that no other work waits for.
 const ASK: Duration = Duration::from_secs(1);
 /// How long it may take to find out that only markers follow.
 const LOOK: Duration = Duration::from_millis(300);
@@ -80,8 +80,8 @@ impl ReplayReader {
         self.client = Some(client);
         match rows {
             Some(rows) => {
-                // Whoever asks asks on behind the last record that it took. One that lies behind was read, too, where there
-                // is a gap before it, and has to be read again.
+                // The caller continues after the last record that it took. A later one was read, too, if there is a gap
+                // before it, and has to be read again.
                 let taken = rows.before(to);
                 let last = rows.get(taken.wrapping_sub(1)).filter(|_| taken == rows.len());
                 self.at = last.map(|last| (partition.clone(), last.position.next()));
@@ -92,7 +92,7 @@ impl ReplayReader {
         }
     }
 
-    /// What lies between a position and the stable end of its partition, or the place `to`.
+    /// What is between a position and the stable end of its partition, or the position `to`.
     pub(super) fn skip_control_records(
         &mut self,
         partition: &Partition,
@@ -101,7 +101,7 @@ impl ReplayReader {
     ) -> Result<Ahead, BrokerError> {
         let client = self.client()?;
         let bounds = client.fetch_watermarks(&partition.topic, partition.number, ASK);
-        // Another time will do.
+        // A later attempt will do.
         let Ok((_, end)) = bounds else { return Ok(Ahead::Unknown) };
         let end = to.map_or(position_of(end), |to| to.min(position_of(end)));
         if end <= position {

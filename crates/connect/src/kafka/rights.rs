@@ -1,4 +1,4 @@
-//! What a pipeline must be allowed to do: each right by name, tried, and granted by which command.
+//! The rights that a pipeline needs: their names, probes for them, and the commands that grant them.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -18,39 +18,39 @@ use crate::broker::{BrokerError, Kind};
 
 /// How long a broker has to say whether something is allowed.
 const ANSWER: Duration = Duration::from_secs(5);
-/// A topic that nobody has.
+/// A topic that does not exist.
 pub(super) const NOWHERE: &str = "__gristmill_probe";
 
-/// What is to be done.
+/// The operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operation {
     /// To read records, or to be a member.
     Read,
-    /// To write records, or to have transactions.
+    /// To write records, or to use transactions.
     Write,
-    /// To make a topic.
+    /// To create a topic.
     Create,
-    /// To give a topic more partitions.
+    /// To add partitions to a topic.
     Alter,
 }
 
-/// And to what.
+/// The resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Resource {
     /// A topic.
     Topic(String),
     /// A consumer group.
     Group(String),
-    /// All transactional ids that begin so.
+    /// All transactional ids with this prefix.
     TransactionalId(String),
 }
 
 /// A right that a pipeline needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Right {
-    /// What is to be done.
+    /// The operation.
     pub operation: Operation,
-    /// And to what.
+    /// The resource.
     pub resource: Resource,
 }
 
@@ -106,7 +106,7 @@ impl Right {
     }
 }
 
-/// Whom the brokers take this client for.
+/// The user as which brokers know this client.
 fn user(kafka: &KafkaPlan) -> String {
     let set = |wanted: &str| kafka.properties.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
     let protocol = set("security.protocol").unwrap_or_default().to_ascii_uppercase();
@@ -118,7 +118,7 @@ fn user(kafka: &KafkaPlan) -> String {
     }
 }
 
-/// Every right that a run of this pipeline needs. To read or to write includes to describe.
+/// Every right that a run of this pipeline needs. The right to read or write includes the right to describe.
 pub(super) fn rights(plan: &Plan) -> Vec<Right> {
     let topic = |operation, name: &str| Right::new(operation, Resource::Topic(name.to_string()));
     let mut rights = Vec::new();
@@ -153,8 +153,8 @@ pub(super) fn rights(plan: &Plan) -> Vec<Right> {
     rights
 }
 
-/// Tries every right that a run needs, and changes nothing by that: those that are missing. All are tried at once, since
-/// each takes a client of its own.
+/// Tests every right that a run needs, without changing anything: those that are missing. All are tested at once, since
+/// each needs a client of its own.
 pub(super) fn missing(plan: &Plan) -> Vec<Right> {
     let rights = rights(plan);
     let found: Vec<bool> = std::thread::scope(|scope| {
@@ -164,7 +164,7 @@ pub(super) fn missing(plan: &Plan) -> Vec<Right> {
     rights.into_iter().zip(found).filter(|(_, missing)| *missing).map(|(right, _)| right).collect()
 }
 
-/// All that is missing, and the commands that grant it.
+/// The missing rights, and the commands that grant them.
 pub(super) fn refused(plan: &Plan, doing: Option<&str>, missing: &[Right]) -> BrokerError {
     let user = user(&plan.connections.kafka);
     let list: Vec<String> = missing.iter().map(Right::to_string).collect();
@@ -180,7 +180,7 @@ pub(super) fn refused(plan: &Plan, doing: Option<&str>, missing: &[Right]) -> Br
     BrokerError::new(Kind::Refused, message)
 }
 
-/// The same failure with the rights that are missing, where a broker has forbidden something.
+/// The same failure with the missing rights, if a broker has denied something.
 pub(super) fn named(plan: &Plan, failure: &BrokerError) -> Option<BrokerError> {
     if failure.kind != Kind::Forbidden {
         return None;
@@ -189,10 +189,10 @@ pub(super) fn named(plan: &Plan, failure: &BrokerError) -> Option<BrokerError> {
     (!missing.is_empty()).then(|| refused(plan, None, &missing))
 }
 
-/// Whether the broker says that this is not allowed. Where it says something else, or nothing, that is found elsewhere.
+/// Whether the broker says that this is not allowed. Any other answer, or none, is reported elsewhere.
 fn forbidden(plan: &Plan, right: &Right) -> bool {
     let code = match (&right.resource, right.operation) {
-        // What would be changed by trying is found out when it is done.
+        // A test would change something: the operation itself shows whether it is allowed.
         (Resource::Topic(_), Operation::Create | Operation::Alter) => None,
         (Resource::Topic(topic), operation) => match try_describe(&plan.connections.kafka, topic) {
             Ok(()) if operation == Operation::Read => try_read(&plan.connections.kafka, topic),
@@ -205,7 +205,7 @@ fn forbidden(plan: &Plan, right: &Right) -> bool {
     code.is_some_and(is_forbidden)
 }
 
-/// Asks for a topic: to read or to write is not tried of one that is not there.
+/// Asks for a topic: reading and writing are not tested for one that does not exist.
 fn try_describe(kafka: &KafkaPlan, topic: &str) -> Result<(), Option<RDKafkaErrorCode>> {
     let client = reader(kafka).map_err(|_| None)?;
     let metadata = client.fetch_metadata(Some(topic), ANSWER).map_err(|error| error.rdkafka_error_code())?;
@@ -226,7 +226,7 @@ fn try_read(kafka: &KafkaPlan, topic: &str) -> Option<RDKafkaErrorCode> {
     first_error(&client)
 }
 
-/// The first error that does not pass; none once there is a record, or the end.
+/// The first permanent error; none once there is a record, or the end.
 fn first_error(client: &Reader) -> Option<RDKafkaErrorCode> {
     let began = Instant::now();
     while began.elapsed() < ANSWER {
@@ -244,8 +244,8 @@ fn first_error(client: &Reader) -> Option<RDKafkaErrorCode> {
     None
 }
 
-/// Offers a record with a number of acknowledgements that there is not: a broker looks at the right first, and then
-/// refuses the record.
+/// Sends a record with an invalid number of acknowledgements: a broker checks the right first, and then rejects the
+/// record.
 fn try_write(kafka: &KafkaPlan, topic: &str) -> Option<RDKafkaErrorCode> {
     let producer = prober(kafka).ok()?;
     let record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(topic, 0).partition(0);
@@ -257,8 +257,8 @@ fn try_write(kafka: &KafkaPlan, topic: &str) -> Option<RDKafkaErrorCode> {
     producer.context().take_undelivered()?.error.rdkafka_error_code()
 }
 
-/// Asks for an offset of a topic that does not exist, then commits it: nothing is kept of that. A group that may not
-/// even be asked for has no coordinator, which is told on the side.
+/// Asks for an offset of a topic that does not exist, then commits it: none is stored. A group that may not even be
+/// described has no coordinator, which librdkafka reports only as an event.
 fn try_group(plan: &Plan, group: &str) -> Option<RDKafkaErrorCode> {
     let client = super::offsets_client(&plan.connections.kafka, group).ok()?;
     let mut list = TopicPartitionList::new();

@@ -1,4 +1,4 @@
-//! Decisions and dead letters to topics.
+//! Writes decisions and dead letters to topics.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,20 +17,20 @@ use crate::connector::Run;
 use crate::dead_letter::DeadLetter;
 use crate::sink::{OpenTargets, Sink, SinkError, Stopped};
 
-/// How often a wait for delivery looks whether the run is to end.
+/// How often a wait for delivery checks whether the run is to stop.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long a partition that a topic has gained is looked for: brokers hear of it one after the other.
+/// How long to wait for a partition that a topic has gained: brokers learn of it one after the other.
 const GROWTH: Duration = Duration::from_secs(30);
-/// How often.
+/// The interval between checks.
 const GROWTH_PAUSE: Duration = Duration::from_millis(100);
 /// How long a stop waits for brokers that do not answer.
 const PATIENCE_AT_STOP: Duration = Duration::from_secs(10);
 
-/// Why a record was not taken.
+/// Why a record was refused.
 pub(crate) enum Refusal {
-    /// Whatever was begun must be given up, and may be tried again.
+    /// The transaction must be aborted, and may be retried.
     Passing(KafkaError),
-    /// Trying again would not help.
+    /// A retry would not help.
     Final(SinkError),
 }
 
@@ -43,7 +43,7 @@ impl From<Refusal> for SinkError {
     }
 }
 
-/// One producer of one member: its outputs in Kafka, the dead letters, and what it keeps of its shards.
+/// One producer of one member: its outputs in Kafka, the dead letters, and the state of its shards.
 pub(super) struct KafkaSink {
     plan: Arc<Plan>,
     pub(crate) producer: Producer,
@@ -64,7 +64,7 @@ impl KafkaSink {
 
     /// Writes a part's decisions and dead letters.
     pub(crate) fn answers(&self, part: &PartitionCommit) -> Result<(), Refusal> {
-        // Used again for each record.
+        // Reused for each record.
         let mut source = String::new();
         for decision in part.outbox.decisions() {
             if let Some(Some(topic)) = self.topics.get(decision.output) {
@@ -77,7 +77,7 @@ impl KafkaSink {
         Ok(())
     }
 
-    /// Writes a part's entry of the journal and its pieces of a snapshot.
+    /// Writes a part's journal entry and its pieces of a snapshot.
     pub(crate) fn state(&self, part: &PartitionCommit) -> Result<(), Refusal> {
         let partition = part.partition.number;
         if let Some(entry) = &part.entry {
@@ -95,8 +95,8 @@ impl KafkaSink {
 }
 
 impl KafkaSink {
-    /// Writes the entries and pieces of these parts, and returns when they are safe. A partition that the topic has gained
-    /// is looked for; what was written beside it is then written twice, which a journal bears.
+    /// Writes the entries and pieces of these parts, and returns when they are durable. It waits for a partition that
+    /// the topic has gained; records written along with it are then written twice, which a journal tolerates.
     pub(crate) fn keep(&self, parts: &[Arc<PartitionCommit>]) -> Result<(), SinkError> {
         let mut unknown: Option<Instant> = None;
         loop {
@@ -199,7 +199,7 @@ impl KafkaSink {
         }
     }
 
-    /// What the producer knows of a topic may be minutes old, and the topic may have grown since.
+    /// The producer's metadata of a topic may be minutes old, and the topic may have grown since.
     fn look_again(&self, topic: &str) {
         if let Err(error) = self.producer.client().fetch_metadata(Some(topic), GROWTH_PAUSE * 20) {
             tracing::debug!("asking for topic {topic}: {error}");
@@ -245,7 +245,7 @@ impl KafkaSink {
             )
         );
         if code == Some(RDKafkaErrorCode::UnknownPartition) {
-            // Sent before the producer knew the topic at all, and then it knew it as it was before it grew.
+            // Sent before the producer had any metadata of the topic, which was then that of before it grew.
             self.look_again(&undelivered.topic);
         }
         if hopeless || self.producer.context().refused() {
@@ -293,7 +293,7 @@ mod tests {
         known.unwrap_or_else(|_| started().lines().next().unwrap().to_string())
     }
 
-    /// A producer that hears of a topic when it writes into it, and then as it was before it grew.
+    /// A producer that gets a topic's metadata at its first write, and as it was before the topic grew.
     #[test]
     fn an_entry_for_a_partition_that_the_journal_has_just_gained_is_written() {
         let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros();

@@ -1,4 +1,4 @@
-//! Records from Kafka, as a member of a consumer group.
+//! Records from Kafka, read as a member of a consumer group.
 
 mod comeback;
 mod lookout;
@@ -24,14 +24,14 @@ use super::{
 use crate::broker::{BrokerError, Kind};
 use crate::source::{Ahead, Assignment, Event, Reread, Source, SourceError};
 
-/// For questions to the group's coordinator.
+/// For requests to the group's coordinator.
 const ANSWER: Duration = Duration::from_secs(10);
-/// How long librdkafka may take to begin with a partition it was just given.
+/// How long librdkafka may take to start with a partition that was just assigned.
 const BEGIN: Duration = Duration::from_secs(10);
-/// How long records may wait for room before the brokers are told to send no more.
+/// How long records may wait for room before fetching is paused.
 const NO_ROOM: Duration = Duration::from_secs(1);
-/// How long brokers may be gone while partitions are being assigned: below `max.poll.interval.ms`, after which the
-/// group would give the partitions to somebody else anyway.
+/// How long brokers may be unreachable while partitions are being assigned: below `max.poll.interval.ms`, after which
+/// the group would reassign the partitions anyway.
 const OUTAGE: Duration = Duration::from_secs(240);
 
 /// A group member's input. Dropping it leaves the group.
@@ -44,24 +44,24 @@ pub(super) struct KafkaSource {
     replay_reader: ReplayReader,
     events: VecDeque<Event>,
     topic: Arc<str>,
-    /// The records and bytes of the largest block that came last.
+    /// The records and bytes of the largest recent block.
     usual: (usize, usize),
-    /// The partitions that are being read, and from where: what arrives of others, or before that, is not wanted.
+    /// The partitions that are being read, and from where: records of others, or before that, are discarded.
     reading: BTreeMap<i32, Position>,
     /// The partitions that were set to their position a second time.
     sought: BTreeSet<i32>,
     /// The partitions that were accepted.
     held: BTreeSet<i32>,
-    /// How many records are taken together at most, and how many were taken last.
+    /// The maximum number of records taken together, and the last number.
     batch: usize,
     taken: usize,
     lookout: Lookout,
     comeback: Option<Comeback>,
-    /// How often the client was made anew since partitions came last.
+    /// How often the client was replaced since partitions were last assigned.
     comebacks: u32,
-    /// Since when there is no room for records, and whether the brokers were told.
+    /// Since when there is no room for records, and whether fetching is paused.
     backpressure: Option<(Instant, bool)>,
-    /// Whether the protocol may still turn out to be unknown to the broker.
+    /// Whether the broker may still turn out not to support the protocol.
     may_fall_back: bool,
     /// Whether it did.
     fell_back: bool,
@@ -145,7 +145,7 @@ impl KafkaSource {
         }
     }
 
-    /// An error from the poll loop: some pass by themselves, some end the run.
+    /// Handles an error of the poll loop: some are transient, some end the run.
     fn on_poll_error(&mut self, error: KafkaError) -> Result<(), SourceError> {
         if let KafkaError::PartitionEOF(number) = error {
             if self.reading.contains_key(&number) {
@@ -168,7 +168,7 @@ impl KafkaSource {
                 self.place_is_taken();
                 Ok(())
             }
-            // So librdkafka 2.12 ends where the group has given a member up for its silence.
+            // How librdkafka 2.12 fails when the group has expelled a member for its silence.
             Some(RDKafkaErrorCode::InvalidRequest) if fatal && self.comebacks < COMEBACKS => {
                 tracing::warn!("member {}: the group has given it up: joining it anew", self.member);
                 self.come_back(Duration::ZERO);
@@ -195,7 +195,7 @@ impl KafkaSource {
         }
     }
 
-    /// librdkafka helps itself; once in a while is enough to know.
+    /// librdkafka recovers by itself; a warning now and then is enough.
     fn warn(&mut self, what: &dyn std::fmt::Display) {
         if self.last_warning.is_none_or(|last| last.elapsed() > WARNING_PAUSE) {
             let reason = self.consumer.context().reason().unwrap_or_default();
@@ -234,15 +234,15 @@ impl KafkaSource {
             }
             wait = Duration::ZERO;
         }
-        // What the member did meanwhile was done with these: an error that comes alone tells of them.
+        // The member's work meanwhile was on these: an error that arrives alone is about them.
         let before = std::mem::replace(&mut self.taken, count);
         if error.is_some() {
             self.taken = self.taken.max(before);
         }
         let astray = astray.filter(|number| self.sought.insert(*number));
         if let Some((number, from)) = astray.and_then(|number| Some((number, *self.reading.get(&number)?))) {
-            // A partition that was assigned a moment ago may begin at its beginning after all: once more, then. Only
-            // once: setting it brings some records a second time by itself.
+            // A partition that was just assigned may start at its beginning after all: seek again. Only once: a seek
+            // itself delivers some records a second time.
             let again = self.consumer.seek(&self.topic, number, offset_of(from), Duration::ZERO);
             tracing::debug!("{}-{number} is set to {from} once more: {again:?}", self.topic);
         }
@@ -315,12 +315,12 @@ impl Source for KafkaSource {
     }
 
     fn resume(&mut self, partition: &Partition, position: Position) -> Result<(), SourceError> {
-        // What was queued before this is of no use: the position is the truth.
+        // Earlier queued records are discarded: the position counts.
         self.events.retain(|event| !matches!(event, Event::Rows(rows) if rows.partition == *partition));
         let began = Instant::now();
         let seek = || self.consumer.seek(&partition.topic, partition.number, offset_of(position), ANSWER);
         while let Err(error) = seek() {
-            // A partition that was assigned a moment ago may not have begun yet.
+            // A partition that was just assigned may not have started yet.
             if began.elapsed() > BEGIN {
                 return Err(self.failure(&format!("reading {partition} from {position} on"), &error).into());
             }
@@ -352,7 +352,7 @@ impl Source for KafkaSource {
             self.consumer.unassign()
         };
         self.reading.retain(|number, _| !partitions.iter().any(|partition| partition.number == *number));
-        // Records that were already queued belong to somebody else now.
+        // Records that were already queued belong to another member now.
         self.events.retain(|event| match event {
             Event::Rows(rows) => !partitions.contains(&rows.partition),
             Event::CaughtUp(partition) => !partitions.contains(partition),
@@ -406,7 +406,7 @@ impl Source for KafkaSource {
 }
 
 impl KafkaSource {
-    /// Without room records are not taken; after a while the brokers are told, since a member must go on polling.
+    /// Without room no records are taken; after a while fetching is paused, since a member must continue to poll.
     fn apply_backpressure(&mut self) -> Result<(), SourceError> {
         let (since, told) = *self.backpressure.get_or_insert((Instant::now(), false));
         if since.elapsed() < NO_ROOM {
@@ -434,7 +434,7 @@ impl KafkaSource {
         self.reading.keys().map(|number| self.partition(*number)).collect()
     }
 
-    /// Asks again while the group changes, its coordinator moves or no broker answers, but not for ever.
+    /// Retries while the group changes, its coordinator moves or no broker answers, up to a limit.
     fn retry<T>(
         &self,
         doing: &str,

@@ -80,7 +80,7 @@ fn failed(plan: &Plan, doing: &str, error: &rdkafka::error::KafkaError) -> Broke
     failure_of(doing, error, plan.connections.kafka.brokers(), None)
 }
 
-/// Offsets can be committed from outside only while nobody is a member.
+/// Offsets can be committed from outside only while the group has no members.
 pub(super) fn at_rest(plan: &Plan) -> Result<BaseConsumer<PlainContext>, BrokerError> {
     let offsets_client = offsets_client(&plan.connections.kafka, &plan.group)?;
     let mut list = TopicPartitionList::new();
@@ -95,7 +95,7 @@ pub(super) fn at_rest(plan: &Plan) -> Result<BaseConsumer<PlainContext>, BrokerE
     Ok(offsets_client)
 }
 
-/// Commits where the group stands in a partition. The group must be at rest.
+/// Commits the group's position in a partition. The group must have no members.
 fn commit_position(plan: &Plan, partition: &Partition, position: Position) -> Result<(), BrokerError> {
     let offsets_client = at_rest(plan)?;
     let mut list = TopicPartitionList::new();

@@ -1,4 +1,4 @@
-//! Topics before the start: there, created, or missed with words.
+//! Checks or creates topics before the start.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -20,13 +20,13 @@ use super::rights::{self, Operation, Resource, Right};
 use super::{PlainContext, connection_refused, failure_of};
 use crate::broker::{BrokerError, Kind};
 
-/// How long one attempt to reach the brokers takes; then there is a message.
+/// The duration of one attempt to reach the brokers, after which a message is logged.
 const ATTEMPT: Duration = Duration::from_secs(5);
-/// How long the events of a client that is not let in are taken from its queue.
+/// How long the events of a refused client are taken from its queue.
 const EVENTS: Duration = Duration::from_millis(50);
-/// How long a broker has to tell what is good to know and not needed.
+/// How long a broker has for answers that are useful but not required.
 const GLANCE: Duration = Duration::from_secs(2);
-/// How often in a row a broker may hang up.
+/// How often in a row a broker may disconnect.
 const HANDSHAKES: u32 = 3;
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 /// Headers that a dead letter gains must fit beside a record of the largest size.
@@ -35,13 +35,13 @@ const HEADROOM: i64 = 64 << 10;
 /// What was found out about the input.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Topics {
-    /// The number of partitions of the input topic; 0 where the input is not Kafka.
+    /// The number of partitions of the input topic; 0 if the input is not Kafka.
     pub(super) partitions: i32,
-    /// The first offset that is there and the next one, for each partition.
+    /// The first existing offset and the next one, for each partition.
     pub(super) bounds: BTreeMap<i32, (i64, i64)>,
 }
 
-/// Waits for a broker, telling about each failure, then checks or creates every topic. `stopped` ends the waiting.
+/// Waits for a broker, reporting each failure, then checks or creates every topic. `stopped` ends the wait.
 pub(super) fn prepare(plan: &Plan, stopped: &dyn Fn() -> bool, once: bool) -> Result<Topics, BrokerError> {
     let client = reader(&plan.connections.kafka)?;
     let (mut backoff, mut hung_up, mut waited) = (Duration::from_secs(1), 0, false);
@@ -56,7 +56,7 @@ pub(super) fn prepare(plan: &Plan, stopped: &dyn Fn() -> bool, once: bool) -> Re
             }
             Err(failure) => failure,
         };
-        // A broker that hangs up again and again is not going down: what is set does not fit.
+        // A broker that disconnects repeatedly is not shutting down: the settings do not match.
         hung_up = if failure.kind == Kind::Handshake { hung_up + 1 } else { 0 };
         let passes = failure.kind == Kind::Unreachable || (1..HANDSHAKES).contains(&hung_up);
         if !passes || once || stopped() {
@@ -81,7 +81,7 @@ fn sleep(time: Duration, stopped: &dyn Fn() -> bool) {
 struct Preparation<'a> {
     plan: &'a Plan,
     client: &'a BaseConsumer<PlainContext>,
-    /// Whether the broker does not tell us the settings of topics.
+    /// Whether the broker does not show us the settings of topics.
     mute: Cell<bool>,
 }
 
@@ -118,7 +118,7 @@ impl Preparation<'_> {
         Ok(topics)
     }
 
-    /// The topics that the group keeps its state in: made if they are missing, checked if they are there.
+    /// The group's internal topics: created if they are missing, checked if they exist.
     fn kept(&self, partitions: i32) -> Result<(), BrokerError> {
         let (journal, state) = (self.plan.journal_topic(), self.plan.state_topic());
         let input = self.plan.input_name();
@@ -164,7 +164,7 @@ impl Preparation<'_> {
         self.write_origin(&state, partitions)
     }
 
-    /// Says once how many partitions there were at the beginning.
+    /// Records the initial number of partitions, once.
     fn write_origin(&self, state: &str, partitions: i32) -> Result<(), BrokerError> {
         use rdkafka::producer::{BaseRecord, Producer as _};
         let plan = std::sync::Arc::new(self.plan.clone());
@@ -172,7 +172,7 @@ impl Preparation<'_> {
         let began = std::time::Instant::now();
         let known = loop {
             match kept.origin() {
-                // A topic made a moment ago may still be without its leader.
+                // A topic created a moment ago may still be without a leader.
                 Err(_) if began.elapsed() < ATTEMPT => std::thread::sleep(Duration::from_millis(100)),
                 other => break other?,
             }
@@ -214,7 +214,7 @@ impl Preparation<'_> {
         failure_of(doing, &rdkafka::error::KafkaError::AdminOp(code), self.plan.connections.kafka.brokers(), None)
     }
 
-    /// A compacted topic forgets records that a replay would need.
+    /// A compacted topic deletes records that a replay would need.
     fn not_compacted(&self, topic: &str) -> Result<(), BrokerError> {
         let policy = self.setting(topic, "cleanup.policy").filter(|policy| policy.contains("compact"));
         let once = self.plan.guarantee == Guarantee::ExactlyOnce && self.plan.outside().next().is_none();
@@ -231,13 +231,13 @@ impl Preparation<'_> {
         }
     }
 
-    /// A topic's setting, where the broker lets us see it.
+    /// A topic's setting, if the broker shows it.
     fn setting(&self, topic: &str, name: &str) -> Option<String> {
         if self.mute.get() {
             return None;
         }
         let found = settings(&administrator(&self.plan.connections.kafka).ok()?, topic);
-        // A broker that does not say it once will not say it the next time, either.
+        // A broker that does not show it once will not show it the next time, either.
         self.mute.set(found.is_none());
         found?.get(name)?.value.clone()
     }
@@ -256,7 +256,7 @@ impl Preparation<'_> {
         let began = std::time::Instant::now();
         loop {
             let answer = self.client.fetch_metadata(Some(rights::NOWHERE), Duration::from_millis(500));
-            // A poll that does not wait takes one event, and the reason stands behind many that say only that all are down.
+            // A poll without a wait takes one event, and the reason is behind many that say only that all are down.
             while answer.is_err() && self.client.poll(EVENTS).is_some() {}
             match answer {
                 Ok(_) => return Ok(()),
@@ -271,7 +271,7 @@ impl Preparation<'_> {
         }
     }
 
-    /// The number of partitions of a topic that must be there.
+    /// The number of partitions of a topic that must exist.
     fn topic(
         &self,
         topic: &str,
@@ -352,8 +352,8 @@ impl Preparation<'_> {
         Ok(bounds)
     }
 
-    /// The first offset of a partition and the next one. A partition that was created a moment ago may still be
-    /// without its leader.
+    /// The first offset of a partition and the next one. A partition created a moment ago may still be without a
+    /// leader.
     fn ends(&self, topic: &str, partition: i32) -> Result<(i64, i64), BrokerError> {
         let began = std::time::Instant::now();
         loop {
@@ -364,7 +364,7 @@ impl Preparation<'_> {
                 }
                 Err(error) => {
                     let failure = self.failure(&format!("asking for the ends of {topic}-{partition}"), &error);
-                    // A broker that has just come back may need longer than that to find its partitions.
+                    // A broker that has just returned may need longer than that to find its partitions.
                     let kind = if leaderless(&error) { Kind::Unreachable } else { failure.kind };
                     return Err(BrokerError { kind, ..failure });
                 }
@@ -372,12 +372,12 @@ impl Preparation<'_> {
         }
     }
 
-    /// The largest record a topic takes, where the broker lets us see it.
+    /// The largest record that a topic accepts, if the broker shows it.
     fn largest(&self, topic: &str) -> Option<i64> {
         self.setting(topic, "max.message.bytes")?.parse().ok()
     }
 
-    /// A dead-letter topic that takes no more than the input's may one day refuse a letter: say so early.
+    /// A dead-letter topic with the input's limit may one day refuse a dead letter: warn early.
     fn headroom(&self, topic: &str, largest: Option<i64>) {
         let Some(input) = largest else { return };
         let needed = input + HEADROOM;
@@ -409,7 +409,7 @@ fn settings(client: &AdminClient<PlainContext>, topic: &str) -> Option<ConfigRes
     answers.into_iter().next()?.ok()
 }
 
-/// Forgets what a group keeps: its journal, its snapshots, its offsets.
+/// Deletes what a group stores: its journal, its snapshots, its offsets.
 pub(super) fn forget_group(plan: &Plan) -> Result<(), BrokerError> {
     let client = administrator(&plan.connections.kafka)?;
     let options = AdminOptions::new().request_timeout(Some(ATTEMPT)).operation_timeout(Some(ATTEMPT));
@@ -439,7 +439,7 @@ pub(super) fn forget_group(plan: &Plan) -> Result<(), BrokerError> {
     Ok(())
 }
 
-/// Makes sure that the group's topics have this partition, too.
+/// Ensures that the group's topics have this partition, too.
 pub(super) fn grow(plan: &Plan, partition: i32) -> Result<(), BrokerError> {
     let client = reader(&plan.connections.kafka)?;
     let preparation = Preparation { plan, client: &client, mute: Cell::default() };

@@ -1,5 +1,5 @@
-//! Exactly once on Kafka: a commit is one transaction of answers, dead letters, the journal's entries, pieces of
-//! snapshots, and the group's offsets.
+//! Exactly once on Kafka: a commit is one transaction of outputs, dead letters, journal entries, pieces of snapshots,
+//! and the group's offsets.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,28 +20,28 @@ use crate::committer::CommitterError;
 use crate::sink::{Sink, Stopped};
 use crate::state_loader::StateLoader;
 
-/// For each request of a transaction.
+/// For each transactional request.
 const ANSWER: Duration = Duration::from_secs(5);
-/// How long a request is tried again before its outcome is taken as unknown: twice as long as the broker leaves a
+/// How long a request is retried before its outcome is treated as unknown: twice as long as the broker leaves a
 /// transaction open. By then it has ended, and the journal knows how; what a new producer cannot do, the old one could
 /// not either.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How often a producer is asked to make itself ready before another one takes its place: whatever it may have lost its
-/// way with, a new one asks for everything anew.
+/// How often a producer may fail to initialise before another one replaces it: whatever state has confused it, a new
+/// one starts without.
 const INITIAL_ATTEMPTS: u32 = 4;
-/// How long a member that is to stop waits for brokers that do not answer.
+/// How long a stopping member waits for brokers that do not answer.
 const PATIENCE_AT_STOP: Duration = Duration::from_secs(10);
 
-/// A producer of transactions. Its id is its own: made anew at every start, kept when the producer is made anew.
+/// A transactional producer. Its id is unique: new at every start, kept when the producer is replaced.
 struct TurnOfProducer {
     id: String,
-    /// None until it has been made ready.
+    /// None until it has been initialised.
     sink: Option<KafkaSink>,
 }
 
-/// Two producers take turns, one transaction after the other: a transaction whose end the broker has answered is
-/// committed, but its producer cannot begin another before the markers are written everywhere, and would ask again
-/// each 20 ms (`CONCURRENT_TRANSACTIONS`). Never are two transactions open at once.
+/// Two producers alternate, one transaction after the other: once the broker has answered its end, a transaction is
+/// committed, but its producer cannot begin another before the markers are written everywhere, and would retry every 20
+/// ms (`CONCURRENT_TRANSACTIONS`). Never are two transactions open at once.
 pub(super) struct TransactionalCommitter {
     plan: Arc<Plan>,
     seat: Arc<GroupMember>,
@@ -50,17 +50,17 @@ pub(super) struct TransactionalCommitter {
     now: TurnOfProducer,
     /// The one that has just committed.
     next: TurnOfProducer,
-    /// The parts that are written in the open transaction; none: no transaction is open.
+    /// The parts written in the open transaction; none: no transaction is open.
     written: Option<Vec<Arc<PartitionCommit>>>,
     /// Why the open transaction cannot be committed.
     spoiled: Option<Broken>,
-    /// Outputs that no transaction can hold: they are told before it.
+    /// Outputs that cannot join a transaction: they are written before it.
     outside: Vec<Box<dyn Sink>>,
-    /// The parts of a commit that they were told of, so that sending it again does not tell them again.
+    /// The parts of a commit that were written to them, so that a resend does not write them again.
     told: Vec<Arc<PartitionCommit>>,
 }
 
-/// Why a transaction did not come to its end.
+/// Why a transaction did not complete.
 enum Broken {
     Answer(Answer, String),
     Final(CommitterError),
@@ -103,7 +103,7 @@ impl TransactionalCommitter {
         Ok(Self { plan, seat, stopped, now, next, written: None, spoiled: None, outside, told: Vec::new() })
     }
 
-    /// The producer, ready for transactions.
+    /// The producer, initialised for transactions.
     fn ready(&mut self) -> Result<KafkaSink, CommitterError> {
         if let Some(sink) = self.now.sink.take() {
             return Ok(sink);
@@ -131,11 +131,11 @@ impl TransactionalCommitter {
         Ok(KafkaSink::new(Arc::clone(&self.plan), producer, Arc::clone(&self.stopped)))
     }
 
-    /// Writes those parts that are not written yet, in the transaction that is open or in a new one.
+    /// Writes those parts that are not written yet, in the open transaction or in a new one.
     fn write(&mut self, sink: &KafkaSink, parts: &[Arc<PartitionCommit>]) -> Result<(), Broken> {
         let written = self.written.as_deref().unwrap_or_default();
         if !written.iter().zip(parts).all(|(one, other)| Arc::ptr_eq(one, other)) || written.len() > parts.len() {
-            // A part that was written is not wanted any more: never send half of the rest with it.
+            // A part that was written is no longer wanted: never send half of the rest with it.
             self.retry(sink, || sink.producer.abort_transaction(ANSWER))?;
             self.written = None;
         }
@@ -154,7 +154,7 @@ impl TransactionalCommitter {
         Ok(())
     }
 
-    /// Tells what cannot be in the transaction, before it begins: a server that takes its time would outlast it.
+    /// Writes outputs outside the transaction, before it begins: a slow server would outlast it.
     fn tell(&mut self, commit: &Commit) -> Result<(), CommitterError> {
         if self.outside.is_empty() {
             return Ok(());
@@ -176,13 +176,13 @@ impl TransactionalCommitter {
         self.write(sink, &commit.parts)?;
         if let Err(refusal) = sink.delivered() {
             if let Refusal::Passing(_) = refusal {
-                // What was not delivered only knows that it was thrown away; a transaction that has failed tells why.
+                // An undelivered record only knows that it was discarded; a failed transaction says why.
                 self.offsets(sink, commit)?;
             }
             return Err(Broken::because(&self.plan, refusal));
         }
         let delivered = began.elapsed();
-        // Offsets last: whoever waits until they are stable then finds the journal's entry, too.
+        // Offsets last: a reader that waits until they are stable then finds the journal entry, too.
         self.offsets(sink, commit)?;
         let with_offsets = began.elapsed();
         self.retry(sink, || sink.producer.commit_transaction(ANSWER))?;
@@ -202,7 +202,7 @@ impl TransactionalCommitter {
             part.positions.iter().map(of).collect::<Vec<_>>()
         };
         for (input, number, position) in commit.parts.iter().flat_map(positions) {
-            // Of several parts of a partition the last one counts.
+            // Of several parts of a partition the last counts.
             let set = match list.find_partition(&input, number) {
                 Some(mut known) => known.set_offset(offset_of(position)),
                 None => list.add_partition_offset(&input, number, offset_of(position)),
@@ -215,14 +215,14 @@ impl TransactionalCommitter {
             return Err(not_ours("the partitions were given to somebody else"));
         }
         let metadata = || consumer.group_metadata().ok_or_else(|| not_ours("the member is in no group"));
-        // Fresh at each attempt: the group may have gone on to its next generation.
+        // Fresh at each attempt: the group may have moved to its next generation.
         self.retry(sink, || match metadata() {
             Ok(metadata) => sink.producer.send_offsets_to_transaction(&list, &metadata, ANSWER),
             Err(_) => Err(KafkaError::Global(RDKafkaErrorCode::UnknownMemberId)),
         })
     }
 
-    /// Asks again while nobody answers; after a while the outcome is taken as unknown.
+    /// Retries while no broker answers; after a while the outcome is treated as unknown.
     fn retry(&self, sink: &KafkaSink, ask: impl Fn() -> Result<(), KafkaError>) -> Result<(), Broken> {
         let began = Instant::now();
         loop {
@@ -247,7 +247,7 @@ impl TransactionalCommitter {
 impl BlockingCommitter for TransactionalCommitter {
     fn prewrite(&mut self, parts: &[Arc<PartitionCommit>]) -> Result<(), CommitterError> {
         if !self.outside.is_empty() {
-            // No transaction is open while they are told.
+            // No transaction is open while they are written.
             return Ok(());
         }
         let sink = self.ready()?;
@@ -291,7 +291,7 @@ impl BlockingCommitter for TransactionalCommitter {
             },
             other => other,
         };
-        // What the abort took back is not worth a word.
+        // Records that the abort discarded are not reported.
         drop(sink.producer.context().take_undelivered());
         drop(sink.producer.context().take_entries());
         if answer == Answer::Abortable {
@@ -313,7 +313,7 @@ impl BlockingCommitter for TransactionalCommitter {
         loader: &StateLoader,
     ) -> Result<Vec<(Partition, CommitOutcome)>, CommitterError> {
         (self.written, self.spoiled) = (None, None);
-        // The same id: making the new producer ready ends whatever the old one had begun.
+        // The same id: initialising the new producer ends the old one's transaction.
         self.now.sink = None;
         self.now.sink = Some(self.ready()?);
         let landed = commit.last_parts().map(|part| Ok((part.partition.clone(), loader.commit_outcome(part)?)));

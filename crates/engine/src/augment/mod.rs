@@ -1,6 +1,5 @@
-//! Augmentation: what the model learns from besides the rows as they are, or in their place. It is for learning alone:
-//! what is scored, decided and measured are the rows themselves, and probabilities are corrected for the shares of classes
-//! that were learned from.
+//! Augmentation: changes the examples that the model learns from. Only learning is affected: the original rows are
+//! scored, decided and measured, and probabilities are corrected for the class frequencies of the training examples.
 
 mod jitter;
 mod oversample;
@@ -21,7 +20,7 @@ use scales::Scales;
 pub use smote::Smote;
 pub use undersample::Undersample;
 
-/// What is learned from: features as the model sees them, and the truth.
+/// A training example: features as the model sees them, and the label.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Example {
     pub(crate) features: Vec<f64>,
@@ -46,15 +45,15 @@ pub(crate) struct Known<'a> {
     names: &'a dyn Fn(u32) -> String,
 }
 
-/// A rule at work.
+/// A rule with its state.
 pub(crate) trait Rule: Stateful + Debug + Send + Sync {
-    /// Takes examples away, or adds some; how many.
+    /// Removes or adds examples; how many.
     fn apply(&mut self, examples: &mut Vec<Example>, known: &Known<'_>) -> u64;
 }
 
-/// What a rule is made of: its settings.
+/// The settings that a rule is built from.
 pub(crate) trait Settings {
-    /// What is wrong with them: under which name, and why.
+    /// An error in them: the name of the setting, and why.
     fn check(&self) -> Result<(), (&'static str, String)>;
 
     /// The classes that they name.
@@ -101,7 +100,7 @@ rules! {
 }
 
 impl Augment {
-    /// What is wrong with the settings: under which name, and why.
+    /// An error in the settings: the name of the setting, and why.
     pub(crate) fn check(&self) -> Result<(), (&'static str, String)> {
         self.settings().check()
     }
@@ -111,13 +110,13 @@ impl Augment {
         self.settings().classes()
     }
 
-    /// Whether it is about classes.
+    /// Whether it needs classes.
     pub(crate) fn needs_classes(&self) -> bool {
         !matches!(self, Self::Jitter(_))
     }
 }
 
-/// The rules of a shard at work, and the counts of classes before and after them.
+/// The rules of a shard with their state, and the counts of classes before and after them.
 #[derive(Debug)]
 pub(crate) struct Augmenter {
     rules: Vec<(&'static str, Box<dyn Rule>, u64)>,
@@ -130,7 +129,7 @@ pub(crate) struct Augmenter {
 }
 
 impl Augmenter {
-    /// Rules that have seen nothing; none where there are no rules.
+    /// Rules without state; none if there are no rules.
     pub(crate) fn new(rules: &[Augment], signature: &Signature) -> Option<Self> {
         let rules: Vec<_> = rules.iter().map(|rule| (rule.name(), rule.settings().build(), 0)).collect();
         let kinds = signature.kinds().to_vec();
@@ -138,7 +137,7 @@ impl Augmenter {
         (!rules.is_empty()).then(|| Self { rules, kinds, scales, came: Vec::new(), learned: Vec::new() })
     }
 
-    /// What to learn from in the place of a row.
+    /// The examples to learn from instead of a row.
     pub(crate) fn examples(&mut self, features: &[f64], truth: Truth, names: &dyn Fn(u32) -> String) -> Vec<Example> {
         let mut examples = vec![Example { features: features.to_vec(), truth }];
         self.scales.update(features);
@@ -151,14 +150,14 @@ impl Augmenter {
         examples
     }
 
-    /// How many examples each rule has added or taken away.
+    /// The number of examples that each rule has added or removed.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (String, u64)> {
         self.rules.iter().map(|(name, _, count)| (name.to_string(), *count))
     }
 
-    /// Probabilities as if classes had been learned from in the shares in which they come: each is multiplied by how many
-    /// times more often its class came than it was learned from, and their sum is brought back to 1 (M. Saerens,
-    /// P. Latinne, C. Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities", Neural
+    /// Corrects probabilities for the class frequencies of the training examples: each is multiplied by the ratio of
+    /// its class's frequency in the stream to that in training, and their sum is normalised to 1 (M. Saerens, P.
+    /// Latinne, C. Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities", Neural
     /// Computation 14, 2002).
     pub(crate) fn correct(&self, task: Task, said: &[f64]) -> Vec<f64> {
         let share = |class: usize| {

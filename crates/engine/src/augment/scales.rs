@@ -1,9 +1,9 @@
-//! How widely features spread, so that distances and noise have their units.
+//! The spread of features, as the unit of distances and noise.
 
 use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 
-/// Running means and squared deviations (B. P. Welford, Technometrics 4, 1962), feature by feature; what is missing does
-/// not count.
+/// Running means and squared deviations (B. P. Welford, Technometrics 4, 1962), by feature; missing values do not
+/// count.
 #[derive(Debug, Clone)]
 pub(crate) struct Scales {
     counts: Vec<f64>,
@@ -26,7 +26,7 @@ impl Scales {
         }
     }
 
-    /// The standard deviation of a feature; 0 where it is not known.
+    /// The standard deviation of a feature; 0 if it is not known.
     pub(super) fn deviation(&self, feature: usize) -> f64 {
         match (self.counts.get(feature), self.squares.get(feature)) {
             (Some(count), Some(square)) if *count > 1.0 => (square / (count - 1.0)).max(0.0).sqrt(),

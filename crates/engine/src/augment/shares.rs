@@ -1,18 +1,18 @@
-//! The shares of classes that a rule is to bring about, beside those in which they come.
+//! The class shares that a rule is to achieve, and those of the stream.
 
 use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 
 use super::Known;
 use crate::spec::Entries;
 
-/// Shares wanted, and what came so far.
+/// The desired shares, and the counts so far.
 #[derive(Debug, Clone)]
 pub(super) struct Shares {
     wanted: Vec<(String, f64)>,
     came: Vec<f64>,
 }
 
-/// What is wrong with shares that a document wants.
+/// An error in the shares that a document sets.
 pub(super) fn check(wanted: &Entries<f64>) -> Result<(), (&'static str, String)> {
     let wrong = |message: &str| Err(("desired_dist", message.to_string()));
     let sum: f64 = wanted.0.iter().map(|(_, share)| share).sum();
@@ -30,8 +30,8 @@ impl Shares {
         Self { wanted: wanted.0.clone(), came: Vec::new() }
     }
 
-    /// Takes an example in. By class: how many times more often it is wanted than it came; none for classes that never
-    /// came. Classes that are not named share what is left as they come.
+    /// Counts an example. By class: the ratio of its desired share to its actual one; none for classes that never
+    /// occurred. Classes that are not named divide the rest in their actual proportions.
     pub(super) fn ratios(&mut self, class: u32, known: &Known<'_>) -> Vec<Option<f64>> {
         let place = class as usize;
         if self.came.len() <= place {

@@ -57,12 +57,12 @@ struct Between {
     settings: Smote,
     /// The last examples of each class.
     kept: BTreeMap<u32, VecDeque<Vec<f64>>>,
-    /// Examples by class.
+    /// The number of examples by class.
     came: Vec<u64>,
     random: Random,
 }
 
-/// How far apart two rows of features are, squared.
+/// The squared distance of two rows of features.
 fn distance(a: &[f64], b: &[f64], known: &Known<'_>) -> f64 {
     let pairs = a.iter().zip(b).zip(known.kinds).enumerate();
     let parts = pairs.map(|(feature, ((a, b), kind))| match kind {
@@ -76,7 +76,7 @@ fn distance(a: &[f64], b: &[f64], known: &Known<'_>) -> f64 {
     parts.sum()
 }
 
-/// The value that most of these have; the first of several.
+/// The most frequent value; the first of several.
 fn most_frequent(values: &[f64]) -> f64 {
     let count = |value: &f64| values.iter().filter(|other| other.to_bits() == value.to_bits()).count();
     values.iter().rev().max_by_key(|value| count(value)).copied().unwrap_or(f64::NAN)
@@ -100,7 +100,7 @@ impl Between {
         own * classes < all
     }
 
-    /// An example between this one and one of its nearest; none where there is no other yet.
+    /// An example between this one and one of its nearest; none if there is no other yet.
     fn made(&mut self, example: &Example, kept: &VecDeque<Vec<f64>>, known: &Known<'_>) -> Option<Example> {
         let mut near: Vec<(f64, &Vec<f64>)> =
             kept.iter().map(|other| (distance(&example.features, other, known), other)).collect();

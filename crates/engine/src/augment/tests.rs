@@ -1,4 +1,5 @@
-//! Shares come about, scores are corrected, made examples lie where they should, and saved state goes on the same.
+//! Shares are achieved, scores are corrected, synthetic examples lie where they should, and saved state continues the
+//! same.
 
 use gristmill_learn::Signature;
 

@@ -1,16 +1,16 @@
-//! Rows on their way through the rules.
+//! Rows while the rules are applied.
 
 use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
 use gristmill_learn::{StateError, StateReader, StateWriter};
 
 use crate::rows::{Cell, Column, Refusal, Rows, SchemaDrift, Stage};
 
-/// A value that a rule puts in the place of another.
+/// A value with which a rule replaces another.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Given {
     Missing,
     Boolean(bool),
-    /// Also for whole numbers: it is rounded.
+    /// Also for integers: it is rounded.
     Number(f64),
     Text(String),
     Time(i64),
@@ -30,7 +30,7 @@ impl From<Cell<'_>> for Given {
 }
 
 impl Given {
-    /// The value that was saved.
+    /// Reads a saved value.
     pub(crate) fn read(from: &mut StateReader<'_>) -> Result<Self, StateError> {
         Ok(match from.u64()? {
             0 => Self::Missing,
@@ -41,7 +41,7 @@ impl Given {
         })
     }
 
-    /// Saves the value, so that [`Self::read`] finds it.
+    /// Saves the value for [`Self::read`].
     pub(crate) fn save(&self, to: &mut StateWriter) {
         match self {
             Self::Missing => to.u64(0),
@@ -56,7 +56,7 @@ impl Given {
     }
 }
 
-/// Rows, and which of them were refused.
+/// Rows, and which of them were rejected.
 pub(crate) struct Batch<'a> {
     columns: Vec<Column>,
     records: &'a [usize],
@@ -66,7 +66,7 @@ pub(crate) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// All rows stand. `flags`: how many columns rules may flag.
+    /// A batch without rejected rows. `flags`: the number of columns that rules may flag.
     pub(crate) fn new(rows: &'a Rows, flags: usize, refusals: &'a mut Vec<Refusal>) -> Self {
         let mut columns = rows.columns.clone();
         let unset = BooleanArray::from(vec![false; rows.len()]);
@@ -74,7 +74,7 @@ impl<'a> Batch<'a> {
         Self { columns, records: &rows.records, refused: vec![false; rows.len()], refusals, count: 0 }
     }
 
-    /// The rows that still stand, in order.
+    /// The rows that are not rejected, in order.
     pub(crate) fn standing(&self) -> Vec<usize> {
         self.refused.iter().enumerate().filter(|(_, refused)| !**refused).map(|(row, _)| row).collect()
     }
@@ -91,7 +91,7 @@ impl<'a> Batch<'a> {
         self.columns.get(column).map_or(Cell::Missing, |column| column.cell(row))
     }
 
-    /// The row's record is a dead letter.
+    /// Makes the row's record a dead letter.
     pub(crate) fn refuse(&mut self, row: usize, reason: &'static str, message: String) {
         let record = self.records.get(row).copied().unwrap_or_default();
         self.refusals.push(Refusal { record, stage: Stage::Clean, reason, message });
@@ -101,7 +101,7 @@ impl<'a> Batch<'a> {
         self.count += 1;
     }
 
-    /// Puts values in the places of others, in the order of rows.
+    /// Replaces values, in the order of rows.
     pub(crate) fn change(&mut self, column: usize, changes: &[(usize, Given)]) {
         self.count += changes.len() as u64;
         let Some(column) = self.columns.get_mut(column).filter(|_| !changes.is_empty()) else { return };
@@ -120,12 +120,12 @@ impl<'a> Batch<'a> {
         self.change(flag, &changes);
     }
 
-    /// What was changed or refused since it was asked last.
+    /// The number of changes and rejections since the last call.
     pub(crate) fn take_count(&mut self) -> u64 {
         std::mem::take(&mut self.count)
     }
 
-    /// The rows that stand, in blocks of memory of their own.
+    /// The rows that are not rejected, in memory of their own.
     pub(crate) fn finish(self) -> Rows {
         let rows = Rows { columns: self.columns, records: self.records.to_vec(), drift: SchemaDrift::default() };
         if self.refused.contains(&true) { rows.without(&self.refused) } else { rows }
@@ -133,7 +133,7 @@ impl<'a> Batch<'a> {
 }
 
 fn changed(column: &Column, given: &[Option<&Given>]) -> Column {
-    // What is given, or else what is there; missing where it is of another kind.
+    // The replacement, or else the original; missing if it is of another type.
     macro_rules! values {
         ($cell:ident, $given:ident, |$value:ident| $taken:expr) => {
             given.iter().enumerate().map(|(row, given)| match (given, column.cell(row)) {

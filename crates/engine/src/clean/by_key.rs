@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 
-/// One state for each key. Beyond its limit the keys that have been silent for longest are forgotten, and counted.
+/// One state for each key. Beyond the limit the keys that were idle for longest are evicted, and counted.
 #[derive(Debug, Clone)]
 pub(super) struct ByKey<T> {
     fresh: T,
     limit: usize,
     keys: BTreeMap<String, Held<T>>,
-    /// The keys by when they were used last.
+    /// The keys by last use.
     order: BTreeMap<u64, String>,
     uses: u64,
     size: usize,
@@ -24,7 +24,7 @@ struct Held<T> {
     cost: usize,
 }
 
-/// What a key costs beside its text, twice, and its state.
+/// The memory of a key besides its text, twice, and its state.
 const OVERHEAD: usize = 128;
 
 fn cost<T: Stateful>(key: &str, state: &T) -> usize {
@@ -32,12 +32,12 @@ fn cost<T: Stateful>(key: &str, state: &T) -> usize {
 }
 
 impl<T: Stateful + Clone> ByKey<T> {
-    /// No keys yet. `fresh`: what a key begins with. `limit`: the bytes of all keys.
+    /// No keys yet. `fresh`: the initial state of a key. `limit`: the bytes of all keys.
     pub(super) fn new(fresh: T, limit: usize) -> Self {
         Self { fresh, limit, keys: BTreeMap::new(), order: BTreeMap::new(), uses: 0, size: 0, forgotten: 0 }
     }
 
-    /// How many keys were forgotten.
+    /// The number of evicted keys.
     pub(super) fn forgotten(&self) -> u64 {
         self.forgotten
     }
@@ -63,7 +63,7 @@ impl<T: Stateful + Clone> ByKey<T> {
         result
     }
 
-    /// Makes a key the one that was used last. It mostly is already where there is but one, for all rows.
+    /// Makes a key the most recently used. With a single key for all rows it mostly is already.
     fn file_last(&mut self, key: &str) {
         let held = self.keys.get_mut(key);
         if held.as_ref().is_some_and(|held| held.used == self.uses) {

@@ -60,16 +60,16 @@ struct Doubles {
     within: i64,
     limit: usize,
     flag: Option<usize>,
-    /// When each id was seen last.
+    /// When each id was last seen.
     seen: BTreeMap<Box<str>, i64>,
-    /// The ids in the order in which they came.
+    /// The ids in order of arrival.
     order: VecDeque<(i64, Box<str>)>,
     latest: Option<i64>,
     forgotten: u64,
 }
 
 impl Doubles {
-    /// Takes a record in; whether it came before.
+    /// Records an occurrence; whether the id was seen before.
     fn again(&mut self, id: &str, time: i64) -> bool {
         let latest = self.latest.map_or(time, |latest| latest.max(time));
         self.latest = Some(latest);
@@ -85,7 +85,7 @@ impl Doubles {
             if latest.saturating_sub(time) <= self.within {
                 self.forgotten += 1;
             }
-            // The same id may have come again since.
+            // The same id may have occurred again since.
             if self.seen.get(&id) == Some(&time) {
                 self.seen.remove(&id);
             }

@@ -72,7 +72,7 @@ pub enum By {
     Key,
 }
 
-/// More different values than this are not counted for the mode.
+/// More distinct values than this are not counted for the mode.
 const MOST: usize = 1_000;
 
 impl Settings for Impute {
@@ -127,7 +127,7 @@ fn constant(text: &str, kind: &ColumnType) -> Option<Given> {
     }
 }
 
-/// What was learned from the values before.
+/// What was learned from earlier values.
 #[derive(Debug, Clone)]
 enum Seen {
     Mean(u64, f64),
@@ -137,7 +137,7 @@ enum Seen {
     Constant(Given),
 }
 
-/// How often each value was there, and the one that was there most often.
+/// The count of each value, and the most frequent one.
 #[derive(Debug, Clone, Default)]
 struct Mode {
     counts: BTreeMap<String, u64>,

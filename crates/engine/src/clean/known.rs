@@ -1,16 +1,16 @@
-//! What rules are checked against: the columns that there are, and their roles.
+//! The environment that rules are checked in: the columns, and their roles.
 
 use super::Then;
 use crate::document::with_nearest;
 use crate::spec::ColumnType;
 
-/// The columns that a rule may name. Those that rules before it have flagged come behind those of the input.
+/// The columns that a rule may name. Those that earlier rules have flagged follow those of the input.
 pub(crate) struct Known<'a> {
     pub(crate) columns: &'a [(String, ColumnType)],
     pub(crate) id: Option<usize>,
     pub(crate) key: Option<usize>,
     pub(crate) time: Option<usize>,
-    /// How long rows wait for those before them, in microseconds.
+    /// How long rows are buffered for reordering, in microseconds.
     pub(crate) grace: Option<i64>,
     pub(crate) label: Option<usize>,
 }
@@ -20,7 +20,7 @@ pub(crate) struct Known<'a> {
 pub(crate) struct RuleError {
     /// Where in the rule's settings.
     pub(crate) at: Vec<String>,
-    /// Bytes of the text there, where only a part of it is wrong.
+    /// Bytes of the text there, if only a part of it is wrong.
     pub(crate) within: Option<(usize, usize)>,
     /// The bytes of the whole text there.
     pub(crate) length: usize,
@@ -78,7 +78,7 @@ impl Known<'_> {
         Ok(found)
     }
 
-    /// The column of the record key, where a rule keeps what it learns by key.
+    /// The column of the record key, if a rule learns by key.
     pub(crate) fn by_key(&self, wanted: bool, rule: &str) -> Result<Option<usize>, RuleError> {
         match (wanted, self.key) {
             (false, _) => Ok(None),
@@ -90,13 +90,13 @@ impl Known<'_> {
         }
     }
 
-    /// The column that a rule flags: it was made known before the rule was built.
+    /// The column that a rule flags: it was declared before the rule was built.
     pub(crate) fn flag(&self, then: &Then) -> Option<usize> {
         let Then::Flag(flag) = then else { return None };
         self.columns.iter().position(|(name, _)| name == flag)
     }
 
-    /// The same for a rule about records as a whole. `what`: of what it has no value to change.
+    /// The same for a rule about whole records. `what`: what has no value that it could change.
     pub(crate) fn flag_alone(&self, then: &Then, rule: &str, what: &str) -> Result<Option<usize>, RuleError> {
         if matches!(then, Then::SetMissing | Then::Clip) {
             let message = format!("{what} as a whole: it has no value to change");

@@ -1,7 +1,7 @@
-//! Cleaning: rules that records must meet, and rules that mend them, in the order in which the document lists them.
+//! Cleaning: rules that reject records, and rules that repair them, in the order of the document.
 //!
-//! A rule sees the rows that the rules before it have left, one after the other, so that what it does to a row does not
-//! depend on how rows were cut into batches. What it learns is part of the shard's state.
+//! A rule sees the rows that the earlier rules left, one by one, so that its effect on a row does not depend on how
+//! rows were cut into batches. What it learns is part of the shard's state.
 
 mod batch;
 mod by_key;
@@ -32,18 +32,18 @@ pub use normalise::{Case, Normalise, Unicode};
 pub use outliers::{Method, Outliers};
 pub use require::Require;
 
-/// A rule at work.
+/// A rule with its state.
 pub(crate) trait Rule: Stateful + Copied + Debug + Send + Sync {
-    /// Looks at every row that still stands, in order.
+    /// Processes every row that is not rejected, in order.
     fn apply(&mut self, batch: &mut Batch<'_>);
 
-    /// How many keys or ids it has forgotten, since they had no room.
+    /// The number of keys or ids that it has evicted for lack of memory.
     fn forgotten(&self) -> u64 {
         0
     }
 }
 
-/// What can be cloned, though it is known as a rule alone.
+/// A clone through the rule's trait object.
 pub(crate) trait Copied {
     /// The same rule with the same state.
     fn copy(&self) -> Box<dyn Rule>;
@@ -55,7 +55,7 @@ impl<T: Rule + Clone + 'static> Copied for T {
     }
 }
 
-/// A rule that learns nothing has nothing to save.
+/// A rule that learns nothing has no state to save.
 macro_rules! stateless {
     ($rule:ty) => {
         impl gristmill_learn::Stateful for $rule {
@@ -98,28 +98,28 @@ macro_rules! rules {
                 }
             }
 
-            /// What becomes of a row that does not meet it, where the document says so.
+            /// What happens to a row that violates it, if the document says so.
             pub(crate) fn then(&self) -> Option<&Then> {
                 match self {
                     $(Self::$rule(settings) => settings.then(),)*
                 }
             }
 
-            /// The columns that may be absent in a record, since this rule knows what to do then.
+            /// The columns that records may lack, since this rule handles their absence.
             pub(crate) fn takes_absence(&self) -> &[String] {
                 match self {
                     $(Self::$rule(settings) => settings.takes_absence(),)*
                 }
             }
 
-            /// Whether what it does depends on the rows before.
+            /// Whether its effect depends on earlier rows.
             pub(crate) fn remembers(&self) -> bool {
                 match self {
                     $(Self::$rule(settings) => settings.remembers(),)*
                 }
             }
 
-            /// Whether it can look at records as they arrive, though others that come later may be taken before them.
+            /// Whether it can process records on arrival, although later ones may be released before them.
             pub(crate) fn on_arrival(&self) -> bool {
                 match self {
                     $(Self::$rule(settings) => settings.on_arrival(),)*
@@ -145,9 +145,9 @@ rules! {
     Late = "late",
 }
 
-/// What a rule is made of: its settings.
+/// The settings that a rule is built from.
 pub(crate) trait Settings {
-    /// What it is about, shown beside its name.
+    /// Its subject, shown beside its name.
     fn subject(&self) -> String;
 
     fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, RuleError>;
@@ -187,9 +187,9 @@ pub enum Then {
 /// A rule of a plan.
 #[derive(Debug)]
 pub struct Cleaner {
-    /// What reports call it, as `check[amount > 0]`.
+    /// Its name in reports, as `check[amount > 0]`.
     pub name: String,
-    /// The rule as it was written.
+    /// The rule as written.
     pub written: Clean,
     rule: Box<dyn Rule>,
     count: u64,
@@ -202,7 +202,7 @@ impl Cleaner {
         Ok(Self { name, written: written.clone(), rule: written.build(known)?, count: 0 })
     }
 
-    /// How many values or records it has changed, flagged or refused.
+    /// The number of values or records that it has changed, flagged or rejected.
     pub fn count(&self) -> u64 {
         self.count
     }
@@ -217,7 +217,7 @@ impl Cleaner {
     }
 }
 
-/// The rule as it was written, on one line.
+/// The rule as written, on one line.
 impl fmt::Display for Cleaner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let settings = serde_json::to_value(&self.written).unwrap_or_default();

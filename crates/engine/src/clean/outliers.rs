@@ -135,7 +135,7 @@ impl Settings for Outliers {
     }
 }
 
-/// What is known of the values before.
+/// The spread of earlier values.
 #[derive(Debug, Clone)]
 struct Spread {
     method: Method,
@@ -149,7 +149,7 @@ struct Spread {
 }
 
 impl Spread {
-    /// The bounds beyond which a value is an outlier; none where too little is known, or nothing varies.
+    /// The bounds beyond which a value is an outlier; none if too little is known, or nothing varies.
     fn bounds(&self) -> Option<(f64, f64)> {
         if self.count < self.after {
             return None;
@@ -171,7 +171,7 @@ impl Spread {
         }
     }
 
-    /// Welford's way, which does not lose digits (B. P. Welford, 1962).
+    /// Welford's algorithm, which does not lose digits (B. P. Welford, 1962).
     fn learn(&mut self, value: f64) {
         self.count += 1;
         if self.method == Method::ZScore {

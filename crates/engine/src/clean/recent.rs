@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 
-/// The last values, at most so many, with exact quantiles.
+/// The last values, up to a limit, with exact quantiles.
 #[derive(Debug, Clone)]
 pub(super) struct Recent {
     most: usize,
@@ -17,7 +17,7 @@ impl Recent {
         Self { most, arrived: VecDeque::new(), sorted: Vec::new() }
     }
 
-    /// Adds a finite value; the oldest one goes where there are too many.
+    /// Adds a finite value; beyond the limit the oldest is dropped.
     pub(super) fn push(&mut self, value: f64) {
         if self.arrived.len() == self.most
             && let Some(old) = self.arrived.pop_front()
@@ -34,8 +34,8 @@ impl Recent {
         self.sorted.insert(at, value);
     }
 
-    /// The quantile at this share, between the two nearest values in proportion (type 7 of R. Hyndman, Y. Fan, "Sample
-    /// quantiles in statistical packages", 1996, which numpy has as its default); none without values.
+    /// The quantile at this share, interpolated between the two nearest values (type 7 of R. Hyndman, Y. Fan, "Sample
+    /// quantiles in statistical packages", 1996, numpy's default); none without values.
     pub(super) fn quantile(&self, share: f64) -> Option<f64> {
         between(self.sorted.len(), share, |rank| self.sorted.get(rank).copied())
     }
@@ -45,8 +45,8 @@ impl Recent {
         between(self.sorted.len(), 0.5, |rank| self.distance(from, rank))
     }
 
-    /// The distance from a value that has so many below it. Distances to the left and to the right are both in order:
-    /// how many of them are from the left is found by halving.
+    /// The distance from a value that has `rank` distances below it. The distances to the left and those to the right
+    /// are each in order: bisection finds how many of them are from the left.
     fn distance(&self, from: f64, rank: usize) -> Option<f64> {
         let split = self.sorted.partition_point(|other| *other < from);
         let left = |number: usize| self.sorted.get(split.checked_sub(number + 1)?).map(|value| from - value);

@@ -106,7 +106,7 @@ fn require_and_check() {
     assert_eq!((other.column(4), other.counts), (["1", "1", "1", "-", "-"].map(String::from).to_vec(), vec![1]));
     let flagged = clean("check: {is: x > 0, then: {flag: odd}}\ncheck: {is: NOT odd}", &records);
     assert_eq!(flagged.refused(), [(3, "check_failed"), (4, "check_failed")]);
-    // What cannot be computed refuses its record alone.
+    // A failing expression rejects only its record.
     let failing = clean("check: {is: 1 / (n - n) IS NULL AND CAST(s AS BIGINT) > 0}", &records[..2]);
     assert_eq!(failing.refused(), [(0, "check_failed"), (1, "check_failed")]);
     assert!(failing.refusals[0].message.contains("cannot be computed"), "{:?}", failing.refusals[0]);
@@ -157,7 +157,7 @@ fn fillings() {
         record("m", None, None),
     ];
     let by_key = clean("impute: {of: [n], with: mean, by: key}\nimpute: {of: [s], with: mode, by: key}", &records);
-    // A mean of whole numbers is rounded; a key of which nothing is known has nothing to give.
+    // A mean of integers is rounded; an unknown key provides no value.
     assert_eq!(by_key.column(4), ["1", "9", "2", "2", "9", "-"]);
     assert_eq!(by_key.column(5), ["red", "blue", "red", "red", "blue", "-"]);
     assert_eq!(by_key.counts, [2, 2]);
@@ -176,7 +176,7 @@ fn outliers_are_judged_by_those_before_them() {
     assert_eq!(rule("then: clip").column(3)[5], "7.1891");
     assert_eq!(rule("then: {flag: odd}").column(6)[5], "true");
     assert_eq!(rule("above: 100").refused(), []);
-    // In whole numbers, and by key: the other key knows nothing yet.
+    // For integers, and by key: the other key has no values yet.
     let record = |key, n| ("a", key, 0, Some(1.0), Some(n), Some("s"));
     let mut records: Vec<Record> = (0..6).map(|n| record("k", n % 3)).collect();
     records.extend([record("l", 1_000), record("k", 1_000)]);
@@ -193,7 +193,7 @@ fn text_in_one_form() {
     assert_eq!((cleaned.column(5), cleaned.counts), (["köln", "köln", "-", "-"].map(String::from).to_vec(), vec![2]));
 }
 
-/// Keys beyond the limit are forgotten, those that were silent for longest first.
+/// Keys beyond the limit are evicted, those idle for longest first.
 #[test]
 fn keys_are_bounded() {
     let mut keys = by_key::ByKey::new(recent::Recent::new(4), 10_000);

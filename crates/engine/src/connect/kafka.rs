@@ -98,7 +98,7 @@ impl LookupKind for LookupTopicPlan {
 pub struct CreatePlan {
     /// The number of partitions.
     pub partitions: i32,
-    /// The number of copies; none is the broker's default.
+    /// The replication factor; none is the broker's default.
     pub replication: Option<i32>,
 }
 
@@ -188,7 +188,7 @@ pub struct KafkaPlan {
     pub properties: Vec<(String, String)>,
     /// The consumer group's id.
     pub group: String,
-    /// Whether the group runs the protocol of KIP-848; none: where the broker offers it.
+    /// Whether the group uses the protocol of KIP-848; none: if the broker offers it.
     pub consumer_protocol: Option<bool>,
 }
 
@@ -219,7 +219,7 @@ pub(super) fn role(name: &str) -> Option<&'static str> {
 }
 
 impl KafkaPlan {
-    /// The properties that a client of this role may be given.
+    /// The properties for a client of this role.
     pub fn properties_for(&self, role_wanted: &str) -> impl Iterator<Item = (&str, &str)> {
         let fits = move |name: &str| matches!(role(name), Some(role) if role == "*" || role == role_wanted);
         let pairs = self.properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));

@@ -38,7 +38,7 @@ pub type System = &'static str;
 /// Where a group without committed positions starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Start {
-    /// At the first record there is.
+    /// At the first existing record.
     #[default]
     Earliest,
     /// At the end.
@@ -196,7 +196,7 @@ parts! {
     InputPlan: InputKind,
     /// Something to write to.
     TargetPlan: TargetKind,
-    /// Where a table is read from, once, before the first record.
+    /// The source of a table, which is read once, before the first record.
     LookupSource: LookupKind,
 }
 

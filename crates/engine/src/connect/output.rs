@@ -74,7 +74,7 @@ targets! {
     }
 }
 
-/// Where something may go, as written.
+/// Possible targets, as written.
 pub(crate) struct Targets<'a> {
     written: Vec<(&'static str, &'a dyn TargetSpec)>,
     allowed: &'static [&'static str],

@@ -1,4 +1,4 @@
-//! A document against the JSON Schema: every mistake of form at once, in the words of this product.
+//! Checks a document against the JSON Schema: every syntactic mistake at once, with our own messages.
 
 use serde_json::{Map, Value};
 
@@ -7,26 +7,26 @@ use super::summary;
 use super::{Node, NodeKind, Place, Problem, nearest, parse, with_nearest};
 use crate::spec::{Size, Span};
 
-/// Reports every mistake, and takes what is wrong out of the document, so that the rest can still be read and
-/// checked for sense.
+/// Reports every mistake, and removes wrong values from the document, so that the rest can still be read and checked
+/// for meaning.
 pub(super) fn check(root: &mut Node, schema: &Value) -> Found {
     let mut checker = Checker { schema, problems: Vec::new(), taken_out: Vec::new() };
     checker.node(root, schema);
     Found { problems: checker.problems, taken_out: checker.taken_out }
 }
 
-/// What the check found.
+/// The results of the check.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// Every mistake of form.
+    /// Every syntactic mistake.
     pub(super) problems: Vec<Problem>,
-    /// The keys whose values were wrong and are no longer in the document.
+    /// The keys whose values were wrong and have been removed.
     taken_out: Vec<String>,
 }
 
 impl Found {
-    /// Whether a mistake of sense only follows from one of these: it is about the same lines, or misses a name
-    /// that was taken out.
+    /// Whether a semantic mistake only follows from one of these: it is in the same lines, or names something that was
+    /// removed.
     pub(super) fn explains(&self, other: &Problem) -> bool {
         let named = |key: &String| other.message.contains(&format!("`{key}`"));
         let around = |mine: &Problem| other.place.start <= mine.place.start && mine.place.end <= other.place.end;
@@ -34,7 +34,7 @@ impl Found {
     }
 }
 
-/// Whether a node has the form of a type, so that its mistakes are those of that type where there are several.
+/// Whether a node looks like a type, so that its mistakes are reported for that type if several are allowed.
 fn looks_like(node: &Node, kind: &str) -> bool {
     let text = node.text();
     match kind {
@@ -43,7 +43,7 @@ fn looks_like(node: &Node, kind: &str) -> bool {
         "boolean" => matches!(text, Some("true" | "false")),
         "integer" => text.is_some_and(|text| text.parse::<i128>().is_ok()),
         "number" => text.is_some_and(|text| text.parse::<f64>().is_ok_and(f64::is_finite)),
-        // A number or a truth value is no text where there is another type.
+        // A number or a boolean is not text if another type is allowed.
         _ => text.is_some_and(|text| text.parse::<f64>().is_err() && !matches!(text, "true" | "false")),
     }
 }
@@ -66,7 +66,7 @@ impl<'a> Checker<'a> {
         found.map_or(schema, |found| self.resolve(found))
     }
 
-    /// Whether the node is as the schema says.
+    /// Whether the node matches the schema.
     fn node(&mut self, node: &mut Node, schema: &'a Value) -> bool {
         let schema = self.resolve(schema);
         if let Some(options) = schema.get("anyOf").and_then(Value::as_array) {
@@ -271,7 +271,7 @@ impl<'a> Checker<'a> {
                 let help = description.and_then(|known| known.get("description")?.as_str()).map(summary);
                 let line = Place { start: place.start, end: place.start + 1 };
                 self.wrong(line, format!("`{name}` is missing"), help.map(|help| format!("{name}: {help}")));
-                // Something in its place lets the rest be checked for sense.
+                // A placeholder lets the rest be checked for meaning.
                 entries.extend(description.and_then(|known| stand_in(known, name, line)));
                 self.taken_out.push(name.to_string());
             }
@@ -291,7 +291,7 @@ impl<'a> Checker<'a> {
             (Some(schema), _) => self.node(&mut entry.value, schema),
             (None, Some(Value::Bool(false))) => {
                 self.unknown(entry.key_place, "key", &entry.key, names);
-                // A slip stands for the key it was meant to be, so that what is under it is checked as well.
+                // A misspelt key is read as the key that was meant, so that its value is checked as well.
                 let meant = nearest(&entry.key, names.iter().copied());
                 match meant.filter(|meant| !present.iter().any(|key| key == meant)) {
                     Some(meant) => {
@@ -309,7 +309,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// Goes on with the name that was probably meant; false where none is near.
+/// Continues with the name that was probably meant; false if none is near.
 fn take_as(node: &mut Node, meant: Option<&str>) -> bool {
     if let (Some(meant), NodeKind::Scalar { text, .. }) = (meant, &mut node.kind) {
         *text = meant.to_string();
@@ -317,7 +317,7 @@ fn take_as(node: &mut Node, meant: Option<&str>) -> bool {
     meant.is_some()
 }
 
-/// What stands for a required text or list that is missing.
+/// The placeholder for a required text or list that is missing.
 fn stand_in(schema: &Value, name: &str, place: Place) -> Option<Entry> {
     let value = match schema.get("type").and_then(Value::as_str) {
         Some("string") => Node::scalar(place, name.to_string(), false),

@@ -1,4 +1,4 @@
-//! Nodes into Rust values, by serde.
+//! Decodes nodes into Rust values, with serde.
 
 use std::fmt;
 
@@ -111,7 +111,7 @@ impl<'de> de::Deserializer<'de> for Each<'de> {
     }
 }
 
-/// A node on its way through serde.
+/// A node as a serde deserializer.
 struct Each<'de>(&'de Node);
 
 impl<'de> IntoDeserializer<'de, Refused> for Each<'de> {

@@ -6,7 +6,7 @@ use super::{Node, NodeKind, Problem};
 /// Looks a variable up; the engine itself never reads the process's environment.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Fills in every variable; returns the problems.
+/// Substitutes every variable; returns the problems.
 pub(super) fn fill(node: &mut Node, environment: Environment<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     visit(node, environment, &mut problems);
@@ -30,7 +30,7 @@ fn visit(node: &mut Node, environment: Environment<'_>, problems: &mut Vec<Probl
     }
 }
 
-/// Whether a text is one variable, and nothing besides.
+/// Whether a text is one variable, and nothing else.
 fn is_one(text: &str) -> bool {
     text.strip_prefix("${").and_then(|rest| rest.split_once('}')).is_some_and(|(_, rest)| rest.is_empty())
 }

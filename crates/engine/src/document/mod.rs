@@ -28,7 +28,7 @@ pub(crate) use summary::summary;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Where a value is in a document: the keys and indices that lead to it.
+/// The path of a value in a document: its keys and indices.
 pub type Path = Vec<String>;
 
 /// Makes a [`Path`] of keys.
@@ -36,7 +36,7 @@ pub fn path<const N: usize>(keys: [&str; N]) -> Path {
     keys.iter().map(|key| key.to_string()).collect()
 }
 
-/// The mistakes of form, to which those of sense are added.
+/// The syntactic mistakes, to which semantic ones are added.
 #[derive(Debug)]
 pub struct MistakesOfForm(check::Found);
 
@@ -46,7 +46,7 @@ impl MistakesOfForm {
         self.0.problems.is_empty()
     }
 
-    /// Adds mistakes of sense, but not those that only follow from mistakes of form.
+    /// Adds semantic mistakes, except those that only follow from syntactic ones.
     pub fn add(&mut self, more: Vec<Problem>) {
         let new: Vec<Problem> = more.into_iter().filter(|problem| !self.0.explains(problem)).collect();
         self.0.problems.extend(new);
@@ -58,7 +58,7 @@ impl MistakesOfForm {
     }
 }
 
-/// A document as written, with the place of everything in it.
+/// A document as written, with the place of every value.
 #[derive(Debug, Clone)]
 pub struct Document {
     name: String,
@@ -105,7 +105,7 @@ impl Document {
         match decode::decode(&root) {
             Ok(pipeline) => (Some(pipeline), MistakesOfForm(found)),
             Err(problem) => {
-                // What the schema has already found need not be said twice in serde's words.
+                // What the schema has found need not be repeated in serde's words.
                 if found.problems.is_empty() {
                     found.problems.push(problem);
                 }
@@ -114,12 +114,12 @@ impl Document {
         }
     }
 
-    /// Where the value at `path` is written: the value itself, or the nearest thing around it that exists.
+    /// The place of the value at `path`: the value itself, or its nearest ancestor that exists.
     pub fn place(&self, path: &[String]) -> Place {
         self.root.place(path)
     }
 
-    /// These problems, ready to be shown with the lines they are about.
+    /// These problems, ready to be shown with their lines.
     pub fn report(&self, problems: Vec<Problem>) -> Problems {
         Problems::new(&self.name, &self.text, problems).with_arguments(&self.arguments)
     }

@@ -1,6 +1,6 @@
-//! The name that was probably meant.
+//! Finds the name that was probably meant.
 
-/// The candidate nearest to `name` by edits, if it is near enough to be a slip of the finger.
+/// The candidate nearest to `name` by edit distance, if it is near enough to be a typing error.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = name.to_lowercase();
     let candidates: Vec<&str> = candidates.into_iter().collect();
@@ -9,7 +9,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         let length = name.chars().count().max(candidate.chars().count());
         *edits <= 1.max(length / 3) && *edits < length
     });
-    // `scaler` for `standard_scaler`: no slip of the finger, but plain all the same.
+    // `scaler` for `standard_scaler`: not a typing error, but clear all the same.
     let part = || candidates.iter().find(|candidate| wanted.len() >= 4 && candidate.to_lowercase().contains(&wanted));
     slip.map(|(_, candidate)| candidate).or_else(|| part().copied())
 }
@@ -22,7 +22,7 @@ pub(crate) fn with_nearest<'a>(message: String, name: &str, candidates: impl Int
     }
 }
 
-/// Edits to get from one to the other, a swap of neighbours counting as one (optimal string alignment).
+/// The number of edits from one to the other, with a swap of neighbours as one (optimal string alignment).
 fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut before: Vec<usize> = Vec::new();

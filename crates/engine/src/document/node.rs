@@ -1,4 +1,4 @@
-//! A YAML value and where it is.
+//! A YAML value and its place.
 
 /// A range of bytes of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,7 +27,7 @@ pub enum NodeKind {
         text: String,
         /// Written without quotes, so that `5`, `true` and `null` are not text.
         plain: bool,
-        /// All of it came from one variable: where a list or a mapping is expected, it is read as one.
+        /// All of it came from one variable: where a list or a mapping is expected, it is parsed as one.
         variable: bool,
     },
     /// A list.
@@ -48,7 +48,7 @@ pub struct Entry {
 }
 
 impl Node {
-    /// An empty mapping at a place: what a bare name stands for.
+    /// An empty mapping at a place: the settings of a bare name.
     pub(super) fn empty(place: Place) -> Self {
         Self { place, kind: NodeKind::Mapping(Vec::new()) }
     }
@@ -58,7 +58,7 @@ impl Node {
         Self { place, kind: NodeKind::Scalar { text, plain, variable: false } }
     }
 
-    /// Changes every place in it.
+    /// Maps every place in it.
     pub(super) fn move_to(&mut self, to: &dyn Fn(Place) -> Place) {
         self.place = to(self.place);
         match &mut self.kind {
@@ -71,7 +71,7 @@ impl Node {
         }
     }
 
-    /// Whether nothing was written: no value, `null` or `~`.
+    /// Whether it is empty: no value, `null` or `~`.
     pub fn is_null(&self) -> bool {
         matches!(&self.kind, NodeKind::Scalar { text, plain: true, .. } if matches!(text.as_str(), "" | "~" | "null"))
     }
@@ -84,7 +84,7 @@ impl Node {
         }
     }
 
-    /// What it is, in words for messages.
+    /// Its kind, for messages.
     pub(super) fn describe(&self) -> String {
         match &self.kind {
             _ if self.is_null() => "nothing".into(),

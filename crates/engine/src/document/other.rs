@@ -1,4 +1,4 @@
-//! Files that are something else than a pipeline document.
+//! Recognises files that are not pipeline documents.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::{Node, NodeKind, Place, Problem, nearest};
 const HELP: &str = "name the pipeline's document, in YAML, with `input`, `features`, `model`: data, decisions, dead letters and \
                     state are found by what stands in it";
 
-/// What the text is, where it is no pipeline document at all: then its parts are not worth looking at one by one.
+/// What the text is, if it is no pipeline document at all: its parts are then not checked one by one.
 pub(super) fn other(text: &str, root: Option<&Node>, schema: &Value) -> Option<Problem> {
     let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     let start = text.find(first).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! YAML text to nodes.
+//! Parses YAML text into nodes.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use granit_parser::{Event, Parser, ScalarStyle, Span};
 use super::node::Entry;
 use super::{Node, NodeKind, Place, Problem};
 
-/// Anchors are copied where they are used; this bounds what a document can grow to.
+/// Anchors are copied where they are used; this limits the size of the result.
 const MAXIMUM_NODES: usize = 100_000;
 
-/// The one document in the text, and what is wrong with it that does not keep it from being read.
+/// The one document in the text, and mistakes that do not prevent it from being read.
 pub(super) fn parse(text: &str) -> Result<(Node, Vec<Problem>), Problem> {
     let mut builder =
         Builder { text, open: Vec::new(), anchors: BTreeMap::new(), root: None, nodes: 0, torn: Vec::new() };
@@ -32,7 +32,7 @@ pub(super) fn parse(text: &str) -> Result<(Node, Vec<Problem>), Problem> {
     Ok((root, torn))
 }
 
-/// A value that stands for itself, outside of the document: nothing in it may be wrong.
+/// A value outside the document, on its own: it must be free of mistakes.
 pub(super) fn value(text: &str) -> Result<Node, Problem> {
     let (node, torn) = parse(text)?;
     torn.into_iter().next().map_or(Ok(node), Err)
@@ -59,7 +59,7 @@ struct Builder<'a> {
     anchors: BTreeMap<usize, Node>,
     root: Option<Node>,
     nodes: usize,
-    /// Values that a comma has torn, with their keys: whole again.
+    /// Values that a comma has split, with their keys, joined again.
     torn: Vec<(Place, String)>,
 }
 
@@ -114,7 +114,7 @@ impl Builder<'_> {
             self.root = Some(node);
             return Ok(());
         };
-        // A block collection's own span is its first token: stretch it over what it holds.
+        // The span of a block collection is its first token: extend it over its contents.
         parent.place.end = parent.place.end.max(node.place.end);
         match &mut parent.kind {
             NodeKind::Sequence(items) => items.push(node),
@@ -134,8 +134,8 @@ impl Builder<'_> {
     }
 }
 
-/// Joins a value that a comma has torn, in a mapping in braces: `{is: x IN (1, 2)}` is read as `is: x IN (1` and as a key
-/// `2)` without a value. Whether it was one.
+/// Joins a value that a comma has split, in a mapping in braces: `{is: x IN (1, 2)}` is read as `is: x IN (1` and as a
+/// key `2)` without a value. Whether it was one.
 fn mend(text: &str, before: Option<&mut Entry>, key: Place, value: &Node, torn: &mut Vec<(Place, String)>) -> bool {
     let behind = text.get(key.end..).unwrap_or_default().trim_start();
     let alone = value.is_null() && value.place.start == value.place.end && behind.starts_with([',', '}']);

@@ -1,4 +1,4 @@
-//! What is wrong with a document, where, and what to do.
+//! Mistakes in a document, their places, and what to do.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ pub struct Problem {
     pub place: Place,
     /// What is wrong.
     pub message: String,
-    /// What to do, where that is not plain.
+    /// What to do, unless that is obvious.
     pub help: Option<String>,
 }
 
@@ -46,7 +46,7 @@ impl Problems {
         Self { name: name.into(), text: text.into(), arguments: Vec::new(), problems }
     }
 
-    /// The same where arguments have changed the document: some mistakes are in them.
+    /// The same if overrides have changed the document: some mistakes are in them.
     pub fn with_arguments(self, arguments: &[Argument]) -> Self {
         Self { arguments: arguments.to_vec(), ..self }
     }
@@ -64,7 +64,7 @@ impl Problems {
         (before.matches('\n').count() + 1, column)
     }
 
-    /// The mistakes as text, with colours for a terminal where asked.
+    /// The mistakes as text, with terminal colours if requested.
     pub fn render(&self, colours: bool) -> String {
         let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
         let parts: Vec<String> = self.problems.iter().map(|problem| self.render_one(&renderer, problem)).collect();
@@ -79,7 +79,7 @@ impl Problems {
         };
         let (start, end) = (problem.place.start - begin, problem.place.end.saturating_sub(begin));
         let end = source.get(start..end).map_or(end, |text| {
-            // A snippet of one line says enough: a whole block under arrows hides the point.
+            // One line of source is enough: a whole block under arrows hides the mistake.
             let first = text.split('\n').next().unwrap_or_default().trim_end();
             start + first.len()
         });

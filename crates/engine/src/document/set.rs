@@ -1,20 +1,20 @@
-//! `--set key.path=value`: values of a document that an argument replaces.
+//! `--set key.path=value`: overrides of values in a document.
 
 use super::node::Entry;
 use super::{Node, NodeKind, Place, Problem, nearest, parse, with_nearest};
 use crate::connect::PROPERTIES;
 
-/// An argument that changes a document. Its bytes come after those of the document, so that a place says which it is in.
+/// An override of a value. Its bytes follow those of the document, so that a place identifies where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Argument {
     /// Its first byte.
     pub start: usize,
-    /// As it was written.
+    /// The argument as written.
     pub text: String,
 }
 
 impl Argument {
-    /// These arguments, to a document of this text.
+    /// These overrides, for a document with this text.
     pub(super) fn behind(text: &str, arguments: &[String]) -> Vec<Self> {
         let mut start = text.len() + 1;
         let place = |text: &String| {
@@ -32,7 +32,7 @@ struct Key<'a> {
     place: Place,
 }
 
-/// Does what the argument says.
+/// Applies the override.
 pub(super) fn apply(root: &mut Node, argument: &Argument) -> Result<(), Problem> {
     let Argument { start, text } = argument;
     let whole = Place { start: *start, end: start + text.len() };
@@ -51,7 +51,7 @@ pub(super) fn apply(root: &mut Node, argument: &Argument) -> Result<(), Problem>
     };
     let mut at = *start;
     let mut keys = Vec::new();
-    // Properties of clients have dots in their names.
+    // Client properties have dots in their names.
     let parts = match path.split_once('.') {
         Some((section, property)) if PROPERTIES.contains(&section) => vec![section, property],
         _ => path.split('.').collect(),
@@ -75,7 +75,7 @@ fn set(node: &mut Node, keys: &[Key<'_>], value: Node) -> Result<(), Problem> {
     if node.is_null() {
         *node = Node::empty(node.place);
     }
-    // A bare name stands for the name with settings that are all their defaults.
+    // A bare name means the name with default settings.
     if let NodeKind::Scalar { text, .. } = &node.kind
         && text == key.text
         && !rest.is_empty()
@@ -96,7 +96,7 @@ fn set(node: &mut Node, keys: &[Key<'_>], value: Node) -> Result<(), Problem> {
     }
 }
 
-/// Goes on with the entry of a key, which is made where it is missing. `whole`: nothing of it stays.
+/// Continues with the entry of a key, which is created if it is missing. `whole`: its value is replaced.
 fn entry(
     node: &mut Node,
     (key, key_place): (String, Place),
@@ -122,7 +122,7 @@ fn entry(
 
 fn in_mapping(node: &mut Node, keys: &[Key<'_>], value: Node) -> Result<(), Problem> {
     let NodeKind::Mapping(entries) = &node.kind else { return Ok(()) };
-    // A key that is there may have dots in its name.
+    // An existing key may have dots in its name.
     let known = |count: &usize| {
         let name = joined(keys.get(..*count).unwrap_or_default()).0;
         entries.iter().any(|entry| entry.key == name)
@@ -138,7 +138,7 @@ fn joined(keys: &[Key<'_>]) -> (String, Place) {
     (names.join("."), Place { start: place(keys.first()).start, end: place(keys.last()).end })
 }
 
-/// An item of a list: by its number from 0, or by its name where it is a name with or without settings.
+/// An item of a list: by its index from 0, or by its name if it is a name with or without settings.
 fn set_item(items: &mut [Node], keys: &[Key<'_>], value: Node) -> Result<(), Problem> {
     let Some((key, rest)) = keys.split_first() else { return Ok(()) };
     let count = items.len();

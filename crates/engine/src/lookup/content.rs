@@ -1,4 +1,4 @@
-//! What is in a table: rows by their key, and by the time from which they hold.
+//! The content of a table: rows by key, and by the time from which they are valid.
 
 use std::collections::BTreeMap;
 
@@ -13,21 +13,21 @@ use crate::rows::{Cell, Column};
 #[derive(Debug, Clone)]
 pub struct Content {
     columns: Vec<Column>,
-    /// For each key its rows, by the time from which they hold.
+    /// For each key its rows, by the time from which they are valid.
     keys: BTreeMap<Box<str>, Vec<(i64, u32)>>,
     digest: u64,
 }
 
 impl Content {
-    /// Nothing yet.
+    /// An empty table.
     pub fn new(columns: &[ColumnPlan]) -> Self {
         let columns = columns.iter().map(|column| Column::missing(&column.kind, 0)).collect();
         Self { columns, keys: BTreeMap::new(), digest: 0 }
     }
 
-    /// The table of these columns. `rows`: in the order in which they were written, the key of each and its number
-    /// among the columns' values, or none where the key is gone. `time`: the column that says from when a row holds;
-    /// without it the last row of a key holds always.
+    /// The table of these columns. `rows`: in the order in which they were written, the key of each and its index in
+    /// the columns' values, or none if the key is deleted. `time`: the column with the time from which a row is valid;
+    /// without it the last row of a key is always valid.
     pub fn of(
         columns: Vec<Column>,
         rows: impl IntoIterator<Item = (Box<str>, Option<u32>)>,
@@ -53,7 +53,7 @@ impl Content {
         content
     }
 
-    /// A number for what is in it.
+    /// A digest of the content.
     pub fn digest(&self) -> u64 {
         self.digest
     }
@@ -68,18 +68,18 @@ impl Content {
         self.keys.is_empty()
     }
 
-    /// The row that holds for a key at a time.
+    /// The row of a key that is valid at a time.
     pub(super) fn find(&self, key: &str, now: i64) -> Option<u32> {
         let versions = self.keys.get(key)?;
         let place = versions.partition_point(|(from, _)| *from <= now);
         versions.get(place.checked_sub(1)?).map(|(_, row)| *row)
     }
 
-    /// The values of rows, column by column but for one.
+    /// The values of rows, for all columns but one.
     pub(super) fn take(&self, rows: &[Option<u32>], without: Option<usize>) -> Vec<Column> {
         let rows = UInt32Array::from(rows.to_vec());
         let columns = self.columns.iter().enumerate().filter(|(index, _)| Some(*index) != without);
-        // Every row is one of theirs.
+        // Every row belongs to them.
         let taken = |column: &Column| take(&column.array(), &rows, None).map(|array| Column::of(&array));
         columns.map(|(_, column)| taken(column).unwrap_or_else(|_| column.clone())).collect()
     }
@@ -96,7 +96,7 @@ impl Content {
         self.take(&rows, None).iter().for_each(|column| column.save(rows.len(), to));
     }
 
-    /// A table with the columns of this one that was saved.
+    /// Loads a saved table with the columns of this one.
     pub(super) fn load(&self, from: &mut StateReader<'_>) -> Result<Self, StateError> {
         let mut keys = BTreeMap::new();
         let mut count = 0_u32;
@@ -118,7 +118,7 @@ impl Content {
         Ok(content)
     }
 
-    /// The bytes that it takes, about.
+    /// Its approximate size in bytes.
     pub(super) fn size(&self) -> usize {
         let keys: usize = self.keys.iter().map(|(key, versions)| 64 + key.len() + 16 * versions.len()).sum();
         keys + self.columns.iter().map(|column| column.array().get_array_memory_size()).sum::<usize>()

@@ -1,4 +1,4 @@
-//! Tables that rows are looked up in: what is known of a key besides its records, as of the row's time.
+//! Lookup tables: what is known of a key besides its records, as of the row's time.
 
 mod content;
 
@@ -28,27 +28,27 @@ pub struct LookupPlan {
     pub key: Option<usize>,
     /// The column of the input that is looked up.
     pub on: usize,
-    /// The column that says from when a row holds.
+    /// The column with the time from which a row is valid.
     pub time: Option<usize>,
     /// The names of the columns that rows gain: all but the key.
     pub names: Vec<String>,
-    /// What is in it, once it was read.
+    /// Its content, once it has been read.
     pub content: Option<Arc<Content>>,
 }
 
 impl LookupPlan {
-    /// The columns that rows gain, with the names that features and conditions call them by.
+    /// The columns that rows gain, with their names in features and conditions.
     pub fn given(&self) -> impl Iterator<Item = (&str, &ColumnPlan)> {
         let columns = self.columns.iter().enumerate().filter(|(index, _)| Some(*index) != self.key);
         self.names.iter().zip(columns).map(|(name, (_, column))| (name.as_str(), column))
     }
 }
 
-/// A table at work.
+/// A table with its state.
 #[derive(Debug, Clone)]
 pub(crate) struct Lookup {
     content: Arc<Content>,
-    /// Whether the content is saved: a topic has changed when it is read again, a file can be put back.
+    /// Whether the content is saved: a topic may have changed when it is read again, a file can be restored.
     kept: bool,
     on: usize,
     key: Option<usize>,
@@ -56,7 +56,7 @@ pub(crate) struct Lookup {
 }
 
 impl Lookup {
-    /// A table that was read; an empty one where it was not.
+    /// A table that was read; an empty one if it was not.
     pub(crate) fn new(plan: &LookupPlan) -> Self {
         Self {
             content: plan.content.clone().unwrap_or_else(|| Arc::new(Content::new(&plan.columns))),
@@ -67,7 +67,7 @@ impl Lookup {
         }
     }
 
-    /// Rows that nothing was found for.
+    /// The number of rows without a match.
     pub(crate) fn unmatched(&self) -> u64 {
         self.unmatched
     }
@@ -76,14 +76,14 @@ impl Lookup {
         self.content.digest()
     }
 
-    /// Takes the plan's content from now on.
+    /// Uses the plan's content from now on.
     pub(crate) fn renew(&mut self, plan: &LookupPlan) {
         if let Some(content) = &plan.content {
             self.content = Arc::clone(content);
         }
     }
 
-    /// What is found for each row; missing where nothing is. `time`: the column of event time.
+    /// The match of each row; missing if there is none. `time`: the column of event time.
     pub(crate) fn find(&mut self, rows: &Rows, time: Option<usize>) -> Vec<Column> {
         let cell = |column: Option<usize>, row: usize| {
             column.and_then(|column| rows.columns.get(column)).map_or(Cell::Missing, |column| column.cell(row))

@@ -1,4 +1,4 @@
-//! How many categories of a feature of text are told apart, and by what.
+//! How many categories of a text feature are distinguished, and by what.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use gristmill_learn::{Chain, Component};
 use super::Plan;
 use crate::shard::MOST_CATEGORIES;
 
-/// What tells categories apart, and how many.
+/// What distinguishes categories, and how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Apart {
     /// A column for each, up to a setting.
@@ -20,7 +20,7 @@ pub(crate) enum Apart {
 }
 
 impl Apart {
-    /// How many they are.
+    /// The number of categories.
     pub(crate) fn most(self) -> u64 {
         match self {
             Self::OneHot(most) => most.min(MOST_CATEGORIES) as u64,
@@ -29,7 +29,7 @@ impl Apart {
         }
     }
 
-    /// What is to be done where there are more in a column.
+    /// What to do if a column has more.
     pub(crate) fn advice(self, column: &str) -> String {
         match self {
             Self::OneHot(_) => "Raise it, or put `target_encoder` or `feature_hasher` in its place".into(),
@@ -60,7 +60,7 @@ impl fmt::Display for Apart {
 }
 
 impl Plan {
-    /// What tells the categories of its features apart.
+    /// What distinguishes the categories of its features.
     pub(crate) fn told_apart(&self) -> Apart {
         if Chain::new(&self.model, &self.signature).is_ok_and(|chain| chain.takes_categories()) {
             return Apart::Trees;

@@ -1,8 +1,8 @@
 //! What each part of a saved state depends on, as text that later programs write alike.
 //!
-//! A part's state is loaded where its definition is the same text as when it was saved. The text is JSON with its keys in
-//! order, in words of its own and without what equals a default: a setting that is new and left at its default, or a field
-//! that has another name in this program, changes nothing.
+//! A part's state is loaded if its definition is the same text as when it was saved. The text is JSON with sorted keys,
+//! in a vocabulary of its own and without values that equal a default: a new setting left at its default, or a renamed
+//! field in the program, changes nothing.
 
 use gristmill_learn::Kind;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use super::{ColumnPlan, Computed, Plan};
 use crate::describe;
 use crate::lookup::LookupPlan;
 
-/// How definitions are written. Another way gets another number, and reads what this one wrote.
+/// The version of the encoding. A changed encoding gets another number, and reads the earlier ones.
 const VERSION: u32 = 1;
 
 /// What a part of a shard's state depends on.
@@ -31,20 +31,20 @@ impl Definition {
     }
 }
 
-/// What a definition says, where it was written in a way that is known here.
+/// The content of a definition, if its version is known.
 pub(crate) fn read(text: &str) -> Option<Value> {
     let (version, value) = text.split_once(' ')?;
     if version.parse() == Ok(VERSION) { serde_json::from_str(value).ok() } else { None }
 }
 
-/// The shortest JSON that reads back as the same value: what equals a default is left out, however deep it stands.
+/// The shortest JSON that reads back as the same value: values equal to a default are left out, at any depth.
 pub(crate) fn shortest<T: Serialize + DeserializeOwned + PartialEq>(value: &T) -> Value {
     let mut whole = serde_json::to_value(value).unwrap_or_default();
     leave_out(&mut whole, "", &|shorter| T::deserialize(shorter).is_ok_and(|other| other == *value));
     whole
 }
 
-/// Leaves out what need not stand below a place, a JSON pointer, innermost first.
+/// Leaves out unnecessary values below a place, a JSON pointer, innermost first.
 fn leave_out(whole: &mut Value, at: &str, same: &dyn Fn(&Value) -> bool) {
     let (keys, named): (Vec<String>, bool) = match whole.pointer(at) {
         Some(Value::Object(fields)) => (fields.keys().cloned().collect(), true),
@@ -64,7 +64,7 @@ fn fields<'a>(whole: &'a mut Value, at: &str) -> Option<&'a mut Map<String, Valu
     whole.pointer_mut(at)?.as_object_mut()
 }
 
-/// JSON whose keys are in order.
+/// JSON with sorted keys.
 fn canonical(value: &Value) -> String {
     let list = |parts: Vec<String>| parts.join(",");
     match value {
@@ -75,7 +75,7 @@ fn canonical(value: &Value) -> String {
             format!("{{{}}}", list(fields.iter().map(field).collect()))
         }
         Value::Array(items) => format!("[{}]", list(items.iter().map(canonical).collect())),
-        // 50.0 is 50, whichever type a setting has.
+        // 50.0 is 50, whatever the type of a setting.
         Value::Number(number) => match number.as_f64().filter(|number| number.fract() == 0.0 && number.abs() < 1e15) {
             Some(whole) => (whole as i64).to_string(),
             None => number.to_string(),
@@ -84,7 +84,7 @@ fn canonical(value: &Value) -> String {
     }
 }
 
-/// An object without what is null.
+/// An object without null values.
 fn given(fields: Value) -> Value {
     match fields {
         Value::Object(fields) => fields.into_iter().filter(|(_, value)| !value.is_null()).collect(),
@@ -101,7 +101,7 @@ fn items(computed: &Computed) -> Value {
 }
 
 impl LookupPlan {
-    /// What of it the state of others depends on. `on`: the column of the input that is looked up.
+    /// What the state of others depends on. `on`: the column of the input that is looked up.
     fn definition(&self, on: Option<&str>) -> Value {
         let named = |column: Option<usize>| Some(self.columns.get(column?)?.name.as_str());
         given(json!({
@@ -115,9 +115,9 @@ impl LookupPlan {
 }
 
 impl Plan {
-    /// The parts of a shard's state and what each depends on, in the order in which they are saved: a part whose
-    /// definition is another needs other state. A step of the model depends on the features and on the steps before
-    /// it, since they make what it sees.
+    /// The parts of a shard's state and what each depends on, in the order in which they are saved: a part with another
+    /// definition needs other state. A step of the model depends on the features and on the earlier steps, since they
+    /// produce its inputs.
     pub fn definition(&self) -> &[Definition] {
         self.definition.get_or_init(|| self.define())
     }
@@ -174,7 +174,7 @@ impl Plan {
         }
     }
 
-    /// Codes of text depend on what makes the text.
+    /// Codes of text depend on what produces the text.
     fn categories_definition(&self, tables: &[Value]) -> Definition {
         let kinds = self.signature.kinds().iter().zip(&self.features);
         let nominal: Vec<usize> =
@@ -187,7 +187,7 @@ impl Plan {
         Definition::new("categories", &given(json!({"of": names, "computed": items, "tables": tables})))
     }
 
-    /// What the first step of the model sees.
+    /// The inputs of the model's first step.
     fn inputs(&self, tables: &[Value]) -> Value {
         let feature = |column: &usize| match self.columns.get(*column) {
             Some(column) => Some(typed(column)),
@@ -200,7 +200,7 @@ impl Plan {
         }))
     }
 
-    /// What waits for a label, and every step that learns.
+    /// Rows that wait for a label, and every step that learns.
     fn learning_definitions(&self, mut inputs: Value, parts: &mut Vec<Definition>) {
         let add = |inputs: &mut Value, key: &str, value: Value| {
             if let Some(fields) = inputs.as_object_mut() {
@@ -245,8 +245,8 @@ mod tests {
     use gristmill_learn::{Component, MetricKind};
     use serde::Deserialize;
 
-    /// What a component's settings were, and what they are in a later program: a setting more, one with another default
-    /// within, and another order.
+    /// A component's settings, and those of a later program: with one more setting, another default inside, and another
+    /// order.
     #[derive(Debug, PartialEq, Default, Serialize, Deserialize)]
     #[serde(default)]
     struct Then {
@@ -294,7 +294,7 @@ mod tests {
         assert_eq!(canonical(&shortest(&other)), r#"{"inner":{"depth":3},"patience":2,"rate":0.25}"#);
     }
 
-    /// Every setting is there or is the default: what is left out comes back when it is read.
+    /// Every setting is present or a default: omitted ones return on reading.
     #[test]
     fn the_shortest_of_every_component_reads_back_as_the_same() {
         for component in Component::every() {

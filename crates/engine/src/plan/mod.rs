@@ -1,4 +1,4 @@
-//! What a document means: every name resolved, every type known, every mistake found. Touches nothing else.
+//! What a document means: every name resolved, every type known, every mistake found. It accesses nothing else.
 
 mod apart;
 pub(crate) mod check;
@@ -41,7 +41,7 @@ pub struct Plan {
     pub input: InputPlan,
     /// The names of a shard's inputs: topics, or a file. Its partition is named after the first.
     pub inputs: Vec<Arc<str>>,
-    /// How a record is written.
+    /// The format of a record.
     pub format: Format,
     /// The columns, in the order written.
     pub columns: Vec<ColumnPlan>,
@@ -51,37 +51,38 @@ pub struct Plan {
     pub key: Option<usize>,
     /// The column of event time.
     pub time: Option<usize>,
-    /// How far event time must have moved on before a row is taken, in microseconds; none: rows are taken as they come.
+    /// How far event time must have advanced before a row is released, in microseconds; none: rows are processed as
+    /// they arrive.
     pub grace: Option<i64>,
-    /// The columns that rules of `clean` flag; they come behind the columns of a record.
+    /// The columns that rules of `clean` flag; they follow the columns of a record.
     pub flags: Vec<String>,
-    /// The rules that clean.
+    /// The cleaning rules.
     pub clean: Vec<Cleaner>,
-    /// How many of the rules look at records as they arrive, before they wait.
+    /// How many of the rules process records on arrival, before they are buffered.
     pub on_arrival: usize,
-    /// The tables that rows are looked up in; their columns come behind the flags.
+    /// The lookup tables; their columns follow the flags.
     pub lookups: Vec<LookupPlan>,
-    /// The columns that the model sees; those behind the tables' are the computed ones, in their order.
+    /// The columns that the model sees; those after the tables' are the computed ones, in their order.
     pub features: Vec<usize>,
     /// The columns that are computed.
     pub computed: Option<Computed>,
-    /// Where the truth is.
+    /// The label.
     pub label: Option<LabelPlan>,
-    /// Whether the document leaves it to the column's type which class is the positive one.
+    /// Whether the positive class follows from the column's type, as the document does not name it.
     pub assumes_positive: bool,
-    /// What it learns from besides the rows as they are, or in their place.
+    /// The augmentation rules.
     pub augment: Vec<Augment>,
     /// What the model sees: the kind of each feature.
     pub signature: Signature,
     /// The steps of the model.
     pub model: Vec<Component>,
-    /// The model that was trained elsewhere; where there are steps besides, they see what it says behind the features.
+    /// The pretrained model; any steps after it see its outputs after the features.
     pub scoring: Option<Scoring>,
     /// What it predicts.
     pub task: Task,
-    /// How the numbers are read that decide.
+    /// How the numbers that decide are interpreted.
     pub reading: Reading,
-    /// What is measured.
+    /// The metrics.
     pub metrics: Vec<MetricKind>,
     /// The metrics shown by segment: which one, and the column.
     pub segments: Vec<(usize, usize)>,
@@ -89,21 +90,21 @@ pub struct Plan {
     pub outputs: Vec<OutputPlan>,
     /// Where dead letters go.
     pub dead_letters: Option<TargetPlan>,
-    /// What holds after a crash.
+    /// The guarantee after a crash.
     pub guarantee: Guarantee,
-    /// Why, in words.
+    /// The reason for it, in words.
     pub guarantee_reason: String,
     /// When to commit.
     pub commit: Commit,
-    /// How many rows a model from outside scores together.
+    /// How many rows a pretrained model scores at a time.
     pub batch: Batch,
     /// How state is kept.
     pub state: Option<State>,
-    /// How many bytes the windows of a shard may take, and the rows of it that wait.
+    /// The memory limit of a shard's windows, and of its buffered rows.
     pub windows: Windows,
-    /// What is allowed but worth a word.
+    /// Warnings: what is allowed but worth mentioning.
     pub warnings: Vec<String>,
-    /// What [`Self::definition`] says, once it was asked.
+    /// The result of [`Self::definition`], once computed.
     definition: OnceLock<Vec<Definition>>,
 }
 
@@ -114,22 +115,22 @@ pub struct ColumnPlan {
     pub name: String,
     /// Its type.
     pub kind: ColumnType,
-    /// What a record must have of it.
+    /// What a record must contain of it.
     pub need: Need,
 }
 
-/// What a record must have of a column, or else it is a dead letter.
+/// What a record must contain of a column, or else it is a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
     /// Nothing: it may be absent.
     Nothing,
-    /// It must be there, if only as `null`: a missing value that the model can take.
+    /// It must be present, if only as `null`: a missing value that the model accepts.
     Presence,
-    /// It must have a value: nothing can be done without an identity or a time.
+    /// It must have a value: an identity and a time are indispensable.
     Value,
 }
 
-/// Columns that SQL expressions make.
+/// Columns that SQL expressions compute.
 #[derive(Debug, Clone)]
 pub struct Computed {
     /// The names and the expressions, as written.
@@ -163,7 +164,7 @@ pub struct LabelPlan {
     pub column: usize,
     /// The positive class as text; empty for regression and for any number of classes.
     pub positive: String,
-    /// The other class, where the document fixes it.
+    /// The other class, if the document names it.
     pub negative: Option<String>,
     /// How much later than its row it is known, in microseconds of event time.
     pub delay: Option<i64>,
@@ -176,25 +177,25 @@ pub struct OutputPlan {
     pub name: String,
     /// The target.
     pub target: TargetPlan,
-    /// Which decisions, and what of them; none: all of all.
+    /// Which decisions, and which of their fields; none: all decisions, whole.
     pub acting: Option<OutputQuery>,
     /// Which decisions, as written.
     pub when_text: Option<String>,
 }
 
 impl Plan {
-    /// Whether a model from outside decides alone, and its numbers are decision values: they are no probabilities, and of
-    /// one number 0 decides.
+    /// Whether a pretrained model decides alone, and its numbers are decision values: they are not probabilities, and a
+    /// single one has a threshold of 0.
     pub(crate) fn decides_at_zero(&self) -> bool {
         self.model.is_empty() && self.scoring.as_ref().is_some_and(|scoring| scoring.written().decides_at_zero())
     }
 
-    /// Reads a document: all its mistakes, or the plan.
+    /// Reads a document: the plan, or all its mistakes.
     pub fn read(name: &str, text: &str, environment: Environment<'_>) -> Result<Self, Problems> {
         Self::read_with(name, text, environment, &|_| Err("there are no files where this document is read".into()))
     }
 
-    /// Reads a document that may name files of models.
+    /// Reads a document that may name model files.
     pub fn read_with(
         name: &str,
         text: &str,
@@ -204,7 +205,7 @@ impl Plan {
         Self::read_changed(name, text, &[], environment, files)
     }
 
-    /// Reads a document with some of its values changed, each by `key.path=value`.
+    /// Reads a document with overrides, each `key.path=value`.
     pub fn read_changed(
         name: &str,
         text: &str,
@@ -224,12 +225,12 @@ impl Plan {
         Err(document.report(mistakes.into_list()))
     }
 
-    /// The topic or the file's name, as partitions are named after it.
+    /// The name of the topic or the file, after which partitions are named.
     pub fn input_name(&self) -> &str {
         self.input.name()
     }
 
-    /// How many shards a file is cut into.
+    /// The number of shards of a file.
     pub fn shards(&self) -> i32 {
         self.input.shards()
     }
@@ -254,7 +255,7 @@ impl Plan {
         Some((&computed.items.get(item)?.name, computed.type_of(item)))
     }
 
-    /// The same with this model in the place of the one from outside.
+    /// The same plan with another pretrained model.
     #[must_use]
     pub fn scoring_by(&self, scoring: Scoring) -> Self {
         Self { scoring: Some(scoring), definition: OnceLock::new(), ..self.clone() }
@@ -274,10 +275,10 @@ impl Plan {
         (!self.model.is_empty() || outside.is_some()) && (self.label.is_some() || self.task.is_unsupervised())
     }
 
-    /// Whether something besides the model depends on the rows before.
+    /// Whether anything besides the model depends on earlier rows.
     fn remembers(&self) -> bool {
         let windows = self.computed.as_ref().is_some_and(|computed| computed.program.has_windows());
-        // Which version of a model scored a row is in the journal.
+        // The journal records which version of a model scored a row.
         windows
             || self.scoring.is_some()
             || self.grace.is_some()
@@ -295,7 +296,7 @@ impl Plan {
         format!("{}.journal", self.group)
     }
 
-    /// The topic of models that are put in the place of the document's own.
+    /// The topic of models that replace the document's own.
     pub fn models_topic(&self) -> String {
         format!("{}.models", self.group)
     }
@@ -316,7 +317,7 @@ impl Plan {
         xxhash_rust::xxh3::xxh3_64(parts.collect::<String>().as_bytes())
     }
 
-    /// Where a group's answers go, exactly once in topics, besides: what cannot be in a transaction is told before it.
+    /// A group's outputs that are not exactly once: they cannot join a transaction, and are written before it.
     pub fn outside(&self) -> impl Iterator<Item = String> {
         let mixed = self.input.shared() && self.guarantee == Guarantee::ExactlyOnce;
         let outside = move |target: &TargetPlan| mixed && !self.input.transactional_with(target);

@@ -1,23 +1,23 @@
-//! How the numbers that a model says of a row are read.
+//! How a model's numbers for a row are interpreted.
 
 use gristmill_learn::{Prediction, Task};
 
-/// What the numbers are that a model says of a row. How many there are says nothing of it: a learner of any number of
-/// classes that has seen one says one number, which is not the positive class's probability.
+/// What a model's numbers for a row are. Their count does not tell: a multi-class learner that has seen one class
+/// returns one number, which is not the positive class's probability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {
     /// One number: the probability of the positive class, a value, or how unusual the row is.
     Number,
-    /// The probability of each class that the model knows by now.
+    /// The probability of each class known so far.
     Classes,
-    /// The same; what counts is the probability of the positive class, which has this index.
+    /// The same; the probability of the positive class, which has this index, counts.
     Positive(u32),
     /// The distance to the centre of each cluster.
     Distances,
 }
 
 impl Reading {
-    /// What a model says that predicts `model` by itself, in a pipeline that predicts `task`.
+    /// The interpretation for a model that predicts `model` by itself, in a pipeline that predicts `task`.
     pub fn of(model: Task, task: Task, positive: u32) -> Self {
         match (model, task) {
             (Task::Classification, Task::BinaryClassification) => Self::Positive(positive),
@@ -27,8 +27,8 @@ impl Reading {
         }
     }
 
-    /// What numbers of this kind say. A class that the model does not know has the probability 0; before the model knows
-    /// any, nothing is said.
+    /// Interprets numbers of this kind. A class that the model does not know has probability 0; before the model knows
+    /// any, there is no prediction.
     pub fn read(self, numbers: &[f64]) -> Prediction<'_> {
         match self {
             Self::Number => numbers.first().copied().unwrap_or(f64::NAN).into(),

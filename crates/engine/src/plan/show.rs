@@ -1,4 +1,4 @@
-//! A plan in words, as `gristmill plan` prints it.
+//! Describes a plan, as `gristmill plan` prints it.
 
 use std::fmt;
 use std::time::Duration;

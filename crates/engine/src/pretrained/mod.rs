@@ -1,4 +1,4 @@
-//! Models trained elsewhere: they score, alone or as features of a model that learns here.
+//! Pretrained models: they score, alone or as features of a model that learns here.
 
 mod training_log;
 mod versions;
@@ -18,39 +18,39 @@ use gristmill_models::{ForeignModel, Input, InputKind, Output, Runtime, Signatur
 
 use crate::spec::{BoostingRounds, Feature, GraphRuntime, PythonModel, PythonOutput};
 
-/// Reads the files of models: the bytes of a path, or why there are none.
+/// Reads model files: the bytes of a path, or an error.
 pub type ModelFiles<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
 
-/// What a document says about how a model's file is to be used.
+/// How a document uses a model's file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// What runs it, where it is a graph.
+    /// The runtime, if it is a graph.
     pub runtime: GraphRuntime,
-    /// How many of its rounds count, where it was boosted; by default as its framework predicts.
+    /// How many of its rounds count, if it was boosted; by default as its framework predicts.
     pub rounds: Option<BoostingRounds>,
 }
 
-/// Rows to be answered.
+/// Rows to be scored.
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {
-    /// The numbers that the model takes, row after row.
+    /// The model's inputs, row by row.
     pub rows: Features<'a>,
-    /// The same as columns of their own types, where the model wants them.
+    /// The same as columns of their own types, if the model needs them.
     pub columns: &'a [ArrayRef],
-    /// Who asks, and what its model has learned so far, where it learns.
+    /// The shard that asks, and what its model has learned so far, if it learns.
     pub pupil: Option<ShardModel<'a>>,
 }
 
-/// What answers rows.
+/// Scores rows.
 pub trait Scores: Send + Sync {
-    /// Appends [`Output::width`] numbers for each row, which do not depend on the rows beside it.
-    /// [`LearnError::Model`]: it has no answer for one of them.
+    /// Appends [`Output::width`] numbers for each row, which do not depend on neighbouring rows. [`LearnError::Model`]:
+    /// it cannot score one of them.
     fn score(&self, asked: &Asked<'_>, out: &mut Vec<f64>) -> Result<(), LearnError>;
 
-    /// Whether there may be rows that it cannot answer.
+    /// Whether it may be unable to score some rows.
     fn may_refuse(&self) -> bool;
 
-    /// Whether it wants [`Asked::columns`].
+    /// Whether it needs [`Asked::columns`].
     fn takes_columns(&self) -> bool {
         false
     }
@@ -71,12 +71,12 @@ impl Scores for ForeignModel {
     }
 }
 
-/// A model, its name, and what it takes and gives.
+/// A model, its name, and its inputs and outputs.
 #[derive(Clone)]
 pub struct Pretrained {
-    /// Its name: of its file without the ending, or as it was given.
+    /// Its name: that of its file without the extension, or a given one.
     pub name: String,
-    /// A number for its bytes: XXH3, 128 bits.
+    /// A digest of its bytes: XXH3, 128 bits.
     pub digest: u128,
     signature: Signature,
     model: Arc<dyn Scores>,
@@ -89,10 +89,10 @@ impl fmt::Debug for Pretrained {
 }
 
 impl Pretrained {
-    /// Reads the model in a file; an error says why it cannot be.
+    /// Reads the model in a file; an error says why that is impossible.
     pub fn read(path: &str, reading: Reading, files: ModelFiles<'_>) -> Result<Self, String> {
         let bytes = files(path)?;
-        // Weights may lie in files beside the model's: the digest is of all that was read.
+        // Weights may be in files beside the model's: the digest covers everything that was read.
         let digest = Cell::new(xxhash_rust::xxh3::xxh3_128(&bytes));
         let beside = |name: &str| {
             let bytes = files(&Path::new(path).with_file_name(name).to_string_lossy())?;
@@ -111,7 +111,7 @@ impl Pretrained {
         Ok(Self::new(name, xxhash_rust::xxh3::xxh3_128(bytes), model.signature().clone(), Arc::new(model)))
     }
 
-    /// The model in a module of Python, which scores once it is started elsewhere.
+    /// The model in a Python module, which can score once its process is started elsewhere.
     pub fn in_python(python: &PythonModel, features: &[Feature], files: ModelFiles<'_>) -> Result<Self, String> {
         let digest = xxhash_rust::xxh3::xxh3_128(&files(&python.path)?);
         let output = match &python.output {
@@ -133,7 +133,7 @@ impl Pretrained {
         Ok(Self::new(name, digest, signature, Arc::new(NotStarted)))
     }
 
-    /// The same model, answered by something else.
+    /// The same model, scored by something else.
     #[must_use]
     pub fn answered_by(&self, model: Arc<dyn Scores>) -> Self {
         Self { model, ..self.clone() }
@@ -144,17 +144,17 @@ impl Pretrained {
         Self { name: name.to_string(), digest, signature, model }
     }
 
-    /// What answers rows.
+    /// What scores rows.
     pub fn model(&self) -> &dyn Scores {
         self.model.as_ref()
     }
 
-    /// What goes in and what comes out.
+    /// Its inputs and outputs.
     pub fn signature(&self) -> &Signature {
         &self.signature
     }
 
-    /// What it predicts; nothing where it gives several values, of which a pipeline has no use.
+    /// Its task; none if it returns several values, which a pipeline cannot use.
     pub fn task(&self) -> Option<Task> {
         match self.signature().output {
             Output::Probability(_) | Output::Margin(_) => Some(Task::BinaryClassification),
@@ -166,12 +166,12 @@ impl Pretrained {
         }
     }
 
-    /// Whether its numbers are decision values: no probabilities, and of one number 0 decides.
+    /// Whether its numbers are decision values: not probabilities, and a single one has a threshold of 0.
     pub fn decides_at_zero(&self) -> bool {
         matches!(self.signature().output, Output::Margin(_) | Output::Margins(_) | Output::AnomalyScore)
     }
 
-    /// Why it cannot stand in the place of another; nothing where it takes and gives the same.
+    /// Why it cannot replace another; none if its inputs and outputs are the same.
     pub fn unlike(&self, other: &Self) -> Option<String> {
         let (mine, theirs) = (self.signature(), other.signature());
         if mine.output != theirs.output {
@@ -209,7 +209,7 @@ impl Reading {
     }
 }
 
-/// A model in Python before its process is there.
+/// A model in Python before its process is started.
 struct NotStarted;
 
 impl Scores for NotStarted {
@@ -222,16 +222,16 @@ impl Scores for NotStarted {
     }
 }
 
-/// A model in a plan, and where what it takes is found.
+/// A model in a plan, and the mapping of its inputs.
 #[derive(Debug, Clone)]
 pub struct Scoring {
-    /// For each input of the model its place among the features.
+    /// For each input of the model its index among the features.
     pub inputs: Vec<usize>,
-    /// The model that the document names, and those that were put in its place while the group runs.
+    /// The model that the document names, and those that replaced it while the group runs.
     pub versions: Arc<Versions>,
-    /// How to start it, where it lives in Python.
+    /// How to start it, if it is in Python.
     pub python: Option<PythonModel>,
-    /// How its file is used, and those of the models in its place.
+    /// How its file, and those of its replacements, are used.
     pub reading: Reading,
 }
 

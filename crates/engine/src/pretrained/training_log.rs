@@ -1,17 +1,17 @@
-//! What a model from outside has learned here, in a form that survives its process.
+//! What a pretrained model has learned here, in a form that survives its process.
 
 use gristmill_learn::{LearnError, StateError, StateReader, StateWriter, Stateful};
 
 /// Labelled rows that are learned together.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TrainingBatch {
-    /// The features, row after row.
+    /// The features, row by row.
     pub values: Vec<f64>,
     /// A label for each row: a number, or the number of the class.
     pub labels: Vec<f64>,
 }
 
-/// What was learned: the bytes that the model saved last, the lessons since, and the rows of the next one.
+/// What was learned: the bytes that the model saved last, the training batches since, and the rows of the next one.
 #[derive(Debug, Clone, Default)]
 pub struct TrainingLog {
     saved: Vec<u8>,
@@ -19,31 +19,31 @@ pub struct TrainingLog {
     next: TrainingBatch,
 }
 
-/// A shard whose model is asked.
+/// A shard whose model is called.
 #[derive(Debug, Clone, Copy)]
 pub struct ShardModel<'a> {
-    /// Tells its model from those of other shards, and from those of the same partition at other times.
+    /// Distinguishes its model from those of other shards, and from those of the same partition at other times.
     pub name: &'a str,
     /// What its model has learned.
     pub taught: &'a TrainingLog,
 }
 
-/// A model from outside that learns.
+/// A pretrained model that learns.
 pub trait Learns: Send + Sync {
-    /// How many rows a lesson has.
+    /// The number of rows in a training batch.
     fn lesson(&self) -> usize;
 
-    /// Learns a lesson, which is not part of what was taught yet.
+    /// Learns a training batch, which is not yet part of the log.
     fn learn(&self, pupil: &ShardModel<'_>, lesson: &TrainingBatch) -> Result<(), LearnError>;
 
-    /// The bytes of all that was learned.
+    /// The bytes of everything that was learned.
     fn save(&self, pupil: &ShardModel<'_>) -> Result<Vec<u8>, LearnError>;
 
-    /// The shard is gone.
+    /// The shard no longer exists.
     fn forget(&self, name: &str);
 }
 
-/// After so many lessons the model saves: fewer would cost time, more would take long to learn again.
+/// The model saves after this many training batches: fewer would cost time, more would take long to replay.
 const LESSONS: usize = 64;
 
 impl TrainingLog {
@@ -52,17 +52,17 @@ impl TrainingLog {
         &self.saved
     }
 
-    /// The lessons learned since then.
+    /// The training batches learned since.
     pub fn since(&self) -> &[TrainingBatch] {
         &self.since
     }
 
-    /// The rows that may still come before something is learned.
+    /// How many more rows fit before something is learned.
     pub(crate) fn room(&self, model: &dyn Learns) -> usize {
         model.lesson().saturating_sub(self.next.labels.len()).max(1)
     }
 
-    /// Adds a row to the next lesson, which is learned when it is whole; whether it was.
+    /// Adds a row to the next training batch, which is learned when it is complete; whether it was.
     pub(crate) fn add(
         &mut self,
         model: &dyn Learns,

@@ -1,4 +1,4 @@
-//! The models that score one after the other in a group, each with the number by which journals call it.
+//! The models that score in succession in a group, each with the number that identifies it in journals.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,38 +6,38 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use super::Pretrained;
 
-/// A model in force, and one that is tried beside it.
+/// The model in force, and its shadow.
 #[derive(Debug)]
 pub struct Version {
     /// Its number: 0 is the document's own model, then one for each change.
     pub number: u64,
-    /// What scores.
+    /// The model that scores.
     pub model: Arc<Pretrained>,
-    /// What scores beside it and decides nothing.
+    /// The model that is evaluated beside it and decides nothing.
     pub shadow: Option<Candidate>,
 }
 
-/// A model that is tried.
+/// A model under evaluation.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// The number of the change that began the trial.
+    /// The number of the change that began the evaluation.
     pub number: u64,
     /// The model.
     pub model: Arc<Pretrained>,
 }
 
-/// All versions that are known so far; the newest is in force for whatever begins now.
+/// All versions known so far; the newest is in force for whatever begins now.
 ///
-/// Which one scored a row is a matter of the journal alone: a shard is told the number.
+/// Which one scored a row depends only on the journal: a shard is given the number.
 pub struct Versions {
     written: Arc<Pretrained>,
-    /// The newest one and those that something still needs.
+    /// The newest one and those that are still in use.
     held: RwLock<Vec<Arc<Version>>>,
     newest: AtomicU64,
     ask: OnceLock<Ask>,
 }
 
-/// Whom to ask for a version that is not held.
+/// Looks up a version that is not held.
 pub type Ask = Box<dyn Fn(u64) -> Option<Version> + Send + Sync>;
 
 impl fmt::Debug for Versions {
@@ -55,13 +55,13 @@ impl Versions {
         Self { written, held, newest: AtomicU64::new(0), ask: OnceLock::new() }
     }
 
-    /// Whom to ask for versions that are not held; said once.
+    /// Sets the lookup of versions that are not held; once.
     pub fn ask(&self, ask: Ask) {
-        // Whoever said it first is asked.
+        // The first one set is used.
         let _ = self.ask.set(ask);
     }
 
-    /// The document's own model, to be held.
+    /// The document's own model, as a shared reference.
     pub fn document(&self) -> Arc<Pretrained> {
         Arc::clone(&self.written)
     }
@@ -71,14 +71,14 @@ impl Versions {
         &self.written
     }
 
-    /// Adds a version, which is in force from now on unless a newer one is.
+    /// Adds a version, which is in force from now on unless there is a newer one.
     pub fn add(&self, version: Version) {
         self.hold(version);
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         self.newest.store(held.last().map_or(0, |version| version.number), Ordering::Release);
     }
 
-    /// Keeps a version as long as something needs it.
+    /// Holds a version for as long as it is in use.
     fn hold(&self, version: Version) -> Arc<Version> {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         let place = held.partition_point(|known| known.number < version.number);

@@ -1,33 +1,34 @@
-//! What to do when a commit is answered. The answers are kept until then: never step twice, never send half.
+//! What to do when a commit is answered. The outbox is kept until then: records are never stepped twice, and a commit
+//! is never half sent.
 
-/// How a commit was answered.
+/// The answer to a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// It is done.
+    /// It is committed.
     Done,
-    /// It failed and can be sent again by the same producer: a stale generation, a time-out.
+    /// It failed and can be resent by the same producer: a stale generation, a time-out.
     Abortable,
-    /// This producer is fenced: it stalled longer than its transaction may take.
+    /// This producer is fenced: it stalled for longer than its transaction may take.
     Fatal,
     /// No answer came.
     Unknown,
 }
 
-/// What comes next.
+/// The next action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum After {
-    /// The outbox may be forgotten.
+    /// The outbox may be discarded.
     Forget,
-    /// Abort, then send the same bytes again with fresh metadata.
+    /// Abort, then resend the same bytes with fresh metadata.
     Resend,
-    /// Make a new producer with the same id, which ends whatever was pending; then read the journal's tail and ask
+    /// Create a new producer with the same id, which ends any pending transaction; then read the journal's tail and ask
     /// [`commit_outcome`].
     AskJournal,
-    /// Drop outbox and shard: they belong to somebody else.
+    /// Drop outbox and shard: another member owns them.
     Drop,
 }
 
-/// The first table: a commit was answered. `owner`: whether the partition is still ours.
+/// The first table: a commit was answered. `owner`: whether this member still owns the partition.
 pub fn after(answer: Answer, owner: bool) -> After {
     match (answer, owner) {
         (Answer::Done, _) => After::Forget,
@@ -37,14 +38,14 @@ pub fn after(answer: Answer, owner: bool) -> After {
     }
 }
 
-/// What the journal says about a commit whose answer never came.
+/// The journal's record of a commit without an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitOutcome {
-    /// It landed: forget the outbox.
+    /// It landed: discard the outbox.
     Committed,
-    /// It did not: send the same bytes again.
+    /// It did not land: resend the same bytes.
     Missing,
-    /// Somebody else has written since: the partition is no longer ours, whatever we were told.
+    /// Another member has written since: the partition is no longer ours, whatever the group has told us.
     Superseded,
 }
 
@@ -55,7 +56,7 @@ pub fn commit_outcome(tail: Option<u64>, sent: u64) -> CommitOutcome {
         Some(tail) if tail > sent => CommitOutcome::Superseded,
         Some(tail) if tail + 1 == sent => CommitOutcome::Missing,
         None if sent == 0 => CommitOutcome::Missing,
-        // A tail further back means that the journal has lost entries, and going on would lose records.
+        // A tail further back means that the journal has lost entries, and continuing would lose records.
         Some(_) | None => CommitOutcome::Superseded,
     }
 }

@@ -7,37 +7,37 @@ use gristmill_learn::{StateError, StateReader, StateWriter};
 use crate::rows::{Partition, Position, Positions, RawRecord};
 use crate::shard::Shard;
 
-/// Records of one partition that were consumed one after the other.
+/// Consecutive records of one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
-    /// The name of the input; its partition has the number of the shard's.
+    /// The name of the input; its partition has the shard's number.
     pub topic: Arc<str>,
-    /// The span of positions and what was in it.
+    /// The span of positions and its content.
     pub consumed: Consumed,
-    /// Whether all rows that waited were taken then, since a bounded run had read everything.
+    /// Whether all buffered rows were released after it, since a bounded run had read everything.
     pub flushed: bool,
-    /// A number for what was in the tables that rows were looked up in; 0 where there are none.
+    /// A digest of the tables that rows were looked up in; 0 if there are none.
     pub tables: u64,
-    /// The version of the model from outside that scored; 0 is the document's own, or none.
+    /// The version of the pretrained model that scored; 0 is the document's own, or none.
     pub version: u64,
 }
 
-/// A span [from, next) of positions, with the number of records in it and their checksum. Gaps are normal: markers of
-/// transactions and aborted records take positions, too.
+/// A span [from, next) of positions, with the number of its records and their checksum. Gaps are normal: transaction
+/// markers and aborted records take positions, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Consumed {
     /// The first position.
     pub from: Position,
     /// The position after the last record.
     pub next: Position,
-    /// The records in between.
+    /// The number of records.
     pub count: u64,
     /// Of their offsets, keys and values, in order.
     pub checksum: u64,
 }
 
 impl Consumed {
-    /// Nothing consumed yet, from a position on.
+    /// An empty span at a position.
     pub fn nothing(from: Position) -> Self {
         Self { from, next: from, count: 0, checksum: 0 }
     }
@@ -63,7 +63,7 @@ fn digest(bytes: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(bytes)
 }
 
-/// What makes state of records: state is only rebuilt by what has built it.
+/// What turns records into state: only the same code may rebuild state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Code {
     /// The plan's fingerprint.
@@ -77,11 +77,11 @@ pub struct Code {
 pub struct Entry {
     /// The number of the commit, from 0, without gaps.
     pub sequence: u64,
-    /// What was consumed since the commit before, in order.
+    /// What was consumed since the previous commit, in order.
     pub runs: Vec<Run>,
-    /// What has learned the records; none in entries of before version 4, which do not say.
+    /// What learned the records; none in entries before version 4, which do not record it.
     pub code: Option<Code>,
-    /// Whether a command has put a state there, with a snapshot behind the entry: no records lead over it.
+    /// Whether a command has installed a state there, with a snapshot after the entry: no records lead across it.
     pub installed: bool,
 }
 
@@ -105,10 +105,10 @@ pub enum JournalError {
         count: u64,
         /// The records read now.
         found: u64,
-        /// Whether what is there is not what was.
+        /// Whether their content differs.
         differ: bool,
     },
-    /// The model that scored is not there.
+    /// The model that scored is not available.
     #[error(
         "{partition}: the records from {from} to {next} were scored by version {version} of the model, and its bytes are no \
          longer in the topic of models: put them back, or `gristmill state adopt FILE` goes on from the last snapshot"
@@ -123,7 +123,7 @@ pub enum JournalError {
         /// The version.
         version: u64,
     },
-    /// A table is no longer what it was.
+    /// A table has changed.
     #[error(
         "{partition}: a table has changed, and the records from {from} to {next} were looked up in what it held before: put \
          it back, or `gristmill state adopt FILE` goes on from the last snapshot without learning them again"
@@ -139,7 +139,7 @@ pub enum JournalError {
 }
 
 const NAME: &str = "journal";
-/// What an entry says besides its runs, one bit each.
+/// What an entry contains besides its runs, one bit each.
 const WITH_CODE: u64 = 1;
 const INSTALLED: u64 = 2;
 
@@ -208,7 +208,7 @@ impl Entry {
 }
 
 impl Run {
-    /// Gives a shard the tables and the model with which the records of the run were looked up and scored.
+    /// Sets a shard's tables and model to those with which the run's records were looked up and scored.
     pub fn with_what_it_had(&self, shard: &mut Shard) -> Result<(), JournalError> {
         if shard.tables() != self.tables {
             shard.renew_tables();
@@ -278,7 +278,7 @@ mod tests {
         }
     }
 
-    /// Bytes as programs of before have written them: format by format, the first entry of a topic `t`.
+    /// Bytes that earlier programs wrote: format by format, the first entry of a topic `t`.
     #[test]
     fn entries_of_every_format_are_read() {
         let run = Run {
@@ -307,18 +307,18 @@ mod tests {
             let entry = Entry { sequence: 9, runs: vec![run], code: None, installed: false };
             assert_eq!(Entry::decode(&bytes), Ok(entry), "format {format}");
         }
-        // The flags of what comes behind, the plan and the program.
+        // The flags of the fields that follow, the plan and the program.
         let rest = [number(1), number(7), number(4), number(3), number(11), number(12)].concat();
         let code = Some(Code { plan: 11, program: 12 });
         let entry = Entry { sequence: 9, runs: vec![run], code, installed: true };
         assert_eq!(Entry::decode(&[head(4), first.clone(), second, rest.clone()].concat()), Ok(entry.clone()));
-        // What this program writes: positions of 16 bytes.
+        // The current format: positions of 16 bytes.
         let wide = [[0, 3, 0, 6, 2].map(number).concat(), b"\x04\x03\x02\x01\0\0\0\0".to_vec()].concat();
         let bytes = [head(5), first, wide, rest].concat();
         assert_eq!((Entry::decode(&bytes), entry.encode()), (Ok(entry.clone()), bytes));
     }
 
-    /// Inputs whose positions are no numbers, and more than one of them.
+    /// Inputs whose positions are not numbers, and more than one of them.
     #[test]
     fn positions_in_parts_come_back_and_are_told_apart() {
         let at = |entry, index| Position::in_parts(7, entry, index).unwrap();

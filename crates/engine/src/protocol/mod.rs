@@ -1,8 +1,8 @@
 //! Exactly once, as pure decisions: from what was observed to what is to be done. The I/O is at the edge.
 //!
-//! A *commit* makes answers, positions and one [`Entry`] of the journal visible together, or none of them. A
-//! *snapshot* is saved state at a place of the journal. After a crash the state is the snapshot plus the records
-//! that the journal says were consumed since, read again with answers muted.
+//! A *commit* makes outputs, positions and one [`Entry`] of the journal visible together, or none of them. A *snapshot*
+//! is saved state at a position of the journal. After a crash the state is the snapshot plus the records that the
+//! journal says were consumed since, replayed with outputs suppressed.
 
 mod answer;
 mod journal;

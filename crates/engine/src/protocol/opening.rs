@@ -1,5 +1,5 @@
-//! What to do when a shard opens, from what was found: the snapshot, the journal's tail, the group's offsets, and
-//! what the log still holds.
+//! What to do when a shard opens, from what was observed: the snapshot, the journal's tail, the group's offsets, and
+//! the first record of the log.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use crate::rows::Position;
 /// The newest valid snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The commits that are in it: the sequence of the next one.
+    /// The commits that it contains: the sequence of the next one.
     pub sequence: u64,
     /// The next position to read.
     pub position: Position,
 }
 
-/// What has learned the records since the snapshot, as far as that is known.
+/// What learned the records since the snapshot, as far as that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Learned {
     /// This plan and this program.
@@ -32,24 +32,24 @@ pub struct Tail {
     pub sequence: u64,
     /// The next position to read after it.
     pub position: Position,
-    /// The position where the entries begin that are there without a gap up to it.
+    /// The first position of the entries that lead to it without a gap.
     pub begins: Position,
-    /// Whether every entry from the snapshot's place up to it is there.
+    /// Whether every entry since the snapshot's position is there.
     pub complete: bool,
-    /// What has learned the records of these entries: reading again under other code would give another model.
+    /// What learned the records of these entries: a replay under other code would give another model.
     pub learned: Learned,
 }
 
-/// What was found of an input when a partition was assigned.
+/// What was observed of an input when a partition was assigned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Observed {
     /// The newest valid snapshot.
     pub snapshot: Option<Snapshot>,
     /// The journal's tail.
     pub journal: Option<Tail>,
-    /// The group's committed offset, asked by a `read_committed` client.
+    /// The group's committed offset, as read by a `read_committed` client.
     pub offsets: Option<Position>,
-    /// The position after the last record that the log no longer holds.
+    /// The position after the last deleted record of the log.
     pub first: Position,
     /// Whether the journal's stable end has reached the end it had when the partition was assigned: until then a
     /// transaction may still be pending.
@@ -61,32 +61,32 @@ pub struct Observed {
 pub enum Opening {
     /// Nothing was ever done: start where the document says, and commit that start before the first row.
     Fresh,
-    /// Load the snapshot and go on.
+    /// Load the snapshot and resume.
     Load,
-    /// Load the snapshot (or start empty), read again up to this position with answers muted, then go on.
+    /// Load the snapshot (or start empty), replay up to this position with outputs suppressed, then resume.
     Replay {
-        /// Where reading again begins.
+        /// Where the replay begins.
         from: Position,
         /// Where it ends.
         to: Position,
     },
     /// As [`Opening::Load`] or [`Opening::Replay`], but the group has lost its offsets: commit the tail again first.
     TrustJournal {
-        /// Where reading again begins.
+        /// Where the replay begins.
         from: Position,
-        /// Where it ends; equal to `from` where nothing is to be read again.
+        /// Where it ends; equal to `from` if nothing is to be replayed.
         to: Position,
     },
     /// Ask again: a transaction is pending.
     Wait,
-    /// Stop, and say why.
+    /// Stop with this reason.
     Stop(Stop),
 }
 
-/// Why a shard cannot open. Each says which command repairs it.
+/// Why a shard cannot open. Each names the command that repairs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// The group has offsets, but nothing was learned that belongs to them.
+    /// The group has offsets, but there is no state that belongs to them.
     StateLost {
         /// The group's offset.
         offsets: Position,
@@ -98,28 +98,28 @@ pub enum Stop {
         /// The group's offset.
         offsets: Position,
     },
-    /// Somebody has set the group back.
+    /// The group's offset was set back.
     GroupReset {
         /// The journal's position.
         journal: Position,
         /// The group's offset.
         offsets: Position,
     },
-    /// Records that were never read are gone.
+    /// Records that were never read have been deleted.
     RecordsGone {
         /// The next position to read.
         position: Position,
-        /// The first position there is.
+        /// The first existing position.
         first: Position,
     },
-    /// Rows that would have to be read again are gone.
+    /// Rows that would have to be replayed have been deleted.
     RowsGone {
         /// The first position needed.
         from: Position,
-        /// The first position there is.
+        /// The first existing position.
         first: Position,
     },
-    /// Entries of the journal between snapshot and tail are gone.
+    /// Journal entries between snapshot and tail are missing.
     JournalCut {
         /// The snapshot's sequence.
         snapshot: u64,
@@ -173,8 +173,8 @@ fn without_journal(seen: &Observed) -> Opening {
         (Some(position), Some(snapshot)) if snapshot.position == position && position < seen.first => {
             Opening::Stop(Stop::RecordsGone { position, first: seen.first })
         }
-        // A snapshot is valid only with the journal it belongs to, unless the group stands exactly where it does:
-        // then everything the journal said is in it.
+        // A snapshot is valid only with its journal, unless the group's offset equals its position: then it contains
+        // everything in the journal.
         (Some(offsets), Some(snapshot)) if snapshot.position == offsets => Opening::Load,
         (Some(offsets), _) => Opening::Stop(Stop::StateLost { offsets }),
         (None, Some(Snapshot { position, .. })) if position < seen.first => {
@@ -184,15 +184,15 @@ fn without_journal(seen: &Observed) -> Opening {
     }
 }
 
-/// What must be read again to get from the snapshot to the tail.
+/// What must be replayed to get from the snapshot to the tail.
 fn replay(seen: &Observed, tail: Tail) -> Result<(Position, Position), Stop> {
     let (sequence, from) = seen.snapshot.map_or((0, tail.begins), |snapshot| (snapshot.sequence, snapshot.position));
     if tail.position < seen.first {
-        // Of no use to learn again what leads there.
+        // A replay up to there would be useless.
         return Err(Stop::RecordsGone { position: tail.position, first: seen.first });
     }
     if seen.snapshot.is_some_and(|snapshot| snapshot.sequence == tail.sequence + 1) {
-        // At the tail: the input before it is not needed, and other code may go on from here.
+        // At the tail: earlier input is not needed, and other code may resume from here.
         return Ok((tail.position, tail.position));
     }
     if !tail.complete || sequence > tail.sequence + 1 {
@@ -296,7 +296,7 @@ mod tests {
         check(Observed { snapshot: None, first: at(0), ..SEEN }, Opening::Replay { from: at(0), to: at(160) });
         let at_tail = Some(Snapshot { sequence: 9, position: at(160) });
         check(Observed { snapshot: at_tail, ..SEEN }, Opening::Load);
-        // The input before the tail is not needed any more, and other code may go on from there.
+        // The input before the tail is no longer needed, and other code may resume from there.
         let journal = Some(Tail { learned: Learned::UnderOtherPlan, ..TAIL });
         check(Observed { snapshot: at_tail, journal, first: at(160), ..SEEN }, Opening::Load);
     }

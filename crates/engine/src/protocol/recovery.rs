@@ -1,11 +1,11 @@
-//! From what was kept of a partition to how its shard goes on.
+//! Decides from the stored state of a partition how its shard resumes.
 
 use std::sync::Arc;
 
 use super::{Code, Entry, Learned, Observed, Opening, Run, Saved, Slots, Snapshot, Stop, Tail, open};
 use crate::rows::{Position, Positions};
 
-/// What was kept of a shard, as far as it can be read.
+/// The stored state of a shard, as far as it can be read.
 #[derive(Debug, Clone, Default)]
 pub struct StoredState {
     /// The slots of its snapshots.
@@ -14,7 +14,7 @@ pub struct StoredState {
     pub entries: Vec<Entry>,
     /// What is known of each input; the shard is named after the first.
     pub inputs: Vec<StoredInput>,
-    /// Whether nothing is pending any more.
+    /// Whether no transaction is pending.
     pub settled: bool,
 }
 
@@ -25,10 +25,10 @@ pub struct StoredInput {
     pub name: Arc<str>,
     /// The group's committed position.
     pub committed: Option<Position>,
-    /// The position after the last record that the log no longer holds: where positions are not one apart, the first record
-    /// that is there may lie further on.
+    /// The position after the last deleted record of the log: if positions are not consecutive, the first existing
+    /// record may lie further on.
     pub first: Position,
-    /// Where a shard that never did anything begins.
+    /// Where a shard without any history begins.
     pub start: Position,
 }
 
@@ -38,7 +38,7 @@ impl StoredState {
         self.positions(|input| input.committed)
     }
 
-    /// The positions after what the logs no longer hold.
+    /// The positions after the deleted records of the logs.
     pub fn first(&self) -> Positions {
         self.positions(|input| Some(input.first))
     }
@@ -48,27 +48,27 @@ impl StoredState {
     }
 }
 
-/// How a shard goes on.
+/// How a shard resumes.
 #[derive(Debug, Clone)]
 pub struct Recovery {
     /// The saved state; none: untrained.
     pub saved: Option<Saved>,
-    /// The runs to read again, muted.
+    /// The runs to replay, with outputs suppressed.
     pub replay: Vec<Run>,
-    /// Where to read on after that, for each input.
+    /// The next position to read after that, for each input.
     pub positions: Positions,
     /// The sequence of the next commit.
     pub sequence: u64,
-    /// Whether the positions must be committed before anything else: a fresh start, or offsets that were lost.
+    /// Whether the positions must be committed before anything else: a fresh start, or lost offsets.
     pub commit_start: bool,
-    /// Whether an input begins, which the journal does not know yet.
+    /// Whether an input begins that the journal does not know yet.
     pub begins: bool,
     /// The slot for the next snapshot.
     pub slot: u32,
 }
 
 impl Recovery {
-    /// Where nothing is learned there is nothing to lose: the group's offsets say it all.
+    /// Without state there is nothing to recover but the group's offsets.
     pub fn without_state(kept: &StoredState) -> Self {
         let begins = kept.inputs.iter().any(|input| input.committed.is_none());
         Self {
@@ -83,22 +83,22 @@ impl Recovery {
     }
 }
 
-/// What to do with what was kept.
+/// What to do with the stored state.
 #[derive(Debug, Clone)]
 pub enum Restored {
     /// Ask again: a transaction is pending.
     Wait,
-    /// Go on like this.
+    /// Resume like this.
     Open(Box<Recovery>),
-    /// Nothing may be read on, because of this input.
+    /// Reading must not continue, because of this input.
     Stop(Arc<str>, Stop),
 }
 
 /// The entries from a snapshot (the sequence after it, and its positions) to the journal's tail, without gaps; the tail
-/// alone where nothing comes after the snapshot.
+/// alone if nothing comes after the snapshot.
 ///
-/// Where a member that had lost its partition wrote after its successor (`strays`, under at_least_once only), there is
-/// more than one tail: the one that has come furthest counts, of those that lead back to the snapshot.
+/// If a member that had lost its partition wrote after its successor (`strays`, under at_least_once only), there is
+/// more than one tail: of those that lead back to the snapshot, the furthest counts.
 fn chain<'a>(entries: &'a [Entry], after: u64, saved: Option<&Positions>, strays: bool) -> Vec<&'a Entry> {
     let mut tails: Vec<usize> = (0..entries.len()).collect();
     let furthest = |at: &usize| entries.get(*at).map(|entry| (entry.sequence, entry.ends(), *at));
@@ -129,8 +129,8 @@ fn walk_back(entries: &[Entry], at: usize, after: u64) -> Option<Vec<&Entry>> {
     Some(chain)
 }
 
-/// What has learned the records of these entries since a snapshot. Entries of before version 4 do not say; then it is
-/// what has written the snapshot.
+/// What learned the records of these entries since a snapshot. Entries before version 4 do not record it; then it is
+/// what wrote the snapshot.
 pub fn learned<'a>(
     entries: impl IntoIterator<Item = &'a Entry>,
     saved: Option<&Saved>,
@@ -146,7 +146,7 @@ pub fn learned<'a>(
     entries.into_iter().filter(records).map(by).max().unwrap_or(Learned::Here)
 }
 
-/// The entries that lead from a snapshot, or from nothing, to the journal's tail; none where some are gone.
+/// The entries that lead from a snapshot, or from nothing, to the journal's tail; none if some are missing.
 pub fn lineage<'a>(kept: &'a StoredState, saved: Option<&Saved>, journal_wins: bool) -> Option<Vec<&'a Entry>> {
     let after = saved.map_or(0, |saved| saved.manifest.sequence);
     let mut chain = chain(&kept.entries, after, saved.map(|saved| &saved.manifest.positions), journal_wins);
@@ -155,9 +155,9 @@ pub fn lineage<'a>(kept: &'a StoredState, saved: Option<&Saved>, journal_wins: b
     complete.then_some(chain)
 }
 
-/// The second table for each input, with what it is about. `code`: asks for this plan and this program; `journal_wins`:
-/// whether the journal counts where the group's offsets say something else (at_least_once); `slots`: how many snapshots are
-/// kept.
+/// Applies the second table to each input, and names the input that decides. `code`: returns this plan and this
+/// program; `journal_wins`: whether the journal counts if the group's offsets differ (at_least_once); `slots`: how many
+/// snapshots are kept.
 pub fn restore(kept: &StoredState, code: &dyn Fn() -> Code, journal_wins: bool, slots: u32) -> Restored {
     let saved = kept.slots.newest();
     let after = saved.as_ref().map_or(0, |saved| saved.manifest.sequence);
@@ -193,7 +193,7 @@ pub fn restore(kept: &StoredState, code: &dyn Fn() -> Code, journal_wins: bool, 
     }))
 }
 
-/// What leads from a snapshot to the journal's tail.
+/// The entries from a snapshot to the journal's tail.
 struct Found<'a> {
     chain: &'a [&'a Entry],
     saved: Option<&'a Saved>,
@@ -206,7 +206,7 @@ impl Found<'_> {
     /// What is known of one input.
     fn observed(&self, input: &StoredInput, settled: bool, journal_wins: bool) -> Observed {
         let journal = self.tail(&input.name);
-        // Whatever the group's offsets say then: reading on from where the journal ends writes some answers again at worst.
+        // Whatever the group's offsets are then: at worst, reading on from the journal's end writes some outputs again.
         let decides = journal_wins && journal.is_some_and(|tail| Some(tail.position) != input.committed);
         let snapshot = |saved: &Saved| {
             let position = saved.manifest.positions.get(&input.name)?;
@@ -221,7 +221,7 @@ impl Found<'_> {
         }
     }
 
-    /// The journal's tail, where it or the snapshot knows the input.
+    /// The journal's tail, if it or the snapshot knows the input.
     fn tail(&self, name: &str) -> Option<Tail> {
         let last = self.chain.last()?;
         let saved = self.saved.and_then(|saved| saved.manifest.positions.get(name));
@@ -230,7 +230,7 @@ impl Found<'_> {
             sequence: last.sequence,
             position,
             begins: self.chain.iter().find_map(|entry| entry.begins().get(name)).unwrap_or(position),
-            // No records lead over a state that a command has put there.
+            // No records lead across a state that a command has installed.
             complete: self.chain.first().is_some_and(|first| first.sequence <= self.after)
                 && !self.chain.iter().any(|entry| entry.installed && entry.sequence >= self.after),
             learned: self.learned,
@@ -268,7 +268,7 @@ mod tests {
         StoredState { slots, entries: entries.to_vec(), inputs: vec![input], settled: true }
     }
 
-    /// Position, next sequence, runs to read again, whether to commit_start.
+    /// Position, next sequence, runs to replay, whether to commit_start.
     fn opened(kept: &StoredState, journal_wins: bool) -> (u64, u64, Vec<(u64, u64)>, bool) {
         match restore(kept, &|| OURS, journal_wins, 2) {
             Restored::Open(one) => {
@@ -302,8 +302,8 @@ mod tests {
         assert!(matches!(restore(&cut, &|| OURS, false, 2), Restored::Stop(_, Stop::JournalCut { .. })));
     }
 
-    /// What was learned since the snapshot counts, not who has saved the snapshot: another document or program may have
-    /// gone on from there.
+    /// What learned the records since the snapshot counts, not what saved the snapshot: another document or program may
+    /// have resumed from there.
     #[test]
     fn what_was_learned_elsewhere_is_not_read_again() {
         let by = |plan: u64, program: u64, entry: Entry| Entry { code: Some(Code { plan, program }), ..entry };
@@ -327,7 +327,7 @@ mod tests {
         // The snapshots of this test are by plan 0 and program 0.
         assert_eq!(stop(&[first.clone(), second.clone()], &[(1, 4)]), None);
         assert_eq!(stop(&[first.clone(), other.clone()], &[(2, 9)]), None, "all of it is in the snapshot");
-        // Those of before do not say: then the snapshot does.
+        // Earlier entries do not record it: then the snapshot counts.
         let old = Entry { code: None, ..second };
         assert_eq!(stop(&[first.clone(), old.clone()], &[(1, 4)]), Some(Stop::OtherPlan { from: at(4), to: at(9) }));
         assert_eq!(stop(&[first, old], &[]), None);
@@ -360,7 +360,7 @@ mod tests {
         assert_eq!(opened(&kept(&entries, &[(2, 5)], Some(5)), true), (5, 2, vec![], false));
     }
 
-    /// An input that comes in later begins, and the one that was there goes on.
+    /// An input that is added later begins, and the existing one resumes.
     #[test]
     fn each_input_goes_on_where_it_stands() {
         let run =

@@ -5,13 +5,13 @@ use std::collections::VecDeque;
 use super::{Consumed, JournalError, Run};
 use crate::rows::{Partition, Position, RawRows};
 
-/// The runs that are still to be read again, in order.
+/// The runs that remain to be replayed, in order.
 #[derive(Debug, Clone, Default)]
 pub struct Replay {
     left: VecDeque<Run>,
     found: Option<Consumed>,
     rows: u64,
-    /// The run after which all rows that wait are to be taken, before anything else is read.
+    /// The run after which all buffered rows are to be released, before anything else is read.
     flush: Option<Run>,
 }
 
@@ -23,8 +23,8 @@ impl Replay {
         replay
     }
 
-    /// The position up to which records of the next run's input are read again; none: nothing is left. It never lies behind
-    /// a place where rows that waited were taken, where a table or the model changed, or where records of another input
+    /// The position up to which records of the next run's input are replayed; none: nothing remains. It never lies
+    /// after a position where buffered rows were released, a table or the model changed, or records of another input
     /// come in between.
     pub fn end(&self) -> Option<Position> {
         let first = self.left.front()?;
@@ -45,12 +45,12 @@ impl Replay {
         end
     }
 
-    /// The run that is read again next.
+    /// The next run to be replayed.
     pub fn run(&self) -> Option<&Run> {
         self.left.front()
     }
 
-    /// The run after which all rows that wait are to be taken, if that is now; asked again until there is none.
+    /// The run after which all buffered rows are to be released, if that is now; call again until there is none.
     pub fn flush(&mut self) -> Option<Run> {
         let flush = self.flush.take();
         if flush.is_some() {
@@ -59,12 +59,12 @@ impl Replay {
         flush
     }
 
-    /// The records read again so far.
+    /// The number of records replayed so far.
     pub fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// Counts records read again; at the end of each run they must be what was consumed then.
+    /// Counts replayed records; at the end of each run they must be what was consumed then.
     pub fn consume(&mut self, raw: &RawRows) -> Result<(), JournalError> {
         for record in raw.iter() {
             let Some(run) = self.left.front() else { return Ok(()) };
@@ -85,7 +85,7 @@ impl Replay {
         Ok(())
     }
 
-    /// At the end of what can be read nothing may be left.
+    /// At the end of what can be read nothing may remain.
     pub fn finish(&self, partition: &Partition) -> Result<(), JournalError> {
         match self.left.front() {
             Some(run) => run.check(partition, &self.found.unwrap_or(Consumed::nothing(run.consumed.from))),
@@ -93,7 +93,7 @@ impl Replay {
         }
     }
 
-    /// Runs without records (a start, a step over markers) have nothing to be read.
+    /// Runs without records (a start, a step past markers) have nothing to be read.
     fn pass_empty(&mut self) {
         while self.flush.is_none()
             && let Some(run) = self.left.pop_front_if(|run| run.consumed.count == 0)
@@ -135,7 +135,7 @@ mod tests {
     }
 
     fn replay() -> Replay {
-        // A start, two records with a gap, a step over markers, one more record.
+        // A start, two records with a gap, a step past markers, one more record.
         Replay::new([run(3, 3, &[]), run(3, 6, &[3, 5]), run(6, 8, &[]), run(8, 9, &[8])])
     }
 
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn it_halts_where_rows_that_waited_were_taken() {
         let flushed = |run: Run| Run { flushed: true, ..run };
-        // The state was saved just before they were taken, and again after two more records.
+        // The state was saved just before their release, and again after two more records.
         let runs = [flushed(run(3, 3, &[])), flushed(run(3, 5, &[3, 4])), flushed(run(5, 5, &[])), run(5, 6, &[5])];
         let mut replay = Replay::new(runs);
         let flushes = |replay: &mut Replay| std::iter::from_fn(|| replay.flush()).count();

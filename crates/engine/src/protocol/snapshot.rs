@@ -1,8 +1,8 @@
 //! A snapshot in pieces: chunks that fit into records, and a manifest that comes last and alone makes it valid.
 //!
-//! A log keeps the newest value of each key, so a few *slots* are used in turn: while one is being written, the one
-//! before it stays whole. A chunk carries the sequence it belongs to and the manifest the checksum of all chunks: a
-//! slot that is half new and half old is no snapshot.
+//! A log keeps the newest value of each key, so a few *slots* are used in turn: while one is being written, the
+//! previous one stays intact. A chunk carries the sequence it belongs to and the manifest the checksum of all chunks: a
+//! slot that is half new and half old is not a valid snapshot.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,12 +11,12 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::rows::{Position, Positions};
 
-/// What a snapshot is, and what it belongs to.
+/// The metadata of a snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
-    /// The slot it lies in.
+    /// Its slot.
     pub slot: u32,
-    /// The commits that are in it: the sequence of the next one.
+    /// The commits that it contains: the sequence of the next one.
     pub sequence: u64,
     /// The next position to read of each input.
     pub positions: Positions,
@@ -56,7 +56,7 @@ const MANIFEST: &str = "manifest";
 const CHUNK: &str = "chunk";
 
 impl Piece {
-    /// A snapshot's pieces in the order in which they must be written. `about` needs no figures of its chunks.
+    /// A snapshot's pieces in the order in which they must be written. `about` need not contain figures of its chunks.
     pub fn cut(about: Manifest, state: &[u8], limit: usize) -> VecDeque<Self> {
         let (slot, sequence) = (about.slot, about.sequence);
         let chunks = state.chunks(limit.max(1)).zip(0..);
@@ -67,7 +67,7 @@ impl Piece {
         pieces
     }
 
-    /// The bytes it takes, nearly.
+    /// Its approximate size in bytes.
     pub fn size(&self) -> usize {
         match self {
             Self::Chunk { bytes, .. } => bytes.len(),
@@ -139,27 +139,26 @@ fn read_chunk(value: &[u8]) -> Result<(u64, Vec<u8>), StateError> {
     Ok((sequence, bytes))
 }
 
-/// A whole snapshot.
+/// A complete snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Saved {
-    /// What it is.
+    /// Its metadata.
     pub manifest: Manifest,
     /// The shard's state.
     pub state: Vec<u8>,
 }
 
-/// What lies in the slots of one partition: the newest value of each key.
+/// The contents of one partition's slots: the newest value of each key.
 #[derive(Debug, Clone, Default)]
 pub struct Slots {
     manifests: BTreeMap<u32, Manifest>,
     chunks: BTreeMap<(u32, u64), (u64, Vec<u8>)>,
-    /// When manifests were written, in milliseconds since 1970, where that is known.
+    /// When manifests were written, in milliseconds since 1970, if known.
     written: BTreeMap<u32, i64>,
 }
 
 impl Slots {
-    /// Takes a record of the log, in order. A key or value that is none of ours is passed over: it cannot be part of a
-    /// valid snapshot.
+    /// Adds a record of the log, in order. An unknown key or value is skipped: it cannot be part of a valid snapshot.
     pub fn take(&mut self, key: &[u8], value: Option<&[u8]>) {
         let Some((slot, rest)) = std::str::from_utf8(key).ok().and_then(|key| key.split_once('-')) else { return };
         let Ok(slot) = slot.parse::<u32>() else { return };
@@ -178,7 +177,7 @@ impl Slots {
         }
     }
 
-    /// Remembers when the record of a manifest was written.
+    /// Records when the record of a manifest was written.
     pub fn written_at(&mut self, key: &[u8], milliseconds: i64) {
         let slot = std::str::from_utf8(key).ok().and_then(|key| key.strip_suffix("-manifest")?.parse().ok());
         self.written.extend(slot.map(|slot: u32| (slot, milliseconds)));
@@ -189,7 +188,7 @@ impl Slots {
         self.written.get(&slot).copied()
     }
 
-    /// The slots that hold a valid snapshot, the newest first.
+    /// The slots with a valid snapshot, the newest first.
     pub fn valid(&self) -> Vec<&Manifest> {
         let mut found: Vec<&Manifest> = self.manifests.values().filter(|one| self.state(one).is_some()).collect();
         found.sort_by_key(|manifest| std::cmp::Reverse(manifest.sequence));
@@ -201,7 +200,7 @@ impl Slots {
         self.newest_of(|_| true)
     }
 
-    /// The newest valid snapshot of those that fit.
+    /// The newest valid snapshot that satisfies a condition.
     pub fn newest_of(&self, fits: impl Fn(&Manifest) -> bool) -> Option<Saved> {
         let mut manifests: Vec<&Manifest> = self.manifests.values().collect();
         manifests.sort_by_key(|manifest| std::cmp::Reverse(manifest.sequence));
@@ -209,7 +208,7 @@ impl Slots {
         whole.find_map(|manifest| Some(Saved { manifest: (**manifest).clone(), state: self.state(manifest)? }))
     }
 
-    /// The slot to use next: the one whose snapshot is the oldest, or that has none.
+    /// The slot to use next: the one with the oldest snapshot, or without one.
     pub fn next(&self, slots: u32) -> u32 {
         let age = |slot: &u32| self.manifests.get(slot).map_or(0, |manifest| manifest.sequence + 1);
         (0..slots).min_by_key(age).unwrap_or(0)
@@ -245,7 +244,7 @@ mod tests {
         pieces.into_iter().for_each(|piece| slots.take(piece.key().as_bytes(), Some(&piece.value())));
     }
 
-    /// The bytes of a snapshot's pieces, as they lie in topics and folders.
+    /// The bytes of a snapshot's pieces, as stored in topics and folders.
     #[test]
     fn pieces_are_read_as_they_were_written() {
         let number = |value: u64| value.to_le_bytes().to_vec();
@@ -312,7 +311,7 @@ mod tests {
             slots.take(key.as_bytes(), Some(b"what is this"));
         }
         assert_eq!(slots.newest(), None);
-        // A manifest that promises more chunks than there are costs nothing.
+        // A manifest that claims more chunks than there are costs nothing.
         let lie = Piece::Manifest(Manifest { chunks: u64::MAX, ..about(0, 1) });
         write(&mut slots, [lie]);
         assert_eq!(slots.newest(), None);

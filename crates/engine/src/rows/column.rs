@@ -28,7 +28,7 @@ pub enum Column {
 }
 
 impl Column {
-    /// The Arrow array; times say that they are in UTC.
+    /// The Arrow array; times are in UTC.
     pub fn array(&self) -> ArrayRef {
         match self {
             Self::Boolean(array) => Arc::new(array.clone()),
@@ -39,7 +39,7 @@ impl Column {
         }
     }
 
-    /// A column of a type, whose values are all missing.
+    /// A column of a type, with all values missing.
     pub(crate) fn missing(kind: &ColumnType, rows: usize) -> Self {
         match kind {
             ColumnType::Boolean(_) => Self::Boolean(BooleanArray::new_null(rows)),
@@ -50,19 +50,19 @@ impl Column {
         }
     }
 
-    /// Columns of one type behind each other; none where there are none, or where they differ.
+    /// Columns of one type, concatenated; none if there are none, or if their types differ.
     pub fn joined(parts: &[&Self]) -> Option<Self> {
         let arrays: Vec<ArrayRef> = parts.iter().map(|part| part.array()).collect();
         let arrays: Vec<&dyn Array> = arrays.iter().map(|array| array as &dyn Array).collect();
         Some(Self::of(&concat(&arrays).ok()?))
     }
 
-    /// A column of flags that are not set.
+    /// A column of unset flags.
     pub(crate) fn flags(rows: usize) -> Self {
         Self::Boolean(BooleanArray::from(vec![false; rows]))
     }
 
-    /// Saves the values, to the bit, so that [`Self::load`] of a column with this type finds them.
+    /// Saves the values, to the bit, for [`Self::load`] of a column with this type.
     pub(crate) fn save(&self, rows: usize, to: &mut StateWriter) {
         for row in 0..rows {
             let cell = self.cell(row);
@@ -77,7 +77,7 @@ impl Column {
         }
     }
 
-    /// A column of this one's type with so many values that were saved.
+    /// Loads a column of this one's type with that many values.
     pub(crate) fn load(&self, rows: usize, from: &mut StateReader<'_>) -> Result<Self, StateError> {
         fn values<'a, T>(
             rows: usize,
@@ -99,7 +99,7 @@ impl Column {
         })
     }
 
-    /// The column of an Arrow array of one of these types; any other counts as numbers.
+    /// The column of an Arrow array of one of these types; any other is converted to numbers.
     pub(crate) fn of(array: &ArrayRef) -> Self {
         match array.data_type() {
             DataType::Boolean => Self::Boolean(array.as_boolean().clone()),
@@ -126,11 +126,11 @@ impl Column {
 /// One value of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cell<'a> {
-    /// Nothing there.
+    /// No value.
     Missing,
     /// True or false.
     Boolean(bool),
-    /// A whole number.
+    /// An integer.
     Int64(i64),
     /// A number.
     Float64(f64),
@@ -141,7 +141,7 @@ pub enum Cell<'a> {
 }
 
 impl<'a> Cell<'a> {
-    /// Whether nothing is there, or what is there is not a finite number.
+    /// Whether there is no value, or one that is not a finite number.
     pub fn is_missing(self) -> bool {
         matches!(self, Self::Missing) || matches!(self, Self::Float64(value) if !value.is_finite())
     }
@@ -162,7 +162,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// The value as a feature; what is missing or not a number is NaN. A time is in seconds.
+    /// The value as a feature; NaN if it is missing or not a number. A time is in seconds.
     pub fn number(self) -> f64 {
         match self {
             Self::Boolean(value) => f64::from(u8::from(value)),

@@ -1,4 +1,4 @@
-//! Records on their way: as bytes from a source, as typed columns after decoding.
+//! Records: as bytes from a source, and as typed columns after decoding.
 
 mod column;
 mod position;
@@ -64,7 +64,7 @@ pub struct RawRows {
 /// One record, byte for byte.
 #[derive(Debug, Clone, Copy)]
 pub struct RawRecord<'a> {
-    /// Its place in the log, or its row in a file, from 0.
+    /// Its position in the log, or its row in a file, from 0.
     pub position: Position,
     /// Its timestamp in milliseconds since 1970.
     pub timestamp: Option<i64>,
@@ -82,7 +82,7 @@ impl RawRows {
         Self { partition, bytes: Vec::new(), records: Vec::new() }
     }
 
-    /// No records yet, and room for so many, and for so many bytes.
+    /// An empty block with capacity for that many records and bytes.
     pub fn with_room(partition: Partition, records: usize, bytes: usize) -> Self {
         Self { partition, bytes: Vec::with_capacity(bytes), records: Vec::with_capacity(records) }
     }
@@ -97,12 +97,12 @@ impl RawRows {
         self.records.is_empty()
     }
 
-    /// The bytes held.
+    /// The number of bytes.
     pub fn size(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Copies a record in. A block holds less than 4 GiB; sources cut far below that.
+    /// Copies a record in. A block holds less than 4 GiB; sources cut well below that.
     pub fn push(&mut self, record: RawRecord<'_>) {
         let key = record.key.map(|key| self.copy(key));
         let value = record.value.map(|value| self.copy(value));
@@ -152,7 +152,7 @@ impl RawRows {
         (self, rest)
     }
 
-    /// How many of the first records lie before a position.
+    /// How many of the first records are before a position.
     pub fn before(&self, position: Position) -> usize {
         self.records.iter().take_while(|parts| parts.position < position).count()
     }
@@ -170,23 +170,23 @@ pub struct Rows {
     pub columns: Vec<Column>,
     /// For each row, the number of its record in the raw block.
     pub records: Vec<usize>,
-    /// How far the records are from what the document says of them.
+    /// How the records differ from the document.
     pub drift: SchemaDrift,
 }
 
-/// How records differ from what the document says: which columns they have besides, which they lack, and how many records
+/// How records differ from the document: which additional columns they have, which they lack, and how many records
 /// each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SchemaDrift {
     /// Columns that the document does not name, in the order in which they appeared.
     pub unknown: Vec<(String, u64)>,
-    /// Columns that were not there where they may be absent.
+    /// Columns that were absent where they may be.
     pub absent: Vec<(String, u64)>,
 }
 
 /// More names than this are counted together.
 const MOST_NAMES: usize = 100;
-/// What they are counted as.
+/// The name under which they are counted.
 const OTHERS: &str = "others";
 
 impl SchemaDrift {
@@ -195,19 +195,19 @@ impl SchemaDrift {
         count(&mut self.unknown, name, records);
     }
 
-    /// Counts a column that is not there.
+    /// Counts an absent column.
     pub fn absent(&mut self, name: &str, records: u64) {
         count(&mut self.absent, name, records);
     }
 
-    /// Adds what was counted of later records.
+    /// Adds the counts of later records.
     pub fn absorb(&mut self, later: &Self) {
         later.unknown.iter().for_each(|(name, records)| self.unknown(name, *records));
         later.absent.iter().for_each(|(name, records)| self.absent(name, *records));
     }
 }
 
-/// Counts something by its name; of too many names those that are new together.
+/// Counts by name; beyond the limit new names are counted together.
 pub(crate) fn count(names: &mut Vec<(String, u64)>, name: &str, records: u64) {
     let name = if names.len() < MOST_NAMES || names.iter().any(|(known, _)| known == name) { name } else { OTHERS };
     match names.iter_mut().find(|(known, _)| known == name) {
@@ -227,10 +227,10 @@ impl Rows {
         self.records.is_empty()
     }
 
-    /// The rows that are not refused.
+    /// The rows that are not rejected.
     pub(crate) fn without(self, refused: &[bool]) -> Self {
         let keep: BooleanArray = refused.iter().map(|refused| Some(!refused)).collect();
-        // Both have as many rows, and filtering cannot fail otherwise.
+        // Both have the same number of rows, and filtering cannot fail otherwise.
         let kept = |column: Column| filter(&column.array(), &keep).map_or(column, |array| Column::of(&array));
         let records = self.records.into_iter().zip(refused).filter(|(_, refused)| !**refused);
         Self {
@@ -241,7 +241,7 @@ impl Rows {
     }
 }
 
-/// The part of the path where a record was refused.
+/// The stage in which a record was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// Reading its value.
@@ -256,12 +256,12 @@ pub enum Stage {
     Score,
 }
 
-/// A record refused, and why. The reason is one of a few codes that reports count by.
+/// A rejected record, and why. The reason is one of a few codes that reports count by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// The number of the record in its raw block.
     pub record: usize,
-    /// Where it was refused.
+    /// The stage in which it was rejected.
     pub stage: Stage,
     /// The code of the reason, such as `invalid_json`.
     pub reason: &'static str,

@@ -1,4 +1,4 @@
-//! Places in logs: what is not a connector only compares and stores them.
+//! Positions in logs: only connectors do more than compare and store them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use gristmill_learn::{StateError, StateReader, StateWriter};
 
-/// Set where a position has three parts.
+/// Set if a position has three parts.
 const IN_PARTS: u64 = 1 << 63;
 /// The bits of the last of three parts, and of the one before it.
 const INDEX_BITS: u32 = 24;
 const ENTRY_BITS: u32 = 64 - INDEX_BITS;
 
-/// A place in a log, 16 bytes, in the log's order: a number, as the offsets of Kafka and the records of a file are, or a
-/// segment, an entry and an index in that, as the message ids of Pulsar are. Places need not be one apart.
+/// A place in a log, 16 bytes, in the log's order: a number, as the offsets of Kafka and the records of a file are, or
+/// a segment, an entry and an index in that, as the message ids of Pulsar are. Places need not be consecutive.
 ///
 /// ```
 /// use gristmill::rows::Position;
@@ -33,7 +33,7 @@ pub struct Position {
 impl Position {
     /// Before everything, in a log whose places are numbers.
     pub const START: Self = Self::number(0);
-    /// Behind everything.
+    /// After everything.
     pub const END: Self = Self { high: u64::MAX, low: u64::MAX };
 
     /// A number.
@@ -41,7 +41,7 @@ impl Position {
         Self { high: 0, low: number }
     }
 
-    /// Three parts: a segment below 2^63, an entry below 2^40, an index below 2^24; none where one is larger.
+    /// Three parts: a segment below 2^63, an entry below 2^40, an index below 2^24; none if one is larger.
     pub const fn in_parts(segment: u64, entry: u64, index: u32) -> Option<Self> {
         if segment >= IN_PARTS || entry >> ENTRY_BITS > 0 || index >> INDEX_BITS > 0 {
             return None;
@@ -49,18 +49,18 @@ impl Position {
         Some(Self { high: IN_PARTS | segment, low: entry << INDEX_BITS | index as u64 })
     }
 
-    /// The number that it is; none where it has three parts.
+    /// Its number; none if it has three parts.
     pub const fn as_number(self) -> Option<u64> {
         if self.high == 0 { Some(self.low) } else { None }
     }
 
-    /// Its three parts; none where it is a number.
+    /// Its three parts; none if it is a number.
     pub const fn parts(self) -> Option<(u64, u64, u32)> {
         let index = (self.low & ((1 << INDEX_BITS) - 1)) as u32;
         if self.high == 0 { None } else { Some((self.high & !IN_PARTS, self.low >> INDEX_BITS, index)) }
     }
 
-    /// The first place behind it: that of the next record, or before that.
+    /// The first place after it: that of the next record, or before that.
     pub const fn next(self) -> Self {
         match self.low.checked_add(1) {
             Some(low) => Self { low, ..self },
@@ -68,12 +68,12 @@ impl Position {
         }
     }
 
-    /// How many places lie between it and a later one, where they can be counted.
+    /// The number of places between it and a later one, if they can be counted.
     pub fn distance(self, later: Self) -> Option<u64> {
         Some(later.as_number()?.saturating_sub(self.as_number()?))
     }
 
-    /// What a checksum of records takes of it.
+    /// Its contribution to a checksum of records.
     pub(crate) fn mixed(self, checksum: u64, mix: impl Fn(u64, u64) -> u64) -> u64 {
         let checksum = if self.high == 0 { checksum } else { mix(checksum, self.high) };
         mix(checksum, self.low)
@@ -85,7 +85,7 @@ impl Position {
         to.u64(self.low);
     }
 
-    /// Back from its bytes.
+    /// Reads its bytes.
     pub fn load(from: &mut StateReader<'_>) -> Result<Self, StateError> {
         Ok(Self { high: from.u64()?, low: from.u64()? })
     }
@@ -118,8 +118,8 @@ impl FromStr for Position {
     }
 }
 
-/// A position that one thread moves and others look at. They may see one half of it sooner than the other, which is good
-/// enough to tell people where a step is.
+/// A position that one thread moves and others read. They may see one half of it sooner than the other, which is good
+/// enough to show where a step is.
 #[derive(Debug, Default)]
 pub struct SharedPosition {
     high: AtomicU64,
@@ -133,7 +133,7 @@ impl SharedPosition {
         self.low.store(position.low, Ordering::Relaxed);
     }
 
-    /// Where it is.
+    /// Its current value.
     pub fn get(&self) -> Position {
         Position { high: self.high.load(Ordering::Relaxed), low: self.low.load(Ordering::Relaxed) }
     }
@@ -144,12 +144,13 @@ impl SharedPosition {
 pub struct Positions(Vec<(Arc<str>, Position)>);
 
 impl Positions {
-    /// That of one input.
+    /// The position of one input.
     pub fn of(name: &str, position: Position) -> Self {
         Self(vec![(name.into(), position)])
     }
 
-    /// What was saved when shards had one input, without its name: it is the position of whichever is asked for.
+    /// A position that was saved when shards had one input, without its name: it is the position of whichever is asked
+    /// for.
     pub fn unnamed(position: Position) -> Self {
         Self::of("", position)
     }
@@ -181,18 +182,18 @@ impl Positions {
         self.0.is_empty()
     }
 
-    /// The same under another name for one of the inputs.
+    /// The same with another name for one of the inputs.
     pub fn renamed(&self, from: &str, to: &str) -> Self {
         let named = |name: &Arc<str>| if **name == *from { to.into() } else { Arc::clone(name) };
         self.iter().map(|(name, position)| (named(name), position)).collect()
     }
 
-    /// Those of these inputs.
+    /// The positions of these inputs.
     pub fn among(&self, names: &[Arc<str>]) -> Self {
         names.iter().filter_map(|name| Some((Arc::clone(name), self.get(name)?))).collect()
     }
 
-    /// Whether every input that both know stands where it does there.
+    /// Whether every input that both contain has the same position in both.
     pub fn agree(&self, other: &Self) -> bool {
         let agrees = |one: &Self, other: &Self| {
             one.iter().all(|(name, position)| other.get(name).is_none_or(|there| there == position))
@@ -209,14 +210,14 @@ impl Positions {
         }
     }
 
-    /// Back from what was written.
+    /// Reads what was written.
     pub fn load(from: &mut StateReader<'_>) -> Result<Self, StateError> {
         let count = from.length(24)?;
         (0..count).map(|_| Ok((from.text()?.into(), Position::load(from)?))).collect::<Result<_, _>>().map(Self)
     }
 }
 
-/// Of several positions of one input the last one counts.
+/// Of several positions of one input the last counts.
 impl FromIterator<(Arc<str>, Position)> for Positions {
     fn from_iter<I: IntoIterator<Item = (Arc<str>, Position)>>(positions: I) -> Self {
         let mut all = Self::default();

@@ -1,4 +1,4 @@
-//! A shard whose plan is not the one that its state was saved under.
+//! Opens a shard whose plan is not the one under which its state was saved.
 
 use std::sync::Arc;
 
@@ -10,38 +10,38 @@ use super::{Shard, ShardError};
 use crate::plan::{Definition, Plan, definition};
 use crate::rows::Partition;
 
-/// A shard whose plan is not the one that its state was saved under.
+/// A shard opened under another plan than the one its state was saved under.
 pub struct Adapted {
     /// The shard: parts whose definition is unchanged have kept their state.
     pub shard: Shard,
-    /// The parts that have kept it.
+    /// The parts that have kept their state.
     pub kept: Vec<String>,
     /// The parts that have not: they begin untrained.
     pub changed: Vec<String>,
     /// Parts of the saved state that the plan does not have.
     pub dropped: Vec<String>,
-    /// What the parts that are gone had taken in and nothing will come of.
+    /// Rows that the discarded parts had taken in and that will have no effect.
     pub lost: Vec<Lost>,
 }
 
-/// Rows that were read and that nothing will come of.
+/// Rows that were read and will have no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lost {
     /// What they wait for, and what will not be done with them.
     pub what: &'static str,
-    /// How many they are.
+    /// Their number.
     pub rows: u64,
 }
 
-/// Settings that steer how a step goes on learning and do not change what it keeps.
+/// Settings that steer how a step continues to learn and do not change what it stores.
 const STEERING: [&str; 7] = ["lr", "intercept_lr", "l1", "l2", "grace_period", "delta", "tau"];
 
 /// A part of a saved state: its name, its definition, its bytes.
 type Part<'a> = (&'a str, &'a str, &'a [u8]);
 
 impl Shard {
-    /// A shard with the state that was saved under another plan. `keep`: steps of the model that keep their state although
-    /// their settings have changed; refused where it may have another shape now.
+    /// A shard with the state that was saved under another plan. `keep`: steps of the model that keep their state
+    /// although their settings have changed; refused if it may have another shape now.
     pub fn adapt(plan: Arc<Plan>, partition: Partition, saved: &[u8], keep: &[String]) -> Result<Adapted, ShardError> {
         let mut shard = Self::open(plan, partition, None)?;
         let failed = |shard: &Self, source| ShardError::State { partition: shard.partition.clone(), source };
@@ -66,8 +66,8 @@ impl Shard {
         from.end()
     }
 
-    /// Loads what is unchanged or to be kept, and takes it out of `then`; the names of the parts that were loaded, and of
-    /// those that were not.
+    /// Loads the parts that are unchanged or to be kept, and removes them from `then`; the names of the parts that were
+    /// loaded, and of those that were not.
     fn load_parts(
         &mut self,
         then: &mut [Option<Part<'_>>],
@@ -109,7 +109,7 @@ fn unfit(component: &str, why: String) -> StateError {
     StateError::Unfit { component: component.into(), why }
 }
 
-/// What a part that is gone had taken in: how many rows waited.
+/// What a discarded part had taken in: how many rows waited.
 fn lost(name: &str, bytes: &[u8]) -> Result<Option<Lost>, StateError> {
     let (component, before, what) = match name {
         "pending" => ("pending", 0, "wait for their labels and will never be learned"),
@@ -125,8 +125,8 @@ fn lost(name: &str, bytes: &[u8]) -> Result<Option<Lost>, StateError> {
     Ok((rows > 0).then_some(Lost { what, rows }))
 }
 
-/// Whether a step of the model may keep its state: it sees the same inputs, and it and the steps before it differ in
-/// nothing but settings that steer.
+/// Whether a step of the model may keep its state: it sees the same inputs, and it and the earlier steps differ only in
+/// settings that steer.
 fn may_keep(old: &str, new: &str) -> Result<(), String> {
     let (old, new) = (definition::read(old).unwrap_or_default(), definition::read(new).unwrap_or_default());
     let steps = |definition: &Value| definition.get("steps")?.as_array().map(|steps| unsteered(steps));
@@ -142,7 +142,7 @@ fn may_keep(old: &str, new: &str) -> Result<(), String> {
     ))
 }
 
-/// Steps with the defaults in the place of settings that steer.
+/// Steps with the steering settings at their defaults.
 fn unsteered(steps: &[Value]) -> Vec<Value> {
     let step = |step: &Value| {
         let mut step = step.clone();
@@ -152,7 +152,7 @@ fn unsteered(steps: &[Value]) -> Vec<Value> {
     steps.iter().map(step).collect()
 }
 
-/// Leaves out settings that steer, however deep.
+/// Removes steering settings, at any depth.
 fn leave_out(value: &mut Value) {
     match value {
         Value::Object(fields) => {

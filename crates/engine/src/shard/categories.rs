@@ -1,4 +1,4 @@
-//! Categories as numbers: the codes that nominal features carry.
+//! Categories as numbers: the codes of nominal features.
 
 use std::collections::BTreeMap;
 
@@ -10,25 +10,25 @@ use gristmill_models::{Input, InputKind};
 use crate::plan::Plan;
 use crate::rows::{Cell, Column};
 
-/// More categories of one column than this are taken as missing.
+/// More categories of one column than this are treated as missing.
 pub(crate) const MOST: usize = 10_000;
 
-/// A number beyond this, on either side of 0, is missing to the model, as infinities are: a sum of its squares, or of the
-/// squares of its products, is infinite, and one such row would leave a model without an answer for ever.
+/// A number beyond this, on either side of 0, is missing to the model, as infinities are: a sum of its squares, or of
+/// the squares of its products, overflows, and one such row would leave a model permanently without an answer.
 const LARGEST: f64 = 1e75;
 
-/// The number, where a model can learn from it.
+/// The number, if a model can learn from it.
 pub(super) fn usable(number: f64) -> Option<f64> {
     // NaN is not below anything.
     Some(number).filter(|number| number.abs() <= LARGEST)
 }
 
-/// For each nominal feature its categories: numbered in the order in which they appeared, or as a model from a file
+/// The categories of each nominal feature: numbered in the order in which they appeared, or as a pretrained model
 /// numbers them.
 #[derive(Debug, Clone)]
 pub(super) struct Categories {
     columns: Vec<Option<Codes>>,
-    /// For features that are numbers here and categories of a model from a file: the model's code of each number, by its
+    /// For features that are numbers here and categories of a pretrained model: the model's code of each number, by its
     /// bits.
     numbered: Vec<Option<BTreeMap<u64, u64>>>,
 }
@@ -36,7 +36,7 @@ pub(super) struct Categories {
 #[derive(Debug, Clone)]
 struct Codes {
     numbers: BTreeMap<String, u64>,
-    /// Whether the numbers are those of a file: no more are given then, and there is nothing to save.
+    /// Whether the numbers are those of a file: no more are assigned then, and there is nothing to save.
     fixed: bool,
 }
 
@@ -70,7 +70,7 @@ impl Categories {
         Self { columns: kinds().map(column).collect(), numbered: kinds().map(numbered).collect() }
     }
 
-    /// The number that the model sees; NaN where there is none. A category that is new is numbered.
+    /// The number that the model sees; NaN if there is none. A new category is numbered.
     pub(super) fn number(&mut self, feature: usize, cell: Cell<'_>) -> f64 {
         if let (Some(Some(Codes { numbers, fixed: false })), Cell::String(name)) =
             (self.columns.get_mut(feature), &cell)
@@ -82,12 +82,12 @@ impl Categories {
         self.known(feature, cell)
     }
 
-    /// The number that the model sees; NaN where there is none yet.
+    /// The number that the model sees; NaN if there is none yet.
     pub(super) fn known(&self, feature: usize, cell: Cell<'_>) -> f64 {
         match (self.columns.get(feature), cell) {
             (Some(Some(codes)), Cell::String(name)) => codes.numbers.get(name).map_or(f64::NAN, |code| *code as f64),
             (Some(Some(_)), _) => f64::NAN,
-            // Nothing downstream has to ask again whether a number is one.
+            // No later stage has to check again whether a number is valid.
             (_, cell) => {
                 let number = usable(cell.number()).unwrap_or(f64::NAN);
                 match self.numbered.get(feature) {
@@ -98,7 +98,7 @@ impl Categories {
         }
     }
 
-    /// The same for rows of a column, from one of them on, in the place of these.
+    /// The same for rows of a column, from one of them on, replacing these.
     pub(super) fn known_all<'a>(
         &self,
         feature: usize,
@@ -121,7 +121,7 @@ impl Categories {
         }
     }
 
-    /// How many categories each feature has that were numbered here, by the place of the feature.
+    /// The number of categories of each feature that were numbered here, by the index of the feature.
     pub(super) fn counts(&self) -> impl Iterator<Item = (usize, u64)> {
         let learned = |(place, codes): (usize, &Option<Codes>)| {
             Some((place, codes.as_ref().filter(|codes| !codes.fixed)?.numbers.len() as u64))

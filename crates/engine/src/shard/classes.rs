@@ -7,8 +7,9 @@ use gristmill_models::Output;
 use crate::plan::Plan;
 use crate::rows::Cell;
 
-/// Two classes: the positive one is named by the document; the other one too, or by the first other value seen. Any
-/// number of classes: named in the order in which they appear. A model from a file brings the names of its classes.
+/// Two classes: the document names the positive one; the other is named by the document too, or by the first other
+/// value seen. Any number of classes: named in the order in which they appear. A pretrained model provides the names of
+/// its classes.
 #[derive(Debug, Clone)]
 pub(super) struct Classes {
     /// Any number of classes, by their index.
@@ -17,7 +18,7 @@ pub(super) struct Classes {
     pub(super) negative: String,
     /// Whether `negative` is settled; until then it reads `not …`.
     settled: bool,
-    /// Whether the document named both, so that a third value is a mistake.
+    /// Whether the document names both, so that a third value is a mistake.
     fixed: bool,
     /// Whether there are two although the document names neither, so that a third value is a mistake, too.
     assumed: bool,
@@ -26,7 +27,7 @@ pub(super) struct Classes {
 impl Classes {
     pub(super) fn new(plan: &Plan) -> Self {
         let label = plan.label.as_ref();
-        // A learner behind it names its own.
+        // A learner after it names its own.
         let alone = plan.scoring.as_ref().filter(|_| plan.model.is_empty());
         let brought = alone.map(|scoring| &scoring.written().signature().output);
         let both = match brought {
@@ -72,7 +73,7 @@ impl Classes {
         (!known).then(|| format!("the label is `{}`, neither `{positive}` nor `{negative}`{help}", cell.text()))
     }
 
-    /// The class of a label among as many classes as the model tells apart; an error where there are more.
+    /// The class of a label, up to the number of classes that the model distinguishes; an error beyond it.
     pub(super) fn named(&mut self, cell: Cell<'_>, limit: u32) -> Result<Option<Truth>, String> {
         if cell.is_missing() {
             return Ok(None);
@@ -104,7 +105,7 @@ impl Classes {
         }
     }
 
-    /// The number of a class by its name; none where there is no such class yet.
+    /// The index of a class by its name; none if there is no such class yet.
     pub(super) fn index(&self, task: Task, name: &str) -> Option<u32> {
         match task {
             Task::Classification => self.names.iter().position(|known| known == name).map(|index| index as u32),
@@ -115,18 +116,18 @@ impl Classes {
         }
     }
 
-    /// The names as they are, where the next label may settle one of them.
+    /// The current names, if the next label may settle one of them.
     pub(super) fn unsettled(&self, plan: &Plan) -> Option<Self> {
         let may = plan.task == Task::BinaryClassification && plan.label.is_some() && !self.settled;
         may.then(|| self.clone())
     }
 
-    /// Whether a name was settled since then.
+    /// Whether a name has been settled since.
     pub(super) fn settled_since(&self, before: &Self) -> bool {
         self.settled && !before.settled
     }
 
-    /// The class of a label; nothing where it is missing; an error where it is refused.
+    /// The class of a label; none if it is missing; an error if it is refused.
     pub(super) fn truth(&mut self, cell: Cell<'_>) -> Result<Option<Truth>, String> {
         if cell.is_missing() {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! Features that SQL expressions make.
+//! Features computed by SQL expressions.
 
 use arrow_array::ArrayRef;
 use gristmill_sql::Windows;
@@ -6,7 +6,7 @@ use gristmill_sql::Windows;
 use crate::plan::Computed;
 use crate::rows::{Column, Refusal, Rows, Stage};
 
-/// Computes the columns of a batch, behind its own. A row for which an expression fails is refused; its neighbours are
+/// Computes the columns of a batch, after its own. A row for which an expression fails is rejected; its neighbours are
 /// not.
 pub(super) fn compute(computed: &Computed, windows: &mut Windows, rows: Rows, refusals: &mut Vec<Refusal>) -> Rows {
     let base: Vec<ArrayRef> = rows.columns.iter().map(Column::array).collect();

@@ -1,4 +1,4 @@
-//! From answers to decisions: a block of rows at once, once all of them are scored and learned.
+//! Turns scores into decisions: a block of rows at once, once all of them are scored and learned.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::output_query::{Answer, OutputQuery};
 use crate::plan::Plan;
 use crate::rows::{Column, RawRows, Rows};
 
-/// Rows that were answered and not decided on yet, with what the model said of each.
+/// Rows that were scored and not yet decided, with the model's numbers for each.
 #[derive(Debug, Default)]
 pub(super) struct Answered {
     rows: Vec<Row>,
@@ -43,19 +43,19 @@ impl Answered {
         self.numbers.get(row.numbers.0..row.numbers.1).unwrap_or_default()
     }
 
-    /// The columns of the rows that were answered.
+    /// The columns of the scored rows.
     fn of(&self, rows: &Rows) -> Vec<ArrayRef> {
         let whole = self.rows.len() == rows.len();
         let places: UInt32Array = self.rows.iter().map(|row| Some(row.row as u32)).collect();
         let column = |column: &Column| {
             let array = column.array();
-            // Every place is one of theirs.
+            // Every index belongs to them.
             if whole { array } else { take(&array, &places, None).unwrap_or(array) }
         };
         rows.columns.iter().map(column).collect()
     }
 
-    /// What they were answered; what is no number is missing.
+    /// A column of their scores; a value that is not a number is missing.
     fn column(&self, named: Answer<'_>, plan: &Plan, classes: &Classes, by: &ScoredBy<'_>) -> ArrayRef {
         let (task, at_zero) = (plan.task, plan.decides_at_zero());
         let said = self.rows.iter().map(|row| measured(plan.reading, at_zero, self.said(row)));
@@ -81,7 +81,7 @@ impl Answered {
                 Arc::new(names.collect::<StringArray>())
             }
             Answer::Probability(class) => match classes.index(task, class) {
-                // A row may have been answered before the class was there.
+                // A row may have been scored before the class existed.
                 Some(class) => numbers(&|said| match said {
                     Prediction::Classes(numbers) if class as usize >= numbers.len() => f64::NAN,
                     said => said.probability(class),
@@ -93,7 +93,7 @@ impl Answered {
 }
 
 impl Shard {
-    /// Writes what each output takes of the rows answered, in their order, with the names that classes have now.
+    /// Writes what each output selects of the scored rows, in their order, with the current names of classes.
     pub(super) fn decide(
         &mut self,
         raw: &RawRows,

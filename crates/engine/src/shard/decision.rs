@@ -22,9 +22,9 @@ pub(super) struct Facts<'a> {
 
 /// What made a decision.
 pub(super) struct ScoredBy<'a> {
-    /// The name of what decided: of the pipeline where a model learns here, else of the model from outside.
+    /// The name of the model that decided: of the pipeline if a model learns here, else of the pretrained model.
     pub(super) name: &'a str,
-    /// The model from outside, if there is one: its name and number where something that learns here decided, its digest.
+    /// The pretrained model, if there is one: its name and number if a model that learns here decided, its digest.
     outside: Option<(Option<(&'a str, u64)>, String)>,
 }
 
@@ -84,8 +84,8 @@ pub(super) fn write_payload(fields: &[String], columns: &[Column], row: usize, t
     to.push(b'}');
 }
 
-/// Appends `{"id":…,"time":…,"prediction":…,"score":…,"probability":{…},"model":…}`, and for a model from outside its digest.
-/// Where the score is a decision value, there is no probability.
+/// Appends `{"id":…,"time":…,"prediction":…,"score":…,"probability":{…},"model":…}`, and for a pretrained model its
+/// digest. A decision value has no probability.
 pub(super) fn write(
     plan: &Plan,
     classes: &Classes,
@@ -170,7 +170,7 @@ fn identity(id: Cell<'_>, to: &mut Vec<u8>) {
     }
 }
 
-/// A position, which holds nothing that JSON escapes.
+/// A position contains nothing that JSON escapes.
 fn place(position: Position, to: &mut Vec<u8>) {
     match position.as_number() {
         Some(number) => to.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
@@ -178,7 +178,7 @@ fn place(position: Position, to: &mut Vec<u8>) {
     }
 }
 
-/// Names of topics and pipelines hold nothing that JSON escapes; file names may.
+/// Names of topics and pipelines contain nothing that JSON escapes; file names may.
 fn plain(name: &str, to: &mut Vec<u8>) {
     if name.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
         to.extend_from_slice(name.as_bytes());
@@ -195,7 +195,7 @@ fn text(text: &str, to: &mut Vec<u8>) {
     let _ = serde_json::to_writer(to, text);
 }
 
-/// The shortest number that reads back the same; `null` where it is not finite.
+/// The shortest number that reads back the same; `null` if it is not finite.
 fn number(number: f64, to: &mut Vec<u8>) {
     if number.is_finite() {
         to.extend_from_slice(ryu::Buffer::new().format_finite(number).as_bytes());

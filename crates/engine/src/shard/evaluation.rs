@@ -1,4 +1,4 @@
-//! Metrics of a shard, and the same metrics of the baselines beside them.
+//! The metrics of a shard, and the same metrics of its baselines.
 
 use gristmill_learn::baseline::{Baseline, baselines};
 use gristmill_learn::metric::{Detail, Metric};
@@ -13,7 +13,7 @@ type Metrics = Vec<Box<dyn Metric>>;
 /// Values by the metric's key, in the document's order.
 pub type Scores = Vec<(String, f64)>;
 
-/// What is measured over the labelled rows of a shard.
+/// The measurements over the labelled rows of a shard.
 pub struct Evaluation {
     kinds: Vec<MetricKind>,
     task: Task,
@@ -26,7 +26,7 @@ pub struct Evaluation {
 struct Baselines(Vec<(Box<dyn Baseline>, Metrics)>);
 
 impl Evaluation {
-    /// Nothing measured yet.
+    /// Without measurements.
     pub fn new(kinds: &[MetricKind], task: Task) -> Self {
         let metrics = || kinds.iter().map(MetricKind::build).collect::<Metrics>();
         let baselines = if kinds.is_empty() { Vec::new() } else { baselines(task) };
@@ -39,13 +39,13 @@ impl Evaluation {
         }
     }
 
-    /// Nothing measured yet, and no baselines beside it.
+    /// Without measurements, and without baselines.
     pub(super) fn alone(kinds: &[MetricKind], task: Task) -> Self {
         Self { baselines: Baselines(Vec::new()), ..Self::new(kinds, task) }
     }
 
-    /// Counts a labelled row and its prediction; the baselines predict it too, then learn its label.
-    /// `time`: the row's event time in microseconds, which windows by time go by.
+    /// Counts a labelled row and its prediction; the baselines predict it too, then learn its label. `time`: the row's
+    /// event time in microseconds, for windows by time.
     pub(super) fn update(&mut self, truth: Truth, prediction: Prediction<'_>, time: Option<i64>) {
         if let Some(time) = time {
             self.each(|metrics| metrics.iter_mut().for_each(|metric| metric.at(time)));
@@ -62,7 +62,7 @@ impl Evaluation {
         }
     }
 
-    /// The segment that the row to come has for one metric.
+    /// Sets the next row's segment for one metric.
     pub(super) fn of(&mut self, metric: usize, segment: &str) {
         self.each(|metrics| metrics.iter_mut().skip(metric).take(1).for_each(|metric| metric.of(segment)));
     }
@@ -73,7 +73,7 @@ impl Evaluation {
         self.baselines.0.iter_mut().for_each(|(_, metrics)| act(metrics));
     }
 
-    /// Adds what another shard of the same pipeline has measured.
+    /// Adds the measurements of another shard of the same pipeline.
     pub fn absorb(&mut self, other: &Self) -> Result<(), StateError> {
         absorb(&mut self.model, &other.model)?;
         for ((_, mine), (_, theirs)) in self.baselines.0.iter_mut().zip(&other.baselines.0) {
@@ -90,12 +90,12 @@ impl Evaluation {
         Ok(copy)
     }
 
-    /// Numbers the classes otherwise, before shards are merged.
+    /// Renumbers the classes, before shards are merged.
     pub fn rename(&mut self, classes: &[u32]) {
         self.each(|metrics| metrics.iter_mut().for_each(|metric| metric.rename(classes)));
     }
 
-    /// What the model's metrics have to show beside their values, by the metric's key.
+    /// What the model's metrics show besides their values, by the metric's key.
     pub fn details(&self) -> Vec<(String, Vec<Detail>)> {
         let details = self.kinds.iter().zip(&self.model).map(|(kind, metric)| (kind.key(), metric.details()));
         details.filter(|(_, details)| !details.is_empty()).collect()

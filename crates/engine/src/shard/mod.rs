@@ -1,4 +1,4 @@
-//! All state that belongs to one partition, and the step that folds a record into it.
+//! All state of one partition, and the step that folds a record into it.
 //!
 //! A shard is a deterministic function of the records it has consumed: no clock, no randomness, no I/O, and no
 //! dependence on how the records were cut into batches.
@@ -48,7 +48,7 @@ use reorder_buffer::ReorderBuffer;
 use scoring::Scorer;
 pub use scoring::ShadowEvaluation;
 
-/// What a shard has counted.
+/// The counts of a shard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Records consumed.
@@ -61,18 +61,18 @@ pub struct Counts {
     pub decisions: u64,
 }
 
-/// Why a shard cannot go on.
+/// Why a shard cannot continue.
 #[derive(Debug, thiserror::Error)]
 pub enum ShardError {
-    /// The model refused what the plan promised to be right.
+    /// The model refused what the plan had accepted.
     #[error("{partition}: the model refused a row: {source}")]
     Model {
         /// The shard's partition.
         partition: Partition,
-        /// What the model said.
+        /// The model's error.
         source: LearnError,
     },
-    /// The windows, or the rows that wait, have no room left, and the document says to stop then.
+    /// The windows, or the buffered rows, are at their limit, and the document says to stop then.
     #[error(
         "{partition}: {what} take more than {limit}: raise `max_memory` under `windows`, or leave `on_limit: stop` out, so that \
          {otherwise}"
@@ -80,19 +80,19 @@ pub enum ShardError {
     Full {
         /// The shard's partition.
         partition: Partition,
-        /// What has no room left.
+        /// What is at its limit.
         what: &'static str,
-        /// What would happen without the order to stop.
+        /// What would happen instead of a stop.
         otherwise: &'static str,
-        /// What they may take.
+        /// The limit.
         limit: Size,
     },
-    /// Saved state does not fit.
+    /// Saved state does not match.
     #[error("{partition}: saved state cannot be used: {source}")]
     State {
         /// The shard's partition.
         partition: Partition,
-        /// What does not fit.
+        /// The mismatch.
         source: StateError,
     },
 }
@@ -105,34 +105,34 @@ pub struct Shard {
     positions: Positions,
     /// The position of the record that is being folded in.
     at: Arc<SharedPosition>,
-    /// The model from outside, if there is one.
+    /// The pretrained model, if there is one.
     scorer: Option<Scorer>,
     /// The model that learns here, if there is one.
     model: Option<Chain>,
     classes: Classes,
-    /// How many classes had come before the row at hand.
+    /// How many classes had occurred before the current row.
     known: usize,
     categories: Categories,
-    /// The rules that clean, with what they have learned.
+    /// The cleaning rules, with their state.
     clean: Vec<Cleaner>,
-    /// Rows whose turn has not come.
+    /// Rows buffered for reordering.
     reorder: Option<ReorderBuffer>,
-    /// The tables that rows are looked up in.
+    /// The lookup tables.
     lookups: Vec<Lookup>,
     /// Of computed features.
     windows: Option<Windows>,
-    /// What is learned from in the place of rows.
+    /// Creates the examples that are learned from instead of rows.
     augment: Option<Augmenter>,
     /// Rows whose labels are known later.
     pending: Option<Pending>,
     evaluation: Evaluation,
     counts: Counts,
-    /// Decisions that met each output's condition.
+    /// Decisions that satisfied each output's condition.
     written: Vec<u64>,
-    /// Records refused, by the code of the reason.
+    /// Rejected records, by the code of the reason.
     refused: BTreeMap<String, u64>,
     drift: SchemaDrift,
-    /// The labels that came, by their names, where there are two classes; of a regression those that are no numbers.
+    /// The labels that occurred, by name, if there are two classes; for a regression those that are not numbers.
     labels: Vec<(String, u64)>,
     features: Vec<f64>,
     predictions: Predictions,
@@ -189,12 +189,12 @@ impl Shard {
         &self.positions
     }
 
-    /// The position of the record that a step has come to, to be read by another thread while the step goes on.
+    /// The position that a step has reached, to be read by another thread while the step continues.
     pub fn at(&self) -> Arc<SharedPosition> {
         Arc::clone(&self.at)
     }
 
-    /// What it has counted.
+    /// Its counts.
     pub fn counts(&self) -> Counts {
         self.counts
     }
@@ -204,64 +204,64 @@ impl Shard {
         &self.written
     }
 
-    /// The records refused, by the code of the reason.
+    /// The rejected records, by the code of the reason.
     pub fn refused(&self) -> &BTreeMap<String, u64> {
         &self.refused
     }
 
-    /// How its records differ from what the document says of them.
+    /// How its records differ from the document.
     pub fn drift(&self) -> &SchemaDrift {
         &self.drift
     }
 
-    /// The labels that came, by their names: of two classes, and of a regression those that are infinite.
+    /// The labels that occurred, by name: of two classes, and of a regression the infinite ones.
     pub fn labels(&self) -> &[(String, u64)] {
         &self.labels
     }
 
-    /// How many categories of each feature of text have come.
+    /// The number of categories of each text feature.
     pub fn categories(&self) -> Vec<(String, u64)> {
         let name = |place: usize| self.plan.features.get(place).and_then(|feature| self.plan.column(*feature));
         let counts = self.categories.counts();
         counts.filter_map(|(place, count)| Some((name(place)?.0.to_string(), count))).collect()
     }
 
-    /// What each rule of `clean` has changed, flagged or refused, by its name.
+    /// The number of values or records that each rule of `clean` has changed, flagged or rejected, by its name.
     pub fn cleaned(&self) -> Vec<(String, u64)> {
         self.clean.iter().map(|rule| (rule.name.clone(), rule.count())).collect()
     }
 
-    /// A number for what is in its tables; 0 where there are none.
+    /// A digest of its tables' content; 0 if there are none.
     pub fn tables(&self) -> u64 {
         self.lookups.iter().fold(0, |all, table| all.rotate_left(7) ^ table.digest())
     }
 
-    /// Takes what is in the plan's tables from now on.
+    /// Uses the content of the plan's tables from now on.
     pub fn renew_tables(&mut self) {
         for (table, plan) in self.lookups.iter_mut().zip(&self.plan.lookups) {
             table.renew(plan);
         }
     }
 
-    /// Rows for which nothing was found, by the name of the table.
+    /// Rows without a match, by the name of the table.
     pub fn unmatched(&self) -> Vec<(String, u64)> {
         let named =
             self.plan.lookups.iter().zip(&self.lookups).map(|(plan, table)| (plan.name.clone(), table.unmatched()));
         named.filter(|(_, count)| *count > 0).collect()
     }
 
-    /// How many examples each rule of `augment` has added or taken away.
+    /// The number of examples that each rule of `augment` has added or removed.
     pub fn augmented(&self) -> Vec<(String, u64)> {
         self.augment.iter().flat_map(Augmenter::counts).collect()
     }
 
-    /// The rows that wait for their turn.
+    /// The number of buffered rows.
     pub fn waiting(&self) -> u64 {
         self.reorder.as_ref().map_or(0, ReorderBuffer::waiting)
     }
 
-    /// Rows that came later than the grace allows and were taken as they came; without a grace, rows with windows whose
-    /// time is before that of a row before them.
+    /// Rows that came later than the grace allows and were processed as they came; without a grace, rows with windows
+    /// whose time is before that of an earlier row.
     pub fn late(&self) -> u64 {
         let windows = self.windows.as_ref().map_or(0, Windows::late);
         self.reorder.as_ref().map_or(windows, ReorderBuffer::late)
@@ -272,8 +272,8 @@ impl Shard {
         self.windows.as_ref().map_or(0, Windows::missed)
     }
 
-    /// How many keys or ids were forgotten, and how many rows did not wait any longer, since they had no room: of
-    /// windows, `grace`, and rules by their name.
+    /// The number of keys or ids evicted, and of buffered rows released early, for lack of memory: of windows, `grace`,
+    /// and rules by their name.
     pub fn forgotten(&self) -> Vec<(String, u64)> {
         let windows = self.windows.iter().map(|windows| ("windows".to_string(), windows.evicted()));
         let rules = self.clean.iter().map(|rule| (rule.name.clone(), rule.forgotten()));
@@ -281,12 +281,12 @@ impl Shard {
         windows.chain(early).chain(rules).filter(|(_, count)| *count > 0).collect()
     }
 
-    /// What its metrics say.
+    /// Its metrics.
     pub fn evaluation(&self) -> &Evaluation {
         &self.evaluation
     }
 
-    /// The names of the classes, by the index that metrics know them by; none where nothing is classified.
+    /// The names of the classes, by their index in metrics; none without classification.
     pub fn classes(&self) -> Vec<String> {
         match self.plan.task {
             Task::Classification => self.classes.names.clone(),
@@ -295,17 +295,17 @@ impl Shard {
         }
     }
 
-    /// The number of the version that scores; 0 where the document's own model does, or no model from outside.
+    /// The number of the version that scores; 0 for the document's own model, or without a pretrained model.
     pub fn version(&self) -> u64 {
         self.scorer.as_ref().map_or(0, Scorer::number)
     }
 
-    /// Takes a version of the model from outside; whether it is there. Rows after this one are scored by it.
+    /// Switches to a version of the pretrained model; whether it is available. It scores the rows after this one.
     pub fn take_version(&mut self, number: u64) -> bool {
         self.scorer.as_mut().map_or(number == 0, |scorer| scorer.take(number))
     }
 
-    /// How the model that is tried does beside the one in force.
+    /// The evaluation of the shadow.
     pub fn tried(&self) -> Option<ShadowEvaluation> {
         self.scorer.as_ref().and_then(Scorer::tried)
     }
@@ -339,7 +339,7 @@ impl Shard {
         let version = if learns { self.counts.learned } else { self.version() };
         answered.push(row, record, self.predictions.row(0), version);
         let said = measured(plan.reading, plan.decides_at_zero(), self.predictions.row(0));
-        // Clusters are measured without a truth: nothing that fits them looks at it.
+        // Clusters are measured without a label: none of their metrics reads it.
         let clusters = (task == Task::Clustering).then_some(Truth::Value(f64::NAN));
         let segment =
             |column: &usize| rows.columns.get(*column).map_or(Cell::Missing, |column| column.cell(row)).text();
@@ -348,7 +348,7 @@ impl Shard {
             let (features, said) = (self.features.clone(), all.to_vec());
             let segments = plan.segments.iter().map(|(_, column)| segment(column).into_owned()).collect();
             pending.push(Waiting { due: time.saturating_add(delay), time, features, said, truth, segments });
-            // What learns without labels need not wait for one.
+            // A model that learns without labels need not wait for one.
             return if task.is_unsupervised() { self.learn(None) } else { Ok(()) };
         }
         if let Some(truth) = truth.or(clusters) {
@@ -361,7 +361,8 @@ impl Shard {
         self.learn(truth)
     }
 
-    /// Evaluates and learns the rows whose labels are known by now, as they were when they were scored.
+    /// Evaluates and learns the rows whose labels are known by now, with the features and scores of the time when they
+    /// were scored.
     fn learn_what_is_due(&mut self, now: i64) -> Result<(), LearnError> {
         while let Some(row) = self.pending.as_mut().and_then(|pending| pending.pop(now)) {
             for ((metric, _), segment) in self.plan.segments.iter().zip(&row.segments) {
@@ -379,13 +380,13 @@ impl Shard {
         Ok(())
     }
 
-    /// How many numbers are said of a row, where a model from outside decides alone; any number where not.
+    /// How many numbers a row's score has, if a pretrained model decides alone; any number otherwise.
     fn said_width(&self) -> usize {
         let alone = self.scorer.as_ref().filter(|_| self.model.is_none());
         alone.map_or(usize::MAX, |scorer| scorer.version().model.signature().output.width())
     }
 
-    /// Measures the model that is tried, where one decides alone. `said`: what both said of the row.
+    /// Measures the shadow, if a pretrained model decides alone. `said`: both models' numbers for the row.
     fn evaluate_shadow(&mut self, truth: Truth, said: &[f64], time: Option<i64>) {
         if let Some(scorer) = self.scorer.as_mut().filter(|_| self.model.is_none()) {
             scorer.evaluate(truth, said, time);
@@ -411,7 +412,7 @@ impl Shard {
         Ok(truth)
     }
 
-    /// How many classes the model that learns here tells apart.
+    /// How many classes the model that learns here distinguishes.
     fn class_limit(&self) -> u32 {
         self.model.as_ref().map_or(MAX_CLASSES, Learner::class_limit)
     }
@@ -448,8 +449,8 @@ impl Shard {
     }
 }
 
-/// What the model said where numbers may be decision values (`at_zero`): the only one is brought between 0 and 1, in its order and on its
-/// side of one half, which is how metrics take a score.
+/// The model's prediction if numbers may be decision values (`at_zero`): a single one is mapped to between 0 and 1,
+/// preserving its order and its side of one half, as metrics require.
 fn measured(reading: Reading, at_zero: bool, numbers: &[f64]) -> Prediction<'_> {
     match numbers {
         [value] if at_zero => (0.5 + 0.5 * value / (1.0 + value.abs())).into(),
@@ -457,7 +458,7 @@ fn measured(reading: Reading, at_zero: bool, numbers: &[f64]) -> Prediction<'_> 
     }
 }
 
-/// The score that is shown where numbers may be decision values.
+/// The score that is shown if numbers may be decision values.
 fn shown_score(reading: Reading, at_zero: bool, numbers: &[f64]) -> f64 {
     match numbers {
         [value] if at_zero => *value,
@@ -465,7 +466,7 @@ fn shown_score(reading: Reading, at_zero: bool, numbers: &[f64]) -> f64 {
     }
 }
 
-/// The label that a model from outside gives outliers and all other rows, as its framework does.
+/// The label that a pretrained model gives outliers and all other rows, as its framework does.
 fn outlier_label(score: f64) -> f64 {
     match score {
         score if score.is_nan() => f64::NAN,

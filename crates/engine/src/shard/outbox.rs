@@ -1,4 +1,4 @@
-//! Answers on their way out: kept, byte for byte, until they are committed.
+//! Outputs before their commit: kept, byte for byte, until they are committed.
 
 use crate::rows::{Partition, Position, RawRecord};
 
@@ -19,11 +19,11 @@ struct Entry {
 pub struct Decision<'a> {
     /// The number of the output in the plan.
     pub output: usize,
-    /// Where its record came from.
+    /// The partition of its record.
     pub partition: &'a Partition,
     /// The record's position.
     pub position: Position,
-    /// The record's timestamp, which the decision takes over.
+    /// The record's timestamp, which the decision keeps.
     pub timestamp: Option<i64>,
     /// The record's key, which the decision keeps.
     pub key: Option<&'a [u8]>,
@@ -64,12 +64,12 @@ impl Outbox {
         self.entries.is_empty()
     }
 
-    /// The bytes held.
+    /// The number of bytes.
     pub fn size(&self) -> usize {
         self.bytes.len()
     }
 
-    /// An empty one with room for as much again.
+    /// An empty one with the same capacity.
     pub fn another(&self) -> Self {
         Self {
             bytes: Vec::with_capacity(self.bytes.len()),
@@ -78,7 +78,7 @@ impl Outbox {
         }
     }
 
-    /// Forgets everything, keeping the room.
+    /// Removes everything, keeping the capacity.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.entries.clear();

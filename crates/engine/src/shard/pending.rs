@@ -1,4 +1,4 @@
-//! Rows whose label is known later: they were scored when they came, and are learned when it is known.
+//! Rows whose label is known later: they were scored on arrival, and are learned once it is known.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,7 @@ pub(super) struct Waiting {
     /// When the label is known, in microseconds of event time.
     pub(super) due: i64,
     pub(super) time: i64,
-    /// The features as they were when it was scored, and what was said of it then.
+    /// Its features when it was scored, and the model's numbers then.
     pub(super) features: Vec<f64>,
     pub(super) said: Vec<f64>,
     pub(super) truth: Truth,

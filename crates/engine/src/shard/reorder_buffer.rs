@@ -1,8 +1,8 @@
-//! Rows that wait until event time has passed them, so that they are taken in its order.
+//! Buffers rows until event time has passed them, and releases them in its order.
 //!
-//! The watermark is the latest event time of the partition less the grace. A row waits until the watermark has reached
-//! its time; rows with the same time are taken as they arrived. One that arrives when the watermark is past it already
-//! is taken at once. What is decided of a row depends on the rows before it alone, never on how they were cut.
+//! The watermark is the latest event time of the partition minus the grace. A row is buffered until the watermark has
+//! reached its time; rows with the same time are released in order of arrival. A row that arrives when the watermark is
+//! past it is released at once. What happens to a row depends only on earlier rows, never on how they were cut.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 use crate::plan::Plan;
 use crate::rows::{Cell, Column, Header, Partition, Position, RawRecord, RawRows, Rows, SchemaDrift};
 
-/// What a waiting row costs besides its bytes and its columns.
+/// The memory of a buffered row besides its bytes and its columns.
 const OVERHEAD: usize = 128;
 
-/// Rows whose turn has come, in order, with records of their own.
+/// Released rows, in order, with records of their own.
 pub(super) struct ReleasedRows {
     pub(super) raw: RawRows,
     pub(super) rows: Rows,
-    /// For each row the number of the arriving record that ended its wait.
+    /// For each row the number of the arriving record that released it.
     pub(super) by: Vec<usize>,
 }
 
@@ -28,21 +28,21 @@ pub(super) struct ReleasedRows {
 struct Block {
     raw: RawRows,
     rows: Rows,
-    /// Rows of it that still wait.
+    /// Rows of it that are still buffered.
     left: usize,
 }
 
-/// The place of a row: its block, and its number there.
+/// The location of a row: its block, and its index there.
 type Place = (usize, usize);
 
-/// All rows that wait.
+/// All buffered rows.
 #[derive(Debug, Clone)]
 pub(super) struct ReorderBuffer {
     partition: Partition,
     grace: i64,
     time: usize,
     limit: usize,
-    /// Of each column none, for its type.
+    /// An empty column of each type.
     empty: Vec<Column>,
     latest: Option<i64>,
     arrivals: u64,
@@ -55,7 +55,7 @@ pub(super) struct ReorderBuffer {
 }
 
 impl ReorderBuffer {
-    /// Nothing waits yet; none where rows are taken as they come.
+    /// An empty buffer; none if rows are processed as they arrive.
     pub(super) fn new(plan: &Plan, partition: &Partition) -> Option<Self> {
         let (grace, time) = (plan.grace?, plan.time?);
         let columns = plan.columns.iter().map(|column| Column::missing(&column.kind, 0));
@@ -75,7 +75,7 @@ impl ReorderBuffer {
         })
     }
 
-    /// The rows that wait.
+    /// The number of buffered rows.
     pub(super) fn waiting(&self) -> u64 {
         self.waiting.len() as u64
     }
@@ -85,7 +85,7 @@ impl ReorderBuffer {
         self.late
     }
 
-    /// Rows that were taken before their time, since there was no room for more.
+    /// Rows that were released early, for lack of memory.
     pub(super) fn forced_out(&self) -> u64 {
         self.forced_out
     }
@@ -103,7 +103,7 @@ impl ReorderBuffer {
         block.raw.get(*block.rows.records.get(row)?)
     }
 
-    /// Takes rows in; the rows whose turn it is now.
+    /// Adds rows; returns those that are now released.
     pub(super) fn take(&mut self, raw: &RawRows, rows: Rows) -> ReleasedRows {
         let number = self.blocks.last_key_value().map_or(0, |(last, _)| last + 1);
         let left = rows.len();
@@ -138,14 +138,14 @@ impl ReorderBuffer {
         self.release(&turn, by)
     }
 
-    /// All rows that wait, since nothing comes any more.
+    /// Releases all rows, since no more will arrive.
     pub(super) fn flush(&mut self) -> ReleasedRows {
         let turn: Vec<Place> = std::mem::take(&mut self.waiting).into_values().collect();
         self.bytes = 0;
         self.release(&turn, vec![0; turn.len()])
     }
 
-    /// Rows that wait, in this order, with their records.
+    /// Buffered rows, in this order, with their records.
     fn gather(&self, turn: &[Place]) -> (RawRows, Rows) {
         let mut raw = RawRows::new(self.partition.clone());
         turn.iter().filter_map(|place| self.record(*place)).for_each(|record| raw.push(record));
@@ -158,14 +158,14 @@ impl ReorderBuffer {
             let of = |block: &usize| Some(self.blocks.get(block)?.rows.columns.get(index)?.array());
             let arrays: Vec<ArrayRef> = used.iter().filter_map(of).collect();
             let arrays: Vec<&dyn Array> = arrays.iter().map(|array| array as &dyn Array).collect();
-            // All of them have this column's type: interleaving fails only where there are none.
+            // All of them have this column's type: interleaving fails only if there are none.
             interleave(&arrays, &places).map_or_else(|_| empty.clone(), |array| Column::of(&array))
         };
         let columns = self.empty.iter().enumerate().map(column).collect();
         (raw, Rows { columns, records: (0..turn.len()).collect(), drift: SchemaDrift::default() })
     }
 
-    /// Lets rows go that waited.
+    /// Releases buffered rows.
     fn release(&mut self, turn: &[Place], by: Vec<usize>) -> ReleasedRows {
         let (raw, rows) = self.gather(turn);
         for (block, _) in turn {

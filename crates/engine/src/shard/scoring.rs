@@ -1,4 +1,4 @@
-//! Scoring: row by row where a model learns in between, all rows of a block at once where it never does.
+//! Scoring: row by row if a model learns in between, all rows of a block at once if none does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use crate::plan::{Plan, Reading};
 use crate::pretrained::{Asked, ShardModel, TrainingLog, Version, Versions};
 use crate::rows::{Cell, Column, Partition, Refusal, Rows, Stage};
 
-/// The model from outside that scores, and how the one that is tried beside it does.
+/// The pretrained model that scores, and the evaluation of its shadow.
 pub(super) struct Scorer {
     metrics: Vec<MetricKind>,
     task: Task,
@@ -22,15 +22,15 @@ pub(super) struct Scorer {
     versions: Arc<Versions>,
     version: Arc<Version>,
     trial: Option<Trial>,
-    /// What it has learned, where it learns.
+    /// What it has learned, if it learns.
     taught: Option<TrainingLog>,
-    /// By what it knows this shard: never the same twice in a process.
+    /// Its name for this shard: never the same twice in a process.
     name: String,
-    /// How many lessons were learned since the shard was opened: what was said before is not said any more.
+    /// How many training batches were learned since the shard was opened: earlier scores are then invalid.
     lessons: u64,
 }
 
-/// How many scorers were made.
+/// The number of scorers created.
 static OPENED: AtomicU64 = AtomicU64::new(0);
 
 impl Drop for Scorer {
@@ -41,7 +41,7 @@ impl Drop for Scorer {
     }
 }
 
-/// The model in force and the one that is tried, measured over the same rows.
+/// The model in force and its shadow, measured over the same rows.
 struct Trial {
     number: u64,
     rows: u64,
@@ -49,11 +49,11 @@ struct Trial {
     candidate: Evaluation,
 }
 
-/// How a trial stands.
+/// The evaluation of a shadow.
 pub struct ShadowEvaluation {
     /// The name and the number of the candidate.
     pub name: String,
-    /// The rows with a label since it began.
+    /// The labelled rows since it began.
     pub rows: u64,
     /// The metrics of the model in force over them.
     pub model: Evaluation,
@@ -65,7 +65,7 @@ impl Scorer {
     pub(super) fn new(plan: &Plan, partition: &Partition) -> Option<Self> {
         let versions = Arc::clone(&plan.scoring.as_ref()?.versions);
         let version = versions.get(0)?;
-        // A trial is measured as a whole.
+        // A shadow is evaluated as a whole, not by segment.
         let metrics = plan.metrics.iter().filter(|metric| metric.by().is_none()).cloned().collect();
         let taught = version.model.model().as_learns().map(|_| TrainingLog::default());
         let name = format!("{partition}#{}", OPENED.fetch_add(1, Ordering::Relaxed));
@@ -101,7 +101,7 @@ impl Scorer {
         Ok(())
     }
 
-    /// Takes a version; whether it is there.
+    /// Switches to a version; whether it is available.
     pub(super) fn take(&mut self, number: u64) -> bool {
         if self.version.number == number {
             return true;
@@ -135,7 +135,7 @@ impl Scorer {
         })
     }
 
-    /// Counts a row whose label is known. `said`: what was said of it, as [`Scored`] has it.
+    /// Counts a row whose label is known. `said`: the numbers for it, as in [`Scored`].
     pub(super) fn evaluate(&mut self, truth: Truth, row: &[f64], time: Option<i64>) {
         let width = self.version.model.signature().output.width();
         let Some((said_then, [number, tried @ ..])) = row.split_at_checked(width) else { return };
@@ -189,8 +189,8 @@ impl Stateful for Scorer {
     }
 }
 
-/// What a model from outside says about rows of a block, from one of them on: for each its numbers, then, where a candidate
-/// is tried, the number of the trial and the candidate's numbers; or why it has no answer.
+/// A pretrained model's scores for the rows of a block, from one of them on: for each its numbers, then, if there is a
+/// shadow, its number and its scores; or why it cannot score the row.
 pub(super) struct Scored {
     first: usize,
     lessons: u64,
@@ -200,33 +200,33 @@ pub(super) struct Scored {
 }
 
 impl Scored {
-    /// What it says about a row.
+    /// The numbers for a row.
     pub(super) fn row(&self, row: usize) -> Result<&[f64], String> {
         let place = row.checked_sub(self.first).and_then(|row| self.places.get(row));
         let start = place.cloned().unwrap_or_else(|| Err("it was not asked".into()))? * self.width;
         Ok(self.numbers.get(start..start + self.width).unwrap_or_default())
     }
 
-    /// Whether a row was asked about, and what was said still holds.
+    /// Whether a row was scored, and the score is still valid.
     pub(super) fn covers(&self, row: usize, lessons: u64) -> bool {
         (self.first..self.first + self.places.len()).contains(&row) && self.lessons == lessons
     }
 }
 
-/// A row that a model from outside cannot answer.
+/// The rejection of a row that a pretrained model cannot score.
 pub(super) fn refusal(record: usize, message: String) -> Refusal {
     Refusal { record, stage: Stage::Score, reason: "not_scored", message }
 }
 
 impl Version {
-    /// Appends what is said of rows: the model's numbers, and those of the candidate.
+    /// Appends the scores of rows: the model's numbers, and those of the candidate.
     fn score(&self, asked: &Asked<'_>, numbers: &mut Vec<f64>) -> Result<(), LearnError> {
         let Some(shadow) = &self.shadow else { return self.model.model().score(asked, numbers) };
         let mut answers = Vec::new();
         self.model.model().score(asked, &mut answers)?;
         let width = self.model.signature().output.width().max(1);
         let mut tried = Vec::new();
-        // What the candidate cannot answer counts as no answer.
+        // A row that the candidate cannot score has no score of it.
         if shadow.model.model().score(asked, &mut tried).is_err() {
             tried = vec![f64::NAN; asked.rows.len() * width];
         }
@@ -245,12 +245,12 @@ impl Version {
 }
 
 impl Shard {
-    /// How many lessons a model from outside has learned.
+    /// How many training batches a pretrained model has learned.
     pub(super) fn lessons(&self) -> u64 {
         self.scorer.as_ref().map_or(0, |scorer| scorer.lessons)
     }
 
-    /// Scores rows at once, where a model from outside does: all from this one on, or as many as may come before it learns.
+    /// Scores rows at once with a pretrained model: all from this one on, or as many as may come before it learns.
     pub(super) fn score(&self, rows: &Rows, first: usize) -> Result<Option<Scored>, LearnError> {
         let Some((scoring, scorer)) = self.plan.scoring.as_ref().zip(self.scorer.as_ref()) else { return Ok(None) };
         let last = rows.records.len().min(first.saturating_add(scorer.room().min(self.plan.batch.rows)));
@@ -274,7 +274,7 @@ impl Shard {
             Err(LearnError::Model(_)) => scored.numbers.clear(),
             Err(other) => return Err(other),
         }
-        // One row spoils the rest: each is tried alone.
+        // One row makes the batch fail: each is scored alone.
         let mut answered = 0;
         for (number, (row, place)) in rows.rows().zip(&mut scored.places).enumerate() {
             let columns = slices(first + number, 1);
@@ -297,12 +297,12 @@ impl Shard {
         scoring.filter_map(column).collect()
     }
 
-    /// Whether a model from outside learns here.
+    /// Whether a pretrained model learns here.
     pub(super) fn outside_learns(&self) -> bool {
         self.scorer.as_ref().is_some_and(Scorer::learns)
     }
 
-    /// The number of a feature that is known without learning anything.
+    /// The value of a feature that is known without learning anything.
     fn feature(&self, rows: &Rows, row: usize, feature: usize) -> f64 {
         let column = self.column(rows, feature);
         self.categories.known(feature, column.map_or(Cell::Missing, |column| column.cell(row)))
@@ -312,7 +312,7 @@ impl Shard {
         rows.columns.get(*self.plan.features.get(feature)?)
     }
 
-    /// Scores one row, with what was learned from all before it. `answer`: what a model from outside says of it.
+    /// Scores one row, with what was learned from all earlier ones. `answer`: the pretrained model's numbers for it.
     pub(super) fn predict(&mut self, rows: &Rows, row: usize, answer: Option<&[f64]>) -> Result<(), LearnError> {
         self.predictions.clear();
         let answer = answer.unwrap_or_default();
@@ -331,7 +331,7 @@ impl Shard {
         }
         self.features.extend_from_slice(answer.get(..model.width() - self.features.len()).unwrap_or_default());
         model.predict(&Features::row(&self.features), &mut self.predictions)?;
-        // An ensemble of learners of two classes has both before they have come.
+        // An ensemble of learners of two classes has both before they have occurred.
         let said = self.predictions.row(0);
         if self.plan.reading == Reading::Classes && said.len() > self.known {
             let said = among(said, self.known);
@@ -347,14 +347,14 @@ impl Shard {
     }
 }
 
-/// The probabilities of the first classes, as shares of what they have together.
+/// The probabilities of the first classes, normalised to their sum.
 fn among(said: &[f64], count: usize) -> Vec<f64> {
     let known = said.get(..count).unwrap_or(said);
     let sum: f64 = known.iter().sum();
     known.iter().map(|p| if sum > 0.0 { p / sum } else { 1.0 / count as f64 }).collect()
 }
 
-/// The model that learns here; none where one from outside decides alone.
+/// The model that learns here; none if a pretrained one decides alone.
 pub(super) fn chain(plan: &Plan) -> Result<Option<Chain>, LearnError> {
     let alone = plan.scoring.is_some() && plan.model.is_empty();
     if alone { Ok(None) } else { Chain::new(&plan.model, &plan.signature).map(Some) }

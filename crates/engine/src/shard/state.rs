@@ -34,7 +34,7 @@ pub fn saved_parts(saved: &[u8]) -> Result<Vec<SavedPart>, StateError> {
     Ok(parts)
 }
 
-/// What comes before the parts.
+/// What precedes the parts.
 struct Header {
     positions: Positions,
     counts: Counts,
@@ -48,7 +48,7 @@ impl Header {
     fn read(from: &mut StateReader<'_>) -> Result<Self, StateError> {
         let version = from.begin(NAME, 4)?;
         let positions = match version {
-            // Shards had one input, and none yet was this number.
+            // Shards had one input, and this number meant none yet.
             ..4 => Some(from.u64()?).filter(|known| *known != u64::MAX).map(Position::number).map(Positions::unnamed),
             _ => Some(Positions::load(from)?),
         };
@@ -97,12 +97,12 @@ impl Shard {
         self.positions = header.positions.renamed("", &self.partition.topic);
         self.counts = header.counts;
         for (output, count) in self.plan.outputs.iter().zip(&mut self.written) {
-            // An output that is new has been written nothing; what went to one that is gone is counted no more.
+            // Nothing has been written to a new output; an output that no longer exists is not counted.
             *count = header.written.iter().find(|(name, _)| *name == output.name).map_or(0, |(_, count)| *count);
         }
         self.refused = header.refused.into_iter().collect();
         self.drift = header.drift;
-        // What came before labels were counted is not known: the positive class counts as one that may have come.
+        // Labels before they were counted are unknown: the positive class is treated as one that may have occurred.
         let before = self.plan.label.iter().map(|label| (label.positive.clone(), 0));
         self.labels = header.labels.unwrap_or_else(|| before.filter(|(positive, _)| !positive.is_empty()).collect());
         Ok(())
@@ -170,7 +170,7 @@ impl Stateful for Shard {
 mod tests {
     use super::*;
 
-    /// What programs saved that counted no labels yet.
+    /// The layout of programs that did not count labels.
     #[test]
     fn a_header_of_the_second_layout() {
         let mut to = StateWriter::default();

@@ -1,4 +1,4 @@
-//! The step: records of one block into the state, by way of their turn, cleaning and features.
+//! The step: folds the records of one block into the state, through reordering, cleaning and features.
 
 use std::borrow::Cow;
 
@@ -15,27 +15,27 @@ use crate::plan::Plan;
 use crate::rows::{Partition, RawRows, Refusal, Rows};
 use crate::spec::OnLimit;
 
-/// Rows of earlier blocks that came to their turn.
+/// Released rows of earlier blocks.
 #[derive(Debug, Default)]
 pub struct Released {
     /// Their records.
     pub raw: Option<RawRows>,
-    /// Those of them that are refused.
+    /// Those of them that are rejected.
     pub refusals: Vec<Refusal>,
-    /// For each record the number of the arriving one that ended its wait.
+    /// For each record the number of the arriving one that released it.
     pub by: Vec<usize>,
 }
 
 impl Shard {
-    /// Adds the rows that [`Self::step`] would refuse, and changes nothing: whoever must stop at a bad row has to know
-    /// before the rows behind it are folded in.
+    /// Adds the rows that [`Self::step`] would reject, and changes nothing: a caller that must stop at a bad row has to
+    /// know before later rows are folded in.
     pub fn check(&self, rows: &Rows, refusals: &mut Vec<Refusal>) {
-        // Rules that refuse need a place for what they refuse, so there are none; what else may refuse a row is tried.
+        // Rules that reject need dead letters, so there are none; everything else that may reject a row is tried.
         let scoring = self.scorer.as_ref().is_some_and(|scorer| scorer.version().model.model().may_refuse());
         if scoring || self.plan.computed.as_ref().is_some_and(|computed| computed.program.may_fail()) {
             let (mut rules, mut tables, mut windows) = (self.clean.clone(), self.lookups.clone(), self.windows.clone());
             let prepared = prepare(&self.plan, (&mut rules, &mut tables, &mut windows), rows, refusals);
-            // What the model refuses altogether is said by the step.
+            // The step reports a refusal by the model itself.
             let mut scored = None::<Scored>;
             for (row, record) in prepared.records.iter().enumerate().filter(|_| scoring) {
                 if scored.as_ref().is_none_or(|scored| !scored.covers(row, self.lessons())) {
@@ -47,7 +47,7 @@ impl Shard {
         }
         let Some(label) = self.plan.label.as_ref().filter(|_| self.plan.task != Task::Regression) else { return };
         let Some(column) = rows.columns.get(label.column) else { return };
-        // Labels name classes as they come: the first rows of a block may make a later one wrong.
+        // Labels name classes as they occur: the first rows of a block may make a later one wrong.
         let (mut classes, limit) = (self.classes.clone(), self.class_limit());
         for (row, record) in rows.records.iter().enumerate() {
             let truth = match self.plan.task {
@@ -58,9 +58,9 @@ impl Shard {
         }
     }
 
-    /// Folds decoded rows in: each is scored, evaluated, answered and learned before the next one is looked at.
-    /// `raw` is the block that the rows came from and `refusals` those of its records that gave no row; a row that
-    /// is refused is added to them. With a grace, rows of earlier blocks come to their turn, and others wait for it.
+    /// Folds decoded rows in: each is scored, evaluated, decided and learned before the next one is processed. `raw` is
+    /// the block of the rows and `refusals` its records without a row; a row that is rejected is added to them. With a
+    /// grace, rows of earlier blocks are released, and others are buffered.
     pub fn step(
         &mut self,
         raw: &RawRows,
@@ -85,7 +85,7 @@ impl Shard {
         Ok(waited)
     }
 
-    /// Takes all rows that wait, since nothing comes any more.
+    /// Releases all buffered rows, since no more will arrive.
     pub fn flush(&mut self, outbox: &mut Outbox) -> Result<Released, ShardError> {
         match self.reorder.as_mut().map(ReorderBuffer::flush) {
             Some(turn) => self.take(turn, outbox),
@@ -93,7 +93,7 @@ impl Shard {
         }
     }
 
-    /// With a grace: what becomes of rows as they arrive. The rows whose turn it is then.
+    /// With a grace: processes rows on arrival. Returns the released rows.
     fn arrive(&mut self, raw: &RawRows, rows: &Rows, refusals: &mut Vec<Refusal>) -> Option<ReleasedRows> {
         let hold = self.reorder.as_mut()?;
         let mut batch = Batch::new(rows, self.plan.flags.len(), refusals);
@@ -101,7 +101,7 @@ impl Shard {
         Some(hold.take(raw, batch.finish()))
     }
 
-    /// Tells other threads how far the step has come.
+    /// Tells other threads how far the step has progressed.
     fn stands_at(&self, raw: &RawRows, record: usize) {
         if let Some(record) = raw.get(record) {
             self.at.set(record.position);
@@ -149,7 +149,7 @@ impl Shard {
             let before = self.classes.unsettled(&self.plan);
             self.known = self.classes.names.len();
             let truth = self.truth(rows, row);
-            // The rows before it were answered under the name that the class had until then.
+            // The earlier rows are decided under the name that the class had until then.
             if let Some(before) = before.filter(|before| self.classes.settled_since(before)) {
                 self.decide(raw, rows, &mut answered, &before, outbox);
             }
@@ -168,8 +168,8 @@ impl Shard {
     }
 
     /// Cleans rows and computes their features: the columns of the plan, then those that rules flag, then the computed
-    /// ones, of the rows whose turn it is and that are not refused. It is what [`Self::step`] does before it scores.
-    /// Records that are refused are added in no particular order.
+    /// ones, of the rows that are released and not rejected. [`Self::step`] does this before it scores. Rejected
+    /// records are added in no particular order.
     pub fn prepare<'a>(
         &mut self,
         raw: &RawRows,
@@ -182,7 +182,7 @@ impl Shard {
         }
     }
 
-    /// The same of all rows that wait, since nothing comes any more.
+    /// The same for all buffered rows, since no more will arrive.
     pub fn prepare_rest(&mut self, refusals: &mut Vec<Refusal>) -> Result<Option<Rows>, ShardError> {
         let Some(turn) = self.reorder.as_mut().map(ReorderBuffer::flush) else { return Ok(None) };
         Ok(Some(self.compute(&turn.rows, refusals)?.into_owned()))
@@ -215,7 +215,7 @@ fn prepare<'a>(
 ) -> Cow<'a, Rows> {
     let mut rows = Cow::Borrowed(rows);
     if !rules.is_empty() {
-        // Rows that have waited have their flags.
+        // Buffered rows have their flags.
         let flags = if plan.grace.is_some() { 0 } else { plan.flags.len() };
         let mut batch = Batch::new(&rows, flags, refusals);
         rules.iter_mut().for_each(|rule| rule.apply(&mut batch));

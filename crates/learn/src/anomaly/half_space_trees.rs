@@ -58,7 +58,7 @@ component_settings! {
 
 /// The number of the first window; nodes that no row has reached have number 0, two windows before.
 const FIRST: u32 = 2;
-/// How near to the ends of a node's range it may be cut.
+/// The minimum distance of a cut from the ends of a node's range.
 const PADDING: f64 = 0.15;
 
 impl HalfSpaceTreesSettings {
@@ -85,7 +85,7 @@ impl HalfSpaceTreesSettings {
         HalfSpaceTrees { settings: self.clone(), width, height, rows: 0, full: false, window: FIRST, nodes }
     }
 
-    /// Cuts the space of a node and of all below it; `nodes` are those that have children.
+    /// Cuts the space of a node and of all below it; `nodes` are those with children.
     fn cut(&self, nodes: &mut [Node], at: usize, ranges: &mut [(f64, f64)], random: &mut Random) {
         if at >= nodes.len() || ranges.is_empty() {
             return;
@@ -127,23 +127,23 @@ pub struct HalfSpaceTrees {
     settings: HalfSpaceTreesSettings,
     width: usize,
     height: usize,
-    /// Of the window that is being filled.
+    /// In the window that is being filled.
     rows: u64,
     full: bool,
     /// The number of that window.
     window: u32,
-    /// Of all trees, one after the other.
+    /// Of all trees, concatenated.
     nodes: Vec<Node>,
 }
 
-/// A node of a perfect binary tree: the children of node n are 2n + 1 and 2n + 2. Where the rows of all nodes on a way
-/// lie beside their cuts, the way costs one line of the cache a node.
+/// A node of a perfect binary tree: the children of node n are 2n + 1 and 2n + 2. The row counts are stored with the
+/// cuts, so that a walk costs one cache line a node.
 #[derive(Debug, Clone, Copy, Default)]
 struct Node {
     threshold: f64,
     column: u32,
-    /// The window that a row last fell in here, and the rows of that one and of the one before it. Windows that pass
-    /// a node by cost nothing: what is too old is told by its window.
+    /// The window in which a row last reached this node, and the rows of that window and of the one before it. Windows
+    /// without a row here cost nothing: the number of the window shows what is outdated.
     window: u32,
     latest: u32,
     before: u32,
@@ -171,10 +171,10 @@ impl Node {
     }
 }
 
-/// Rows go down so many trees at once: the steps in one do not wait for those in another.
+/// The number of trees that a row descends at a time: the steps in one do not wait for those in another.
 const ABREAST: usize = 16;
 
-/// The child that a row goes to.
+/// The child for a row.
 #[inline]
 fn child<const COMPLETE: bool>(tree: &[Node], at: usize, node: &Node, row: &[f64], window: u32) -> usize {
     let x = row.get(node.column as usize).copied().unwrap_or(f64::NAN);
@@ -195,8 +195,8 @@ impl HalfSpaceTrees {
         (2 << self.height) - 1
     }
 
-    /// The sum of the scores of so many trees: the masses on the way, each times two to its depth (River), or that of
-    /// the last node alone (the paper). A way ends where a node has fewer rows than `least`.
+    /// The sum of the scores of these trees: the masses on the path, each times two to its depth (River), or that of
+    /// the last node alone (the paper). A path ends at a node with fewer rows than `least`.
     fn score<const COMPLETE: bool>(&self, trees: &[Node], row: &[f64], least: u32, last_only: bool) -> u64 {
         let (mut places, mut scores, mut ended) = ([0_u32; ABREAST], [0_u64; ABREAST], [false; ABREAST]);
         for depth in 0..=self.height {
@@ -251,7 +251,7 @@ impl ByRow for HalfSpaceTrees {
             return out.push(0.0);
         }
         let window = self.settings.window_size as f64;
-        // A whole number of rows is below the limit just where it is below the next whole number.
+        // An integer number of rows is below the limit exactly if it is below the next integer.
         let least = (self.settings.size_limit * window).ceil() as u32;
         let last_only = self.settings.limits == Limits::Workspace;
         let complete = is_complete(row);

@@ -1,4 +1,4 @@
-//! How unusual a row is, learned without labels.
+//! Anomaly detection: how unusual a row is, learned without labels.
 
 mod half_space_trees;
 

@@ -1,4 +1,4 @@
-//! The label of the row before.
+//! The last label.
 
 use super::Baseline;
 use crate::state::stateful;

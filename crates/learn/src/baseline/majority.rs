@@ -1,10 +1,10 @@
-//! The class that came most often.
+//! The most frequent class.
 
 use super::Baseline;
 use crate::state::stateful;
 use crate::{Predictions, Task, Truth};
 
-/// Predicts the share of each class so far, and with it the majority class.
+/// Predicts the share of each class so far, and so the majority class.
 #[derive(Debug, Clone)]
 pub struct Majority {
     task: Task,

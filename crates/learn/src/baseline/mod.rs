@@ -1,4 +1,4 @@
-//! What costs nothing to predict: the floor that every model must clear.
+//! Predictions that cost nothing: every model must beat them.
 
 mod last;
 mod majority;
@@ -14,7 +14,7 @@ use crate::{Predictions, Stateful, Task, Truth};
 pub trait Baseline: Stateful + Send + Sync {
     /// The name in reports.
     fn name(&self) -> &'static str;
-    /// Answers the next row; nothing before the first label.
+    /// Predicts the next row; no prediction before the first label.
     fn predict(&self, out: &mut Predictions);
     /// Learns a label.
     fn learn(&mut self, truth: Truth);

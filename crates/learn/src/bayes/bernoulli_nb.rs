@@ -1,4 +1,4 @@
-//! Naive Bayes with yes or no.
+//! Naive Bayes with binary columns.
 
 use super::{answer, grow};
 use crate::settings::component_settings;
@@ -52,7 +52,7 @@ pub struct BernoulliNb {
 #[derive(Debug, Clone, Default)]
 struct Class {
     rows: f64,
-    /// By column: rows with a value, and rows with yes.
+    /// By column: rows with a value, and rows with a true one.
     counts: Vec<(f64, f64)>,
 }
 
@@ -67,7 +67,7 @@ impl Class {
 }
 
 impl BernoulliNb {
-    /// The union of both; exact.
+    /// Merges both; exact.
     fn absorb(&mut self, other: &Self) {
         self.rows += other.rows;
         grow(&mut self.classes, other.classes.len(), || Class::new(self.width));

@@ -52,18 +52,18 @@ pub struct GaussianNb {
     classes: Vec<Class>,
 }
 
-/// The moments of each column, and what the density needs of them.
+/// The moments of each column, and the quantities derived from them for the density.
 #[derive(Debug, Clone, Default)]
 struct Class {
     rows: f64,
     count: Vec<f64>,
     mean: Vec<f64>,
     squares: Vec<f64>,
-    /// 1/(2 variance), or 0 where there is none; follows from the others.
+    /// 1/(2 variance), or 0 if it is undefined; derived from the others.
     inverse: Vec<f64>,
-    /// Whether no value was missing so far, so that every count is the rows; follows from the others.
+    /// Whether no value was missing so far, so that every count is the number of rows; derived from the others.
     whole: bool,
-    /// What the densities have in common; follows from the others.
+    /// The common factor of the densities; derived from the others.
     scale: Scale,
 }
 
@@ -117,7 +117,7 @@ impl Class {
         self.count.iter().all(|count| *count == self.rows)
     }
 
-    /// All columns have one count, and so one share.
+    /// Without missing values all columns have the same count, and so the same share.
     fn learn_whole(&mut self, row: &[f64], weight: f64) {
         let share = if self.rows > 0.0 { weight / self.rows } else { 0.0 };
         for ((mean, squares), x) in self.mean.iter_mut().zip(&mut self.squares).zip(row) {
@@ -130,7 +130,7 @@ impl Class {
 
     fn learn_present(&mut self, row: &[f64], weight: f64) {
         let moments = self.count.iter_mut().zip(&mut self.mean).zip(&mut self.squares);
-        // Columns without missing values have one count, and so one share.
+        // Columns without missing values have the same count, and so the same share.
         let (mut counted, mut share) = (0.0, 0.0);
         for (((count, mean), squares), x) in moments.zip(row).filter(|(_, x)| x.is_finite()) {
             *count += weight;
@@ -143,7 +143,7 @@ impl Class {
         }
     }
 
-    /// One division a column and one root for all of them: both are asked for at every row.
+    /// One division per column and one root for all of them: both are needed for every row.
     fn scale(&mut self) {
         for ((count, squares), inverse) in self.count.iter().zip(&self.squares).zip(&mut self.inverse) {
             let half = 0.5 * count / squares;
@@ -165,7 +165,7 @@ impl Class {
         libm::log(self.rows) + known.map(density).sum::<f64>()
     }
 
-    /// The same with something added to each density: one logarithm for as many columns as a product can hold.
+    /// The same with a term added to each density: one logarithm for as many columns as a product can hold.
     fn log_joint_above(&self, row: &[f64], floor: f64) -> f64 {
         let (mut product, mut sum) = (self.rows, 0.0);
         for ((x, mean), inverse) in row.iter().zip(&self.mean).zip(&self.inverse).filter(|((x, _), _)| x.is_finite()) {
@@ -199,8 +199,8 @@ impl Class {
 }
 
 impl GaussianNb {
-    /// The densities for a complete row without a logarithm, in proportion; false where the numbers there are do not
-    /// suffice.
+    /// The densities for a complete row without a logarithm, up to a common factor; false if they exceed the range of
+    /// floats.
     fn joint(&self, row: &[f64], votes: &mut Vec<f64>) -> bool {
         votes.clear();
         votes.extend(self.classes.iter().map(|class| match class.rows > 0.0 {
@@ -211,7 +211,7 @@ impl GaussianNb {
         in_proportion(votes, |class| self.classes.get(class).and_then(factor))
     }
 
-    /// The union of both (Chan, Golub, LeVeque, 1979). Exact but for rounding.
+    /// Merges both (Chan, Golub, LeVeque, 1979). Exact but for rounding.
     fn absorb(&mut self, other: &Self) {
         self.rows += other.rows;
         grow(&mut self.classes, other.classes.len(), || Class::new(self.width));

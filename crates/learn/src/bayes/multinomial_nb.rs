@@ -57,7 +57,7 @@ stateful!(MultinomialNb, "multinomial_nb", 1: rows, classes);
 stateful!(Class: rows, total, counts);
 mergeable!(MultinomialNb);
 
-/// What a value counts.
+/// The count of a value.
 fn count(x: f64) -> f64 {
     if x.is_finite() { x.clamp(0.0, 1e12) } else { 0.0 }
 }
@@ -69,7 +69,7 @@ impl Class {
 }
 
 impl MultinomialNb {
-    /// The union of both; exact.
+    /// Merges both; exact.
     fn absorb(&mut self, other: &Self) {
         self.rows += other.rows;
         grow(&mut self.classes, other.classes.len(), || Class::new(self.width));

@@ -93,9 +93,9 @@ impl IsotonicCalibration {
         }
     }
 
-    /// Pools bins until none lies below the one before it.
+    /// Pools bins until none is below its predecessor.
     fn pool(&mut self) {
-        // Pools so far: their weight, the weight of their positives, and how many bins they are.
+        // The pools so far: their weight, the weight of their positives, and their number of bins.
         let mut pools: Vec<(f64, f64, usize)> = Vec::with_capacity(self.rows.len());
         for (rows, positives) in self.rows.iter().zip(&self.positives) {
             let mut pool = (*rows, *positives, 1);
@@ -120,7 +120,7 @@ impl ByRow for IsotonicCalibration {
         self.width
     }
 
-    /// The other columns are not looked at.
+    /// The other columns are ignored.
     fn takes_nominal(&self) -> bool {
         true
     }

@@ -1,6 +1,6 @@
-//! Calibration: what a score means as a probability, learned from the labels of the rows that had it.
+//! Calibration: the probability that a score means, learned from the labels of rows with that score.
 //!
-//! A calibrator looks at the last column alone: where it stands behind a model from outside, that is the model's score.
+//! A calibrator reads only the last column: after a pretrained model, that is the model's score.
 
 mod isotonic_calibration;
 mod platt_calibration;
@@ -22,7 +22,7 @@ impl Seen {
         Self(vec![0.0, 0.0].into())
     }
 
-    /// Counts a row, keeping so much of those before it; its label, where it has one and weighs anything.
+    /// Counts a row, keeping this share of the earlier ones; its label, if it has one and a weight above 0.
     fn count(&mut self, truth: Option<Truth>, weight: f64, keep: f64) -> Option<f64> {
         let Some(Truth::Class(class)) = truth.filter(|_| weight > 0.0 && weight.is_finite()) else { return None };
         let label = f64::from(u8::from(class == 1));
@@ -33,7 +33,7 @@ impl Seen {
         Some(label)
     }
 
-    /// The share of positives, which answers for a score that is missing; one half before the first label.
+    /// The share of positives, the prediction for a missing score; one half before the first label.
     fn share(&self) -> f64 {
         match &*self.0 {
             [all, positive] if *all > 0.0 => positive / all,

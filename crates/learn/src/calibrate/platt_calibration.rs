@@ -51,9 +51,9 @@ pub enum ScoreKind {
     Margin,
 }
 
-/// Probabilities nearer to 0 or 1 count as these.
+/// Probabilities nearer to 0 or 1 are clamped to these.
 const NEAREST: f64 = 1e-12;
-/// The variance that forgetting may give back: a and b stay finite where nothing is learned for long.
+/// The limit of the variance that forgetting restores: a and b stay finite if nothing is learned for long.
 const MOST_VARIANCE: f64 = 1e6;
 
 impl PlattCalibrationSettings {
@@ -92,7 +92,7 @@ impl PlattCalibration {
         }
     }
 
-    /// What the curve is over; nothing where the score is missing.
+    /// The argument of the curve; none if the score is missing.
     fn score(&self, row: &[f64]) -> Option<f64> {
         let score = row.last().copied().filter(|score| score.is_finite())?;
         Some(match self.settings.score {
@@ -119,7 +119,7 @@ impl ByRow for PlattCalibration {
         self.width
     }
 
-    /// The other columns are not looked at.
+    /// The other columns are ignored.
     fn takes_nominal(&self) -> bool {
         true
     }
@@ -136,7 +136,7 @@ impl ByRow for PlattCalibration {
         for variance in [&mut *of_a, &mut *of_both, &mut *of_b] {
             *variance = (*variance / self.settings.forgetting).clamp(-MOST_VARIANCE, MOST_VARIANCE);
         }
-        // The gain of each: how much its uncertainty explains of this row's.
+        // The gain of each: the share of this row's uncertainty that it explains.
         let (toward_a, toward_b) = (*of_a * score + *of_both, *of_both * score + *of_b);
         let steepness = weight * probability * (1.0 - probability);
         let shrink = steepness / (1.0 + steepness * (score * toward_a + toward_b));

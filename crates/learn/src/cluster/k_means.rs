@@ -69,7 +69,7 @@ stateful!(KMeans, "k_means", 1: rows, centres);
 mergeable!(KMeans);
 
 impl KMeans {
-    /// The centres, one after the other.
+    /// The centres, in order.
     pub fn centres(&self) -> impl Iterator<Item = &[f64]> {
         self.centres.chunks_exact(self.width.max(1))
     }
@@ -84,7 +84,7 @@ impl KMeans {
         }
     }
 
-    /// What the sum of powers is as a distance.
+    /// Converts the sum of powers to a distance.
     fn rooted(&self, sum: f64) -> f64 {
         match self.settings.p {
             2.0 => sum.sqrt(),
@@ -105,7 +105,7 @@ impl KMeans {
         best.0
     }
 
-    /// Each centre of the other one joins the nearest of mine: their mean by rows.
+    /// Merges each of the other's centres into the nearest of its own: their mean by rows.
     fn absorb(&mut self, other: &Self) {
         for (theirs, rows) in other.centres().zip(&other.rows).filter(|(_, rows)| **rows > 0.0) {
             let place = self.nearest(theirs);

@@ -1,4 +1,4 @@
-//! Groups of similar rows, found without labels.
+//! Clustering: groups of similar rows, found without labels.
 
 mod k_means;
 

@@ -98,7 +98,7 @@ impl Adwin {
         self.compress();
     }
 
-    /// Two buckets become one of the next row wherever a row is over-full.
+    /// Merges two buckets into one of the next row wherever a row is too long.
     fn compress(&mut self) {
         let mut size = 1.0;
         for index in 0.. {
@@ -119,7 +119,7 @@ impl Adwin {
         }
     }
 
-    /// Forgets the oldest bucket.
+    /// Drops the oldest bucket.
     fn forget(&mut self) {
         let size = libm::exp2((self.rows.len() as f64) - 1.0);
         let Some(bucket) = self.rows.last_mut().map(|row| row.remove(0)) else { return };
@@ -146,7 +146,7 @@ impl Adwin {
                 new -= size;
                 old_total += bucket.total;
                 new_total -= bucket.total;
-                // Behind the newest bucket there is nothing: 0 is less than `min_window_length`, unless that is 0.
+                // There is nothing after the newest bucket: 0 is less than `min_window_length`, unless that is 0.
                 if new < least || old < least || new <= 0.0 {
                     continue;
                 }

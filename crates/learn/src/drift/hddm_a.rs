@@ -60,7 +60,7 @@ impl HddmA {
         (1.0 / (2.0 * average.count) * libm::log(1.0 / self.settings.drift_confidence)).sqrt()
     }
 
-    /// Whether `change`, from a cut to everything, is beyond chance.
+    /// Whether `change`, from a cut to everything, exceeds chance.
     fn beyond(&self, cut: Average, change: f64, confidence: f64) -> bool {
         if cut.count == self.all.count {
             return false;

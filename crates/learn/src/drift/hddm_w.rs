@@ -92,7 +92,7 @@ fn bound(squares: f64, confidence: f64) -> f64 {
     (squares * libm::log(1.0 / confidence) / 2.0).sqrt()
 }
 
-/// Whether the mean of the second is beyond chance above that of the first.
+/// Whether the second mean exceeds the first by more than chance.
 fn above(first: Weighted, second: Weighted, confidence: f64) -> bool {
     first.begun && second.begun && second.mean - first.mean > bound(first.squares + second.squares, confidence)
 }

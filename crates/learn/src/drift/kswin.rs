@@ -1,4 +1,4 @@
-//! Drift detection by the test of Kolmogorov and Smirnov.
+//! Drift detection by the Kolmogorov-Smirnov test.
 
 use std::collections::VecDeque;
 

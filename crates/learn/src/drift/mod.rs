@@ -18,20 +18,20 @@ pub use page_hinkley::{PageHinkley, PageHinkleyMode, PageHinkleySettings};
 
 use crate::Stateful;
 
-/// What a detector says about the stream so far.
+/// The state of the stream, as a detector sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Signal {
     /// Nothing has changed.
     Stable,
     /// Something may be changing; only some detectors say so.
     Warning,
-    /// Something has changed; the detector begins afresh with the next value.
+    /// Something has changed; the detector starts over with the next value.
     Drift,
 }
 
 /// Watches a stream of numbers for a change.
 pub trait Detector: Stateful + Send + Sync {
-    /// Takes the next value. One that is not finite is passed over.
+    /// Adds the next value. One that is not finite is skipped.
     fn update(&mut self, value: f64) -> Signal;
 }
 
@@ -42,7 +42,8 @@ mod tests {
 
     use super::Signal;
 
-    /// 1,000 errors at a rate of 0.1, then 1,000 at 0.6: every detector tells, and none forgets when saved.
+    /// 1,000 errors at a rate of 0.1, then 1,000 at 0.6: every detector reports the change, and loses nothing when
+    /// saved.
     #[test]
     fn each_finds_a_change_and_little_before_it() {
         for kind in DetectorKind::every() {
@@ -62,7 +63,7 @@ mod tests {
                 }
             }
             let early = found.iter().filter(|at| **at < 1_000).count();
-            // EDDM is known for alarms without cause where mistakes come at random.
+            // EDDM is known for false alarms when mistakes come at random.
             assert!(early <= 2 && found.iter().any(|at| (1_000..1_400).contains(at)), "{kind:?}: {found:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! The test of Page and Hinkley.
+//! The Page-Hinkley test.
 
 use super::{Detector, Signal};
 use crate::settings::settings;

@@ -41,13 +41,13 @@ impl AdaBoostClassifierSettings {
 pub struct AdaBoostClassifier {
     random: Random,
     members: Members,
-    /// The weight that each model has had right and wrong.
+    /// The weight that each model has predicted right and wrong.
     records: Box<[(f64, f64)]>,
 }
 
 stateful!(AdaBoostClassifier, "ada_boost_classifier", 1: random, members, records);
 
-/// A row counts at most so often: its weight may grow without bound along the models.
+/// The maximum number of times that a row counts: its weight may grow without bound along the models.
 const MOST: f64 = 100.0;
 
 impl ByRow for AdaBoostClassifier {

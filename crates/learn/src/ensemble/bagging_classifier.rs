@@ -45,7 +45,7 @@ pub struct BaggingClassifier {
 stateful!(BaggingClassifier, "bagging_classifier", 1: random, members);
 
 impl Merge for BaggingClassifier {
-    /// Union of models.
+    /// Merges the models.
     fn merge(&mut self, saved: &[u8]) -> Result<(), LearnError> {
         let mut other = Self { random: Random::new(0), poisson: Poisson::new(1.0), members: self.members.like() };
         StateReader::into(saved, &mut other)?;

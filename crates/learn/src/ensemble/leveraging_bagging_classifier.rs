@@ -77,7 +77,7 @@ impl Stateful for LeveragingBaggingClassifier {
         from.begin(NAME, 1)?;
         self.random.load(from)?;
         self.members.load(from)?;
-        // An ensemble that was merged has more models than its settings say.
+        // A merged ensemble has more models than its settings say.
         self.detectors = vec![self.settings.detector(); self.members.models.len()];
         self.detectors.iter_mut().try_for_each(|detector| detector.load(from))
     }
@@ -88,7 +88,7 @@ impl Stateful for LeveragingBaggingClassifier {
 }
 
 impl Merge for LeveragingBaggingClassifier {
-    /// Union of models.
+    /// Merges the models.
     fn merge(&mut self, saved: &[u8]) -> Result<(), LearnError> {
         let (settings, members) = (self.settings.clone(), self.members.like());
         let (random, poisson) = (Random::new(0), Poisson::new(settings.w));

@@ -1,4 +1,4 @@
-//! The models of an ensemble, all made in one way.
+//! The models of an ensemble, all built alike.
 
 use crate::{
     Built, Component, Features, Labels, Learner, MAX_CLASSES, Predictions, Signature, StateError, StateReader,
@@ -31,7 +31,7 @@ macro_rules! ensemble_settings {
         }
 
         impl $settings {
-            /// Whether the settings fit together; the error says which do not.
+            /// Whether the settings are consistent; the error names those that are not.
             pub fn check(&self) -> Result<(), String> {
                 $crate::ensemble::members::check(&self.model)
             }
@@ -91,7 +91,7 @@ impl Members {
         self.models.extend(self.fresh());
     }
 
-    /// Takes the models of another ensemble of the same settings in.
+    /// Adds the models of another ensemble with the same settings.
     pub(super) fn join(&mut self, other: Self) {
         self.models.extend(other.models);
     }
@@ -101,7 +101,7 @@ impl Members {
         Self::new(&self.make, &self.signature, 0)
     }
 
-    /// Puts an untrained model in a place.
+    /// Replaces a model by an untrained one.
     pub(super) fn replace(&mut self, place: usize) {
         if let (Some(fresh), Some(model)) = (self.fresh(), self.models.get_mut(place)) {
             *model = fresh;
@@ -116,7 +116,7 @@ impl Members {
         self.models.first().is_some_and(|model| model.takes_nominal())
     }
 
-    /// How many classes the models can tell apart.
+    /// The number of classes that the models can distinguish.
     pub(super) fn class_limit(&self) -> u32 {
         self.models.first().map_or(MAX_CLASSES, |model| model.class_limit())
     }
@@ -140,16 +140,16 @@ impl Members {
         }
     }
 
-    /// Teaches a model, unless the weight is 0.
+    /// Trains a model, unless the weight is 0.
     pub(super) fn teach(&mut self, place: usize, row: &[f64], class: u32, weight: f64) {
         if let Some(model) = self.models.get_mut(place).filter(|_| weight > 0.0) {
-            // The width was checked when the row came in, the task when the document was read.
+            // The width was checked when the row arrived, the task when the document was read.
             let _ = model.learn_weighted(&Features::row(row), Labels::Classes(&[class]), weight);
         }
     }
 
-    /// Teaches a model a row so many times, one after the other: once with so much weight is quicker, and worse. A leaf
-    /// that has learned a row once weighs its naive Bayes by what that says of the row from then on.
+    /// Trains a model on a row that many times, in succession: once with that weight is faster, and worse. A leaf that
+    /// has learned a row once then weighs its naive Bayes by its prediction of the row.
     pub(super) fn teach_times(&mut self, place: usize, row: &[f64], class: u32, weight: f64, times: usize) {
         (0..times).for_each(|_| self.teach(place, row, class, weight));
     }
@@ -208,8 +208,8 @@ mod tests {
 
     type Teach = fn(&mut Members, &[f64; 2], u32, usize);
 
-    /// As `BaseBagging.learn_one` of River: `for _ in range(k): model.learn_one(x, y)`. A tree weighs what it says of a row
-    /// against the shares of its classes each time, also once it has seen the row.
+    /// As `BaseBagging.learn_one` of River: `for _ in range(k): model.learn_one(x, y)`. A tree compares its prediction
+    /// of a row with its class shares each time, also once it has seen the row.
     #[test]
     fn a_row_that_comes_so_many_times_is_learned_so_many_times() {
         let make = Component::HoeffdingTreeClassifier(Default::default());

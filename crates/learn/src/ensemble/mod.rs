@@ -1,4 +1,4 @@
-//! Models made of models.
+//! Ensembles of models.
 
 mod ada_boost_classifier;
 mod bagging_classifier;

@@ -1,4 +1,4 @@
-//! Many classes by models for two.
+//! Many classes by binary models.
 
 use super::members::{Members, check};
 use crate::settings::settings;
@@ -31,7 +31,7 @@ settings! {
 }
 
 impl OneVsRestSettings {
-    /// Whether the settings fit together; the error says which do not.
+    /// Whether the settings are consistent; the error names those that are not.
     pub fn check(&self) -> Result<(), String> {
         check(&self.model)
     }

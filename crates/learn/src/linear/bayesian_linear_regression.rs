@@ -57,7 +57,7 @@ impl BayesianLinearRegressionSettings {
 #[derive(Debug, Clone)]
 pub struct BayesianLinearRegression {
     settings: BayesianLinearRegressionSettings,
-    /// Only kept with `smoothing`, which needs it.
+    /// Stored only with `smoothing`, which needs it.
     precision: Box<[f64]>,
     covariance: Box<[f64]>,
     natural: Box<[f64]>,
@@ -102,7 +102,7 @@ fn product(matrix: &[f64], vector: &[f64]) -> Vec<f64> {
     matrix.chunks_exact(vector.len().max(1)).map(|line| dot(line, vector)).collect()
 }
 
-/// The inverse of a positive definite matrix by Gauss-Jordan elimination with partial pivoting; none where it has none.
+/// The inverse of a positive definite matrix by Gauss-Jordan elimination with partial pivoting; none if it has none.
 fn inverse(matrix: &[f64], width: usize) -> Option<Box<[f64]>> {
     let lines = matrix.chunks_exact(width.max(1)).enumerate();
     let mut lines: Vec<Vec<f64>> = lines

@@ -1,4 +1,4 @@
-//! What the models by gradient descent share: settings, weights, an intercept and one step.
+//! Shared by the models with gradient descent: settings, weights, an intercept and one step.
 
 use super::optimizer::{Optimizer, Steps};
 use crate::state::stateful;
@@ -35,7 +35,7 @@ macro_rules! descent_settings {
         }
 
         impl $settings {
-            /// Whether the settings fit together; the error says which do not.
+            /// Whether the settings are consistent; the error names those that are not.
             pub fn check(&self) -> Result<(), String> {
                 $crate::linear::descent::check_penalties(self.l1, self.l2)
             }
@@ -109,7 +109,7 @@ macro_rules! descent_settings {
 }
 pub(super) use descent_settings;
 
-/// What pulls weights towards 0 and keeps steps bounded.
+/// Regularises weights towards 0 and bounds steps.
 #[derive(Debug, Clone)]
 pub(crate) struct Restraint {
     pub(crate) l1: f64,
@@ -134,7 +134,7 @@ pub(crate) struct Descent {
     rows: f64,
     intercept: f64,
     weights: Box<[f64]>,
-    /// The cumulative penalty of Tsuruoka, Tsujii and Ananiadou (ACL 2009), only kept with `l1`.
+    /// The cumulative penalty of Tsuruoka, Tsujii and Ananiadou (ACL 2009), stored only with `l1`.
     penalty: f64,
     penalties: Box<[f64]>,
 }
@@ -157,13 +157,13 @@ impl Descent {
         self.intercept
     }
 
-    /// The weighted sum; a missing value takes no part.
+    /// The weighted sum; a missing value is left out.
     pub(crate) fn dot(&self, row: &[f64]) -> f64 {
         let terms = self.weights.iter().zip(row).map(|(weight, x)| if x.is_finite() { weight * x } else { 0.0 });
         terms.sum::<f64>() + self.intercept
     }
 
-    /// One step against the gradient of the loss by the weighted sum. What is not a number is no step.
+    /// One step against the gradient of the loss by the weighted sum. A gradient that is not a number causes no step.
     pub(crate) fn step(&mut self, row: &[f64], gradient: f64) {
         if gradient.is_nan() {
             return;

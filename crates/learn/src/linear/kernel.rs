@@ -1,4 +1,4 @@
-//! Support vector machines that are not linear: linear ones on random Fourier features.
+//! Nonlinear support vector machines: linear ones on random Fourier features.
 
 use super::descent::{Descent, Restraint};
 use super::loss::Loss;
@@ -144,7 +144,7 @@ kernel! {
     minimises: RegressionLoss = |settings| RegressionLoss::EpsilonInsensitive(settings.tube.clone())
 }
 
-/// Random waves whose products stand for the kernel: √(2/D) cos(w·x + b).
+/// Random waves whose products approximate the kernel: √(2/D) cos(w·x + b).
 #[derive(Debug, Clone)]
 struct Fourier {
     width: usize,
@@ -167,7 +167,7 @@ impl Fourier {
         let wave = |(frequencies, phase): (&[f64], &f64)| {
             let terms = frequencies.iter().zip(row).filter(|(_, x)| x.is_finite());
             let angle = terms.map(|(frequency, x)| frequency * x).sum::<f64>() + phase;
-            // Beyond what a cosine can tell apart there is nothing to learn.
+            // There is nothing to learn from an angle beyond the precision of a cosine.
             if angle.abs() < 1e15 { scale * libm::cos(angle) } else { 0.0 }
         };
         waves.map(wave).collect()

@@ -1,4 +1,4 @@
-//! What linear models minimise. Source: `optim.losses` of River.
+//! The losses of linear models. Source: `optim.losses` of River.
 
 use crate::settings::settings;
 use crate::{Task, Truth};
@@ -106,7 +106,7 @@ settings! {
 }
 
 impl BinaryLoss {
-    /// The derivative by the log odds; beyond 18 in either direction River uses the log loss's limit, and so does this.
+    /// The derivative by the log odds; beyond 18 in either direction this is the log loss's limit, as in River.
     pub(super) fn gradient(&self, positive: bool, log_odds: f64) -> f64 {
         let sign = if positive { 1.0 } else { -1.0 };
         let margin = sign * log_odds;
@@ -127,9 +127,9 @@ impl BinaryLoss {
     }
 }
 
-/// What a linear model minimises: which task that is of, and what its weighted sums mean.
+/// The loss of a linear model: its task, and the meaning of its weighted sums.
 pub(super) trait Loss {
-    /// What is predicted.
+    /// The task.
     const TASK: Task;
     /// The prediction of a weighted sum.
     fn predicted(sum: f64) -> f64;

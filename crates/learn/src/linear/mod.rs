@@ -1,4 +1,4 @@
-//! Linear models that learn by one small step a row.
+//! Linear models that learn by one small step per row.
 
 mod alma_classifier;
 mod bayesian_linear_regression;
@@ -14,7 +14,7 @@ mod passive_aggressive;
 mod perceptron;
 mod softmax_regression;
 
-/// The weighted sum of a row; a missing value takes no part.
+/// The weighted sum of a row; a missing value is left out.
 fn dot(weights: &[f64], row: &[f64]) -> f64 {
     let terms = weights.iter().zip(row).filter(|(_, x)| x.is_finite());
     terms.map(|(weight, x)| weight * x).sum()

@@ -1,4 +1,4 @@
-//! How weights follow the gradient.
+//! Optimisers: how weights follow the gradient.
 
 use crate::settings::settings;
 use crate::state::stateful;
@@ -96,7 +96,7 @@ impl Optimizer {
     }
 }
 
-/// An optimizer and what it remembers of each weight.
+/// An optimizer and its state for each weight.
 #[derive(Debug, Clone)]
 pub(crate) struct Steps {
     optimizer: Optimizer,
@@ -122,8 +122,8 @@ impl Steps {
         self.optimizer.lr()
     }
 
-    /// One step of all weights against `gradient(index, weight)`; nothing for a weight that takes no part. What would
-    /// overflow is no step, so that one absurd row cannot ruin a model for good.
+    /// One step of all weights against `gradient(index, weight)`; none for a weight that is left out. A step that would
+    /// overflow is skipped, so that one absurd row cannot ruin a model for good.
     pub(crate) fn step(&mut self, weights: &mut [f64], gradient: impl Fn(usize, f64) -> Option<f64>) {
         let memory = self.first.iter_mut().zip(self.second.iter_mut());
         match &self.optimizer {

@@ -1,4 +1,4 @@
-//! Passive-aggressive learning: the smallest change of the weights that mends the last mistake.
+//! Passive-aggressive learning: the smallest change of the weights that corrects the last mistake.
 
 use super::dot;
 use super::loss::sigmoid;
@@ -99,7 +99,7 @@ pub struct PassiveAggressiveRegressor {
     eps: f64,
 }
 
-/// Weights that move as far as a loss asks.
+/// Weights that move as far as the loss requires.
 #[derive(Debug, Clone)]
 struct Margin {
     c: f64,

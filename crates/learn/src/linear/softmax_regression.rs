@@ -47,7 +47,7 @@ impl SoftmaxRegressionSettings {
 pub struct SoftmaxRegression {
     settings: SoftmaxRegressionSettings,
     width: usize,
-    /// By class; none where it has not been seen.
+    /// By class; none if it has not been seen.
     classes: Vec<Option<Class>>,
 }
 
@@ -59,7 +59,7 @@ struct Class {
 
 stateful!(Class: weights, steps);
 
-/// Against a certainty that could never be taken back, as in River.
+/// Avoids a certainty that could never be revised, as in River.
 const SURE: f64 = 1e-15;
 
 impl SoftmaxRegression {

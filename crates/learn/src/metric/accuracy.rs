@@ -1,4 +1,4 @@
-//! The share of right predictions.
+//! The share of correct predictions.
 
 use super::{Confusion, metric_settings, ratio};
 

@@ -1,4 +1,4 @@
-//! The area under the curve of precision over recall.
+//! The area under the precision-recall curve.
 
 use super::{Curve, metric_settings};
 

@@ -43,7 +43,7 @@ pub struct OneClass {
     pub false_negatives: f64,
 }
 
-/// What is computed from the matrix.
+/// A formula over the matrix.
 type Formula = Box<dyn Fn(&Confusion) -> f64 + Send + Sync>;
 type OfClass = fn(OneClass) -> f64;
 
@@ -55,7 +55,7 @@ pub struct Confusion {
     show_matrix: bool,
     binary_only: bool,
     classes: usize,
-    /// Row by row: the truth; in it the predictions.
+    /// Row by row: the truth; within it the predictions.
     matrix: Vec<u64>,
 }
 
@@ -73,7 +73,7 @@ impl Confusion {
         Self { of_class: Some(of_class), binary_only: average == Average::Binary, ..averaged }
     }
 
-    /// The same, showing the whole matrix beside its value.
+    /// The same, showing the whole matrix with its value.
     pub(super) fn shown(self) -> Self {
         Self { show_matrix: true, ..self }
     }
@@ -106,7 +106,7 @@ impl Confusion {
         (0..self.classes).map(|other| self.count(other, class) as f64).sum()
     }
 
-    /// The classes that came, as truth or as prediction.
+    /// The classes that occurred, as truth or as prediction.
     pub fn seen(&self) -> impl Iterator<Item = usize> {
         (0..self.classes).filter(|class| self.truths(*class) + self.predicted(*class) > 0.0)
     }

@@ -1,4 +1,4 @@
-//! Which classes are taken for which.
+//! Which classes are predicted as which.
 
 use super::{Confusion, metric_settings, ratio};
 

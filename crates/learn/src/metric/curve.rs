@@ -1,4 +1,4 @@
-//! Metrics that go through the rows by their scores.
+//! Metrics over the rows ordered by score.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use crate::{Prediction, StateError, StateReader, StateWriter, Stateful, Task, Tr
 const PAGE: usize = 256;
 /// Scores nearer to 0 or 1 than 2^-60 share the last page.
 const SMALLEST: i32 = -60;
-/// So many rows are kept as they are.
+/// The number of rows that are stored individually.
 const EXACT: usize = 2_000;
 
 type Pages = BTreeMap<i32, Box<[[u64; 2]; PAGE]>>;
-/// What is computed from groups of rows with equal scores, ascending: in each the negatives and the positives.
+/// A formula over groups of rows with equal scores, ascending: for each the negatives and the positives.
 type Formula = fn(&mut dyn Iterator<Item = [f64; 2]>) -> f64;
 
-/// Positive and negative rows by score: as they are while they are few, then in narrow bins.
+/// Positive and negative rows by score: individually while they are few, then in narrow bins.
 #[derive(Debug, Clone)]
 pub struct Curve {
     name: &'static str,
@@ -28,8 +28,8 @@ pub struct Curve {
     rows: u64,
 }
 
-/// The page and the bin of a score: below a half by the bits of the score itself, above by those of what is left
-/// to 1, so that both ends are fine-grained.
+/// The page and the bin of a score: below a half by the bits of the score itself, above by those of its distance to 1,
+/// so that both ends are fine-grained.
 fn place(score: f64) -> (i32, usize) {
     let score = score.clamp(0.0, 1.0);
     let (small, upper) = if score <= 0.5 { (score, false) } else { (1.0 - score, true) };
@@ -55,7 +55,7 @@ impl Curve {
         self.count(place(score), if positive { [0, 1] } else { [1, 0] });
     }
 
-    /// Goes over to bins.
+    /// Switches to bins.
     fn bin(&mut self) {
         for (score, positive) in std::mem::take(&mut self.exact) {
             self.count(place(score), if positive { [0, 1] } else { [1, 0] });

@@ -1,4 +1,4 @@
-//! The mean error as a share of the truth.
+//! The mean error relative to the truth.
 
 use super::{Means, metric_settings, ratio};
 

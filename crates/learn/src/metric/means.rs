@@ -5,7 +5,7 @@ use crate::{Prediction, StateError, StateReader, Stateful, Task, Truth};
 
 type Loss = Box<dyn Fn(Truth, Prediction<'_>) -> f64 + Send + Sync>;
 
-/// The mean of a loss over all rows, and a last step such as a root.
+/// The mean of a loss over all rows, and a final step such as a root.
 pub struct Means {
     name: &'static str,
     accepts: fn(Task) -> bool,

@@ -1,6 +1,6 @@
-//! Measures of how good predictions are.
+//! Metrics: how good predictions are.
 //!
-//! A metric is told the truth and the prediction of every row that was tested before it was learned (prequential
+//! A metric is given the truth and the prediction of every row, which was predicted before it was learned (prequential
 //! evaluation: A. P. Dawid, 1984). Metrics of several shards are merged by absorbing each other's saved state.
 
 mod accuracy;
@@ -63,24 +63,24 @@ use crate::{Prediction, StateError, StateReader, Stateful, Task, Truth};
 
 /// A measure of predictions against the truth.
 pub trait Metric: Stateful + Send + Sync {
-    /// Whether it makes sense for this task.
+    /// Whether it applies to this task.
     fn accepts(&self, task: Task) -> bool;
     /// Counts one row. A prediction that is missing is not counted.
     fn update(&mut self, truth: Truth, prediction: Prediction<'_>);
-    /// The event time of the rows that follow, in microseconds; only windows by time look at it.
+    /// The event time of the rows that follow, in microseconds; only windows by time use it.
     fn at(&mut self, _time: i64) {}
-    /// The segment of the row that follows; only metrics by segment look at it.
+    /// The segment of the next row; only metrics by segment use it.
     fn of(&mut self, _segment: &str) {}
-    /// The value so far; NaN where there is none yet, such as the area under a curve of one class.
+    /// The value so far; NaN if it is undefined, such as the area under a curve of one class.
     fn value(&self) -> f64;
-    /// What there is to show beside the value: named numbers, where `class` stands for the name of a class.
+    /// Details beside the value: named numbers, where `class` is replaced by the name of a class.
     fn details(&self) -> Vec<Detail> {
         Vec::new()
     }
     /// The rows counted.
     fn rows(&self) -> u64;
-    /// Numbers the classes otherwise: class `i` becomes `classes[i]`. Shards number classes in the order in which each has
-    /// met them, so what they have counted is brought to one numbering before it is merged.
+    /// Renumbers the classes: class `i` becomes `classes[i]`. Shards number classes in the order in which each has met
+    /// them, so their counts are converted to one numbering before they are merged.
     fn rename(&mut self, _classes: &[u32]) {}
     /// Adds the saved state of another metric of the same kind.
     fn absorb(&mut self, saved: &mut StateReader<'_>) -> Result<(), StateError>;
@@ -160,7 +160,7 @@ macro_rules! absorb_sums {
 }
 use absorb_sums;
 
-/// A share, 0 where there is nothing to share.
+/// A ratio, 0 if the denominator is 0.
 fn ratio(part: f64, of: f64) -> f64 {
     if of == 0.0 { 0.0 } else { part / of }
 }
@@ -172,7 +172,7 @@ mod edges {
 
     const NAN: f64 = f64::NAN;
 
-    /// Truths and probabilities: nothing, one row of each class, one class alone, one prediction for all.
+    /// Truths and probabilities: no rows, one row of each class, one class alone, one prediction for all.
     const ROWS: [&[(u32, f64)]; 7] = [
         &[],
         &[(1, 0.9)],
@@ -183,8 +183,9 @@ mod edges {
         &[(0, 0.9), (0, 0.8)],
     ];
 
-    /// What scikit-learn 1.9.1 says (`roc_auc_score`, `cohen_kappa_score`, `matthews_corrcoef` …); where it says 0 and warns
-    /// that nothing is defined, as of an average precision without a positive row, nothing is said here.
+    /// The values of scikit-learn 1.9.1 (`roc_auc_score`, `cohen_kappa_score`, `matthews_corrcoef` …); where it returns
+    /// 0 and warns that the value is undefined, as for an average precision without a positive row, there is no value
+    /// here.
     #[test]
     fn every_metric_of_two_classes() {
         let expected: [(&str, [f64; 7]); 10] = [
@@ -210,8 +211,9 @@ mod edges {
         }
     }
 
-    /// What scikit-learn 1.9.1 says of regressions: nothing, one row, a truth that never varies, all right, a truth of 0. Where
-    /// it divides by the smallest number (the percentage of a truth of 0), that row counts as no error, as in River.
+    /// The values of scikit-learn 1.9.1 for regressions: no rows, one row, a constant truth, all correct, a truth of 0.
+    /// Where it divides by the smallest number (the percentage of a truth of 0), that row counts as no error, as in
+    /// River.
     #[test]
     fn every_metric_of_numbers() {
         let rows: [&[(f64, f64)]; 5] =
@@ -236,7 +238,7 @@ mod edges {
         }
     }
 
-    /// A window or a segment that holds one class alone has no more to say than all rows would have.
+    /// A window or a segment with only one class has no more values than all rows would have.
     #[test]
     fn windows_and_segments_of_one_class() {
         let settings = |window, by| RocAucSettings { window, by };
@@ -259,7 +261,7 @@ mod edges {
         assert_eq!((of("both"), of("one").is_nan()), (1.0, true));
     }
 
-    /// No metric has a value that is infinite or says that nothing is perfect.
+    /// No metric has an infinite value, or a perfect one without rows.
     #[test]
     fn no_metric_calls_nothing_good() {
         for kind in MetricKind::every() {

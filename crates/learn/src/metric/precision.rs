@@ -1,4 +1,4 @@
-//! The share of alarms that were right.
+//! The share of alarms that were correct.
 
 use super::{Average, Confusion, metric_settings, ratio};
 

@@ -1,4 +1,4 @@
-//! How many of the first alarms are right.
+//! How many of the first alarms are correct.
 
 use super::{Metric, metric_settings};
 use crate::state::stateful;

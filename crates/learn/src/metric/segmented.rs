@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::{Detail, Metric};
 use crate::{Prediction, StateError, StateReader, StateWriter, Stateful, Task, Truth};
 
-/// Segments that are told apart; the rows of further ones are counted together, as [`OTHERS`].
+/// The number of segments that are distinguished; the rows of further ones are counted together, as [`OTHERS`].
 pub const MOST_SEGMENTS: usize = 1_000;
-/// The segment of all that came after the first [`MOST_SEGMENTS`].
+/// The segment of all rows after the first [`MOST_SEGMENTS`] segments.
 pub const OTHERS: &str = "(others)";
 
-/// Makes an empty metric.
+/// Creates an empty metric.
 type Make = Box<dyn Fn() -> Box<dyn Metric> + Send + Sync>;
 
 /// A metric over all rows, and the same metric over those of each segment: one value of a column.
@@ -18,14 +18,14 @@ pub struct Segmented {
     make: Make,
     whole: Box<dyn Metric>,
     segments: BTreeMap<String, Box<dyn Metric>>,
-    /// That of the row to come.
+    /// The segment of the next row.
     current: String,
 }
 
 const NAME: &str = "segments";
 
 impl Segmented {
-    /// The metric that `make` makes, for each segment.
+    /// The metric that `make` creates, for each segment.
     pub fn new(make: Make) -> Self {
         Self { whole: make(), make, segments: BTreeMap::new(), current: String::new() }
     }

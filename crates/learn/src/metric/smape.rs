@@ -1,4 +1,4 @@
-//! The mean error as a share of truth and prediction.
+//! The mean error relative to truth and prediction.
 
 use super::{Means, metric_settings, ratio};
 

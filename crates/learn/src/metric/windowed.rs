@@ -1,4 +1,4 @@
-//! Any metric over the last rows only.
+//! Any metric over only the last rows.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -7,12 +7,12 @@ use std::fmt;
 use super::{Detail, Metric};
 use crate::{Prediction, StateError, StateReader, StateWriter, Stateful, Task, Truth};
 
-/// How far back a window reaches.
+/// The extent of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Window {
-    /// So many rows.
+    /// This many rows.
     Rows(u32),
-    /// So many microseconds of event time.
+    /// This many microseconds of event time.
     Time(i64),
 }
 
@@ -25,7 +25,7 @@ const UNITS: [(&str, i64); 8] = [
     ("minute", 60_000_000),
     ("s", 1_000_000),
     ("ms", 1_000),
-    // As other lengths of time may be written.
+    // In the other notations for durations.
     ("min", 60_000_000),
     ("second", 1_000_000),
 ];
@@ -107,11 +107,11 @@ impl schemars::JsonSchema for Window {
     }
 }
 
-/// Makes an empty metric.
+/// Creates an empty metric.
 type Make = Box<dyn Fn() -> Box<dyn Metric> + Send + Sync>;
 
-/// A metric over the last rows: they are kept and counted afresh when the value is asked for, so nothing grows by
-/// subtracting what leaves.
+/// A metric over the last rows: they are stored and counted again when the value is requested, so no error accumulates
+/// from subtracting rows.
 ///
 /// Metrics of several shards are averaged, weighted by rows: windows of different shards have no common order.
 pub struct Windowed {
@@ -121,9 +121,9 @@ pub struct Windowed {
     now: u64,
     /// Whether the truth is a class, the truth, the predicted number.
     rows: VecDeque<(bool, (f64, f64))>,
-    /// The time of each row; only where the window is one of time.
+    /// The time of each row; only for a window by time.
     times: VecDeque<u64>,
-    /// The numbers of each row; only where there are any number of classes or clusters.
+    /// The numbers of each row; only for any number of classes or clusters.
     classes: VecDeque<Vec<f64>>,
     absorbed: Vec<(f64, u64)>,
 }
@@ -131,7 +131,7 @@ pub struct Windowed {
 const NAME: &str = "window";
 
 impl Windowed {
-    /// The metric that `make` makes, over the last rows.
+    /// The metric that `make` creates, over the last rows.
     pub fn new(window: Window, make: Make) -> Self {
         let (rows, times, classes) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
         Self { window, make, now: 0, rows, times, classes, absorbed: Vec::new() }
@@ -203,7 +203,7 @@ impl Metric for Windowed {
 
     fn value(&self) -> f64 {
         let parts = std::iter::once(self.own()).chain(self.absorbed.iter().copied());
-        // A window that has no value says nothing of the others.
+        // A window without a value does not affect the others.
         let (sum, rows) = parts
             .filter(|(value, _)| !value.is_nan())
             .fold((0.0, 0), |(sum, rows), (value, more)| (sum + value * more as f64, rows + more));

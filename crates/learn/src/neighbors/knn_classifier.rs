@@ -70,7 +70,7 @@ impl ByRow for KnnClassifier {
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         let nearest = self.window.nearest(row, self.settings.n_neighbors);
-        // A row seen before answers alone.
+        // An identical row decides alone.
         let same = nearest.iter().any(|(distance, _)| *distance == 0.0) && self.settings.weighted;
         out.push_with(|votes| {
             votes.clear();

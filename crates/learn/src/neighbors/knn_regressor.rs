@@ -83,7 +83,7 @@ impl ByRow for KnnRegressor {
             let labels = self.window.labels();
             return out.push(labels.iter().sum::<f64>() / labels.len().max(1) as f64);
         }
-        // A row seen before answers alone; that what two rows share is equal does not make them the same.
+        // An identical row decides alone; equal values in the columns that two rows share do not make them identical.
         let same = nearest.iter().find(|(distance, _)| *distance == 0.0);
         if let Some((_, same)) = same.filter(|_| is_complete(row)) {
             return out.push(*same);
@@ -136,7 +136,7 @@ mod tests {
         out.values()[0]
     }
 
-    /// What `KNNImputer(n_neighbors=2)` of scikit-learn 1.9.1 makes of a label that is missing.
+    /// The result of scikit-learn 1.9.1's `KNNImputer(n_neighbors=2)` for a missing label.
     #[test]
     fn neighbours_of_rows_that_lack_values_are_those_of_the_reference() {
         for (row, mean, weighted) in [

@@ -1,4 +1,4 @@
-//! The nearest of the rows seen lately.
+//! Nearest neighbours among recent rows.
 
 mod knn_classifier;
 mod knn_regressor;

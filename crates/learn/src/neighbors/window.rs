@@ -7,7 +7,7 @@ use crate::{StateError, StateReader, StateWriter, Stateful};
 pub(super) struct Window {
     width: usize,
     most: usize,
-    /// The place that the next row takes once the window is full.
+    /// The index of the next row once the window is full.
     next: usize,
     values: Vec<f64>,
     labels: Vec<f64>,
@@ -42,9 +42,9 @@ impl Window {
         &self.labels
     }
 
-    /// The `count` nearest rows by Euclidean distance, the nearest first; of equally near ones the older.
-    /// The distance of two rows that lack values is that over the columns which both have, scaled up by the columns that
-    /// there are over those; rows that share no column are no neighbours (`nan_euclidean_distances` of scikit-learn).
+    /// The `count` nearest rows by Euclidean distance, the nearest first; of equally near ones the older. The distance
+    /// of two rows with missing values is that over the columns which both have, scaled by the ratio of all columns to
+    /// those; rows that share no column are not neighbours (`nan_euclidean_distances` of scikit-learn).
     pub(super) fn nearest(&self, row: &[f64], count: usize) -> Vec<Neighbour> {
         let complete = crate::features::is_complete(row);
         let mut nearest: Vec<(f64, usize)> = Vec::with_capacity(count + 1);

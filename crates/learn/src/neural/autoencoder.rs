@@ -1,4 +1,4 @@
-//! A network that tells what is unusual by how badly it remembers it.
+//! A network that detects unusual rows by their reconstruction error.
 
 use super::network::{Network, network_settings};
 use crate::state::stateful;
@@ -65,7 +65,7 @@ impl ByRow for Autoencoder {
 
     fn learn_row(&mut self, row: &[f64], _: Option<Truth>, weight: f64) {
         self.network.learn(row, weight, |given| {
-            // What is missing asks for nothing.
+            // A missing value causes no gradient.
             given.iter_mut().zip(row).for_each(|(given, x)| *given = if x.is_finite() { *given - x } else { 0.0 });
         });
     }

@@ -1,4 +1,4 @@
-//! A dense layer: weights, what its rows ask of them, and how they follow.
+//! A dense layer: weights, their gradients, and their updates.
 
 use crate::random::Random;
 use crate::settings::settings;
@@ -105,7 +105,7 @@ adam! {
     weight_decay = 0.01
 }
 
-/// A dense layer of `outputs` units; the weights of a unit lie together.
+/// A dense layer of `outputs` units; the weights of a unit are contiguous.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Layer {
     pub(super) inputs: usize,
@@ -114,7 +114,7 @@ pub(super) struct Layer {
     biases: Vec<f64>,
     weight_sums: Vec<f64>,
     bias_sums: Vec<f64>,
-    /// What the optimizer remembers: of each weight, then of each bias.
+    /// The optimizer's state: for each weight, then for each bias.
     first: Vec<f64>,
     second: Vec<f64>,
 }
@@ -122,7 +122,7 @@ pub(super) struct Layer {
 stateful!(Layer: inputs, outputs, weights, biases, weight_sums, bias_sums, first, second);
 
 impl Layer {
-    /// Weights begin as X. Glorot and Y. Bengio (2010) advise.
+    /// Weights are initialised as X. Glorot and Y. Bengio (2010) advise.
     pub(super) fn new(inputs: usize, outputs: usize, random: &mut Random) -> Self {
         let mut layer = Self { inputs, ..Self::default() };
         let reach = (6.0 / (inputs + outputs).max(1) as f64).sqrt();
@@ -130,7 +130,7 @@ impl Layer {
         layer
     }
 
-    /// One more output, such as for a class that was unknown.
+    /// Adds an output, such as for a new class.
     pub(super) fn add_unit(&mut self, reach: f64, random: &mut Random) {
         self.outputs += 1;
         let mut weight = || reach * (2.0 * random.uniform() - 1.0);
@@ -138,7 +138,7 @@ impl Layer {
         self.biases.push(weight());
         self.weight_sums.resize(self.weights.len(), 0.0);
         self.bias_sums.resize(self.outputs, 0.0);
-        // Weights come before biases in what the optimizer remembers: a new unit begins without a memory of any.
+        // Weights come before biases in the optimizer's state: a new unit starts without any.
         let total = self.weights.len() + self.outputs;
         self.first = vec![0.0; total];
         self.second = vec![0.0; total];
@@ -150,8 +150,8 @@ impl Layer {
         out.extend(units.map(|(weights, bias)| activation.apply(dot(weights, input) + bias)));
     }
 
-    /// Adds what a row asks: `asked` is the derivative of the loss by each unit's sum. The derivative by each input goes
-    /// to `back`.
+    /// Adds a row's gradients: `asked` is the derivative of the loss by each unit's sum. The derivative by each input
+    /// is written to `back`.
     pub(super) fn backward(&mut self, input: &[f64], asked: &[f64], back: &mut Vec<f64>) {
         back.clear();
         back.resize(self.inputs, 0.0);
@@ -167,7 +167,7 @@ impl Layer {
     /// One step by the mean of `rows` rows; `step` counts from 1.
     pub(super) fn step(&mut self, optimizer: &NeuralOptimizer, alpha: f64, rows: f64, step: f64) {
         let weights = self.weights.iter_mut().zip(&mut self.weight_sums).map(|(weight, sum)| (weight, sum, alpha));
-        // Biases are not drawn towards 0.
+        // Biases are not regularised.
         let biases = self.biases.iter_mut().zip(&mut self.bias_sums).map(|(bias, sum)| (bias, sum, 0.0));
         let memory = self.first.iter_mut().zip(&mut self.second);
         let all = weights.chain(biases).zip(memory);

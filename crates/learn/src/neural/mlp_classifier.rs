@@ -39,14 +39,14 @@ impl MlpClassifierSettings {
 /// The model behind [`MlpClassifierSettings`].
 #[derive(Debug, Clone)]
 pub struct MlpClassifier {
-    /// Which classes have come.
+    /// Which classes have occurred.
     seen: Vec<bool>,
     network: Network,
 }
 
 stateful!(MlpClassifier, "mlp_classifier", 1: seen, network);
 
-/// Turns sums into probabilities; a class that never came has none.
+/// Turns sums into probabilities; a class that never occurred has none.
 fn softmax(sums: &mut [f64], seen: &[bool]) {
     let most = sums.iter().zip(seen).filter(|(_, seen)| **seen).map(|(sum, _)| *sum).fold(f64::NEG_INFINITY, f64::max);
     for (sum, seen) in sums.iter_mut().zip(seen) {

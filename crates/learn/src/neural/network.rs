@@ -1,4 +1,4 @@
-//! Layers one after the other, and their learning.
+//! A sequence of layers, and its training.
 
 use super::layer::{Activation, Layer, NeuralOptimizer};
 use crate::random::Random;
@@ -31,7 +31,7 @@ macro_rules! network_settings {
         }
 
         impl $settings {
-            /// Whether the settings fit together; the error says which do not.
+            /// Whether the settings are consistent; the error names those that are not.
             pub fn check(&self) -> Result<(), String> {
                 $crate::neural::network::check(&self.hidden_layer_sizes, self.dropout)
             }
@@ -61,7 +61,7 @@ pub(super) fn check(hidden: &[usize], dropout: f64) -> Result<(), String> {
     Ok(())
 }
 
-/// How a network learns.
+/// How a network is trained.
 #[derive(Debug, Clone)]
 pub(super) struct Training {
     pub(super) activation: Activation,
@@ -71,7 +71,7 @@ pub(super) struct Training {
     pub(super) batch_size: u64,
 }
 
-/// Dense layers; the last one gives plain sums.
+/// Dense layers; the last one has no activation.
 #[derive(Debug, Clone)]
 pub(super) struct Network {
     training: Training,
@@ -79,7 +79,7 @@ pub(super) struct Network {
     layers: Vec<Layer>,
     rows: u64,
     steps: u64,
-    /// The values of each layer, the input first; room that is used again for each row.
+    /// The values of each layer, the input first; reused for each row.
     values: Vec<Vec<f64>>,
     asked: Vec<f64>,
     back: Vec<f64>,
@@ -87,7 +87,7 @@ pub(super) struct Network {
 
 stateful!(Network: random, layers, rows, steps);
 
-/// Puts a row into the network: what is missing is 0.
+/// Sets the network's input; a missing value is 0.
 fn enter(row: &[f64], to: &mut Vec<f64>) {
     to.clear();
     to.extend(row.iter().map(|x| if x.is_finite() { *x } else { 0.0 }));
@@ -114,7 +114,7 @@ impl Network {
         self.layers.last().map_or(0, |layer| layer.outputs)
     }
 
-    /// One more output.
+    /// Adds an output.
     pub(super) fn add_output(&mut self) {
         if let Some(layer) = self.layers.last_mut() {
             let reach = (6.0 / (layer.inputs + layer.outputs + 1) as f64).sqrt();
@@ -171,7 +171,7 @@ impl Network {
         self.values = values;
     }
 
-    /// Adds what the row asks of each layer, from the last to the first.
+    /// Adds the row's gradients in each layer, from the last to the first.
     fn ask(&mut self, values: &[Vec<f64>], kept: &[Vec<f64>]) {
         for index in (0..self.layers.len()).rev() {
             let (Some(input), Some(layer)) = (values.get(index), self.layers.get_mut(index)) else { continue };
@@ -188,7 +188,7 @@ impl Network {
     }
 }
 
-/// Leaves out units at random and makes up for them in the others; by which factor each was kept.
+/// Drops units at random and scales the others accordingly; the factor of each unit.
 fn drop_out(values: &mut [f64], share: f64, random: &mut Random) -> Vec<f64> {
     let factor = |random: &mut Random| if random.uniform() < share { 0.0 } else { 1.0 / (1.0 - share) };
     let kept: Vec<f64> = values.iter().map(|_| factor(random)).collect();

@@ -1,4 +1,4 @@
-//! Any number of categories in few columns.
+//! Any number of categories in a few columns.
 
 use crate::settings::component_settings;
 use crate::state::stateful;
@@ -35,7 +35,7 @@ impl FeatureHasherSettings {
     }
 }
 
-/// The hash behind [`FeatureHasherSettings`]; it remembers nothing.
+/// The hash behind [`FeatureHasherSettings`]; it has no state.
 #[derive(Debug, Clone)]
 pub struct FeatureHasher {
     settings: FeatureHasherSettings,

@@ -1,4 +1,4 @@
-//! Categories by how often they come.
+//! Categories by their frequency.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ stateful!(FrequencyEncoder, "frequency_encoder", 1: columns, rows);
 mergeable!(FrequencyEncoder);
 
 impl FrequencyEncoder {
-    /// Adds the counts up; exact while there are fewer categories than are kept.
+    /// Adds the counts; exact while there are fewer categories than the limit.
     fn absorb(&mut self, other: &Self) {
         self.rows += other.rows;
         for (known, more) in self.columns.iter_mut().zip(&other.columns) {

@@ -1,4 +1,4 @@
-//! Filling what is missing.
+//! Imputation of missing values.
 
 use super::quantiles::Quantiles;
 use crate::settings::component_settings;

@@ -39,7 +39,7 @@ stateful!(MaxAbsScaler, "max_abs_scaler", 1: most);
 mergeable!(MaxAbsScaler);
 
 impl MaxAbsScaler {
-    /// The union of both; exact.
+    /// Merges both; exact.
     fn absorb(&mut self, other: &Self) {
         self.most.iter_mut().zip(&other.most).for_each(|(mine, theirs)| *mine = mine.max(*theirs));
     }

@@ -41,7 +41,7 @@ stateful!(MinMaxScaler, "min_max_scaler", 1: ends);
 mergeable!(MinMaxScaler);
 
 impl MinMaxScaler {
-    /// The union of both; exact.
+    /// Merges both; exact.
     fn absorb(&mut self, other: &Self) {
         for ((least, most), (low, high)) in self.ends.iter_mut().zip(&other.ends) {
             (*least, *most) = (least.min(*low), most.max(*high));

@@ -1,4 +1,4 @@
-//! Fitted preparation steps: scaling, encoding, filling, selecting.
+//! Fitted preparation steps: scaling, encoding, imputation, selection.
 
 mod adaptive_standard_scaler;
 mod feature_hasher;
@@ -33,7 +33,7 @@ pub use standard_scaler::{StandardScaler, StandardScalerSettings};
 pub use target_encoder::{TargetEncoder, TargetEncoderSettings};
 pub use variance_threshold::{VarianceThreshold, VarianceThresholdSettings};
 
-/// The category of a value; none where it is missing.
+/// The category of a value; none if it is missing.
 fn category(x: f64) -> Option<u64> {
     (x.is_finite() && x >= 0.0).then_some(x as u64)
 }

@@ -48,7 +48,7 @@ impl PolynomialExtenderSettings {
     }
 }
 
-/// The products behind [`PolynomialExtenderSettings`]; it remembers nothing.
+/// The products behind [`PolynomialExtenderSettings`]; it has no state.
 #[derive(Debug, Clone)]
 pub struct PolynomialExtender {
     kinds: Vec<Kind>,

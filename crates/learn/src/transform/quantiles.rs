@@ -2,7 +2,7 @@
 
 use crate::state::stateful;
 
-/// The extended P² estimator: markers that follow several quantiles at once.
+/// The extended P² estimator: markers that track several quantiles at once.
 ///
 /// Source: R. Jain, I. Chlamtac, "The P² Algorithm for Dynamic Calculation of Quantiles and Histograms Without Storing
 /// Observations", CACM 28 (1985); K. E. E. Raatikainen, "Simultaneous Estimation of Several Percentiles", Simulation 49
@@ -18,7 +18,7 @@ pub(super) struct Quantiles {
 stateful!(Quantiles: count, heights, places);
 
 impl Quantiles {
-    /// Follows these quantiles, in ascending order.
+    /// Tracks these quantiles, in ascending order.
     pub(super) fn new(wanted: &[f64]) -> Self {
         Self { wanted: wanted.to_vec(), count: 0, heights: Vec::new(), places: Vec::new() }
     }
@@ -51,7 +51,7 @@ impl Quantiles {
             *first = first.min(x);
             *end = end.max(x);
         }
-        // Every marker above the value moves one place up.
+        // Every marker above the value moves up by one.
         let above = self.heights.partition_point(|height| *height <= x).clamp(1, last);
         self.places.iter_mut().skip(above).for_each(|place| *place += 1.0);
         for marker in 1..last {
@@ -86,7 +86,7 @@ impl Quantiles {
         self.places.iter_mut().skip(marker).take(1).for_each(|place| *place += step);
     }
 
-    /// The quantile wanted at this place; none before the first value.
+    /// The quantile at this index; none before the first value.
     pub(super) fn get(&self, wanted: usize) -> Option<f64> {
         if self.heights.len() == self.markers() {
             return self.heights.get(2 * wanted + 2).copied();

@@ -1,4 +1,4 @@
-//! Scaling that outliers cannot move.
+//! Scaling that is robust to outliers.
 
 use super::quantiles::Quantiles;
 use crate::settings::component_settings;

@@ -1,4 +1,4 @@
-//! The columns that say most about the label.
+//! The columns that correlate most with the label.
 
 use crate::settings::component_settings;
 use crate::state::stateful;
@@ -44,7 +44,7 @@ pub struct SelectKBest {
     columns: Box<[Column]>,
 }
 
-/// Sums about the rows in which the column and the label were there.
+/// Sums over the rows in which both the column and the label had a value.
 #[derive(Debug, Clone, Default)]
 struct Column {
     count: f64,

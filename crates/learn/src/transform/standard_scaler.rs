@@ -97,8 +97,8 @@ stateful!(Column: count, mean, variance);
 mergeable!(StandardScaler);
 
 impl StandardScaler {
-    /// The union of both: T. F. Chan, G. H. Golub, R. J. LeVeque, "Updating Formulae and a Pairwise Algorithm for
-    /// Computing Sample Variances", 1979. Exact but for rounding.
+    /// Merges both: T. F. Chan, G. H. Golub, R. J. LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing
+    /// Sample Variances", 1979. Exact but for rounding.
     fn absorb(&mut self, other: &Self) {
         for (mine, theirs) in self.columns.iter_mut().zip(&other.columns).filter(|(_, theirs)| theirs.count > 0.0) {
             let count = mine.count + theirs.count;

@@ -60,7 +60,7 @@ stateful!(TargetEncoder, "target_encoder", 1: columns, all);
 mergeable!(TargetEncoder);
 
 impl TargetEncoder {
-    /// Adds rows and sums up; exact while there are fewer categories than are kept.
+    /// Adds rows and sums; exact while there are fewer categories than the limit.
     fn absorb(&mut self, other: &Self) {
         self.all = (self.all.0 + other.all.0, self.all.1 + other.all.1);
         for (known, more) in self.columns.iter_mut().zip(&other.columns) {

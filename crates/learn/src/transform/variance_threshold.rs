@@ -1,4 +1,4 @@
-//! Leaving out what does not vary.
+//! Leaves out columns that do not vary.
 
 use crate::settings::component_settings;
 use crate::state::stateful;

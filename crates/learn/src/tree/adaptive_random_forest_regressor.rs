@@ -99,7 +99,7 @@ impl Merge for AdaptiveRandomForestRegressor {
     }
 }
 
-/// An error as a number in [0, 1], by where it lies among the tree's errors so far: three standard deviations are 1.
+/// Maps an error to [0, 1], by its position among the tree's errors so far: three standard deviations are 1.
 fn normalised(record: &mut [f64; 3], error: f64) -> f64 {
     let [count, mean, squares] = record;
     *count += 1.0;

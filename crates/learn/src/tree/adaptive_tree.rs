@@ -1,4 +1,4 @@
-//! A tree whose branches are watched, and replaced by alternates that grow beside them when they drift.
+//! A tree whose branches are monitored, and replaced on drift by alternates that grow beside them.
 
 use super::LOOK;
 use super::growable_leaf::GrowableLeaf;
@@ -7,7 +7,7 @@ use crate::drift::{Detector, Signal};
 use crate::random::{Poisson, Random};
 use crate::{DetectorKind, Kind, StateError, StateReader, StateWriter, Stateful, Truth};
 
-/// How alternates are begun and judged.
+/// How alternates are started and judged.
 #[derive(Debug, Clone)]
 pub(super) struct Adaption {
     pub(super) bootstrap_sampling: bool,
@@ -26,7 +26,7 @@ pub(super) struct AdaptiveTree<L: GrowableLeaf> {
     root: Node<L>,
 }
 
-/// A node and its record: the rows it has answered, the sum of their errors in [0, 1], and what watches them.
+/// A node and its record: the rows it has predicted, the sum of their errors in [0, 1], and its detector.
 struct Node<L> {
     detector: Box<dyn Detector>,
     rows: f64,
@@ -39,7 +39,7 @@ enum Body<L> {
     Branch { column: usize, test: Test, children: Vec<Node<L>>, alternate: Option<Box<Node<L>>> },
 }
 
-/// What all nodes need to know while a row is learned.
+/// The context of all nodes while a row is learned.
 struct TrainingRow<'a, L: GrowableLeaf> {
     growth: &'a L::Growth,
     kinds: &'a [Kind],
@@ -73,7 +73,7 @@ impl<L: GrowableLeaf> Node<L> {
         }
     }
 
-    /// The child of a row: the heavier one where its value is missing or unknown.
+    /// The child for a row: the heavier one if its value is missing or unknown.
     fn next(column: usize, test: &Test, children: &[Self], row: &[f64]) -> usize {
         let value = row.get(column).copied().unwrap_or(f64::NAN);
         test.branch(value).filter(|branch| *branch < children.len()).unwrap_or_else(|| {
@@ -87,7 +87,7 @@ impl<L: GrowableLeaf> Node<L> {
         })
     }
 
-    /// The leaf of a row, and the roots of the alternates on the way.
+    /// The leaf of a row, and the roots of the alternates on the path.
     fn walk<'a>(&'a self, row: &[f64], alternates: &mut Vec<&'a Self>) -> &'a Self {
         let mut node = self;
         while let Body::Branch { column, test, children, alternate } = &node.body {
@@ -111,7 +111,7 @@ impl<L: GrowableLeaf> Node<L> {
         let drifted = self.detector.update(error) == Signal::Drift;
         self.rows += 1.0;
         self.errors += error;
-        // An error that falls is no reason to worry.
+        // A decreasing error is not a problem.
         let worse = drifted && self.error() >= before;
         if drifted {
             (self.rows, self.errors) = (0.0, 0.0);
@@ -245,7 +245,7 @@ impl<L: GrowableLeaf> AdaptiveTree<L> {
         Self { growth, kinds: kinds.to_vec(), adaption, random, poisson: Poisson::new(1.0), root }
     }
 
-    /// The answers of the leaf of a row and of the leaves of the alternates on the way, each with its error.
+    /// The predictions of the leaf of a row and of the leaves of the alternates on the path, each with its error.
     pub(super) fn answers(&self, row: &[f64], mut each: impl FnMut(&[f64], f64)) {
         let mut open = Vec::new();
         let mut room = Vec::new();
@@ -260,14 +260,14 @@ impl<L: GrowableLeaf> AdaptiveTree<L> {
         }
     }
 
-    /// Learns a row; `error` judges an answer, from 0 (right) to 1.
+    /// Learns a row; `error` rates a prediction, from 0 (correct) to 1.
     pub(super) fn learn(&mut self, row: &[f64], truth: Truth, weight: f64, error: &dyn Fn(&[f64]) -> f64) {
         let Self { growth, kinds, adaption, random, poisson, root } = self;
         let given = TrainingRow::<L> { growth, kinds, adaption, row, truth, weight, error };
         root.learn(&given, random, poisson, &mut Vec::new());
     }
 
-    /// Counts a row; where the tree is larger than its budget no leaf goes on to split.
+    /// Counts a row; if the tree exceeds its budget no leaf may split any more.
     pub(super) fn keep_budget(&mut self, rows: &mut u64) {
         *rows += 1;
         if rows.is_multiple_of(LOOK) && self.root.size() > L::most(&self.growth) {

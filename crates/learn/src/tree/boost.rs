@@ -1,4 +1,4 @@
-//! Trees that each learn what the trees before it left over.
+//! Trees that each learn the residual of the trees before them.
 
 use super::growth::ValueGrowth;
 use super::value_tree::ValueTree;
@@ -52,7 +52,7 @@ macro_rules! boosting_settings {
 }
 pub(super) use boosting_settings;
 
-/// How a row of boosted trees is made.
+/// How boosted trees learn a row.
 #[derive(Debug, Clone)]
 pub(super) struct Boost {
     pub(super) rate: f64,
@@ -61,7 +61,7 @@ pub(super) struct Boost {
     pub(super) count: usize,
 }
 
-/// Newton steps are kept within this: J. Friedman, T. Hastie, R. Tibshirani, "Additive Logistic Regression", 2000.
+/// Newton steps are limited to this: J. Friedman, T. Hastie, R. Tibshirani, "Additive Logistic Regression", 2000.
 const LONGEST: f64 = 4.0;
 
 impl Boost {
@@ -73,8 +73,8 @@ impl Boost {
         trees.iter().map(|tree| self.rate * tree.predict(row)).sum()
     }
 
-    /// Teaches each tree the Newton step that the sum of those before it asks for. `ask` gives the derivative of the loss
-    /// and the second one, for a sum.
+    /// Trains each tree on the Newton step for the sum of those before it. `ask` returns the first and second
+    /// derivative of the loss, for a sum.
     pub(super) fn learn(&self, trees: &mut [ValueTree], row: &[f64], weight: f64, ask: impl Fn(f64) -> (f64, f64)) {
         let mut sum = 0.0;
         for tree in trees {

@@ -10,9 +10,9 @@ use crate::state::stateful;
 use crate::traits::most_probable;
 use crate::{Kind, Stateful, Truth};
 
-/// What a leaf does after it has looked at its columns.
+/// A leaf's decision after evaluating its columns.
 pub(super) enum Decision {
-    /// It goes on watching.
+    /// It continues to observe.
     Wait,
     /// No column is worth a split.
     BeginAgain,
@@ -40,7 +40,7 @@ pub(super) struct Leaf {
     last_attempt: f64,
     majority_right: f64,
     bayes_right: f64,
-    /// None where the leaf will not split any more.
+    /// None if the leaf will not split any more.
     splitter: Option<Splitter>,
 }
 
@@ -100,7 +100,7 @@ impl Leaf {
         out.extend(self.classes.iter().map(|weight| if total > 0.0 { weight / total } else { 0.0 }));
     }
 
-    /// Learns a row; by how many bytes it grows with that.
+    /// Learns a row; returns the bytes by which it grows.
     fn learn(&mut self, row: &[f64], class: usize, weight: f64, growth: &ClassGrowth, votes: &mut Vec<f64>) -> usize {
         if self.splitter.is_some() && growth.leaf_prediction == LeafPrediction::Nba {
             if self.total == 0.0 || most_probable(&self.classes) == Some(class as u32) {
@@ -116,7 +116,7 @@ impl Leaf {
         grown + self.splitter.as_mut().map_or(0, |splitter| splitter.learn(row, class, weight))
     }
 
-    /// Whether it is time to look at the columns, and what they say.
+    /// Whether it is time to evaluate the columns, and the result.
     fn decide(&self, growth: &ClassGrowth) -> Decision {
         let Some(splitter) = self.splitter.as_ref().filter(|_| !self.is_pure()) else { return Decision::Wait };
         if self.is_dominated(growth) {
@@ -130,19 +130,20 @@ impl Leaf {
         best.split.map_or(Decision::BeginAgain, |(column, test, branches)| Decision::Split(column, test, branches))
     }
 
-    /// The best split of each column now, where it is time to look again; the weight until the next look is `every`.
+    /// The best split of each column now, if it is time to evaluate again; `every` is the weight until the next
+    /// evaluation.
     pub(super) fn look(&mut self, growth: &ClassGrowth, every: f64) -> Option<Vec<Suggestion>> {
         let suggestions = self.glance(growth, every)?;
         self.looked();
         Some(suggestions)
     }
 
-    /// The weight until the next look begins anew.
+    /// The weight until the next evaluation starts over.
     pub(super) fn looked(&mut self) {
         self.last_attempt = self.total;
     }
 
-    /// The same as [`Self::look`], and it is still time to look again.
+    /// The same as [`Self::look`], without starting over.
     pub(super) fn glance(&self, growth: &ClassGrowth, every: f64) -> Option<Vec<Suggestion>> {
         if self.total - self.last_attempt < every || self.is_pure() {
             return None;
@@ -153,14 +154,14 @@ impl Leaf {
         Some(self.splitter.as_ref()?.suggestions(&self.classes, growth))
     }
 
-    /// Forgets what it has seen of the columns and begins to watch them again.
+    /// Discards its statistics of the columns and starts to observe them again.
     pub(super) fn forget_columns(&mut self, growth: &ClassGrowth, kinds: &[Kind]) {
         self.splitter = Some(Splitter::of(growth, kinds, &mut Random::new(0)));
     }
 
     /// The bound on the error of a merit.
     pub(super) fn bound(&self, growth: &ClassGrowth) -> f64 {
-        // Of the classes that were seen here: a leaf of two of seven classes is as sure as one of two.
+        // Of the classes that were seen here: a leaf with two of seven classes is as certain as one with two.
         let seen = self.classes.iter().filter(|weight| **weight != 0.0).count();
         hoeffding_bound(growth.split_criterion.range(seen), growth.delta, self.total)
     }
@@ -173,7 +174,7 @@ impl Leaf {
         self.classes.iter().copied().fold(0.0, f64::max)
     }
 
-    /// Whether one class is so frequent that no split is looked for.
+    /// Whether one class is so frequent that splits are not evaluated.
     fn is_dominated(&self, growth: &ClassGrowth) -> bool {
         self.majority() / self.total > growth.max_share_to_split
     }
@@ -207,7 +208,7 @@ impl ClassTree {
         self.kinds.len()
     }
 
-    /// The probability of each class known, in `out`; empty before the first one.
+    /// The probability of each known class, in `out`; empty before the first one.
     pub(crate) fn predict(&self, row: &[f64], out: &mut Vec<f64>) {
         out.clear();
         if let Some(leaf) = self.nodes.leaf(row) {
@@ -247,7 +248,7 @@ impl ClassTree {
         place
     }
 
-    /// Splits a leaf if its best column is surely better than the second.
+    /// Splits a leaf if its best column is significantly better than the second.
     fn attempt(&mut self, at: usize) {
         let Some((leaf, _)) = self.nodes.leaf_mut(at) else { return };
         let depth = leaf.depth + 1;
@@ -262,8 +263,8 @@ impl ClassTree {
         }
     }
 
-    /// No column is worth a split: what the leaf has seen of them is forgotten, and it begins to watch anew, as in
-    /// River (whose memory management wakes the leaf it has just put to sleep).
+    /// No column is worth a split: the leaf discards its statistics, and starts to observe again, as in River (whose
+    /// memory management reactivates the leaf it has just deactivated).
     fn begin_again(&mut self, at: usize) {
         let splitter = self.splitter();
         if let Some((leaf, bytes)) = self.nodes.leaf_mut(at) {

@@ -1,4 +1,4 @@
-//! How good a split of classes is. Source: `tree.split_criterion` of River.
+//! The merit of a split of classes. Source: `tree.split_criterion` of River.
 
 /// What is gained by a split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -33,14 +33,14 @@ fn sum(distribution: &[f64]) -> f64 {
 }
 
 impl SplitCriterion {
-    /// How mixed the classes of a leaf are, before it is split.
+    /// The impurity of a leaf, before it is split.
     pub(super) fn mixed(self, before: &[f64]) -> f64 {
         let all = sum(before);
         if self == Self::InfoGain && all > 0.0 { entropy_weight(before) / all } else { 0.0 }
     }
 
-    /// The merit of a split into these branches of a leaf that is so mixed; minus infinity where less than two branches
-    /// get more than `least_share` of the weight.
+    /// The merit of a split of a leaf with impurity `mixed` into these branches; minus infinity if fewer than two
+    /// branches get more than `least_share` of the weight.
     pub(super) fn merit(self, mixed: f64, branches: &[Distribution], least_share: f64) -> f64 {
         let total: f64 = branches.iter().map(|branch| sum(branch)).sum();
         let large = branches.iter().filter(|branch| sum(branch) / total > least_share).count();

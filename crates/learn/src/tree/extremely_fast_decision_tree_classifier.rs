@@ -69,12 +69,12 @@ struct Rules {
 
 impl Rules {
     fn leaf(&self, depth: usize, classes: &[f64]) -> Leaf {
-        // All columns are watched, so nothing is drawn.
+        // All columns are observed, so nothing is drawn at random.
         Leaf::begin(&self.growth, &self.kinds, &mut Random::new(0), depth, classes)
     }
 }
 
-/// A leaf, or a branch that goes on counting what passes through it.
+/// A leaf, or a branch that continues to count what passes through it.
 #[derive(Default)]
 struct Node {
     statistics: Leaf,
@@ -111,7 +111,7 @@ impl Node {
         if self.branch.is_none() {
             return self.attempt(rules);
         }
-        // Leaves that have just come into being begin with the next row.
+        // New leaves start with the next row.
         if self.reconsider(rules) {
             return;
         }
@@ -120,7 +120,7 @@ impl Node {
         }
     }
 
-    /// A leaf splits as soon as its best column is surely better than no split.
+    /// A leaf splits as soon as its best column is significantly better than no split.
     fn attempt(&mut self, rules: &Rules) {
         if self.statistics.depth() >= rules.growth.max_depth {
             return;
@@ -135,10 +135,10 @@ impl Node {
         }
     }
 
-    /// A branch gives way to a column that is surely better now, and moves its threshold where its own column is the best.
-    /// Whether it has got new leaves.
+    /// A branch is replaced by a column that is now significantly better, and moves its threshold if its own column is
+    /// the best. Whether it has new leaves.
     fn reconsider(&mut self, rules: &Rules) -> bool {
-        // As in River, it looks at every row once it has waited, until something changes.
+        // As in River, it evaluates at every row once it has waited, until something changes.
         let Some(suggestions) = self.statistics.glance(&rules.growth, rules.again) else { return false };
         let Some((column, ..)) = &self.branch else { return false };
         let of_column = |one: &&Suggestion| one.split.as_ref().is_some_and(|(other, ..)| other == column);

@@ -1,4 +1,4 @@
-//! What the two adaptive random forests share: settings, and trees that are replaced when they drift.
+//! Shared by the two adaptive random forests: settings, and trees that are replaced on drift.
 
 use crate::drift::{AdwinSettings, Detector, Signal};
 use crate::random::{Poisson, Random};
@@ -36,13 +36,13 @@ pub(super) fn adwin(delta: f64) -> DetectorKind {
     DetectorKind::Adwin(AdwinSettings { delta, ..AdwinSettings::default() })
 }
 
-/// A tree, the tree that grows to replace it, and its detectors.
+/// A tree, its background tree, and its detectors.
 pub(super) struct ForestTree<T> {
     pub(super) tree: T,
     background: Option<T>,
     warning: Box<dyn Detector>,
     drift: Box<dyn Detector>,
-    /// How it has done since it was planted; what it is made of is up to the forest.
+    /// Its performance since it was created; the forest defines the contents.
     pub(super) record: [f64; 3],
 }
 
@@ -80,8 +80,8 @@ impl<T: Stateful> Forest<T> {
         ForestTree { tree, background: None, warning, drift, record: [0.0; 3] }
     }
 
-    /// Teaches each tree as often as chance has it. `error` is told each tree and gives what its detectors
-    /// watch, before the tree learns; `teach` teaches a tree with a weight.
+    /// Trains each tree a random number of times. `error` is given each tree and returns what its detectors monitor,
+    /// before the tree learns; `teach` trains a tree with a weight.
     pub(super) fn learn(
         &mut self,
         mut error: impl FnMut(&mut ForestTree<T>) -> f64,
@@ -117,7 +117,7 @@ impl<T: Stateful> Forest<T> {
 }
 
 impl<T: Stateful> Forest<T> {
-    /// Union of trees: the saved state of a model of the same settings, whose trees are added to mine.
+    /// Adds the trees in the saved state of a model with the same settings.
     pub(super) fn merge(&mut self, name: &str, saved: &[u8]) -> Result<(), StateError> {
         let mut from = StateReader::new(saved);
         from.begin(name, 1)?;
@@ -126,7 +126,7 @@ impl<T: Stateful> Forest<T> {
         from.end()
     }
 
-    /// Adds saved trees. A forest that was merged has more of them than its settings say.
+    /// Adds saved trees. A merged forest has more of them than its settings say.
     fn plant(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
         for _ in 0..from.length(8)? {
             let tree = |from: &mut StateReader<'_>| {

@@ -52,8 +52,8 @@ impl GradientBoostingClassifier {
         self.sets.iter().map(|trees| self.boost.predict(trees, row)).collect()
     }
 
-    /// A third class turns one set of trees into one for each class: the one there was goes on for class 1, and what it
-    /// has learned of class 0 begins again.
+    /// A third class turns one set of trees into one for each class: the existing one continues for class 1, and class
+    /// 0 starts over.
     fn know(&mut self, class: usize) {
         while self.seen.len() <= class {
             self.seen.push(false);
@@ -91,7 +91,7 @@ impl ByRow for GradientBoostingClassifier {
                     let positive = sigmoid(*sum);
                     return votes.extend([1.0 - positive, positive]);
                 }
-                // One class alone is certain.
+                // A single class is certain.
                 ([_], seen) => votes.extend(seen.iter().map(|seen| f64::from(u8::from(*seen)))),
                 (sums, seen) => {
                     votes.extend(sums.iter().zip(seen).map(|(sum, seen)| if *seen { sigmoid(*sum) } else { 0.0 }));

@@ -4,13 +4,13 @@ use super::node::{Budgeted, Test};
 use crate::random::Random;
 use crate::{Kind, Truth};
 
-/// What trees that grow in many places ask of a leaf.
+/// A leaf of trees that grow in many places.
 pub(super) trait GrowableLeaf: Budgeted + Clone {
     /// How it grows.
     type Growth;
-    /// A new leaf that begins with these statistics.
+    /// A new leaf with these initial statistics.
     fn begin(growth: &Self::Growth, kinds: &[Kind], random: &mut Random, depth: usize, statistics: &[f64]) -> Self;
-    /// Its answer: probabilities, or one value.
+    /// Its prediction: probabilities, or one value.
     fn answer(&self, row: &[f64], growth: &Self::Growth, kinds: &[Kind], out: &mut Vec<f64>);
     /// Learns a row.
     fn learn_truth(&mut self, row: &[f64], truth: Truth, weight: f64, growth: &Self::Growth, kinds: &[Kind]);
@@ -21,6 +21,6 @@ pub(super) trait GrowableLeaf: Budgeted + Clone {
         kinds: &[Kind],
         random: &mut Random,
     ) -> Option<(usize, Test, Vec<Self>)>;
-    /// The most bytes of a tree.
+    /// The size limit of a tree, in bytes.
     fn most(growth: &Self::Growth) -> usize;
 }

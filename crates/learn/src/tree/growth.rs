@@ -1,4 +1,4 @@
-//! How trees grow.
+//! The growth parameters of trees.
 
 use super::SplitCriterion;
 use crate::random::Random;
@@ -16,7 +16,7 @@ pub enum LeafPrediction {
     Nba,
 }
 
-/// How a tree of classes grows.
+/// The growth parameters of a classification tree.
 #[derive(Debug, Clone)]
 pub(crate) struct ClassGrowth {
     pub(crate) grace_period: f64,
@@ -32,7 +32,7 @@ pub(crate) struct ClassGrowth {
     pub(crate) max_share_to_split: f64,
     /// In bytes.
     pub(crate) max_size: usize,
-    /// How many columns, drawn for each leaf, it looks at; all of them where none is given.
+    /// The number of columns, drawn for each leaf, that it observes; by default all of them.
     pub(crate) max_features: Option<usize>,
 }
 
@@ -49,7 +49,7 @@ pub enum ValueLeafPrediction {
     Adaptive,
 }
 
-/// How a tree of values grows.
+/// The growth parameters of a regression tree.
 #[derive(Debug, Clone)]
 pub(crate) struct ValueGrowth {
     pub(crate) grace_period: f64,
@@ -58,15 +58,15 @@ pub(crate) struct ValueGrowth {
     pub(crate) tau: f64,
     pub(crate) leaf_prediction: ValueLeafPrediction,
     pub(crate) leaf_lr: f64,
-    /// How far a leaf's value goes towards each row's: a boosted tree forgets. 0: the value is the mean of all rows.
+    /// How far a leaf's value moves towards each row's: a boosted tree forgets. 0: the value is the mean of all rows.
     pub(crate) forget: f64,
-    /// Whether the rows that a leaf inherited stand in no branch of its splits, so that merits are nearly equal until it has
-    /// seen many rows itself. Boosted trees of classes and forests measure better with it (the Handbook's boosted trees,
+    /// Whether inherited rows are in no branch of a leaf's splits, so that merits are nearly equal until it has seen
+    /// many rows itself. Boosted classification trees and forests measure better with it (the Handbook's boosted trees,
     /// the parity table's forests); why is not known. Perhaps the ratio of two merits proves little where steps have
     /// long tails, as those of a rare class have.
     pub(crate) holds_back: bool,
     pub(crate) model_selector_decay: f64,
-    /// Numbers are rounded to so many parts of one.
+    /// Numbers are rounded to multiples of 1 divided by this.
     pub(crate) grid: f64,
     pub(crate) min_samples_split: f64,
     pub(crate) binary_split: bool,
@@ -75,7 +75,7 @@ pub(crate) struct ValueGrowth {
     pub(crate) max_features: Option<usize>,
 }
 
-/// The columns that a new leaf looks at: all of them, or so many at random.
+/// The columns that a new leaf observes: all of them, or this many at random.
 pub(super) fn columns(width: usize, max_features: Option<usize>, random: &mut Random) -> impl Iterator<Item = usize> {
     let mut columns: Vec<usize> = (0..width).collect();
     if let Some(count) = max_features.filter(|count| *count < width) {

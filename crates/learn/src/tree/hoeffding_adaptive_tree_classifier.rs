@@ -66,7 +66,7 @@ impl ByRow for HoeffdingAdaptiveTreeClassifier {
             votes.clear();
             votes.resize(self.classes, 0.0);
             self.tree.answers(row, |answer, error| {
-                // As in River a leaf counts by the inverse of its squared error.
+                // As in River a leaf is weighted by the inverse of its squared error.
                 let weight = if error > 0.0 { 1.0 / (error * error) } else { 1.0 };
                 votes.iter_mut().zip(answer).for_each(|(vote, answer)| *vote += weight * answer);
             });

@@ -83,7 +83,7 @@ impl ByRow for HoeffdingAdaptiveTreeRegressor {
         *mean += apart / *count;
         *squares += apart * (error - *mean);
         let deviation = if *count > 1.0 { (*squares / (*count - 1.0)).sqrt() } else { 0.0 };
-        // Three standard deviations about the mean error are 0 to 1.
+        // Three standard deviations about the mean error are mapped to 0 to 1.
         let (low, reach) = (*mean - 3.0 * deviation, 6.0 * deviation);
         let judge = move |values: &[f64]| {
             let error = (values.first().copied().unwrap_or(0.0) - y).abs();

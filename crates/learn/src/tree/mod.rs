@@ -42,5 +42,5 @@ pub use hoeffding_tree_classifier::{HoeffdingTreeClassifier, HoeffdingTreeClassi
 pub use hoeffding_tree_regressor::{HoeffdingTreeRegressor, HoeffdingTreeRegressorSettings};
 pub use node::CATEGORIES;
 
-/// The rows between two looks at the size of a tree that grows in many places.
+/// The rows between two checks of the size of a tree that grows in many places.
 const LOOK: u64 = 1_000;

@@ -3,8 +3,8 @@
 use super::criterion::Distribution;
 use crate::{StateError, StateReader, StateWriter, Stateful};
 
-/// So many categories of a column are told apart, the first ones; further ones count as missing. Each leaf keeps something
-/// for each of them, and each may become a branch.
+/// The number of categories of a column that are distinguished, the first ones; further ones count as missing. Each
+/// leaf stores statistics for each of them, and each may become a branch.
 pub const CATEGORIES: usize = 1_000;
 
 /// Whether a category is one of those.
@@ -13,12 +13,12 @@ pub(super) fn is_told_apart(category: f64) -> bool {
     (0.0..CATEGORIES as f64).contains(&category)
 }
 
-/// Which branch a row takes.
+/// The branch of a row.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Test {
     /// Left at or below the threshold, right above it.
     AtMost(f64),
-    /// Left where the category is this one, right where it is another.
+    /// Left if the category is this one, right if it is another.
     Equal(u64),
     /// A branch for each category, in this order.
     Ways(Vec<u64>),
@@ -67,7 +67,7 @@ impl Stateful for Test {
 }
 
 impl Test {
-    /// The branch of a value; none where it is missing or a category without a branch.
+    /// The branch of a value; none if it is missing or a category without a branch.
     #[inline]
     pub(super) fn branch(&self, value: f64) -> Option<usize> {
         match self {
@@ -84,11 +84,11 @@ impl Test {
     }
 }
 
-/// A split that a leaf proposes: none wins where no column is worth it.
+/// A split that a leaf proposes: none wins if no column is worth it.
 #[derive(Debug, Clone)]
 pub(super) struct Suggestion {
     pub(super) merit: f64,
-    /// The column, the test, and what each branch begins with.
+    /// The column, the test, and the initial statistics of each branch.
     pub(super) split: Option<(usize, Test, Vec<Distribution>)>,
 }
 
@@ -98,19 +98,19 @@ impl Suggestion {
     }
 }
 
-/// A node: a leaf, or a test with the places of its branches.
+/// A node: a leaf, or a test with the indices of its branches.
 #[derive(Debug, Clone)]
 pub(super) enum Node<L> {
     Leaf(Box<L>),
     Branch { column: u32, test: Test, children: Children },
 }
 
-/// The places of the nodes behind a test.
+/// The indices of the nodes after a test.
 #[derive(Debug, Clone)]
 pub(super) enum Children {
-    /// So many beside each other, from here: on the way down a tree no list has to be fetched.
+    /// This many in sequence, from here: no list has to be fetched on the way down a tree.
     Beside { first: u32, count: u32 },
-    /// Anywhere.
+    /// Any indices.
     Listed(Box<[u32]>),
 }
 
@@ -148,7 +148,8 @@ impl Children {
 #[derive(Debug, Clone)]
 pub(super) struct Nodes<L> {
     pub(super) list: Vec<Node<L>>,
-    /// What all nodes take, kept up to date: walking a large tree at every split would take longer than learning.
+    /// The size of all nodes, maintained incrementally: a walk through a large tree at every split would take longer
+    /// than learning.
     bytes: usize,
 }
 
@@ -156,7 +157,7 @@ pub(super) struct Nodes<L> {
 pub(super) enum Found {
     /// At a leaf.
     Leaf(usize),
-    /// At a node of several ways, none of which is for this category.
+    /// At a node with several branches, none of which is for this category.
     Unknown(usize),
 }
 
@@ -173,7 +174,7 @@ impl<L: Budgeted> Nodes<L> {
         self.list.push(node);
     }
 
-    /// Changes a node in a way that is neither learning nor falling asleep.
+    /// Changes a node other than by learning or deactivation.
     fn change(&mut self, at: usize, change: impl FnOnce(&mut Node<L>)) {
         if let Some(node) = self.list.get_mut(at) {
             self.bytes -= bytes(node);
@@ -182,10 +183,10 @@ impl<L: Budgeted> Nodes<L> {
         }
     }
 
-    /// Follows a row from the root. Where the value is missing the heavier branch is taken. Branches point forward and each
-    /// test has some, so that no walk goes round in circles: it takes no more tests than the tree is deep. To find the heavier
-    /// branch each node behind the test is looked at once, so that a row looks at no more than the tree's nodes times its
-    /// depth, whatever is missing, and at one node a level where nothing is.
+    /// Follows a row from the root. If a value is missing the heavier branch is taken. Branches point forward and each
+    /// test has some, so that no walk cycles: it takes no more tests than the tree is deep. To find the heavier branch
+    /// each node after the test is visited once, so that a row visits no more than the tree's nodes times its depth,
+    /// whatever is missing, and one node a level if nothing is.
     #[inline]
     pub(super) fn find(&self, row: &[f64], stop_at_unknown: bool) -> Found {
         let mut at = 0;
@@ -234,7 +235,7 @@ impl<L: Budgeted> Nodes<L> {
         }
     }
 
-    /// A leaf, and the size of the whole tree, to which what the leaf grows by is added.
+    /// A leaf, and the size of the whole tree, to which the leaf's growth is added.
     #[inline]
     pub(super) fn leaf_mut(&mut self, at: usize) -> Option<(&mut L, &mut usize)> {
         match self.list.get_mut(at) {
@@ -243,8 +244,8 @@ impl<L: Budgeted> Nodes<L> {
         }
     }
 
-    /// Where the tree is larger than its budget only the most promising leaves may go on to split; of equal ones the
-    /// later falls asleep first.
+    /// If the tree exceeds its budget only the most promising leaves may continue to split; of equal ones the later is
+    /// deactivated first.
     pub(super) fn keep_budget(&mut self, budget: usize) {
         if self.size() <= budget {
             return;
@@ -269,14 +270,14 @@ impl<L: Budgeted> Nodes<L> {
         })
     }
 
-    /// Turns a leaf into a test with these leaves behind it.
+    /// Turns a leaf into a test with these leaves.
     pub(super) fn split(&mut self, at: usize, column: usize, test: Test, leaves: Vec<L>) {
         let children = Children::Beside { first: self.list.len() as u32, count: leaves.len() as u32 };
         leaves.into_iter().for_each(|leaf| self.push(leaf));
         self.change(at, |node| *node = Node::Branch { column: column as u32, test, children });
     }
 
-    /// Adds a branch for a category that had none; the place of its leaf.
+    /// Adds a branch for a category that had none; the index of its leaf.
     pub(super) fn add_way(&mut self, at: usize, code: u64, leaf: L) -> usize {
         let place = self.list.len();
         self.push(leaf);
@@ -289,7 +290,7 @@ impl<L: Budgeted> Nodes<L> {
         place
     }
 
-    /// How deep the leaves beside a node's branches are.
+    /// The depth of the leaves of a node's branches.
     pub(super) fn depth_below(&self, at: usize) -> usize {
         let (mut node, mut steps) = (at, 0);
         while let Some(Node::Branch { children, .. }) = self.list.get(node) {
@@ -320,17 +321,17 @@ impl<L: Budgeted> Nodes<L> {
 pub(super) trait Budgeted: Stateful + Default {
     /// The weight it has seen.
     fn weight(&self) -> f64;
-    /// What could still be gained by splitting it.
+    /// The possible gain from splitting it.
     fn promise(&self) -> f64;
-    /// How deep it is.
+    /// Its depth.
     fn depth(&self) -> usize;
     /// Whether it may still split.
     fn is_awake(&self) -> bool;
-    /// Forgets what it would need to split; how many bytes that were.
+    /// Discards what it would need to split; how many bytes those were.
     fn sleep(&mut self) -> usize;
 }
 
-/// What a node takes.
+/// The size of a node.
 fn bytes<L: Stateful>(node: &Node<L>) -> usize {
     size_of::<Node<L>>()
         + match node {
@@ -374,8 +375,8 @@ impl<L: Budgeted> Stateful for Nodes<L> {
             let (mut column, mut children) = (0_u32, Vec::<u32>::new());
             column.load(from)?;
             children.load(from)?;
-            // Branches point forward, so that no walk can go round in circles, and no two of them to one node: each that lies
-            // behind a test is looked at once.
+            // Branches point forward, so that no walk can cycle, and no two of them to one node: each node after a test
+            // is visited once.
             let mut leads = |child: &u32| {
                 let fresh = led_to.get_mut(*child as usize).is_some_and(|led| !std::mem::replace(led, true));
                 fresh && *child as usize > self.list.len()
@@ -437,7 +438,7 @@ mod tests {
         }
     }
 
-    /// A tree that is as deep as it can be, with a light leaf beside each test; the column of its tests is the first one.
+    /// A tree of maximal depth, with a light leaf at each test; the column of its tests is the first one.
     fn comb(depth: usize) -> Nodes<Leaf> {
         let mut nodes = Nodes::new(Leaf::default());
         let mut at = 0;
@@ -460,7 +461,7 @@ mod tests {
             };
             assert_eq!(asked(1e9), (nodes.list.len() - 1, 0), "nothing is missing");
             let (leaf, missing) = asked(f64::NAN);
-            // The heavy leaf lies deepest.
+            // The heavy leaf is deepest.
             assert_eq!(leaf, nodes.list.len() - 1);
             assert!(missing <= nodes.list.len() * nodes.depth(), "{missing} of {} nodes", nodes.list.len());
         }

@@ -1,4 +1,4 @@
-//! The settings that trees and what is made of them have in common.
+//! The settings shared by trees and their ensembles.
 
 /// Declares the settings of a tree, or of a component made of trees, that grows by Hoeffding's bound.
 macro_rules! tree_settings {

@@ -1,4 +1,4 @@
-//! What a leaf that may still split has seen of each column, by class.
+//! A leaf's statistics of each column, by class.
 
 use std::f64::consts::SQRT_2;
 
@@ -11,7 +11,7 @@ use crate::random::Random;
 use crate::state::stateful;
 use crate::{Kind, Stateful};
 
-/// Makes a list at least so long; by how many bytes it grows with that.
+/// Extends a list to this length; returns the bytes by which it grows.
 pub(super) fn at_least(list: &mut Vec<f64>, length: usize) -> usize {
     let more = length.saturating_sub(list.len());
     if more > 0 {
@@ -28,7 +28,7 @@ const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_7;
 /// Trees", PAKDD 2008.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Splitter {
-    /// The columns watched, by kind.
+    /// The observed columns, by kind.
     numeric: Vec<u32>,
     nominal: Vec<u32>,
     classes: Vec<Normals>,
@@ -46,9 +46,9 @@ struct Normals {
     squares: Vec<f64>,
     least: Vec<f64>,
     most: Vec<f64>,
-    /// 1/(2 variance), or 0 where there is none; follows from the others.
+    /// 1/(2 variance), or 0 if it is undefined; derived from the others.
     inverse: Vec<f64>,
-    /// What the densities have in common; follows from the others.
+    /// The common factor of the densities; derived from the others.
     scale: Scale,
 }
 
@@ -83,7 +83,7 @@ impl Normals {
         let moments = self.weight.iter_mut().zip(&mut self.mean).zip(&mut self.squares);
         let ends = self.least.iter_mut().zip(&mut self.most);
         for (((held, mean), squares), ((least, most), x)) in moments.zip(ends.zip(values)) {
-            // What is missing changes nothing: it counts with a weight of 0.
+            // A missing value changes nothing: it counts with a weight of 0.
             let (x, weight) = if x.is_finite() { (*x, weight) } else { (*mean, 0.0) };
             *held += weight;
             let apart = x - *mean;
@@ -98,7 +98,7 @@ impl Normals {
         self.scale();
     }
 
-    /// Brings what follows from the moments up to date.
+    /// Updates what is derived from the moments.
     fn scale(&mut self) {
         for ((weight, squares), inverse) in self.weight.iter().zip(&self.squares).zip(&mut self.inverse) {
             let variance = squares / (weight - 1.0);
@@ -108,7 +108,7 @@ impl Normals {
         self.scale = Scale::of(&self.inverse);
     }
 
-    /// The logarithm of the density of the values; a column without a distribution or a value takes no part.
+    /// The logarithm of the density of the values; a column without a distribution or a value is left out.
     fn log_density(&self, values: &[f64], complete: bool) -> f64 {
         if complete {
             return self.scale.logarithm() - distance(values, &self.mean, &self.inverse);
@@ -141,7 +141,7 @@ impl Normals {
     }
 }
 
-/// Values of the columns watched: the row itself where these are its columns, in an array where they are few.
+/// Values of the observed columns: the row itself if these are its columns, in an array if they are few.
 struct Values {
     few: [f64; 16],
     many: Vec<f64>,
@@ -154,7 +154,7 @@ impl Values {
 
     /// The values, and whether none is missing.
     fn of<'a>(&'a mut self, columns: &[u32], row: &'a [f64]) -> (&'a [f64], bool) {
-        // Columns are in order: so many of so many are all of them.
+        // Columns are in order: as many as there are in the row are all of them.
         if columns.len() == row.len() {
             return (row, is_complete(row));
         }
@@ -173,7 +173,7 @@ impl Values {
 }
 
 impl Splitter {
-    /// Watches the columns that a new leaf looks at.
+    /// Observes the columns of a new leaf.
     pub(super) fn of(growth: &ClassGrowth, kinds: &[Kind], random: &mut Random) -> Self {
         let mut splitter = Self::default();
         for column in columns(kinds.len(), growth.max_features, random) {
@@ -185,7 +185,7 @@ impl Splitter {
         splitter
     }
 
-    /// Learns a row; by how many bytes it grows with that.
+    /// Learns a row; returns the bytes by which it grows.
     pub(super) fn learn(&mut self, row: &[f64], class: usize, weight: f64) -> usize {
         let mut grown = 0;
         while self.classes.len() <= class {
@@ -208,7 +208,7 @@ impl Splitter {
         grown
     }
 
-    /// Each class's prior times its density, in proportion, as naive Bayes has it; 0 for a class without weight.
+    /// Each class's prior times its density, up to a common factor, as in naive Bayes; 0 for a class without weight.
     pub(super) fn votes(&self, row: &[f64], classes: &[f64], total: f64, out: &mut Vec<f64>) {
         out.clear();
         let mut values = Values::new();
@@ -240,7 +240,7 @@ impl Splitter {
         from_logarithms(out);
     }
 
-    /// The share of a class's rows that have the row's category, for each nominal column where there are some.
+    /// The share of a class's rows with the row's category, for each nominal column that has any.
     fn shares(&self, row: &[f64], class: usize) -> impl Iterator<Item = f64> {
         let counts = self.counts.get(class).map(|columns| columns.iter()).into_iter().flatten();
         counts.zip(&self.nominal).filter_map(|(codes, column)| {

@@ -1,4 +1,4 @@
-//! What a leaf of values has seen of each column.
+//! The statistics of each column in a leaf of a regression tree.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ impl Moments {
         Self { weight, mean, squares }
     }
 
-    /// The moments of what is left when a part is taken away.
+    /// The moments of what remains when a part is removed.
     fn without(self, part: Self) -> Self {
         let weight = self.weight - part.weight;
         if weight <= 0.0 {
@@ -50,7 +50,7 @@ impl Moments {
         let mean = (self.mean * self.weight - part.mean * part.weight) / weight;
         let apart = part.mean - mean;
         let squares = self.squares - part.squares - apart * apart * weight * part.weight / self.weight;
-        // What is nearly nothing may come out below it.
+        // What is nearly 0 may come out below it.
         Self { weight, mean, squares: squares.max(0.0) }
     }
 
@@ -96,14 +96,14 @@ fn number(ordered: u64) -> f64 {
 }
 
 impl ValueSplitter {
-    /// Watches the columns that a new leaf looks at.
+    /// Observes the columns of a new leaf.
     pub(super) fn of(growth: &ValueGrowth, kinds: &[Kind], random: &mut Random) -> Self {
         let columns = columns(kinds.len(), growth.max_features, random).map(|column| column as u32);
         let columns: Vec<u32> = columns.collect();
         Self { values: vec![BTreeMap::new(); columns.len()], columns }
     }
 
-    /// Learns a row; by how many bytes it grows with that.
+    /// Learns a row; returns the bytes by which it grows.
     pub(super) fn learn(&mut self, row: &[f64], y: f64, weight: f64, growth: &ValueGrowth, kinds: &[Kind]) -> usize {
         let mut grown = 0;
         for (column, values) in self.columns.iter().zip(&mut self.values) {
@@ -126,8 +126,8 @@ impl ValueSplitter {
         grown
     }
 
-    /// The best split of each column of a leaf. `label` is of all of the leaf's rows: those watched, those in which a column
-    /// is missing, and those that the leaf inherited when it came into being, before it watched.
+    /// The best split of each column of a leaf. `label` covers all of the leaf's rows: those observed, those in which a
+    /// column is missing, and those that the leaf inherited when it was created.
     pub(super) fn suggestions(&self, label: Moments, growth: &ValueGrowth, kinds: &[Kind]) -> Vec<Suggestion> {
         let suggestion = |(column, values): (&u32, &BTreeMap<u64, Moments>)| {
             let column = *column as usize;
@@ -140,8 +140,7 @@ impl ValueSplitter {
     }
 }
 
-/// How much variance a split of these rows takes away; 0 where a branch has too few rows, or where there are no two
-/// branches.
+/// The variance reduction of a split of these rows; 0 if a branch has too few rows, or if there are no two branches.
 fn merit(rows: Moments, branches: &[Moments], growth: &ValueGrowth) -> f64 {
     if branches.len() < 2 || branches.iter().any(|branch| branch.weight < growth.min_samples_split) {
         return 0.0;
@@ -150,7 +149,7 @@ fn merit(rows: Moments, branches: &[Moments], growth: &ValueGrowth) -> f64 {
     rows.variance() - after
 }
 
-/// The rows that a split divides, and those that stand in its branches.
+/// The rows that a split divides, and those in its branches.
 #[derive(Clone, Copy)]
 struct Divided {
     all: Moments,
@@ -158,7 +157,7 @@ struct Divided {
 }
 
 impl Divided {
-    /// All of a leaf's rows have a place, as in River: those without a known value are among the others.
+    /// All of a leaf's rows are in a branch, as in River: those without a known value are among the others.
     fn new(label: Moments, values: &BTreeMap<u64, Moments>, growth: &ValueGrowth) -> Self {
         let placed = if growth.holds_back { sum(values) } else { label };
         Self { all: label, placed }
@@ -242,8 +241,8 @@ mod tests {
         assert_eq!(whole.without(whole), Moments::default());
     }
 
-    /// Whatever is missing and whatever was inherited, the branches of a split are all of the leaf's rows, or its merit is
-    /// that of the share it knows; and there are two of them at least.
+    /// Whatever is missing or inherited, the branches of a split are all of the leaf's rows, or its merit is that of
+    /// the known share; and there are at least two of them.
     #[test]
     fn a_split_has_branches_and_they_add_up() {
         let growth = crate::tree::HoeffdingTreeRegressorSettings::default().growth();

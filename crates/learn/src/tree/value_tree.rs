@@ -68,7 +68,7 @@ impl Leaf {
         terms.map(|((weight, x), _)| weight * x).sum::<f64>() + self.intercept
     }
 
-    /// The split of the best column, where it is surely better than the second.
+    /// The split of the best column, if it is significantly better than the second.
     fn decide(&self, growth: &ValueGrowth, kinds: &[Kind]) -> Option<(usize, Test, Vec<Distribution>)> {
         let (best, second) = best_two(self.splitter.as_ref()?.suggestions(self.label, growth, kinds));
         let bound = hoeffding_bound(1.0, growth.delta, self.label.weight);
@@ -76,7 +76,7 @@ impl Leaf {
         best.split.filter(|_| sure)
     }
 
-    /// A leaf of a branch: it goes on with the parent's model.
+    /// A leaf of a branch: it continues with the parent's model.
     fn child(&self, branch: &[f64], growth: &ValueGrowth, splitter: ValueSplitter) -> Self {
         let label = Moments::of(branch);
         let intercept = if growth.forget > 0.0 { label.mean } else { self.intercept };
@@ -97,7 +97,7 @@ impl Leaf {
         }
     }
 
-    /// Learns a row; by how many bytes it grows with that.
+    /// Learns a row; returns the bytes by which it grows.
     fn learn(&mut self, row: &[f64], y: f64, weight: f64, growth: &ValueGrowth, kinds: &[Kind]) -> usize {
         let model = self.model(row, kinds);
         let decay = growth.model_selector_decay;
@@ -127,7 +127,7 @@ impl Leaf {
     }
 }
 
-/// Whether a leaf's linear model looks at a value.
+/// Whether a leaf's linear model uses a value.
 fn taken(x: f64, kind: Kind) -> bool {
     x.is_finite() && kind == Kind::Numeric
 }
@@ -180,7 +180,7 @@ impl ValueTree {
         place
     }
 
-    /// Splits a leaf if its best column is surely better than the second.
+    /// Splits a leaf if its best column is significantly better than the second.
     fn attempt(&mut self, at: usize) {
         let Some((leaf, _)) = self.nodes.leaf_mut(at) else { return };
         let Some((column, test, branches)) = leaf.decide(&self.growth, &self.kinds) else { return };

@@ -1,4 +1,4 @@
-//! Streams that are made, not read: the same numbers here and in xtask/parity/streams.py, where each is described.
+//! Generated streams: the same numbers here and in xtask/parity/streams.py, which describes each.
 
 use std::f64::consts::PI;
 
@@ -62,7 +62,7 @@ fn mv(random: &mut Random) -> Row {
     (vec![x1, x2, x3, x4, x5, x6, x7, x8, x9, x10], y)
 }
 
-/// So many rows of a stream: its nominal columns, and its rows and labels.
+/// This many rows of a stream: its nominal columns, and its rows and labels.
 pub(crate) fn rows(name: &str, count: usize) -> Option<(&'static [usize], Vec<Row>)> {
     let (make, nominal): (fn(&mut Random) -> Row, &[usize]) = match name {
         "friedman" => (friedman, &[]),

@@ -1,4 +1,4 @@
-//! Components and rows to teach them, for the tests that go over all of them.
+//! Components and rows to train them on, for the tests of all of them.
 #![allow(dead_code, reason = "each test uses some of these")]
 
 use gristmill_learn::random::Random;
@@ -18,7 +18,7 @@ pub(crate) fn rows(seed: u64, count: usize) -> Vec<([f64; WIDTH], u32)> {
     (0..count).map(|_| row()).collect()
 }
 
-/// The component for so many columns, the last of them nominal where it takes that.
+/// The component for this many columns, the last of them nominal if it accepts that.
 pub(crate) fn untrained(component: &Component, width: usize) -> Built {
     let takes_nominal = match component.build(&Signature::numeric(width)) {
         Built::Transformer(transformer) => transformer.takes_nominal(),
@@ -28,7 +28,7 @@ pub(crate) fn untrained(component: &Component, width: usize) -> Built {
     component.build(&Signature::new([vec![Kind::Numeric; width - 1], vec![last]].concat()))
 }
 
-/// Teaches a row, with the label that its task wants.
+/// Trains on a row, with the label that the task needs.
 pub(crate) fn learn(learner: &mut dyn Learner, row: &[f64], class: u32) {
     let features = Features::row(row);
     match learner.task() {
@@ -51,7 +51,7 @@ pub(crate) fn taught(component: &Component, rows: &[([f64; WIDTH], u32)]) -> Bui
     built
 }
 
-/// What it makes of these rows.
+/// Its output for these rows.
 pub(crate) fn answers(built: &Built, rows: &[([f64; WIDTH], u32)]) -> Vec<f64> {
     let mut values = Vec::new();
     for (row, _) in rows {

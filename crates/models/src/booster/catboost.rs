@@ -14,7 +14,7 @@ use crate::signature::{Input, InputKind, Output, Signature};
 use crate::trees::{Branch, Planter, Precision, Test};
 
 const FORMAT: &str = "CatBoost";
-/// A tree that asks one question on each level has 2 to the power of this many leaves; CatBoost allows 16 levels.
+/// A tree with one test per level has 2 to the power of this many leaves; CatBoost allows 16 levels.
 const DEEPEST: usize = 16;
 
 pub(crate) fn read(document: &Value) -> Result<ForeignModel, ReadError> {
@@ -39,17 +39,17 @@ pub(crate) fn read(document: &Value) -> Result<ForeignModel, ReadError> {
     let trees = planter.done();
     let made_of = trees.made_of();
     let (objective, link, output) = objective(&document, outputs)?;
-    // A model is cut to its best trees when training ends; one that was not is used whole by CatBoost, too.
+    // Training ends by cutting a model to its best trees; CatBoost, too, uses one that was not cut as a whole.
     let rounds = BoostingRounds::found(trees.rounds(), None, false);
     let (format, inputs) = ("CatBoost, JSON".into(), columns.inputs);
     let signature = Signature { format, inputs, output, made_of, rounds, objective };
     Ok(ForeignModel::sum(signature, Sum { parts: Parts::Trees(trees), link, divisor: 1.0, single: false }))
 }
 
-/// The numeric columns: where each lies in a row, and how its missing values compare.
+/// The numeric columns: the index of each in a row, and how its missing values compare.
 struct Columns {
     inputs: Vec<Input>,
-    /// By index among the numeric features: the place in a row, and whether NaN is below every border.
+    /// By index among the numeric features: the index in a row, and whether NaN is below every border.
     places: Vec<(usize, bool)>,
 }
 
@@ -80,7 +80,7 @@ impl Columns {
         Ok(columns)
     }
 
-    /// A split as a file has it, and the names of the nodes on both sides.
+    /// A split as in the file, and the names of its child nodes.
     fn split(&self, split: &Field<'_>, left: i64, right: i64) -> Result<Branch, ReadError> {
         let kind = split.get("split_type")?.text()?;
         if kind != "FloatFeature" {
@@ -95,7 +95,7 @@ impl Columns {
     }
 }
 
-/// What sums are multiplied by, and what is added to each output then.
+/// The factor that sums are multiplied by, and the bias that is then added to each output.
 fn scale_and_bias(document: &Field<'_>) -> Result<(f64, Vec<f64>), ReadError> {
     let field = document.get("scale_and_bias")?;
     match field.list()?.as_slice() {
@@ -107,7 +107,7 @@ fn scale_and_bias(document: &Field<'_>) -> Result<(f64, Vec<f64>), ReadError> {
     }
 }
 
-/// A tree that asks the same question on every node of a level; a leaf's index has the answer of level i as bit i.
+/// A tree with the same test on every node of a level; bit i of a leaf's index is the result on level i.
 fn oblivious(
     planter: &mut Planter,
     columns: &Columns,
@@ -121,7 +121,7 @@ fn oblivious(
         let what = format!("has {} values for {} splits and {outputs} outputs", values.len(), splits.len());
         return Err(tree.damaged(&what));
     }
-    // A node is named by its answers so far, below a 1 that stands for its level.
+    // A node's name is its results so far, below a 1 that marks its level.
     let name = |level: usize, answers: usize| (1_i64 << level) | answers as i64;
     planter
         .tree(0, name(0, 0), 2 << splits.len(), |_, node| {
@@ -146,7 +146,7 @@ fn nested(
     outputs: usize,
     index: usize,
 ) -> Result<(), ReadError> {
-    // A node is named by its place in the order in which nodes are met.
+    // A node's name is its index in the order of traversal.
     let mut met = vec![tree.clone()];
     let mut branch = |node: i64| {
         let field = usize::try_from(node).ok().and_then(|node| met.get(node)).cloned().unwrap_or_else(|| tree.clone());
@@ -168,7 +168,7 @@ fn nested(
         .map_err(|error: InTree| error.at(FORMAT, index))
 }
 
-/// What the model was trained for, as far as the file says.
+/// The training objective, as far as the file says.
 fn objective(document: &Field<'_>, outputs: usize) -> Result<(String, Link, Output), ReadError> {
     let info = document.find("model_info");
     let parameters = info.as_ref().and_then(|info| info.find("params"));
@@ -184,12 +184,12 @@ fn objective(document: &Field<'_>, outputs: usize) -> Result<(String, Link, Outp
         }
         ("MultiClass", _) => (Link::Softmax, Output::Probabilities(names())),
         ("MultiClassOneVsAll", _) => (Link::Logistic(1.0), Output::Probabilities(names())),
-        // Labels of which any number may hold: each has a probability of its own.
+        // Multi-label: each label has a probability of its own.
         ("MultiLogloss" | "MultiCrossEntropy", _) => (Link::Logistic(1.0), Output::Values(outputs)),
-        // `LogLinQuantile` is no such: CatBoost predicts the logarithm.
+        // Not `LogLinQuantile`: CatBoost predicts the logarithm.
         ("Poisson" | "Tweedie", _) => (Link::Exponential, Output::Values(outputs)),
         ("RMSEWithUncertainty", _) if outputs == 2 => (Link::MeanAndVariance, Output::Values(outputs)),
-        // A loss of one's own, of a model that knows classes.
+        // A custom loss, in a model with classes.
         (_, Ok(two)) if outputs == 1 => (Link::Logistic(1.0), Output::Probability(two)),
         _ if classes.len() == outputs && outputs > 1 => (Link::Softmax, Output::Probabilities(classes)),
         _ => (Link::Identity, Output::Values(outputs)),

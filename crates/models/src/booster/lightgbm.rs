@@ -85,7 +85,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<ForeignModel, ReadError> {
     planter.rounds_of(outputs);
     let trees = planter.done();
     let format = format!("{FORMAT} {}, text", head.0.get("version").copied().unwrap_or_default());
-    // What early stopping found best is all that LightGBM saves; where it was told to save more, the file does not say so.
+    // LightGBM saves only the rounds that early stopping found best; if it was told to save more, the file does not say
+    // so.
     let rounds = BoostingRounds::found(trees.rounds(), None, false);
     let objective = objective.to_string();
     let signature = Signature { format, inputs, output, made_of: trees.made_of(), rounds, objective };
@@ -118,7 +119,7 @@ fn link(objective: &str, outputs: usize) -> Result<(Link, Output), ReadError> {
     })
 }
 
-/// Names and kinds of the columns; pandas' categories stand after the trees, for the categorical columns in turn.
+/// Names and kinds of the columns; pandas' categories come after the trees, in the order of the categorical columns.
 fn inputs(head: &Lines<'_>, rest: &str, width: usize) -> Result<Vec<Input>, ReadError> {
     let of_head = |what: String| damaged(format!("the head {what}"));
     let names: Vec<&str> = head.get("feature_names").map_err(of_head)?.split(' ').collect();
@@ -197,7 +198,7 @@ impl Tree {
         })
     }
 
-    /// Leaves have the complement of their index as name.
+    /// A leaf's name is the complement of its index.
     fn branch(&self, sets: &[f64], node: i64) -> Result<Branch, InTree> {
         if node < 0 {
             let value = entry(&self.value, !node, "leaf_value")?;
@@ -214,7 +215,7 @@ impl Tree {
         let default_left = decision & 2 != 0;
         let (test, threshold, missing_left) = match (decision & 1 != 0, (decision >> 2) & 3) {
             (true, _) => (Test::InSet, entry(sets, threshold as i64, "cat_boundaries")?, false),
-            // Where training saw nothing missing, NaN is read as zero.
+            // If training saw nothing missing, NaN is read as zero.
             (false, 0) => (Test::AtMost, threshold, 0.0 <= threshold),
             (false, 1) => (Test::AtMostZeroMissing, threshold, default_left),
             (false, _) => (Test::AtMost, threshold, default_left),
@@ -222,7 +223,7 @@ impl Tree {
         Ok(Branch::Split { test, feature, threshold, missing_left, left, right })
     }
 
-    /// Plants the sets of categories that go left; gives what a split writes as threshold for each.
+    /// Adds the sets of categories that go left; returns the threshold that a split writes for each.
     fn sets(&self, planter: &mut Planter) -> Result<Vec<f64>, InTree> {
         let plant = |(begin, end): (&usize, &usize)| {
             let words = self.bits.get(*begin..*end);
@@ -233,7 +234,7 @@ impl Tree {
             });
             Ok(planter.set(members.collect()))
         };
-        // Each set begins where the one before it ends, so that all of them together are no longer than the file.
+        // Each set begins where the one before it ends, so that together they are no longer than the file.
         self.begins.iter().zip(self.begins.iter().skip(1)).map(plant).collect()
     }
 }

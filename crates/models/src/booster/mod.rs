@@ -7,14 +7,14 @@ pub(crate) mod xgboost;
 
 use crate::ReadError;
 
-/// More inputs or outputs than this are taken for damage.
+/// More inputs or outputs than this are treated as damage.
 const MOST_COLUMNS: usize = 1 << 20;
 
-/// An error within one tree, before it is known in which file it is.
+/// An error within one tree, before its file is known.
 enum InTree {
     /// What is wrong with the tree.
     New(String),
-    /// An error that names its place already.
+    /// An error that already names its place.
     Known(ReadError),
 }
 
@@ -33,7 +33,7 @@ impl InTree {
     }
 }
 
-/// One entry of a list that runs along the nodes of a tree.
+/// One entry of a list with one item per node of a tree.
 fn entry<T: Copy>(list: &[T], node: i64, name: &str) -> Result<T, InTree> {
     let found = usize::try_from(node).ok().and_then(|node| list.get(node)).copied();
     found.ok_or_else(|| InTree::New(format!("has no entry {node} in `{name}`, which has {}", list.len())))

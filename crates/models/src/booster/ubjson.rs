@@ -19,7 +19,7 @@ struct UbjsonReader<'a> {
     at: usize,
 }
 
-/// The type and the number of a container's values, where its head says so.
+/// The type and the number of a container's values, if its header gives them.
 #[derive(Default)]
 struct Head {
     kind: Option<u8>,
@@ -50,7 +50,7 @@ impl<'a> UbjsonReader<'a> {
         Ok(u8::from_be_bytes(self.fixed()?))
     }
 
-    /// The next marker; `N` stands for nothing at all.
+    /// The next marker; `N` is a no-op.
     fn marker(&mut self) -> Result<u8, ReadError> {
         loop {
             match self.byte()? {
@@ -89,7 +89,7 @@ impl<'a> UbjsonReader<'a> {
     fn text(&mut self) -> Result<String, ReadError> {
         let length = self.length()?;
         let bytes = self.take(length)?;
-        // XGBoost keeps names as bytes; what is not UTF-8 cannot match a column anyway.
+        // XGBoost stores names as bytes; one that is not UTF-8 cannot match a column anyway.
         Ok(String::from_utf8_lossy(bytes).into_owned())
     }
 
@@ -122,14 +122,14 @@ impl<'a> UbjsonReader<'a> {
             self.take(1)?;
             head.count = Some(self.length()?);
         }
-        // Values without a byte of their own would make a short file long.
+        // Values without a byte of their own would expand a short file.
         if matches!(head.kind, Some(b'Z' | b'T' | b'F' | b'N')) {
             return Err(self.damaged("a list of values that take no room"));
         }
         Ok(head)
     }
 
-    /// Whether the container goes on: by its count, or until its closing marker.
+    /// Whether the container continues: by its count, or until its closing marker.
     fn goes_on(&mut self, head: &Head, done: usize, close: u8) -> Result<bool, ReadError> {
         if let Some(count) = head.count {
             return Ok(done < count);
@@ -175,7 +175,7 @@ impl<'a> UbjsonReader<'a> {
     }
 }
 
-/// JSON has no numbers that are not finite; readers complain about the null that stands for them.
+/// JSON has no numbers that are not finite; readers reject the null that replaces them.
 fn float(value: f64) -> Value {
     Number::from_f64(value).map_or(Value::Null, Value::Number)
 }

@@ -17,7 +17,7 @@ use crate::signature::{Input, InputKind, Output, Signature};
 use crate::trees::{Branch, Ensemble, Planter, Precision, Test};
 
 const FORMAT: &str = "XGBoost";
-/// More rounds, or trees in one, are taken for damage.
+/// More rounds, or trees in one, are treated as damage.
 const MOST_ROUNDS: usize = 1 << 31;
 
 pub(crate) fn read(document: &Value, written_as: &str) -> Result<ForeignModel, ReadError> {
@@ -60,7 +60,7 @@ pub(crate) fn read(document: &Value, written_as: &str) -> Result<ForeignModel, R
     Ok(ForeignModel::sum(signature, Sum { parts, link: objective.link, divisor: 1.0, single: true }))
 }
 
-/// A linear booster of so many inputs, and of an output for each base score.
+/// A linear booster with that many inputs, and an output for each base score.
 fn linear(booster: &Field<'_>, width: usize, start: &[f64]) -> Result<Linear, ReadError> {
     let weights = booster.get("model")?.get("weights")?.numbers()?;
     let weights: Vec<f32> = weights.iter().map(|x| *x as f32).collect();
@@ -73,8 +73,8 @@ fn linear(booster: &Field<'_>, width: usize, start: &[f64]) -> Result<Linear, Re
     Ok(Linear { weights, start: vec![first; start.len()] })
 }
 
-/// The rounds that count: those that early stopping found best, where one of the scikit-learn classes saved the model.
-/// It leaves its mark on the file, and predicts with them; a booster predicts with all.
+/// The rounds that count: those that early stopping found best, if one of the scikit-learn classes saved the model. It
+/// marks the file, and predicts with them; a booster predicts with all.
 fn boosting_rounds(learner: &Field<'_>, all: usize) -> Result<Option<BoostingRounds>, ReadError> {
     let attributes = learner.find("attributes");
     let attribute = |name: &str| attributes.as_ref().and_then(|attributes| attributes.find(name));
@@ -83,11 +83,11 @@ fn boosting_rounds(learner: &Field<'_>, all: usize) -> Result<Option<BoostingRou
     Ok(BoostingRounds::found(all, best.map(|best| best + 1), wrapper))
 }
 
-/// What the model was trained for.
+/// The training objective.
 struct Objective {
     name: String,
     link: Link,
-    /// Brings the base score, which is kept as a prediction, back among the sums.
+    /// Converts the base score, which is stored as a prediction, back to a sum.
     inverse: fn(f32) -> f32,
     classifies: bool,
 }
@@ -102,7 +102,7 @@ impl Objective {
             "binary:hinge" => (Link::Hinge, same, true),
             "multi:softprob" | "multi:softmax" => (Link::Softmax, same, true),
             "count:poisson" | "reg:gamma" | "reg:tweedie" | "survival:cox" => (Link::Exponential, f32::ln, false),
-            // The distribution's quantile is left out by XGBoost, too: it predicts the exponential.
+            // XGBoost, too, leaves the distribution's quantile out: it predicts the exponential.
             "survival:aft" => (Link::Exponential, f32::ln, false),
             "binary:logitraw"
             | "reg:squarederror"
@@ -123,7 +123,7 @@ impl Objective {
         Ok(Self { name, link, inverse, classifies })
     }
 
-    /// What the sums begin with: since 3.1 a list in a text, before that one number in a text.
+    /// The initial sums: since 3.1 a list as text, before that one number as text.
     fn start(&self, parameters: &Field<'_>, outputs: usize) -> Result<Vec<f64>, ReadError> {
         let field = parameters.get("base_score")?;
         let text = field.shown()?;
@@ -141,7 +141,7 @@ impl Objective {
         match (self.classifies, outputs) {
             (true, 1) => Output::Probability(["0".into(), "1".into()]),
             (true, _) if classes == outputs => Output::Probabilities(Output::numbered(outputs)),
-            // Several labels of which any number may hold, and several targets.
+            // Multi-label models and several targets.
             _ => Output::Values(outputs),
         }
     }
@@ -170,7 +170,7 @@ fn inputs(learner: &Field<'_>, categories: Option<Field<'_>>, width: usize) -> R
     (0..width).map(input).collect()
 }
 
-/// The categories of a column: whole numbers, or texts as bytes one after the other with the places where they begin.
+/// The categories of a column: integers, or texts as concatenated bytes with their offsets.
 fn category_names(list: &Field<'_>) -> Result<Vec<String>, ReadError> {
     let values = list.get("values")?;
     let Some(offsets) = list.find("offsets") else { return values.texts() };
@@ -233,14 +233,14 @@ struct Tree {
     feature: Vec<i64>,
     condition: Vec<f64>,
     default_left: Vec<f64>,
-    /// For nodes that ask for categories: the categories that go right.
+    /// For nodes that test categories: the categories that go right.
     categories: BTreeMap<i64, Vec<u32>>,
     weight: f32,
     /// The numbers in each leaf.
     vector: usize,
-    /// Those of all leaves, where there are several in each.
+    /// Those of all leaves, if each has several.
     leaves: Vec<f64>,
-    /// Whether those lie by node: before version 3 they are among the weights of all nodes.
+    /// Whether they are stored by node: before version 3 they are among the weights of all nodes.
     by_node: bool,
 }
 
@@ -280,7 +280,7 @@ impl Tree {
         let feature = usize::try_from(entry(&self.feature, node, "split_indices")?).unwrap_or(usize::MAX);
         let missing_left = entry(&self.default_left, node, "default_left")? != 0.0;
         if let Some(members) = self.categories.get(&node) {
-            // What is in the set goes right.
+            // Members of the set go right.
             let (threshold, test) = (planter.set(members.clone()), Test::InSet);
             return Ok(Branch::Split {
                 test,
@@ -301,7 +301,7 @@ impl Tree {
         if self.vector == 1 {
             return Ok(Branch::Leaf(vec![f64::from(condition * self.weight)]));
         }
-        // The place of a leaf's numbers stands where another node has its right child.
+        // The index of a leaf's numbers is where another node has its right child.
         let place = if self.by_node { node } else { entry(&self.right, node, "right_children")? };
         let values = usize::try_from(place).ok().and_then(|place| {
             let begin = place.checked_mul(self.vector)?;
@@ -327,7 +327,7 @@ fn categories(tree: &Field<'_>) -> Result<BTreeMap<i64, Vec<u32>>, ReadError> {
         let end = begin.zip(usize::try_from(count).ok()).and_then(|(begin, count)| begin.checked_add(count));
         let members = begin.zip(end).and_then(|(begin, end)| codes.get(begin..end));
         let members = members.ok_or_else(|| tree.damaged("has `categories_segments` past its `categories`"))?;
-        // Segments that overlap would make a short file long.
+        // Segments that overlap would expand a short file.
         kept += members.len();
         if sets.insert(node, members.to_vec()).is_some() || kept > codes.len() {
             return Err(tree.damaged("uses its `categories` twice"));

@@ -1,6 +1,6 @@
-//! Computation graphs in one form, whichever file they come from: ONNX's, with its operators and their names.
+//! Computation graphs in one representation for all file formats: ONNX's, with its operators and their names.
 //!
-//! Readers make a [`Graph`]; what runs it never sees the file.
+//! Readers build a [`Graph`]; the runtimes never see the file.
 
 pub(crate) mod onnx;
 mod tensor;
@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 pub(crate) use tensor::{Data, Element, Fault, Tensor, volume};
 
-/// A graph: nodes in an order in which each finds its inputs made.
+/// A graph: nodes in topological order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Graph {
     pub(crate) nodes: Vec<Node>,
     pub(crate) constants: Vec<Constant>,
-    /// What is given for each run; constants that the file repeats here are left out.
+    /// The inputs of each run; constants that the file repeats here are left out.
     pub(crate) inputs: Vec<Port>,
     pub(crate) outputs: Vec<Port>,
 }
@@ -24,13 +24,13 @@ pub(crate) struct Graph {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Model {
     pub(crate) graph: Graph,
-    /// The format and what wrote it, for people.
+    /// The format and the program that wrote it, for display.
     pub(crate) format: String,
-    /// The version of each set of operators; the standard set has no name.
+    /// The version of each operator set; the standard set has no name.
     pub(crate) operator_sets: Vec<(String, i64)>,
 }
 
-/// A tensor that the file holds.
+/// A tensor in the file.
 #[derive(Debug, Clone)]
 pub(crate) struct Constant {
     pub(crate) name: String,
@@ -42,9 +42,9 @@ pub(crate) struct Constant {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Port {
     pub(crate) name: String,
-    /// Nothing where it is no tensor: a list of maps.
+    /// None if it is not a tensor: a list of maps.
     pub(crate) element: Option<Element>,
-    /// The declared dimensions; nothing where one is left open. The first is the batch's.
+    /// The declared dimensions; none for a dynamic one. The first is the batch's.
     pub(crate) shape: Vec<Option<usize>>,
 }
 
@@ -55,13 +55,13 @@ pub(crate) struct Node {
     pub(crate) domain: String,
     pub(crate) operator: String,
     pub(crate) name: String,
-    /// Names of values; an empty one was left out.
+    /// Names of values; an omitted one is empty.
     pub(crate) inputs: Vec<String>,
     pub(crate) outputs: Vec<String>,
     pub(crate) attributes: Vec<(String, Attribute)>,
 }
 
-/// A setting of a node.
+/// An attribute of a node.
 #[derive(Debug, Clone)]
 pub(crate) enum Attribute {
     Float(f32),
@@ -78,7 +78,7 @@ pub(crate) enum Attribute {
 pub(crate) const ML: &str = "ai.onnx.ml";
 
 impl Node {
-    /// How messages call it: `Conv (node dense_1/conv)`.
+    /// Its name in messages: `Conv (node dense_1/conv)`.
     pub(crate) fn shown(&self) -> String {
         let domain = if self.domain.is_empty() { String::new() } else { format!("{}.", self.domain) };
         let name = if self.name.is_empty() { self.outputs.first() } else { Some(&self.name) };
@@ -110,7 +110,7 @@ impl Node {
         }
     }
 
-    /// Empty where there are none.
+    /// Empty if there are none.
     pub(crate) fn ints(&self, name: &str) -> &[i64] {
         match self.attribute(name) {
             Some(Attribute::Ints(values)) => values,
@@ -118,7 +118,7 @@ impl Node {
         }
     }
 
-    /// Empty where there are none.
+    /// Empty if there are none.
     pub(crate) fn floats(&self, name: &str) -> &[f32] {
         match self.attribute(name) {
             Some(Attribute::Floats(values)) => values,
@@ -126,7 +126,7 @@ impl Node {
         }
     }
 
-    /// Empty where there are none.
+    /// Empty if there are none.
     pub(crate) fn texts(&self, name: &str) -> &[String] {
         match self.attribute(name) {
             Some(Attribute::Texts(values)) => values,

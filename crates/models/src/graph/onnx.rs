@@ -1,4 +1,4 @@
-//! ONNX files (`onnx.proto`): what is needed to run a model, in the form of a graph.
+//! Reads ONNX files (`onnx.proto`): what is needed to run a model, as a graph.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -8,17 +8,17 @@ use super::wire::{Value, Wire, damaged};
 use super::{Attribute, Constant, Data, Element, Graph, Model, Node, Port, Tensor, volume};
 use crate::ReadError;
 
-/// Graphs within graphs, and no deeper: the body of a loop in the body of a loop.
+/// The maximum depth of nested graphs: the body of a loop in the body of a loop.
 const DEEPEST: usize = 8;
 
-/// Reads another file in the same folder: the bytes, or why there are none.
+/// Reads another file in the same folder: its bytes, or an error.
 pub(crate) type Beside<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
 
-/// Whether bytes begin as an ONNX model does: with the version of the format, or a field that only it has.
+/// Whether bytes begin as an ONNX model does: with the version of the format, or a field that only ONNX has.
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
     let mut wire = Wire::new(bytes);
     let mut known = false;
-    // A file that is cut off somewhere later is still one, and is refused with better words.
+    // A file that is cut off somewhere later is still ONNX, and is refused with a better message.
     for _ in 0..64 {
         match wire.next() {
             Ok(Some((1 | 5, Value::Varint(_)))) => known = true,
@@ -32,11 +32,11 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
 
 struct ProtobufReader<'a> {
     beside: Beside<'a>,
-    /// The last file read from beside: many tensors lie in one.
+    /// The last external file: many tensors share one.
     last: RefCell<Option<(String, Vec<u8>)>>,
 }
 
-/// The messages of a field's number, one after the other.
+/// Passes each field of a message to a function, in order.
 fn fields(bytes: &[u8], mut take: impl FnMut(u64, Value<'_>) -> Result<(), ReadError>) -> Result<(), ReadError> {
     let mut wire = Wire::new(bytes);
     while let Some((number, value)) = wire.next()? {
@@ -45,7 +45,7 @@ fn fields(bytes: &[u8], mut take: impl FnMut(u64, Value<'_>) -> Result<(), ReadE
     Ok(())
 }
 
-/// Reads a model; tensors that the file keeps beside itself are asked for by their file's name.
+/// Reads a model; tensors stored in external files are requested by file name.
 pub(crate) fn read(bytes: &[u8], beside: Beside<'_>) -> Result<Model, ReadError> {
     let reader = ProtobufReader { beside, last: RefCell::new(None) };
     let mut model = Model::default();
@@ -138,7 +138,7 @@ impl ProtobufReader<'_> {
         Ok(node)
     }
 
-    /// Attributes without a type, as some old writers leave them, are of the type of what they hold.
+    /// Attributes without a type, as some old writers leave them, have the type of their content.
     fn attribute(&self, bytes: &[u8], depth: usize) -> Result<Option<(String, Attribute)>, ReadError> {
         let (mut name, mut kind, mut one) = (String::new(), None, None);
         let (mut floats, mut ints, mut texts) = (Vec::new(), Vec::new(), Vec::new());
@@ -201,12 +201,12 @@ impl ProtobufReader<'_> {
         raw.tensor()
     }
 
-    /// The bytes of a tensor that lies in another file.
+    /// The bytes of a tensor in an external file.
     fn external(&self, raw: &RawTensor) -> Result<Vec<u8>, ReadError> {
         let text = |key: &str| raw.external.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
         let number = |key: &str| text(key).map(|value| value.parse::<usize>());
         let Some(file) = text("location") else { return Err(damaged(format!("tensor {} lies nowhere", raw.name))) };
-        // A file may name its neighbours, and nothing else on this machine.
+        // A file may name its neighbours, and no other file on this machine.
         if file.is_empty() || file.starts_with('.') || file.contains(['/', '\\', ':', '\0']) {
             let what = format!("tensor {} lies in {file:?}, which is no plain file name", raw.name);
             return Err(ReadError::unsupported(what, "export the model as one file"));
@@ -228,7 +228,7 @@ impl ProtobufReader<'_> {
     }
 }
 
-/// Some writers keep bytes in what should be text.
+/// Some writers store bytes in text fields.
 fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -246,7 +246,7 @@ fn pair(bytes: &[u8]) -> Result<(String, String), ReadError> {
     Ok((key, text))
 }
 
-/// A tensor as the file writes it.
+/// A tensor as stored in the file.
 #[derive(Debug, Default)]
 struct RawTensor {
     name: String,
@@ -261,7 +261,7 @@ struct RawTensor {
     elsewhere: bool,
 }
 
-/// What the number of an element's type means; nothing for those that are not read.
+/// The element type for its number; none for those that are not supported.
 fn element(kind: i64) -> Option<Element> {
     match kind {
         1 | 10 | 16 => Some(Element::Float),
@@ -312,7 +312,7 @@ impl RawTensor {
             (12, Some(bytes)) => Data::Int(all(bytes, |four| u32::from_le_bytes(four).into())),
             (7 | 13, Some(bytes)) => Data::Int(all(bytes, i64::from_le_bytes)),
             (9, Some(bytes)) => Data::Int(all(bytes, |one| i64::from(u8::from_le_bytes(one) != 0))),
-            // Narrow numbers are written as wide ones, and negative ones as the complement of 64 bits.
+            // Narrow numbers are stored as wide ones, and negative ones as the complement of 64 bits.
             (_, None) if self.kind != 8 => Data::Int(self.ints.clone()),
             _ => Data::Text(self.texts.clone()),
         })
@@ -376,7 +376,7 @@ fn shape(bytes: &[u8]) -> Result<Vec<Option<usize>>, ReadError> {
             let mut size = None;
             fields(value.bytes()?, |number, value| {
                 if number == 1 {
-                    // 0 and negative sizes stand for sizes that are left open.
+                    // 0 and negative sizes mean dynamic dimensions.
                     size = usize::try_from(value.int()?).ok().filter(|size| *size > 0);
                 }
                 Ok(())

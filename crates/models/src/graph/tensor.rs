@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-/// Larger tensors are not made, whatever a graph asks for.
+/// Larger tensors are not allocated, whatever a graph requests.
 const MOST_ELEMENTS: usize = 1 << 24;
 
 /// Why a graph stopped in the middle of a row.
@@ -15,7 +15,7 @@ impl<T: Into<String>> From<T> for Fault {
     }
 }
 
-/// What the elements of a tensor are in its file.
+/// The element type of a tensor in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Element {
     Float,
@@ -31,21 +31,21 @@ pub(crate) enum Element {
 pub(crate) enum Data {
     Float(Vec<f32>),
     Double(Vec<f64>),
-    /// Whole numbers of every width, and 0 or 1 for truth.
+    /// Integers of every width, and 0 or 1 for booleans.
     Int(Vec<i64>),
     Text(Vec<Arc<str>>),
 }
 
-/// A tensor: as many elements as its dimensions multiply to.
+/// A tensor: as many elements as the product of its dimensions.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Tensor {
     shape: Vec<usize>,
     data: Data,
 }
 
-/// The number of elements of a shape, where that many may be.
+/// The number of elements of a shape, if that many are allowed.
 pub(crate) fn volume(shape: &[usize]) -> Result<usize, Fault> {
-    // A dimension of 0 does not excuse others that no product could hold.
+    // A dimension of 0 does not excuse others whose product would overflow.
     let product = shape.iter().try_fold(1_usize, |product, size| product.checked_mul((*size).max(1)));
     if product.is_none_or(|elements| elements > MOST_ELEMENTS) {
         return Err(Fault(format!("a tensor of shape {shape:?} would have more than {MOST_ELEMENTS} elements")));
@@ -63,7 +63,7 @@ impl Data {
         }
     }
 
-    /// What messages call it.
+    /// Its name in messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Float(_) => "float",
@@ -88,7 +88,7 @@ impl Data {
 }
 
 impl Tensor {
-    /// Refuses elements that are not as many as the shape says.
+    /// Refuses elements whose number does not match the shape.
     pub(crate) fn new(shape: Vec<usize>, data: Data) -> Result<Self, Fault> {
         let expected = volume(&shape)?;
         if data.len() != expected {
@@ -123,7 +123,7 @@ impl Tensor {
         Self::new(shape, self.data.clone())
     }
 
-    /// The last dimension, and how many rows of it there are; a single value is a row of one.
+    /// The last dimension, and the number of rows; a single value is a row of one.
     pub(crate) fn rows_and_columns(&self) -> (usize, usize) {
         let columns = self.shape.last().copied().unwrap_or(1);
         (self.len().checked_div(columns).unwrap_or(0), columns)
@@ -143,7 +143,7 @@ impl Tensor {
         }
     }
 
-    /// The elements as single floats, of whatever number they are.
+    /// The elements as single floats, from any numeric type.
     pub(crate) fn to_floats(&self) -> Result<Vec<f32>, Fault> {
         match &self.data {
             Data::Float(values) => Ok(values.clone()),
@@ -153,7 +153,7 @@ impl Tensor {
         }
     }
 
-    /// The elements as double floats, of whatever number they are.
+    /// The elements as double floats, from any numeric type.
     pub(crate) fn to_doubles(&self) -> Result<Vec<f64>, Fault> {
         match &self.data {
             Data::Float(values) => Ok(values.iter().map(|x| f64::from(*x)).collect()),

@@ -1,13 +1,13 @@
-//! The wire format of Protocol Buffers: fields with a number, a value and nothing else.
+//! The wire format of Protocol Buffers: fields with a number and a value.
 //!
-//! Every length is held against what remains before anything is made of it.
+//! Every length is checked against the remaining bytes before it is used.
 
 use crate::ReadError;
 
 /// The value of a field.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Value<'a> {
-    /// Whole numbers, truth, enumerations.
+    /// Integers, booleans, enumerations.
     Varint(u64),
     /// A double.
     Fixed64([u8; 8]),
@@ -17,11 +17,11 @@ pub(super) enum Value<'a> {
     Fixed32([u8; 4]),
 }
 
-/// The fields of a message, one after the other.
+/// The fields of a message, in order.
 #[derive(Debug, Clone)]
 pub(super) struct Wire<'a> {
     rest: &'a [u8],
-    /// How long the file is: messages name places in it.
+    /// The length of the file: messages name offsets in it.
     whole: usize,
 }
 
@@ -34,7 +34,7 @@ impl<'a> Wire<'a> {
         Self { rest: bytes, whole: bytes.len() }
     }
 
-    /// The next field; nothing at the end.
+    /// The next field; none at the end.
     pub(super) fn next(&mut self) -> Result<Option<(u64, Value<'a>)>, ReadError> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -106,7 +106,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Appends a repeated whole number: one of them, or many packed.
+    /// Appends a repeated integer: one of them, or many packed.
     pub(super) fn ints(self, to: &mut Vec<i64>) -> Result<(), ReadError> {
         match self {
             Self::Bytes(bytes) => {

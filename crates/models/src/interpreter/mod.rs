@@ -1,8 +1,8 @@
 //! Runs graphs, operator by operator: those of `ai.onnx.ml`, the plain ones around them, and those of neural networks.
 //!
-//! Every row is computed as if it were alone, so that its answer does not depend on its batch; sums are made in double
-//! precision. Classical models are scored here. Neural networks go on to a library that is made for them, once a few rows
-//! have gone through here: by then every size in the graph is known to be sound.
+//! Every row is computed as if it were alone, so that its result does not depend on its batch; sums are in double
+//! precision. Classical models are scored here. A library made for neural networks runs those, after a few rows have
+//! been run here, which shows that every size in the graph is sound.
 
 mod operators;
 
@@ -16,46 +16,46 @@ use crate::graph::{Fault, Graph, ML, Model, Node, Tensor};
 
 pub(crate) use operators::every as operators;
 
-/// So many elements may be computed in one run, more for a file with more constants, and so many be kept at a time: no
-/// file keeps a row for long.
+/// Limits on elements computed in one run, more for a file with more constants, and on elements held at a time: no file
+/// can make a row take long.
 const MOST_WORK: u64 = 1 << 31;
 const MOST_WORK_OF_A_CONSTANT: u64 = 1 << 12;
 const MOST_LIVE: u64 = 1 << 26;
 
-/// What an operator is made of.
+/// The context in which an operator is built.
 pub(crate) struct Making<'a> {
     pub(crate) node: &'a Node,
     pub(crate) model: &'a Model,
-    /// The graph that the node is part of.
+    /// The graph that contains the node.
     pub(crate) graph: &'a Graph,
 }
 
-/// What an operator is given for a run.
+/// The inputs of an operator in a run.
 pub(crate) struct Arguments<'a> {
     inputs: &'a [Option<Arc<Tensor>>],
     work: &'a Work,
 }
 
-/// What a run has computed, and may.
+/// How much a run has computed, and its limits.
 #[derive(Debug)]
 struct Work {
     done: Cell<u64>,
     most: u64,
 }
 
-/// What an operator does.
+/// The implementation of an operator.
 pub(crate) type Operation = Box<dyn Fn(&Arguments<'_>) -> Result<Vec<Tensor>, Fault> + Send + Sync>;
-/// Makes an operator from its node, or says why it cannot.
+/// Builds an operator from its node, or returns why it cannot.
 pub(crate) type Make = fn(&Making<'_>) -> Result<Operation, ReadError>;
 
 impl Making<'_> {
-    /// The version of the operator set that the node is from; old where the file does not say.
+    /// The version of the node's operator set; an old one if the file does not say.
     pub(crate) fn version(&self) -> i64 {
         let sets = &self.model.operator_sets;
         sets.iter().find(|(domain, _)| *domain == self.node.domain).map_or(1, |(_, version)| *version)
     }
 
-    /// An attribute has a value that is not supported, or does not fit.
+    /// The error for an attribute value that is not supported, or does not fit.
     pub(crate) fn wrong(&self, what: impl fmt::Display) -> ReadError {
         let what = format!("{} {what}", self.node.shown());
         ReadError::unsupported(
@@ -71,12 +71,12 @@ impl<'a> Arguments<'a> {
         self.maybe(place).ok_or_else(|| Fault(format!("input {place} is missing")))
     }
 
-    /// The input at this place, where there is one.
+    /// The input at this place, if present.
     pub(crate) fn maybe(&self, place: usize) -> Option<&'a Tensor> {
         self.inputs.get(place)?.as_deref()
     }
 
-    /// All inputs that there are.
+    /// All inputs that are present.
     pub(crate) fn all(&self) -> impl Iterator<Item = &'a Tensor> {
         self.inputs.iter().flatten().map(|input| &**input)
     }
@@ -86,7 +86,7 @@ impl<'a> Arguments<'a> {
         program.run_counted(inputs, self.work)
     }
 
-    /// Counts what is about to be computed.
+    /// Charges work that is about to be done.
     pub(crate) fn work(&self, elements: usize) -> Result<(), Fault> {
         self.work.count(elements)
     }
@@ -105,7 +105,7 @@ struct Step {
     /// Slots of values.
     inputs: Vec<Option<usize>>,
     outputs: Vec<Option<usize>>,
-    /// Values that nothing after this step asks for.
+    /// Values that no later step needs.
     done: Vec<usize>,
 }
 
@@ -127,7 +127,7 @@ impl fmt::Debug for Program {
     }
 }
 
-/// Where values are kept, by name.
+/// The slots of values, by name.
 #[derive(Default)]
 struct Slots<'a>(BTreeMap<&'a str, usize>, usize);
 
@@ -143,7 +143,7 @@ impl<'a> Slots<'a> {
     }
 }
 
-/// Makes a graph ready; an operator that is not known is refused by its name.
+/// Compiles a graph; an unknown operator is refused by its name.
 pub(crate) fn program(model: &Model, graph: &Graph) -> Result<Program, ReadError> {
     let known = operators();
     let mut places = Slots::default();
@@ -191,7 +191,7 @@ fn unknown(node: &Node) -> ReadError {
 }
 
 impl Steps {
-    /// Notes for each step which values are not needed after it.
+    /// Determines for each step which values are not needed after it.
     fn forget_early(&mut self) {
         let mut needed: Vec<bool> = vec![false; self.places];
         let mark = |needed: &mut Vec<bool>, place: usize| {
@@ -206,7 +206,7 @@ impl Steps {
 }
 
 impl Program {
-    /// Runs the graph once; gives its outputs in order.
+    /// Runs the graph once; returns its outputs in order.
     pub(crate) fn run(&self, inputs: Vec<Tensor>) -> Result<Vec<Arc<Tensor>>, Fault> {
         let constants: u64 = self.0.constants.iter().map(|(_, tensor)| tensor.len() as u64).sum();
         let most = MOST_WORK.saturating_add(constants.saturating_mul(MOST_WORK_OF_A_CONSTANT));
@@ -224,7 +224,7 @@ impl Program {
         all.inputs.iter().zip(inputs).for_each(|(place, tensor)| put(&mut values, *place, Arc::new(tensor)));
         all.constants.iter().for_each(|(place, tensor)| put(&mut values, *place, tensor.clone()));
         let mut live: u64 = all.constants.iter().map(|(_, tensor)| tensor.len() as u64).sum();
-        // Constants are kept whatever a run does.
+        // Constants are held whatever a run does.
         let most = live.saturating_add(MOST_LIVE);
         for step in &all.steps {
             let get = |place: &Option<usize>| place.and_then(|place| values.get(place).cloned().flatten());

@@ -1,4 +1,4 @@
-//! Writes the nodes of a graph.
+//! Builds the nodes of a graph.
 
 use std::sync::Arc;
 
@@ -6,23 +6,23 @@ use super::damaged;
 use crate::ReadError;
 use crate::graph::{Attribute, Constant, Data, Element, Graph, Node, Tensor};
 
-/// What goes from layer to layer.
+/// A value passed from layer to layer.
 #[derive(Debug, Clone)]
 pub(super) struct Flow {
     /// The name of the value.
     pub(super) name: String,
-    /// The dimensions after the batch's; nothing where one is left open.
+    /// The dimensions after the batch's; none for a dynamic one.
     pub(super) shape: Vec<Option<usize>>,
-    /// Which steps of a sequence count, where some do not: 1 or 0 for each row and step, as floats.
+    /// Which steps of a sequence count, if some are masked: 1 or 0 for each row and step, as floats.
     pub(super) mask: Option<String>,
 }
 
-/// A graph in the making.
+/// A graph under construction.
 #[derive(Debug, Default)]
 pub(super) struct Builder {
     pub(super) graph: Graph,
     names: usize,
-    /// Whether Keras 1 or 2 wrote the model: names mean other things then.
+    /// Whether Keras 1 or 2 wrote the model: some names then have other meanings.
     pub(super) old: bool,
 }
 
@@ -39,7 +39,7 @@ impl Builder {
         Self { old, ..Self::default() }
     }
 
-    /// No layer's name has a slash.
+    /// A new name. No layer's name has a slash.
     fn name(&mut self) -> String {
         self.names += 1;
         format!("/{}", self.names)
@@ -57,17 +57,17 @@ impl Builder {
         Ok(self.constant(tensor, Element::Float))
     }
 
-    /// One float for all.
+    /// One float for all elements.
     pub(super) fn scalar(&mut self, value: f64) -> String {
         self.constant(Tensor::flat(Data::Float(vec![value as f32])), Element::Float)
     }
 
-    /// A list of whole numbers: a shape, axes.
+    /// A list of integers: a shape, axes.
     pub(super) fn list(&mut self, values: &[i64]) -> String {
         self.constant(Tensor::flat(Data::Int(values.to_vec())), Element::Int64)
     }
 
-    /// Adds a node with one output; gives the output's name.
+    /// Adds a node with one output; returns the output's name.
     pub(super) fn node(&mut self, operator: &str, inputs: &[&str], attributes: &[(&str, Attribute)]) -> String {
         self.nodes(operator, inputs, attributes, 1).pop().unwrap_or_default()
     }
@@ -97,7 +97,7 @@ impl Builder {
 
     /// The same elements with other dimensions after the batch's.
     pub(super) fn reshaped(&mut self, value: &str, shape: &[usize]) -> String {
-        // The batch's dimension is what remains.
+        // The batch's dimension is inferred.
         let shape: Vec<i64> = std::iter::once(-1).chain(shape.iter().map(|size| *size as i64)).collect();
         let shape = self.list(&shape);
         self.node("Reshape", &[value, &shape], &[])
@@ -109,12 +109,12 @@ impl Flow {
         Self { name, shape, mask: None }
     }
 
-    /// The same steps count, or do not.
+    /// The same with the mask of another value.
     pub(super) fn masked_as(self, other: &Self) -> Self {
         Self { mask: other.mask.clone(), ..self }
     }
 
-    /// The dimensions, where all are known.
+    /// The dimensions, if all are known.
     pub(super) fn known(&self) -> Option<Vec<usize>> {
         self.shape.iter().copied().collect()
     }

@@ -1,4 +1,4 @@
-//! Keras models: `.h5` of Keras 2 and 3, and `.keras`, written again as a graph.
+//! Keras models: `.h5` of Keras 2 and 3, and `.keras`, converted to a graph.
 
 mod builder;
 mod layers;
@@ -13,14 +13,14 @@ use crate::graph::Model;
 use crate::{ReadError, Runtime, onnx};
 use weights::{Store, Weights};
 
-/// What messages call the format.
+/// The format's name in messages.
 pub(crate) const FORMAT: &str = "Keras";
 
 pub(crate) fn damaged(what: impl Into<String>) -> ReadError {
     ReadError::Damaged { format: FORMAT, what: what.into() }
 }
 
-/// What every refusal of a layer says to do.
+/// The remedy in every refusal of a layer.
 const INSTEAD: &str =
     "export the model to ONNX (`model.export(\"model.onnx\", format=\"onnx\")`), or score it in Python";
 
@@ -28,7 +28,7 @@ pub(crate) fn refused(what: impl Into<String>) -> ReadError {
     ReadError::unsupported(what, INSTEAD)
 }
 
-/// The classes of all layers that are read.
+/// The classes of all supported layers.
 pub(crate) fn layers() -> impl Iterator<Item = &'static str> {
     layers::LAYERS.iter().map(|(class, _)| *class)
 }

@@ -1,4 +1,4 @@
-//! Which layer follows which: sequential and functional models, and models within models.
+//! The topology of layers: sequential and functional models, and nested models.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use crate::graph::{Element, Graph, Port};
 
 /// Models with more layers are refused.
 const MOST_LAYERS: usize = 5_000;
-/// Models within models, and no deeper.
+/// The maximum depth of nested models.
 const DEEPEST: usize = 8;
 
-/// A place in the net: a layer, which of its calls, which of its outputs.
+/// A tensor of the model: a layer, which of its calls, which of its outputs.
 type Joint = (String, usize, usize);
 
 /// The graph of a whole model.
@@ -40,17 +40,17 @@ pub(super) fn graph(config: &Field<'_>, weights: &Weights, old: bool) -> Result<
     Ok(builder.graph)
 }
 
-/// Where one is while models are walked through.
+/// The current position while models are traversed.
 struct Walk<'a> {
     weights: &'a Weights,
-    /// The layer of the outermost model that this model is.
+    /// The layer of the outermost model that contains this model.
     outer: Option<String>,
     /// The folder of the model's weights.
     path: String,
     depth: usize,
 }
 
-/// Keras' way of making names of files from names of classes.
+/// Keras' conversion of class names to file names.
 fn snake(class: &str) -> String {
     let letters: Vec<char> = class.chars().filter(|letter| letter.is_alphanumeric() || *letter == '_').collect();
     let mut name = String::new();
@@ -70,7 +70,7 @@ fn snake(class: &str) -> String {
 }
 
 impl Walk<'_> {
-    /// Walks through a model, and gives its outputs with their names. Its inputs are given where it is a layer.
+    /// Traverses a model, and returns its outputs with their names. Its inputs are given if it is a layer.
     fn model(
         &self,
         model: &Field<'_>,
@@ -187,7 +187,7 @@ impl Walk<'_> {
                 calls.push(Call { layer, place: place.clone(), makes, takes: calls_joints(node)? });
             }
         }
-        // Inputs come in the order of the model, not of its layers.
+        // Inputs are in the order of the model, not of its layers.
         let order = |port: &Port| inputs.iter().position(|(called, _)| *called == port.name);
         builder.graph.inputs.sort_by_key(order);
         self.run_calls(calls, &mut done, builder)?;
@@ -199,7 +199,7 @@ impl Walk<'_> {
         outputs.iter().map(output).collect()
     }
 
-    /// Makes what calls make, each as soon as what it takes is there.
+    /// Builds the nodes of calls, each as soon as its inputs are available.
     fn run_calls(
         &self,
         mut calls: Vec<Call<'_>>,
@@ -264,7 +264,7 @@ fn joints(field: &Field<'_>) -> Result<Vec<Joint>, ReadError> {
     if found.is_empty() { Err(field.damaged("names no layer")) } else { Ok(found) }
 }
 
-/// The same with their names: those of a dictionary, in the order of its keys, which is Keras' own; else the layers'.
+/// The same with names: those of a dictionary, in the order of its keys, which is Keras' own; else the layers'.
 fn named_joints(field: &Field<'_>) -> Result<Vec<(String, Joint)>, ReadError> {
     let Value::Object(dictionary) = field.value() else {
         return Ok(joints(field)?.into_iter().map(|joint| (joint.0.clone(), joint)).collect());
@@ -278,7 +278,7 @@ fn named_joints(field: &Field<'_>) -> Result<Vec<(String, Joint)>, ReadError> {
     if found.is_empty() { Err(field.damaged("names no layer")) } else { Ok(found) }
 }
 
-/// What a call takes: Keras 3 hides it in `keras_history`, Keras 2 writes it down.
+/// The inputs of a call: Keras 3 hides them in `keras_history`, Keras 2 lists them.
 fn calls_joints(node: &Field<'_>) -> Result<Vec<Joint>, ReadError> {
     match node.find("args") {
         None => joints(node),
@@ -290,7 +290,7 @@ fn calls_joints(node: &Field<'_>) -> Result<Vec<Joint>, ReadError> {
     }
 }
 
-/// The entries of a dictionary in the order in which Keras takes them.
+/// The entries of a dictionary in the order in which Keras uses them.
 fn sorted(dictionary: &Map<String, Value>) -> Vec<(&String, &Value)> {
     let mut entries: Vec<_> = dictionary.iter().collect();
     entries.sort_by_key(|(name, _)| *name);

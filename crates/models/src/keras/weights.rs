@@ -1,6 +1,6 @@
-//! The numbers of a Keras model: HDF5, alone or within an archive.
+//! The weights of a Keras model: HDF5, alone or within an archive.
 //!
-//! Read by name, never by walking: a changed file may hold circles.
+//! Read by name, never by traversal: a corrupted file may contain cycles.
 
 use std::io::{Cursor, Read};
 
@@ -10,7 +10,7 @@ use super::damaged;
 use crate::ReadError;
 use crate::graph::{Data, Tensor, volume};
 
-/// Parts of an archive that are larger are refused.
+/// Larger members of an archive are refused.
 const MOST_BYTES: u64 = 1 << 28;
 
 /// One member of an archive, unpacked.
@@ -28,7 +28,7 @@ pub(super) fn member(archive: &[u8], name: &str) -> Result<Vec<u8>, ReadError> {
     Ok(bytes)
 }
 
-/// How layers find their weights.
+/// How the weights of layers are addressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Store {
     /// `model_weights/<layer>`, whose attribute `weight_names` lists them (`.h5`).
@@ -37,25 +37,25 @@ pub(super) enum Store {
     ByPath,
 }
 
-/// Where a layer's weights lie.
+/// The location of a layer's weights.
 #[derive(Debug, Clone, Default)]
 pub(super) struct WeightPath {
     /// The layer of the outermost model.
     pub(super) layer: String,
-    /// The layer itself, where that is within another.
+    /// The layer itself, if it is within another.
     pub(super) inner: Option<String>,
     /// The folder of the layer.
     pub(super) path: String,
 }
 
-/// Which weights of a layer.
+/// Selects weights of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WeightSet {
     /// All of a plain layer.
     Own,
     /// Those of the cell of a recurrent layer.
     Cell,
-    /// Those of the layer that another wraps.
+    /// Those of a wrapped layer.
     Wrapped,
     /// Those of a recurrent layer that runs forward, or backward, within a bidirectional one.
     Forward,
@@ -80,7 +80,7 @@ pub(super) struct Weights {
     store: Store,
 }
 
-/// More weights of one layer than this are not looked for.
+/// At most this many weights of one layer are searched.
 const MOST_WEIGHTS: usize = 64;
 
 impl Weights {
@@ -89,13 +89,13 @@ impl Weights {
         Ok(Self { file, store })
     }
 
-    /// A text that the whole file is marked with.
+    /// A text attribute of the whole file.
     pub(super) fn root_text(&self, name: &str) -> Result<Option<String>, ReadError> {
         let attributes = self.file.root().attrs().map_err(|error| damaged(error.to_string()))?;
         Ok(attributes.into_iter().find(|(key, _)| key == name).and_then(|(_, value)| texts(value).into_iter().next()))
     }
 
-    /// The weights of a layer, in the order in which the layer made them.
+    /// The weights of a layer, in the order in which the layer created them.
     pub(super) fn of(&self, place: &WeightPath, part: WeightSet) -> Result<Vec<Tensor>, ReadError> {
         match self.store {
             Store::ByLayer => self.by_layer(place, part),
@@ -138,12 +138,12 @@ impl Weights {
 fn texts(value: AttrValue) -> Vec<String> {
     match value.as_strings() {
         Some(texts) => texts.iter().map(ToString::to_string).collect(),
-        // A layer without weights has an empty list of numbers for names.
+        // A layer without weights has an empty list of numbers instead of names.
         None => value.as_str().map(ToString::to_string).into_iter().collect(),
     }
 }
 
-/// The names of a group's weights; long lists are cut into `weight_names0`, `weight_names1`, ….
+/// The names of a group's weights; long lists are split into `weight_names0`, `weight_names1`, ….
 fn names(group: &Group) -> Result<Vec<String>, ReadError> {
     let mut attributes = group.attrs().map_err(|error| damaged(error.to_string()))?;
     if let Some(all) = attributes.remove("weight_names") {
@@ -158,7 +158,7 @@ fn tensor(dataset: &hdf5_pure::Dataset, name: &str) -> Result<Tensor, ReadError>
     let shape = dataset.shape().map_err(|error| wrong(error.to_string()))?;
     let shape: Option<Vec<usize>> = shape.into_iter().map(|size| usize::try_from(size).ok()).collect();
     let shape = shape.ok_or_else(|| wrong("a dimension that cannot be".into()))?;
-    // The size is held against what may be before anything is read.
+    // The size is checked against the limit before anything is read.
     volume(&shape).map_err(|fault| wrong(fault.0))?;
     let values = dataset.read_f32().map_err(|error| wrong(error.to_string()))?;
     Tensor::new(shape, Data::Float(values)).map_err(|fault| wrong(fault.0))

@@ -1,6 +1,6 @@
-//! Neural networks, run by rten: a library made for them, in Rust, in this process.
+//! Neural networks, run by rten: a library for them, in Rust, in this process.
 //!
-//! It never sees a file: the graph that was read and checked is written out again for it.
+//! It never sees a file: it is given a new serialisation of the graph that was read and checked.
 
 mod session;
 mod write;
@@ -19,16 +19,16 @@ use rten_tensor::prelude::Layout;
 use crate::ReadError;
 use crate::graph::{Data, Element, Fault, Graph, ML, Model, Tensor};
 
-/// What runs graphs.
+/// The runtime of graphs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runtime {
     /// This crate, and rten for networks.
     BuiltIn,
-    /// ONNX Runtime, whose library [`find_onnxruntime`](crate::find_onnxruntime) has named.
+    /// ONNX Runtime, whose library [`find_onnxruntime`](crate::find_onnxruntime) has set.
     OnnxRuntime,
 }
 
-/// A network that is ready to run.
+/// A compiled network.
 #[derive(Clone)]
 pub(crate) struct Network(Arc<Loaded>);
 
@@ -44,7 +44,7 @@ impl fmt::Debug for Network {
     }
 }
 
-/// Whether a graph is for this room: it has operators that only networks have, and none that only classical models do.
+/// Whether rten runs a graph: it has operators that only networks have, and none that only classical models have.
 pub(crate) fn is_network(graph: &Graph) -> bool {
     const NOT_HERE: [&str; 1] = ["Scan"];
     let classical = |operator: &str, domain: &str| domain == ML || NOT_HERE.contains(&operator);
@@ -54,12 +54,12 @@ pub(crate) fn is_network(graph: &Graph) -> bool {
     !graph.nodes.iter().any(|node| classical(&node.operator, &node.domain)) && !ports.chain(constants).any(wide)
 }
 
-/// What a library that panics is reported as.
+/// Turns a panic of a library into an error.
 fn guarded<T>(what: &str, run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(format!("{what} gave up on this graph")))
 }
 
-/// Makes a graph ready; an operator that rten lacks is refused by its name.
+/// Compiles a graph; an operator that rten lacks is refused by its name.
 pub(crate) fn network(model: &Model) -> Result<Network, ReadError> {
     let refused = |why: String| {
         let what = format!("the network cannot be run: {why}");
@@ -84,21 +84,21 @@ fn pool() -> Arc<ThreadPool> {
     POOL.with_borrow_mut(|pool| Arc::clone(pool.get_or_insert_with(new)))
 }
 
-/// Does work, such as all that a member does, on a thread on which networks run in place. Anywhere else a thread beside the
-/// caller's runs them, and handing rows over takes longer than a small network needs for a few of them.
+/// Runs a closure, such as a whole member, on a thread on which networks run in place. Elsewhere a thread beside the
+/// caller's runs them, and passing rows over takes longer than a small network needs for a few of them.
 pub fn at_home<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let home = Arc::new(ThreadPool::with_num_threads(1));
     home.run(|| {
         POOL.set(Some(Arc::clone(&home)));
         let done = work();
-        // The thread ends with its pool, which it must not hold itself.
+        // The thread ends with its pool, and must not hold it itself.
         POOL.take();
         done
     })
 }
 
 impl Network {
-    /// Runs the graph once; gives its outputs in order.
+    /// Runs the graph once; returns its outputs in order.
     pub(crate) fn run(&self, inputs: Vec<Tensor>) -> Result<Vec<Arc<Tensor>>, Fault> {
         let values: Vec<Value> = inputs.into_iter().map(value).collect::<Result<_, _>>()?;
         let Loaded { model, inputs, outputs } = &*self.0;

@@ -1,4 +1,4 @@
-//! Graphs run by ONNX Runtime, whose library is loaded where somebody has named it.
+//! Graphs run by ONNX Runtime, whose library is loaded from a path that the caller sets.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,13 +12,14 @@ use super::guarded;
 use crate::ReadError;
 use crate::graph::{Data, Element, Fault, Model, Tensor};
 
-/// The library, once it was named.
+/// The path of the library, once set.
 static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
 static ENVIRONMENT: OnceLock<Result<Environment, String>> = OnceLock::new();
 
-/// Names the library of ONNX Runtime, version 1.24 or later; said once, before the first model that wants it is read.
+/// Sets the path of the library of ONNX Runtime, version 1.24 or later; once, before the first model that needs it is
+/// read.
 pub fn find_onnxruntime(library: PathBuf) {
-    // Whoever said it first is believed.
+    // The first call wins.
     let _ = LIBRARY.set(library);
 }
 
@@ -36,12 +37,12 @@ fn environment() -> Result<&'static Environment, ReadError> {
     loaded.map_err(|why| ReadError::unsupported(format!("ONNX Runtime is not there: {why}"), hint))
 }
 
-/// A graph that is ready to run.
+/// A compiled graph.
 #[derive(Clone)]
 pub(crate) struct Session(Arc<Loaded>);
 
 struct Loaded {
-    /// The elements of each input, as the file has them.
+    /// The element type of each input, as in the file.
     inputs: Vec<(String, Element)>,
     outputs: Vec<String>,
     session: Mutex<ort::session::Session>,
@@ -54,7 +55,7 @@ impl fmt::Debug for Session {
 }
 
 impl Session {
-    /// Makes a graph ready, on one thread.
+    /// Compiles a graph, for one thread.
     pub(crate) fn new(model: &Model) -> Result<Self, ReadError> {
         let refused = |why: String| {
             let what = format!("ONNX Runtime does not take this model: {why}");
@@ -76,7 +77,7 @@ impl Session {
         Ok(Self(Arc::new(Loaded { inputs, outputs, session: Mutex::new(made.map_err(refused)?) })))
     }
 
-    /// Runs the graph once; gives its outputs in order.
+    /// Runs the graph once; returns its outputs in order.
     pub(crate) fn run(&self, inputs: &[Tensor]) -> Result<Vec<Arc<Tensor>>, Fault> {
         let Loaded { inputs: ports, outputs, session } = &*self.0;
         let named = ports.iter().zip(inputs);
@@ -108,7 +109,7 @@ fn value(tensor: &Tensor, element: Element) -> Result<DynValue, Fault> {
         }
         (Data::Int(values), _) => OrtTensor::from_array((shape, values.clone())).map_err(said)?.into_dyn(),
         (Data::Text(values), _) => {
-            // What stands for a text that no file holds has a sign that the library's texts end with.
+            // The placeholder for a text that no file contains has a character that terminates the library's texts.
             let values: Vec<String> = values.iter().map(|text| text.replace('\0', "")).collect();
             OrtTensor::from_string_array((shape, values.as_slice())).map_err(said)?.into_dyn()
         }

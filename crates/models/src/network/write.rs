@@ -1,4 +1,4 @@
-//! Writes a graph for rten, with what it insists on and files leave out.
+//! Serialises a graph for rten, with fields that it requires and files omit.
 
 use rten_onnx::onnx::{
     AttributeProto, AttributeType, DataType, Dimension, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
@@ -7,7 +7,8 @@ use rten_onnx::onnx::{
 
 use crate::graph::{Attribute, Constant, Data, Element, Graph, Model, Node, Port, Tensor};
 
-/// The graph as ONNX for a library that knows all of it; what lists probabilities by name gives them as they are.
+/// The graph as ONNX for a library that supports all of it; a node that lists probabilities by name passes them
+/// through.
 pub(super) fn whole(model: &Model) -> Result<Vec<u8>, String> {
     let mut model = model.clone();
     let zipped = model.graph.nodes.iter_mut().filter(|node| node.operator == "ZipMap");
@@ -42,7 +43,7 @@ pub(super) fn bytes(model: &Model) -> Result<Vec<u8>, String> {
 
 fn graph(graph: &Graph) -> Result<GraphProto, String> {
     let constant = |one: &Constant| tensor(&one.name, &one.tensor, one.element);
-    // What comes out has the shape that it has: declared ones are often wrong.
+    // Outputs have their actual shape: declared ones are often wrong.
     let open = |output: &Port| port(&Port { shape: Vec::new(), ..output.clone() });
     Ok(GraphProto {
         node: graph.nodes.iter().map(|one| node(one, graph)).collect::<Result<_, _>>()?,
@@ -82,7 +83,7 @@ fn tensor(name: &str, tensor: &Tensor, element: Element) -> Result<TensorProto, 
     })
 }
 
-/// The batch's dimension is left open, also where the file declares one row.
+/// The batch's dimension is left dynamic, also if the file declares one row.
 fn port(port: &Port) -> ValueInfoProto {
     let dimension = |(place, size): (usize, &Option<usize>)| match size.filter(|_| place > 0) {
         Some(size) => Dimension { dim_value: Some(size as i64), dim_param: None },
@@ -102,7 +103,7 @@ fn port(port: &Port) -> ValueInfoProto {
 fn node(node: &Node, graph: &Graph) -> Result<NodeProto, String> {
     let mut attributes: Vec<AttributeProto> =
         node.attributes.iter().map(|(name, value)| attribute(name, value)).collect::<Result<_, _>>()?;
-    // rten asks for the size of a convolution's kernel, which its weights tell.
+    // rten requires the size of a convolution's kernel, which its weights determine.
     if node.operator.starts_with("Conv") && node.attribute("kernel_shape").is_none() {
         let weights = node.inputs.get(1).and_then(|name| graph.constant(name));
         let size = weights.and_then(|weights| weights.shape().get(2..)).unwrap_or_default();

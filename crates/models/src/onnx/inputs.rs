@@ -1,4 +1,4 @@
-//! From the columns of rows to the inputs of a graph.
+//! Converts the columns of rows to the inputs of a graph.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,23 +10,23 @@ use crate::{Input, InputKind, ReadError};
 
 use super::vocabulary::{self, ComparedWith};
 
-/// One input of a graph: so many columns of a row, in the shape that the graph wants.
+/// One input of a graph: that many columns of a row, in the shape that the graph expects.
 #[derive(Debug, Clone)]
 pub(super) struct Feed {
     name: String,
     element: Element,
-    /// Of one row: without the dimension of the batch.
+    /// Of one row: without the batch dimension.
     shape: Vec<usize>,
-    /// For each column what it is looked up in: a column of text holds the places of the words.
+    /// For each column the values that it is compared with: a text column holds the indices of words.
     known: Vec<Arc<ComparedWith>>,
     /// Whether the graph declares a dimension for the batch.
     batched: bool,
 }
 
-/// What stands for a text that the graph does not know.
+/// The placeholder for a text that the graph does not know.
 const UNKNOWN: &str = "\0";
 
-/// The inputs of a graph; one whose shape is open, or that takes any text, is refused.
+/// The inputs of a graph; one with a dynamic shape, or that takes any text, is refused.
 pub(super) fn feeds(graph: &Graph) -> Result<Vec<Feed>, ReadError> {
     if graph.inputs.is_empty() {
         return Err(ReadError::unsupported("the graph has no inputs", "export a model that takes rows"));
@@ -52,7 +52,7 @@ fn feed(port: &Port) -> Result<Feed, ReadError> {
         let what = format!("the input {name} is no tensor");
         return Err(ReadError::unsupported(what, "export the model with one tensor for each input"));
     };
-    // The first dimension is the batch's, also where the file says 1.
+    // The first dimension is the batch's, also if the file says 1.
     let rest: Option<Vec<usize>> = shape.iter().skip(1).copied().collect();
     let Some(rest) = rest.filter(|rest| volume(rest).is_ok_and(|width| width > 0)) else {
         let what = format!("the input {name} has a dimension, after the batch's, that is left open");
@@ -61,13 +61,13 @@ fn feed(port: &Port) -> Result<Feed, ReadError> {
     Ok(Feed { name: name.clone(), element, shape: rest, known: Vec::new(), batched: !shape.is_empty() })
 }
 
-/// Whether something is looked up that a row may bring and the graph may not have.
+/// Whether a lookup may fail for a value in a row.
 pub(super) fn looks_up(graph: &Graph) -> bool {
     let by_number = ["Gather", "ArrayFeatureExtractor", "TopK"];
     let constant: BTreeSet<&str> = graph.constants.iter().map(|constant| constant.name.as_str()).collect();
     let brought = |name: &String| !constant.contains(name.as_str());
     graph.nodes.iter().any(|node| match node.operator.as_str() {
-        // An encoder that knows no unknown category refuses it.
+        // An encoder without a rule for unknown categories refuses them.
         "OneHotEncoder" => node.int("zeros") == Some(0),
         operator => by_number.contains(&operator) && node.inputs.get(1).is_some_and(brought),
     })
@@ -82,7 +82,7 @@ impl Feed {
         self.shape.iter().product()
     }
 
-    /// Its columns: by the input's name, and by place where it has several.
+    /// Its columns: by the input's name, and by index if it has several.
     pub(super) fn columns(&self) -> Vec<Input> {
         let kind = |index: usize| match (self.element, self.known.get(index)) {
             (Element::Text, Some(known)) => {
@@ -94,14 +94,14 @@ impl Feed {
         (0..self.width()).map(|index| Input { name: name(index), kind: kind(index) }).collect()
     }
 
-    /// A made-up row that the graph should be able to answer; others differ from it.
+    /// A made-up row that the graph should be able to score; others differ from it.
     pub(super) fn example(&self, row: usize) -> Vec<f64> {
         let place = |index: usize| {
             let known = self.known.get(index);
             let numbers = known.map_or(&[][..], |known| &known.numbers);
             match self.element {
                 Element::Text => ((row + index) % known.map_or(1, |known| known.words.len().max(1))) as f64,
-                // What is looked up by number is there for some numbers alone.
+                // A lookup by number has entries for only some numbers.
                 _ if !numbers.is_empty() => numbers.get((row + index) % numbers.len()).copied().unwrap_or(0.0),
                 Element::Float | Element::Double => (row as f64 - 1.0) * 0.5 + index as f64 * 0.125,
                 Element::Int32 | Element::Int64 | Element::Bool => ((row + index) % 2) as f64,
@@ -115,7 +115,7 @@ impl Feed {
         let width = self.width();
         let values = rows.rows().flat_map(|row| row.iter().skip(from).take(width).copied());
         let data = match self.element {
-            // As they lie there: most networks take all columns at once.
+            // Contiguous: most networks take all columns at once.
             Element::Float if width == rows.width() => Data::Float(rows.values().iter().map(|x| *x as f32).collect()),
             Element::Float => Data::Float(values.map(|x| x as f32).collect()),
             Element::Double => Data::Double(values.collect()),

@@ -1,33 +1,33 @@
-//! How a graph's label is found, read from how it is computed: what it is the largest of, which names it goes through.
+//! Determines from a graph's computation how it finds its label: the argmax of which value, through which class names.
 
 use crate::graph::{Data, ML, Node, Tensor};
 
 use super::range::Ranges;
 
-/// What decides which label a row has.
+/// The rule that decides a row's label.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Ruling<'a> {
-    /// The place of the largest of a row's numbers.
+    /// The index of the largest of a row's numbers.
     Largest(&'a str),
-    /// The place of the least.
+    /// The index of the smallest.
     Least(&'a str),
-    /// A classifier of `ai.onnx.ml`, which gives its scores beside the label.
+    /// A classifier of `ai.onnx.ml`, which returns its scores beside the label.
     Classifier(&'a Node),
-    /// On which side of zero a number lies: the label below, and the one above.
+    /// The side of zero on which a number lies: the label below, and the one above.
     Side { value: &'a str, below: f64, above: f64 },
 }
 
-/// A label: what decides, and the names of the classes where the graph has them.
+/// A label: the rule, and the names of the classes if the graph has them.
 #[derive(Debug, Clone)]
 pub(super) struct Label<'a> {
     pub(super) ruling: Ruling<'a>,
     pub(super) names: Option<Vec<String>>,
 }
 
-/// Operators that change nothing about a value but its shape and type.
+/// Operators that change only the shape and type of a value.
 pub(super) const PASSES: [&str; 7] = ["Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"];
 pub(super) const CLASSIFIERS: [&str; 3] = ["LinearClassifier", "SVMClassifier", "TreeEnsembleClassifier"];
-/// Longer ways from an output to what made it are not followed.
+/// Longer paths back from an output are not followed.
 pub(super) const FARTHEST: usize = 64;
 
 /// The names of the classes of a classifier or a map.
@@ -46,7 +46,7 @@ fn named(tensor: &Tensor) -> Vec<String> {
     }
 }
 
-/// What a `LabelEncoder` makes of the places 0, 1, …; nothing where it is about something else.
+/// A `LabelEncoder`'s values for the indices 0, 1, …; none if it maps anything else.
 fn looked_up(node: &Node) -> Option<Vec<String>> {
     let keys = node.ints("keys_int64s");
     let names: Vec<String> = match (node.texts("values_strings"), node.ints("values_int64s")) {
@@ -58,7 +58,7 @@ fn looked_up(node: &Node) -> Option<Vec<String>> {
     (in_order && !names.is_empty()).then_some(names)
 }
 
-/// What becomes of a number on the way to the label: factor * number + shift.
+/// The transformation of a number on the way to the label: factor * number + shift.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Line {
     factor: f64,
@@ -68,8 +68,8 @@ struct Line {
 impl Line {
     const SAME: Self = Self { factor: 1.0, shift: 0.0 };
 
-    /// The line where a node comes before it that adds a constant to a value, takes one away or multiplies by one; and
-    /// that value.
+    /// The transformation before a node that adds a constant to a value, subtracts it or multiplies by one; and that
+    /// value.
     fn behind<'a>(self, ranges: &Ranges<'a>, node: &'a Node) -> Option<(Self, &'a str)> {
         let constant = |place: usize| node.inputs.get(place).and_then(|name| ranges.number(name));
         let (place, by) = match (constant(0), constant(1)) {
@@ -87,13 +87,13 @@ impl Line {
         Some((line, node.inputs.get(place)?))
     }
 
-    /// The line where a condition is turned round before it.
+    /// The transformation before a negation of a condition.
     fn behind_not(self) -> Self {
         Self { factor: -self.factor, shift: self.shift + self.factor }
     }
 }
 
-/// What decides, where it is this node that does.
+/// The rule, if it is this node that decides.
 fn ruling<'a>(ranges: &Ranges<'a>, node: &'a Node, value: &str, Line { factor, shift }: Line) -> Option<Ruling<'a>> {
     let untouched = Line { factor, shift } == Line::SAME;
     let first = node.inputs.first()?;
@@ -115,7 +115,7 @@ fn ruling<'a>(ranges: &Ranges<'a>, node: &'a Node, value: &str, Line { factor, s
     }
 }
 
-/// How an output that is a label is found; nothing where that cannot be told.
+/// How a label output is determined; none if that cannot be told.
 pub(super) fn label<'a>(ranges: &Ranges<'a>, output: &'a str) -> Option<Label<'a>> {
     let (mut value, mut names, mut line) = (output, None, Line::SAME);
     for _ in 0..FARTHEST {

@@ -1,4 +1,4 @@
-//! What the numbers of an output mean, read from how they are computed up to the output.
+//! Determines what the numbers of an output mean, from the computation that leads to the output.
 
 use std::collections::BTreeSet;
 
@@ -8,30 +8,30 @@ use crate::{Output, ReadError};
 use super::label::{CLASSIFIERS, FARTHEST, Label, PASSES, Ruling, classes_of};
 use super::range::Ranges;
 
-/// What the numbers of an output are.
+/// The meaning of an output's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
     Probability,
-    /// Larger for the class that wins, and no probability. `odd`: of two, one is the other's negative.
+    /// Larger for the class that wins, and not a probability. `odd`: of two, one is the other's negative.
     Margin {
         odd: bool,
     },
     Distance,
-    /// On one side of zero rows are outliers: below, or above where it is `turned`.
+    /// Rows on one side of zero are outliers: below, or above if it is `turned`.
     Outlier {
         turned: bool,
     },
     Value,
 }
 
-/// The numbers that are about to be given a meaning.
+/// The numbers whose meaning is to be determined.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Subject<'a> {
-    /// The value whose numbers they are.
+    /// The value that contains them.
     pub(super) value: &'a str,
-    /// How many there are for a row.
+    /// Their number per row.
     pub(super) width: usize,
-    /// Whether they add up to one in each row that was tried.
+    /// Whether they add up to one in each test row.
     pub(super) adds_up: bool,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Evidence<'a> {
     pub(super) graph: &'a Graph,
     pub(super) ranges: Ranges<'a>,
     pub(super) label: Option<Label<'a>>,
-    /// Whether one of its outputs is a label, told or not.
+    /// Whether one of its outputs is a label, recognised or not.
     pub(super) labelled: bool,
 }
 
@@ -66,7 +66,7 @@ impl<'a> Evidence<'a> {
         Some((node.inputs.first()?, usize::try_from(column).ok()?))
     }
 
-    /// The node behind a value, past those that only lay it out.
+    /// The node that computes a value, ignoring nodes that only change its layout.
     pub(super) fn behind(&self, value: &str) -> Option<&'a Node> {
         let mut node = self.ranges.maker(value)?;
         for _ in 0..FARTHEST {
@@ -77,7 +77,7 @@ impl<'a> Evidence<'a> {
         Some(node)
     }
 
-    /// All values whose order in a row is that of this one. `exact`: those that are the same numbers alone.
+    /// All values with the same order within a row as this one. `exact`: only those with the same numbers.
     fn same_order(&self, mut value: &'a str, exact: bool) -> BTreeSet<&'a str> {
         let mut found = BTreeSet::from([value]);
         while let Some(node) = self.ranges.maker(value).filter(|_| found.len() < FARTHEST) {
@@ -87,7 +87,7 @@ impl<'a> Evidence<'a> {
         found
     }
 
-    /// The input of a node whose order in a row its output keeps.
+    /// The input of a node whose order within a row its output preserves.
     fn carried(&self, node: &'a Node, exact: bool) -> Option<&'a str> {
         let (first, second) = (node.inputs.first()?.as_str(), node.inputs.get(1).map(String::as_str));
         let single = |name: &str| self.ranges.number(name);
@@ -116,14 +116,14 @@ impl<'a> Evidence<'a> {
         self.behind(value).is_some_and(|node| node.operator.starts_with("Reduce") && node.int("keepdims") != Some(0))
     }
 
-    /// The meaning of an output's numbers; an error where it cannot be told.
+    /// The meaning of an output's numbers; an error if it cannot be determined.
     pub(super) fn meaning(&self, subject: Subject<'a>) -> Result<Meaning, ReadError> {
         let behind = self.behind(subject.value);
         let classifier = behind.filter(|node| node.domain == ML && CLASSIFIERS.contains(&&*node.operator));
         let ruling = match (&self.label, classifier) {
             (Some(label), _) => Some(label.ruling),
             (None, Some(node)) => Some(Ruling::Classifier(node)),
-            // Networks end like this; what a graph without a label and without a class gives is a value.
+            // Networks end like this; the output of a graph without a label and without a class is a value.
             (None, None) if !self.labelled => {
                 let shares = behind.is_some_and(|node| matches!(&*node.operator, "Sigmoid" | "Softmax"));
                 return Ok(if shares { Meaning::Probability } else { Meaning::Value });
@@ -161,7 +161,7 @@ impl<'a> Evidence<'a> {
         if shares && (subject.width == 1 || subject.adds_up) {
             return Ok(Some(Meaning::Probability));
         }
-        // Of two that do not add up to one, a half decides nothing: the larger does.
+        // Two numbers that do not add up to one have no threshold at a half: the larger decides.
         let shares = shares && subject.width != 2;
         let order = self.same_order(subject.value, false);
         let shared = |value: &'a str| self.same_order(value, false).iter().any(|value| order.contains(value));
@@ -180,7 +180,7 @@ impl<'a> Evidence<'a> {
         })
     }
 
-    /// What a classifier's own scores mean, or what is made of them alone.
+    /// The meaning of a classifier's own scores, or of values computed only from them.
     fn classifier(
         &self,
         subject: Subject<'a>,
@@ -212,7 +212,7 @@ impl<'a> Evidence<'a> {
         })
     }
 
-    /// Whether a value is computed from nothing but constants and the scores of one node.
+    /// Whether a value is computed only from constants and the scores of one node.
     fn is_made_of(&self, value: &'a str, scores: &str) -> bool {
         let (mut open, mut seen) = (vec![value], BTreeSet::new());
         while let Some(value) = open.pop() {
@@ -238,7 +238,7 @@ impl<'a> Evidence<'a> {
         })
     }
 
-    /// The names of the classes that an output's numbers belong to: as many as are asked for.
+    /// The names of the classes of an output's numbers: `count` of them.
     pub(super) fn names(&self, output: &'a str, count: usize) -> Vec<String> {
         let mapped = self.ranges.maker(output).filter(|node| node.operator == "ZipMap").map(classes_of);
         let labelled = self.label.as_ref().and_then(|label| label.names.clone());
@@ -250,7 +250,7 @@ impl<'a> Evidence<'a> {
     }
 }
 
-/// Whether the numbers of each row add up to one, in rows that were tried; those with missing ones are passed over.
+/// Whether the numbers of each test row add up to one; rows with missing ones are skipped.
 pub(super) fn adds_up(rows: &[Vec<f64>]) -> bool {
     const NEAR: f64 = 1e-3;
     let mut sums = rows.iter().map(|row| row.iter().sum::<f64>()).filter(|sum| !sum.is_nan()).peekable();

@@ -1,4 +1,4 @@
-//! A graph as a model: rows go in as its inputs, and one of its outputs is what it predicts.
+//! A graph as a model: rows are its inputs, and one of its outputs is the prediction.
 
 mod inputs;
 mod label;
@@ -23,13 +23,13 @@ use outputs::Pick;
 
 pub(crate) use crate::graph::onnx::{Beside, looks_like};
 
-/// So many rows are computed together: memory stays flat whatever the batch.
+/// The number of rows computed together: memory stays constant for any batch.
 const BLOCK: usize = 64;
-/// A library is handed more at once where rows are short, since each call costs as much as some rows: so many numbers.
+/// A library is given more at a time if rows are short, since each call costs as much as some rows: that many numbers.
 const NUMBERS: usize = 1 << 15;
 const MOST_ROWS: usize = 512;
 
-/// What runs a graph.
+/// The engine that runs a graph.
 #[derive(Debug, Clone)]
 enum Engine {
     Classical(Program),
@@ -37,7 +37,7 @@ enum Engine {
     OnnxRuntime(network::Session),
 }
 
-/// A graph that is ready, and what connects it with rows and answers.
+/// A compiled graph, with its mapping to rows and predictions.
 #[derive(Debug, Clone)]
 pub(crate) struct GraphModel {
     engine: Engine,
@@ -45,7 +45,7 @@ pub(crate) struct GraphModel {
     /// Names of the graph's outputs, in order.
     outputs: Vec<String>,
     pick: Pick,
-    /// Whether there may be rows that it cannot answer.
+    /// Whether it may be unable to score some rows.
     pub(crate) may_refuse: bool,
     /// Whether rows must be run one by one: the graph was written for a batch of one.
     alone: bool,
@@ -56,7 +56,7 @@ pub(crate) fn read(bytes: &[u8], beside: Beside<'_>, runtime: Runtime) -> Result
     model(&onnx::read(bytes, beside)?, runtime)
 }
 
-/// Makes a graph ready to score.
+/// Compiles a graph.
 pub(crate) fn model(model: &Model, runtime: Runtime) -> Result<ForeignModel, ReadError> {
     let graph = &model.graph;
     let feeds = inputs::feeds(graph)?;
@@ -68,7 +68,7 @@ pub(crate) fn model(model: &Model, runtime: Runtime) -> Result<ForeignModel, Rea
     let tried = ready.probe()?;
     let (pick, output) = outputs::choose(graph, &tried)?;
     ready.pick = pick;
-    // The library allocates what a graph asks for: it is given only those that were walked through before.
+    // The library allocates what a graph requests: it is given only graphs that the interpreter has run before.
     let (ready, run_by) = match runtime {
         Runtime::BuiltIn => {
             let fast = network::is_network(graph).then(|| network::network(model).ok()).flatten();
@@ -122,7 +122,7 @@ impl GraphModel {
         self.feeds.iter().map(Feed::width).sum()
     }
 
-    /// Runs a few made-up rows, to find out what comes out, and whether rows disturb each other.
+    /// Runs a few made-up rows, to find the outputs, and whether rows affect each other.
     fn probe(&mut self) -> Result<Vec<Vec<Arc<Tensor>>>, ReadError> {
         const ROWS: usize = 3;
         let width = self.width();
@@ -162,7 +162,7 @@ impl GraphModel {
         };
         match &self.engine {
             Engine::Classical(program) => program.run(inputs(rows)?),
-            // The library's batches of one differ from others in the last bits: none is given to it.
+            // The library's batches of one differ from others in the last bits: it is given none.
             Engine::Network(network) if rows.len() == 1 && !self.alone => {
                 let twice = [rows.values(), rows.values()].concat();
                 let outputs = network.run(inputs(&Features::new(&twice, rows.width()))?)?;
@@ -186,7 +186,7 @@ impl GraphModel {
         let block = match self.engine {
             _ if self.alone => 1,
             Engine::Classical(_) => BLOCK,
-            // It sums some graphs in another order where rows are many: an answer would depend on the rows beside it.
+            // It sums some graphs in another order for many rows: a score would depend on neighbouring rows.
             Engine::OnnxRuntime(_) => 1,
             Engine::Network(_) => (NUMBERS / width.max(1)).clamp(BLOCK, MOST_ROWS),
         };
@@ -202,7 +202,7 @@ impl GraphModel {
         self.blocks(rows, |rows, outputs| self.pick.take(rows, outputs, out))
     }
 
-    /// Every output by its name, row after row.
+    /// Every output by its name, row by row.
     pub(crate) fn outputs(&self, rows: &Features<'_>) -> Result<Vec<(String, OutputValues)>, LearnError> {
         let mut answers: Vec<(String, OutputValues)> = Vec::new();
         self.blocks(rows, |_, outputs| {
@@ -227,7 +227,7 @@ fn widths(tried: &[Vec<Arc<Tensor>>]) -> Vec<usize> {
     tried.first().into_iter().flatten().map(|output| output.len()).collect()
 }
 
-/// What came out for the first of two rows.
+/// The output for the first of two rows.
 fn first_half(tensor: &Tensor) -> Result<Tensor, Fault> {
     match tensor.shape() {
         [2, rest @ ..] => {
@@ -238,7 +238,7 @@ fn first_half(tensor: &Tensor) -> Result<Tensor, Fault> {
     }
 }
 
-/// Whether a tensor is its parts one after the other, to the bit.
+/// Whether a tensor is the concatenation of its parts, to the bit.
 fn equal_parts<'a>(whole: &Data, parts: impl Iterator<Item = &'a Data>) -> bool {
     fn bits(data: &Data) -> Vec<u64> {
         match data {

@@ -1,4 +1,4 @@
-//! Which output of a graph is its prediction, and what it means.
+//! Selects the output of a graph that is its prediction, and determines what it means.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use super::label;
 use super::meaning::{Evidence, Meaning, Subject, adds_up};
 use super::range::Ranges;
 
-/// Where a prediction is taken from.
+/// The source of a prediction.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pick {
-    /// Outputs whose columns lie side by side, each with its width.
+    /// Outputs whose columns are side by side, each with its width.
     outputs: Vec<(usize, usize)>,
-    /// One number made of them alone.
+    /// One number computed only from them.
     single: Option<Single>,
 }
 
-/// One column, less another one where there is one, times a factor.
+/// One column, minus another if there is one, times a factor.
 #[derive(Debug, Clone, Copy)]
 struct Single {
     column: usize,
@@ -34,7 +34,7 @@ impl Single {
     fn take(self, row: &[f64]) -> Option<f64> {
         let less = self.less.map_or(Some(0.0), |less| row.get(less).copied())?;
         let column = *row.get(self.column)?;
-        // Nothing is added to a number that is taken as it is: zeros keep their sign.
+        // Nothing is added to a number that is used directly: zeros keep their sign.
         Some(if self.less.is_some() { (column - less) * self.factor } else { column * self.factor })
     }
 }
@@ -51,7 +51,7 @@ impl Pick {
             parts.push((tensor.to_doubles()?, *width));
         }
         if let [(values, width)] = parts.as_slice() {
-            // As it lies there: most models have one output.
+            // Directly: most models have one output.
             match self.single {
                 Some(single) => out.extend(values.chunks_exact((*width).max(1)).filter_map(|row| single.take(row))),
                 None => out.extend(values),
@@ -70,9 +70,8 @@ impl Pick {
         Ok(())
     }
 
-    /// Takes the other one of two columns where another runtime has laid them out the other way round: told by rows that
-    /// both have answered. ONNX Runtime gives the margins of two classes of an `SVMClassifier` as the number, then its
-    /// negative.
+    /// Takes the other of two columns if another runtime has them in reverse order, as shown by rows that both have
+    /// scored. ONNX Runtime returns the margins of two classes of an `SVMClassifier` as the number, then its negative.
     pub(super) fn align(&mut self, ours: &[Vec<Arc<Tensor>>], theirs: &[Vec<Arc<Tensor>>]) {
         let Some(single) = self.single.filter(|single| single.less.is_none() && single.column <= 1) else { return };
         let other = Self { single: Some(Single { column: 1 - single.column, ..single }), ..self.clone() };
@@ -93,13 +92,13 @@ impl Pick {
     }
 }
 
-/// Whether an output is the class or cluster that won, and not a number that was learned.
+/// Whether an output is the winning class or cluster, and not a learned number.
 fn is_label(graph: &Graph, output: &Port) -> bool {
     use crate::graph::Element::{Int32, Int64, Text};
     graph.outputs.len() > 1 && matches!(output.element, Some(Int32 | Int64 | Text))
 }
 
-/// Chooses among a graph's outputs, by what came out for a few rows that were tried one by one.
+/// Selects one of a graph's outputs, by the results for a few test rows that were run one by one.
 pub(super) fn choose(graph: &Graph, tried: &[Vec<Arc<Tensor>>]) -> Result<(Pick, Output), ReadError> {
     let ranges = Ranges::new(graph);
     let labels = graph.outputs.iter().filter(|output| is_label(graph, output));
@@ -125,7 +124,7 @@ pub(super) fn choose(graph: &Graph, tried: &[Vec<Arc<Tensor>>]) -> Result<(Pick,
     };
     let mut rows = vec![Vec::new(); tried.len()];
     for (row, outputs) in rows.iter_mut().zip(tried) {
-        // Texts are no numbers: they add up to nothing.
+        // Texts are not numbers: they add up to nothing.
         let _ = pick.take(1, outputs, row);
     }
     let meaning = evidence.meaning(Subject { value, width: total, adds_up: adds_up(&rows) })?;
@@ -134,7 +133,7 @@ pub(super) fn choose(graph: &Graph, tried: &[Vec<Arc<Tensor>>]) -> Result<(Pick,
     Ok((pick, output))
 }
 
-/// What a value of such a meaning predicts, and the one number that it is made of, where one is enough.
+/// The prediction of a value with such a meaning, and the one number that it is computed from, if one is enough.
 fn predicted(
     evidence: &Evidence<'_>,
     value: &str,
@@ -150,7 +149,7 @@ fn predicted(
         }
         (Meaning::Probability | Meaning::Margin { .. }, 1) => {
             let mut names = evidence.names(value, 2);
-            // The first column of two is about the first class.
+            // The first column of two belongs to the first class.
             if evidence.column(value).is_some_and(|(_, column)| column == 0) {
                 names.reverse();
             }
@@ -177,7 +176,7 @@ fn columns_of_one<'a>(evidence: &Evidence<'a>, outputs: &[(usize, &'a Port, usiz
     source
 }
 
-/// Of two classes the second one's number is enough.
+/// For two classes the second one's number is enough.
 fn classes(names: Vec<String>, meaning: Meaning) -> Output {
     match (<[String; 2]>::try_from(names), meaning) {
         (Ok(names), Meaning::Margin { .. }) => Output::Margin(names),
@@ -187,7 +186,7 @@ fn classes(names: Vec<String>, meaning: Meaning) -> Output {
     }
 }
 
-/// What the graph was made for, as far as its operators tell.
+/// The purpose of the graph, as far as its operators show it.
 pub(super) fn objective(graph: &Graph) -> String {
     let ranges = Ranges::new(graph);
     let evidence = Evidence { graph, ranges, label: None, labelled: false };

@@ -1,10 +1,10 @@
-//! What is known of a graph's values whatever the row: between which numbers they lie, told by how they are computed.
+//! Bounds of a graph's values for any row, derived from how they are computed.
 
 use std::collections::BTreeMap;
 
 use crate::graph::{Attribute, Graph, ML, Node, Tensor};
 
-/// The numbers from `low` to `high`; both infinite where nothing is known. What is missing is left out of account.
+/// The numbers from `low` to `high`; both infinite if nothing is known. Missing values are disregarded.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Range {
     pub(super) low: f64,
@@ -16,20 +16,20 @@ const SHARE: Range = Range { low: 0.0, high: 1.0 };
 const POSITIVE: Range = Range { low: 0.0, high: f64::INFINITY };
 const NEGATIVE: Range = Range { low: f64::NEG_INFINITY, high: 0.0 };
 const UNIT: Range = Range { low: -1.0, high: 1.0 };
-/// Sums of weights in single precision may go so far beyond what they add up to.
+/// Sums of weights in single precision may exceed their exact sum by this much.
 const ROUNDING: f64 = 1e-4;
-/// The number by which `Cast` names truth values.
+/// The number of the boolean type in `Cast`.
 const BOOL: i64 = 9;
 
 impl Range {
-    /// The hull of some numbers; an infinite one times nothing is nothing.
+    /// The hull of some numbers; infinity times zero is zero.
     fn of(numbers: impl IntoIterator<Item = f64>) -> Self {
         let numbers = numbers.into_iter().map(|x| if x.is_nan() { 0.0 } else { x });
         let hull = numbers.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
         if hull.0 <= hull.1 { Self { low: hull.0, high: hull.1 } } else { ANY }
     }
 
-    /// Whether all of them are shares of one.
+    /// Whether all of them are in [0, 1].
     pub(super) fn is_share(self) -> bool {
         self.low >= -ROUNDING && self.high <= 1.0 + ROUNDING
     }
@@ -62,7 +62,7 @@ impl Range {
         }
     }
 
-    /// Through a function that never falls.
+    /// Applies a function that never decreases.
     fn through(self, function: fn(f64) -> f64) -> Self {
         Self { low: function(self.low), high: function(self.high) }
     }
@@ -79,7 +79,7 @@ pub(super) struct Ranges<'a> {
     makers: BTreeMap<&'a str, &'a Node>,
 }
 
-/// Operators that give some of the numbers that they are given.
+/// Operators that return some of their input numbers.
 const CHOOSE: [&str; 21] = [
     "ArrayFeatureExtractor",
     "Dropout",
@@ -103,15 +103,15 @@ const CHOOSE: [&str; 21] = [
     "Unsqueeze",
     "ZipMap",
 ];
-/// Operators that answer yes or no.
+/// Operators that return booleans.
 const BOOLEAN: [&str; 11] =
     ["And", "Equal", "Greater", "GreaterOrEqual", "IsInf", "IsNaN", "Less", "LessOrEqual", "Not", "Or", "Xor"];
-/// Operators that lay out the same numbers otherwise.
+/// Operators that only change the layout of numbers.
 const RESHAPE: [&str; 6] = ["Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"];
-/// Longer ways are not followed.
+/// Longer paths are not followed.
 const FARTHEST: usize = 64;
 
-/// The range of a constant that a node makes.
+/// The range of a constant that a node creates.
 fn of_constant(node: &Node) -> Range {
     match node.attribute("value") {
         Some(Attribute::Tensor(tensor, _)) => of_tensor(tensor),
@@ -146,7 +146,7 @@ impl<'a> Ranges<'a> {
         self.known.get(value).copied().unwrap_or(ANY)
     }
 
-    /// The node that makes a value.
+    /// The node that computes a value.
     pub(super) fn maker(&self, value: &str) -> Option<&'a Node> {
         self.makers.get(value).copied()
     }
@@ -164,7 +164,7 @@ impl<'a> Ranges<'a> {
             "Sigmoid" | "HardSigmoid" | "Softmax" | "OneHot" => SHARE,
             "Tanh" | "Erf" | "Sin" | "Cos" | "Sign" | "Softsign" => UNIT,
             "Cast" if node.int("to") == Some(BOOL) => SHARE,
-            // To whole numbers what is behind the point is cut off, toward zero.
+            // A cast to integers truncates toward zero.
             "Cast" => Range { low: a.low.min(a.low.trunc()), high: a.high.max(a.high.trunc()) },
             "Concat" => all().reduce(Range::join).unwrap_or(ANY),
             "Where" => b.join(self.input(node, 2)),
@@ -234,7 +234,7 @@ impl<'a> Ranges<'a> {
         }
     }
 
-    /// The value that another one is, but for its shape, its type, and what keeps it from being zero.
+    /// The value that another one equals, apart from shape, type, and a correction that keeps it from being zero.
     fn bare<'b>(&'b self, mut value: &'b str) -> &'b str {
         for _ in 0..FARTHEST {
             let Some(node) = self.maker(value) else { break };
@@ -248,11 +248,11 @@ impl<'a> Ranges<'a> {
         value
     }
 
-    /// Whether a value is made of yes and no: what converters add to sums that are zero.
+    /// Whether a value consists of booleans: converters add such a flag to sums that are zero.
     fn is_flag(&self, value: &str) -> bool {
         let first = |node: &'a Node| node.inputs.first().and_then(|name| self.maker(name));
         let mut node = self.maker(value);
-        // A flag may have been multiplied, by no negative number.
+        // A flag may have been multiplied, by a number that is not negative.
         for _ in 0..2 {
             node = match node {
                 Some(product) if product.operator == "Mul" && self.input(product, 1).low >= 0.0 => first(product),
@@ -272,7 +272,7 @@ impl<'a> Ranges<'a> {
         self.of(part).low >= 0.0 && summed == Some(part)
     }
 
-    /// Whether a node takes from numbers what none of them is above.
+    /// Whether a node subtracts from numbers an upper bound of them.
     fn is_less_its_most(&self, node: &Node) -> bool {
         let [part, most] = node.inputs.as_slice() else { return false };
         let (part, most) = (self.bare(part), self.bare(most));
@@ -280,7 +280,7 @@ impl<'a> Ranges<'a> {
         most.and_then(|node| node.inputs.first()).map(|name| self.bare(name)) == Some(part)
     }
 
-    /// The list that a constant holds.
+    /// The list in a constant.
     pub(super) fn constant(&self, value: &str) -> Option<&'a Tensor> {
         self.constants.get(value).copied()
     }
@@ -298,7 +298,7 @@ impl<'a> Ranges<'a> {
     }
 }
 
-/// What the leaves of a classifier's trees may add up to, for any of its classes.
+/// The possible sums of the leaves of a classifier's trees, for any of its classes.
 fn votes(node: &Node) -> Range {
     let (trees, ids) = (node.ints("class_treeids"), node.ints("class_ids"));
     let of = |name: &str| match node.attribute(&format!("{name}_as_tensor")) {
@@ -320,7 +320,7 @@ fn votes(node: &Node) -> Range {
         most
     });
     for ((id, tree), range) in &leaves {
-        // A leaf that names no weight for a class has none for it.
+        // A leaf without a weight for a class adds none to it.
         let every = counts.get(&(*id, *tree)) == most.get(tree);
         let range = if every { *range } else { range.join(Range::of([0.0])) };
         let start = usize::try_from(*id).ok().and_then(|id| start.get(id)).copied().unwrap_or(0.0);
@@ -328,7 +328,7 @@ fn votes(node: &Node) -> Range {
         *sum = sum.plus(range);
     }
     let all = sums.into_values().reduce(Range::join).unwrap_or(ANY);
-    // One number for two classes: the other one's is what is left to 1, or its negative.
+    // One number for two classes: the other's is 1 minus it, or its negative.
     let labels = node.ints("classlabels_int64s").len().max(node.texts("classlabels_strings").len());
     let one = ids.iter().all(|id| Some(id) == ids.first());
     match (one && labels == 2, weights.iter().all(|weight| *weight >= 0.0)) {

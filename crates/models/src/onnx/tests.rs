@@ -1,11 +1,11 @@
-//! Networks by the library beside networks step by step.
+//! Compares networks run by the library with networks run by the interpreter.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 use super::*;
 
 #[path = "../../../../tests/data.rs"]
 mod data;
 
-/// What the model answers, by the library and step by step.
+/// The model's predictions, by the library and by the interpreter.
 fn both_ways(model: &Model, path: &str) -> (Vec<f64>, Vec<f64>) {
     let ready = super::model(model, Runtime::BuiltIn).unwrap_or_else(|error| panic!("{path}: {error}"));
     let Body::Graph(fast) = &ready.body else { panic!("{path} is no graph") };

@@ -1,31 +1,33 @@
-//! What each column of a graph's inputs may be, where the graph looks it up in a list: told by where the column goes.
+//! The possible values of each column of a graph's inputs, if the graph looks it up in a list: found by following the
+//! column.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::graph::{Attribute, Data, Graph, ML, Node, Tensor};
 
-/// What one column is compared with.
+/// The values that one column is compared with.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ComparedWith {
     pub(super) words: Vec<Arc<str>>,
-    /// Numbers, which a column of numbers is looked up by.
+    /// Numbers, which a numeric column is looked up by.
     pub(super) numbers: Vec<f64>,
 }
 
-/// For each column of a value the columns of the graph's inputs that it may hold.
+/// For each column of a value, the columns of the graph's inputs that it may contain.
 type Columns = Vec<BTreeSet<usize>>;
 /// A graph's constants by their names.
 type Constants<'a> = BTreeMap<&'a str, &'a Tensor>;
 
-/// Operators that leave columns where they are.
+/// Operators that keep the order of columns.
 const SAME: [&str; 10] =
     ["Abs", "Binarizer", "Cast", "Flatten", "Identity", "Imputer", "Scaler", "Squeeze", "Trim", "Unsqueeze"];
 
-/// So many columns and words are followed in all; where there are more, each may be whatever any is compared with.
+/// The maximum number of columns and words that are followed; beyond it, each column may be any value that any column
+/// is compared with.
 const MOST: usize = 1 << 22;
 
-/// What every column of the inputs is compared with, where something is; `widths`: how many columns each input has.
+/// The values that every input column is compared with, if any; `widths`: the number of columns of each input.
 pub(super) fn known(graph: &Graph, widths: &[usize]) -> Vec<Arc<ComparedWith>> {
     let constants = graph.constants.iter().map(|constant| (constant.name.as_str(), &*constant.tensor)).collect();
     let compares = graph.nodes.iter().map(|node| compared(&constants, node));
@@ -39,7 +41,7 @@ pub(super) fn known(graph: &Graph, widths: &[usize]) -> Vec<Arc<ComparedWith>> {
     })
 }
 
-/// What a column was found to be compared with; numbers by their bits.
+/// The values that a column is compared with; numbers by their bits.
 #[derive(Debug, Clone, Default)]
 struct Found(BTreeSet<Arc<str>>, BTreeSet<u64>);
 
@@ -56,7 +58,7 @@ impl Found {
     }
 }
 
-/// The same by following each column; nothing where there are too many.
+/// The same by following each column; none if there are too many.
 fn followed(graph: &Graph, constants: &Constants<'_>, widths: &[usize]) -> Option<Vec<Arc<ComparedWith>>> {
     let mut values: BTreeMap<&str, Columns> = BTreeMap::new();
     let (mut total, mut held) = (0_usize, 0_usize);
@@ -96,7 +98,7 @@ fn listed(data: &Data, words: &mut Vec<Arc<str>>, numbers: &mut Vec<f64>) {
     }
 }
 
-/// What a node compares what it is given with.
+/// The values that a node compares its input with.
 fn compared(constants: &Constants<'_>, node: &Node) -> (Vec<Arc<str>>, Vec<f64>) {
     let (mut words, mut numbers) = (Vec::new(), Vec::new());
     if node.domain == ML {
@@ -111,7 +113,7 @@ fn compared(constants: &Constants<'_>, node: &Node) -> (Vec<Arc<str>>, Vec<f64>)
             listed(tensor.data(), &mut words, &mut numbers);
         }
     } else if node.operator == "Equal" {
-        // Numbers that something is equal to may be flags and bounds; words are always a list.
+        // Numbers in a comparison for equality may be flags and bounds; words are always a list.
         let constants =
             node.inputs.iter().filter_map(|name| constants.get(name.as_str())).filter(|tensor| tensor.len() > 0);
         let texts = constants.filter(|tensor| matches!(tensor.data(), Data::Text(_)));
@@ -120,7 +122,7 @@ fn compared(constants: &Constants<'_>, node: &Node) -> (Vec<Arc<str>>, Vec<f64>)
     (words, numbers)
 }
 
-/// Where columns are after a node; nothing where that is not followed.
+/// The columns after a node; none if that is not followed.
 fn moved(constants: &Constants<'_>, node: &Node, given: &[&Columns]) -> Option<Columns> {
     let first = *given.first()?;
     let whole = |place: usize| -> Option<Vec<i64>> {
@@ -139,7 +141,7 @@ fn moved(constants: &Constants<'_>, node: &Node, given: &[&Columns]) -> Option<C
             kept.then(|| first.clone())
         }
         "Concat" if last_axis(node.int("axis")) => {
-            // A constant among them takes up columns that are not counted here.
+            // A constant among them occupies columns that are not counted here.
             (given.len() == node.inputs.len()).then(|| given.iter().copied().flatten().cloned().collect())
         }
         "FeatureVectorizer" => Some(given.iter().copied().flatten().cloned().collect()),

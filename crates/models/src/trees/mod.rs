@@ -1,8 +1,8 @@
-//! Decision trees of every framework in one form.
+//! Decision trees of every framework in one representation.
 //!
 //! Frameworks differ in how they compare (`<` or `<=`, in single or double precision) and in what they do with missing
-//! values; readers bring both down to one question, `x <= threshold` in double precision, with a direction for what is
-//! missing. In single precision `x < t` is `x <= the next number below t`, so nothing is lost.
+//! values; readers reduce both to one test, `x <= threshold` in double precision, with a direction for missing values.
+//! In single precision `x < t` is `x <= the next number below t`, so nothing is lost.
 
 mod plant;
 
@@ -10,16 +10,16 @@ use gristmill_learn::Features;
 
 pub(crate) use plant::{Branch, Planter};
 
-/// What a node asks.
+/// A node's test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Test {
     /// Whether x <= threshold; NaN has a direction of its own.
     AtMost,
-    /// The same, but what is 0 to LightGBM (|x| <= 1e-35) takes the direction of NaN.
+    /// The same, but a LightGBM zero (|x| <= 1e-35) takes the direction of NaN.
     AtMostZeroMissing,
-    /// Whether x is the threshold. NaN has a direction of its own.
+    /// Whether x equals the threshold. NaN has a direction of its own.
     Equal,
-    /// Whether x, cut towards zero, is in a set, whose index is the threshold. NaN has a direction of its own.
+    /// Whether x, truncated towards zero, is in a set, whose index is the threshold. NaN has a direction of its own.
     InSet,
 }
 
@@ -49,12 +49,12 @@ struct Tree {
     output: u32,
 }
 
-/// What a framework keeps in single precision.
+/// What a framework computes in single precision.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Precision {
     /// Inputs and sums.
     Single,
-    /// Inputs alone.
+    /// Inputs only.
     SingleInputs,
     /// Nothing.
     #[default]
@@ -67,26 +67,26 @@ pub(crate) struct Ensemble {
     nodes: Vec<Node>,
     trees: Vec<Tree>,
     leaves: Vec<f64>,
-    /// By leaf; empty where all leaves are plain numbers.
+    /// By leaf; empty if all leaves are plain numbers.
     linear: Vec<Option<LinearLeaf>>,
     sets: Vec<Vec<u32>>,
-    /// What the sums begin with.
+    /// The initial values of the sums.
     start: Vec<f64>,
-    /// The numbers in each leaf: for so many outputs from the tree's on.
+    /// The numbers in each leaf: for that many outputs from the tree's on.
     leaf_width: usize,
-    /// What sums are multiplied by, and what is then added to each; none leaves them alone.
+    /// The factor of sums, and the bias that is then added to each; none leaves them unchanged.
     finish: Option<(f64, Vec<f64>)>,
     precision: Precision,
     /// For each round of boosting the number of trees up to its end.
     rounds: Vec<usize>,
-    /// The trees that count, from the first on; none means all.
+    /// The trees that count, from the first; none means all.
     used: Option<usize>,
 }
 
-/// Rows that pass a tree one after the other, so that its nodes stay in the cache.
+/// Rows that pass one tree after another, so that its nodes stay in the cache.
 const BLOCK: usize = 64;
-/// Walks that take their steps in turns, so that none waits for another's memory: of several rows through one tree, or of
-/// one row through several trees.
+/// Interleaved walks, so that none waits for another's memory: of several rows through one tree, or of one row through
+/// several trees.
 const LANES: usize = 16;
 
 impl Ensemble {
@@ -100,7 +100,7 @@ impl Ensemble {
         self.rounds.len()
     }
 
-    /// Leaves out the trees behind this many rounds.
+    /// Leaves out the trees after this many rounds.
     pub(crate) fn limit(&mut self, rounds: usize) {
         self.used = rounds.checked_sub(1).and_then(|last| self.rounds.get(last)).copied();
     }
@@ -156,7 +156,7 @@ impl Ensemble {
         }
     }
 
-    /// Takes each walk from its node to the leaf that its row falls into.
+    /// Takes each walk from its node to its row's leaf.
     fn walk(&self, lanes: &mut [(i32, &[f64])]) {
         let mut walking = true;
         while walking {
@@ -190,7 +190,7 @@ impl Ensemble {
         code.is_some_and(|code| members.binary_search(&code).is_ok())
     }
 
-    /// What a leaf adds for a row, output by output.
+    /// A leaf's values for a row, output by output.
     fn values(&self, leaf: usize, row: &[f64]) -> impl Iterator<Item = f64> {
         let values = self.leaves.get(leaf * self.leaf_width..(leaf + 1) * self.leaf_width).unwrap_or_default();
         let linear = self.linear.get(leaf).and_then(Option::as_ref).and_then(|linear| linear.sum(row));
@@ -199,7 +199,7 @@ impl Ensemble {
 }
 
 impl LinearLeaf {
-    /// Nothing where a number is missing: the leaf then falls back to its plain value, as LightGBM has it.
+    /// None if a number is missing: the leaf then falls back to its plain value, as in LightGBM.
     fn sum(&self, row: &[f64]) -> Option<f64> {
         let mut sum = self.constant;
         for (feature, coefficient) in &self.terms {
@@ -209,5 +209,5 @@ impl LinearLeaf {
     }
 }
 
-/// What LightGBM takes for zero (`kZeroThreshold`).
+/// LightGBM's zero (`kZeroThreshold`).
 const LIGHTGBM_ZERO: f64 = 1e-35_f32 as f64;

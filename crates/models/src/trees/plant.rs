@@ -1,19 +1,19 @@
-//! Bringing a file's trees into the order in which every walk ends.
+//! Brings a file's trees into an order in which every walk ends.
 
 use super::{Ensemble, LinearLeaf, Node, Precision, Test, Tree};
 
-/// What a file says about one node of a tree.
+/// A node of a tree, as the file describes it.
 #[derive(Debug, Clone)]
 pub(crate) enum Branch {
-    /// A question, and the file's names for the nodes on both sides.
+    /// A test, and the file's names for the child nodes.
     Split { test: Test, feature: usize, threshold: f64, missing_left: bool, left: i64, right: i64 },
-    /// An answer.
+    /// A leaf.
     Leaf(Vec<f64>),
-    /// An answer that depends on the row, and what to fall back to where it has gaps.
+    /// A leaf whose value depends on the row, and the fallback if the row has gaps.
     Linear(f64, LinearLeaf),
 }
 
-/// Makes an ensemble, tree by tree.
+/// Builds an ensemble, tree by tree.
 pub(crate) struct Planter {
     ensemble: Ensemble,
     width: usize,
@@ -25,7 +25,7 @@ impl Planter {
         Self { ensemble: Ensemble { start, precision, leaf_width: 1, ..Ensemble::default() }, width }
     }
 
-    /// Leaves hold this many numbers, where they do not hold one.
+    /// Leaves have this many numbers instead of one.
     pub(crate) fn leaves_of(&mut self, numbers: usize) {
         self.ensemble.leaf_width = numbers;
     }
@@ -35,7 +35,7 @@ impl Planter {
         self.ensemble.finish = Some((scale, bias));
     }
 
-    /// Keeps a set of categories; gives what its split writes as threshold.
+    /// Stores a set of categories; returns the threshold that its split writes.
     pub(crate) fn set(&mut self, mut members: Vec<u32>) -> f64 {
         members.sort_unstable();
         members.dedup();
@@ -43,7 +43,7 @@ impl Planter {
         (self.ensemble.sets.len() - 1) as f64
     }
 
-    /// Plants a tree of at most `most` nodes from its root, asking the file for each node by the file's own name.
+    /// Builds a tree of at most `most` nodes from its root, looking each node up by its name in the file.
     pub(crate) fn tree<E: From<String>>(
         &mut self,
         output: usize,
@@ -56,7 +56,7 @@ impl Planter {
         }
         let tree = self.ensemble.trees.len();
         self.ensemble.trees.push(Tree { root: 0, output: output as u32 });
-        // What is still to be planted, and where its place is to be written.
+        // The nodes that remain, and where their index is to be written.
         let mut open = vec![(root, None)];
         let mut planted = 0;
         while let Some((name, parent)) = open.pop() {
@@ -102,7 +102,7 @@ impl Planter {
         i32::try_from(index).map(|index| !index).map_err(|_| E::from("has too many leaves".into()))
     }
 
-    /// Cuts the trees into rounds of so many; they are left uncut where that does not come out even.
+    /// Divides the trees into rounds of that many; they stay undivided if the number does not match.
     pub(crate) fn rounds_of(&mut self, trees: usize) {
         let all = self.ensemble.trees.len();
         if all.is_multiple_of(trees.max(1)) {
@@ -110,7 +110,7 @@ impl Planter {
         }
     }
 
-    /// Cuts the trees into rounds by the number of trees up to the end of each; whether that can be.
+    /// Divides the trees into rounds by the number of trees up to the end of each; whether that is possible.
     pub(crate) fn rounds_until(&mut self, ends: Vec<usize>) -> bool {
         let fits = ends.is_sorted() && ends.last().copied().unwrap_or(0) == self.ensemble.trees.len();
         if fits {

@@ -1,4 +1,4 @@
-//! What tests about model files share.
+//! Shared by tests of model files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::disallowed_methods)] // A test reads the files that it is about.
 
@@ -34,12 +34,12 @@ fn cell(input: &Input, value: &Value) -> f64 {
     }
 }
 
-/// The rows of a folder, as this model takes them.
+/// The rows of a folder, as inputs of this model.
 pub(crate) fn rows(model: &ForeignModel, folder: &std::path::Path) -> Vec<f64> {
     let input = document(&folder.join("input.json"));
     let mut rows = Vec::new();
     if input["format"] == "tensors" {
-        // Inputs lie side by side: the model's columns are all of the first one's, then all of the next one's.
+        // Inputs are concatenated: the model's columns are all of the first one's, then all of the next one's.
         let inputs = input["inputs"].as_array().unwrap();
         let parts = inputs.iter().map(|input| {
             let mut numbers = Vec::new();
@@ -59,7 +59,7 @@ pub(crate) fn rows(model: &ForeignModel, folder: &std::path::Path) -> Vec<f64> {
     rows
 }
 
-/// The folders of the models that the frameworks made; none where the data is not there.
+/// The folders of the models that the frameworks wrote; none without the data.
 pub(crate) fn folders() -> Vec<PathBuf> {
     let Some(data) = data::find(&format!("{MADE}/README.md")) else { return Vec::new() };
     let mut folders: Vec<_> = std::fs::read_dir(data.join(MADE)).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -68,7 +68,7 @@ pub(crate) fn folders() -> Vec<PathBuf> {
     folders
 }
 
-/// A row's answer does not depend on the rows beside it.
+/// A row's answer does not depend on neighbouring rows.
 pub(crate) fn alone(model: &ForeignModel, features: &Features<'_>, what: &str) {
     let (mut together, mut one) = (Vec::new(), Vec::new());
     model.predict(features, &mut together).unwrap();

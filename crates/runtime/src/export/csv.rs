@@ -13,7 +13,7 @@ struct Csv(Writer<BufWriter<File>>);
 
 pub(super) fn begin(file: BufWriter<File>, schema: &Schema) -> Result<Box<dyn Format>, ArrowError> {
     let mut writer = WriterBuilder::new().with_header(true).build(file);
-    // The names are there even where no row is.
+    // The names are written even without rows.
     writer.write(&RecordBatch::new_empty(schema.clone().into()))?;
     Ok(Box::new(Csv(writer)))
 }

@@ -1,4 +1,4 @@
-//! Tables written to files, in the format that the file's name says.
+//! Writes tables to files, in the format of the file's extension.
 
 mod arrow;
 mod csv;
@@ -16,12 +16,12 @@ use arrow_select::concat::concat_batches;
 /// Why a table cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
-    /// The name of the file does not say how it is to be written.
+    /// The extension of the file does not determine a format.
     #[error("the name `{path}` does not say how the table is written: end it with {known}")]
     Ending {
         /// The file.
         path: String,
-        /// The endings there are.
+        /// The known extensions.
         known: String,
     },
     /// The file.
@@ -37,13 +37,13 @@ pub enum TableError {
 /// A table in one format.
 trait Format {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError>;
-    /// Everything that a reader needs is in the file afterwards.
+    /// Afterwards the file is complete for readers.
     fn finish(self: Box<Self>) -> Result<(), ArrowError>;
 }
 
 type Begin = fn(BufWriter<File>, &Schema) -> Result<Box<dyn Format>, ArrowError>;
 
-/// Every format: the endings of names, and how a table begins.
+/// Every format: its extensions, and how a table begins.
 const FORMATS: &[(&str, Begin)] = &[
     #[cfg(feature = "parquet")]
     (".parquet", parquet::begin),
@@ -51,11 +51,11 @@ const FORMATS: &[(&str, Begin)] = &[
     (".csv", csv::begin),
 ];
 
-/// Rows are gathered until there are so many: readers are slow with many small blocks.
+/// Rows are collected up to this many: readers are slow with many small blocks.
 const BLOCK: usize = 65_536;
 
-/// A table on its way into a file. Until it is finished the file has another name, so that nobody takes a part of a table
-/// for the whole.
+/// A table being written. Until it is finished the file has another name, so that an incomplete table is never taken
+/// for a complete one.
 pub struct Table {
     path: PathBuf,
     part: PathBuf,
@@ -103,7 +103,7 @@ impl Table {
         TableError::File { path: self.path.display().to_string(), why: error.to_string() }
     }
 
-    /// Ends the table: from now on the file is there under its name.
+    /// Finishes the table: from now on the file has its name.
     pub fn finish(mut self) -> Result<(), TableError> {
         self.flush()?;
         let Self { path, part, format, .. } = self;

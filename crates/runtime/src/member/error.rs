@@ -16,16 +16,16 @@ pub enum MemberError {
     /// Records cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// What was done cannot be made visible or found again.
+    /// Results cannot be committed or restored.
     #[error(transparent)]
     Committer(#[from] CommitterError),
-    /// A table to look rows up in cannot be read.
+    /// A lookup table cannot be read.
     #[error(transparent)]
     Lookup(#[from] LookupError),
-    /// A shard cannot go on.
+    /// A shard cannot continue.
     #[error(transparent)]
     Shard(#[from] ShardError),
-    /// A file's header does not have what the pipeline needs.
+    /// A file's header lacks what the pipeline needs.
     #[error("{partition}: {why}")]
     Header {
         /// The file.
@@ -33,7 +33,7 @@ pub enum MemberError {
         /// What is missing.
         why: String,
     },
-    /// The run was stopped, and the brokers do not take what was done last.
+    /// The run was stopped, and the brokers do not accept the last commit.
     #[error(
         "member {member}: the run was stopped while no broker took what was done last; it will be read again at the \
          next start"
@@ -42,7 +42,7 @@ pub enum MemberError {
         /// The number of the member.
         member: usize,
     },
-    /// The input is not there any more.
+    /// The input no longer exists.
     #[error(
         "the input topic `{topic}` is gone: it was deleted while the group was reading it. What was committed before is \
          reported and stands; what was read of it since then has no decisions. To go on with a new topic of this name, \
@@ -53,7 +53,7 @@ pub enum MemberError {
         /// The topic.
         topic: String,
     },
-    /// A record cannot be read and there is no place for dead letters.
+    /// A record cannot be read and there are no dead letters.
     #[error(
         "{place}: {reason}: {message}\nthe run stops here, since the pipeline has no `dead_letters`; everything before \
          this record is done and committed. Add `dead_letters: {{file: {{path: dead.ndjson}}}}` to go on past such records"

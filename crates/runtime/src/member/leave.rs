@@ -1,4 +1,4 @@
-//! Letting go of partitions, and the end of a run: nothing is left behind that is not committed.
+//! Releasing partitions, and the end of a run: nothing remains uncommitted.
 
 use std::time::Duration;
 
@@ -11,21 +11,22 @@ use gristmill_connect::source::Ahead;
 
 /// How often a member that has read everything asks whether members elsewhere have, too.
 const CHECK_OTHER_MEMBERS: Duration = Duration::from_secs(1);
-/// How long it is asked what lies between the last record and the end of a bounded run.
+/// How long to ask what is between the last record and the end of a bounded run.
 const ASK_FOR_MARKERS: Duration = Duration::from_secs(3);
-/// How long a member that is to give partitions up asks what lies behind their last records.
+/// How long a member that is to release partitions asks what is after their last records.
 const ASK_FOR_LAST_MARKERS: Duration = Duration::from_secs(1);
-/// How long the end of a run, or a revocation, waits for commits that the brokers do not take.
+/// How long the end of a run, or a revocation, waits for commits that the brokers do not accept.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Member {
-    /// Acknowledges revocations, once everything of the partitions is committed: afterwards somebody else reads on.
+    /// Acknowledges revocations, once everything of the partitions is committed: afterwards another member resumes
+    /// them.
     pub(super) fn release_revoked(&mut self) -> Result<(), MemberError> {
         let now = self.clock.now();
         let late = self.partitions.leaving_since().is_some_and(|since| now.saturating_sub(since) > PATIENCE);
         let impatient = late || self.source.lost();
         let waiting = self.in_flight.as_ref().is_some_and(|sent| sent.again.is_none());
-        // What cannot be committed for so long is dropped; it is still never committed after the acknowledgement.
+        // What cannot be committed for this long is dropped; it is still never committed after the acknowledgement.
         if !self.partitions.leaving()
             || waiting
             || (self.in_flight.is_some() || self.partitions.leaving_pending()) && !impatient
@@ -42,13 +43,13 @@ impl Member {
                 self.control.opened(-1);
                 let sent = self.in_flight.iter().flat_map(|sent| &sent.commit.parts);
                 if !committed || sent.map(|part| &part.partition).any(|one| *one == closed.partition) {
-                    // What could not be committed is read again by its next owner.
+                    // The next owner reads again what could not be committed.
                     self.control.lost(&closed.partition, now);
                     self.left.push(closed);
                     continue;
                 }
-                // What its next owner goes on with is reported by that one. The run may end before anybody opens again
-                // what has been read to its end.
+                // The next owner reports what it resumes with. The run may end before any member opens again what has
+                // been read to its end.
                 let finished = self.control.finished(&closed.partition) || read.contains(&closed.partition);
                 if finished || !self.plan.journals() {
                     self.tally.close(closed);
@@ -61,7 +62,7 @@ impl Member {
         Ok(())
     }
 
-    /// In a bounded run, partitions that members of other processes own are done when the group says so.
+    /// In a bounded run, partitions that members of other processes own are finished when the group's offsets say so.
     pub(super) fn check_other_members(&mut self) -> Result<(), MemberError> {
         let now = self.clock.now();
         if now.saturating_sub(self.asked) < CHECK_OTHER_MEMBERS {
@@ -92,8 +93,8 @@ impl Member {
         Ok(())
     }
 
-    /// A partition of an input was read to its end: in a bounded run nothing of its shard waits any longer, once the other
-    /// inputs were read to theirs.
+    /// A partition of an input was read to its end: in a bounded run the buffered rows of its shard are released, once
+    /// the other inputs were read to theirs.
     pub(super) fn finish(&mut self, partition: &Partition) -> Result<(), MemberError> {
         let whole = !self.plan.input.shared();
         let end = self.control.end(partition);
@@ -124,13 +125,13 @@ impl Member {
         self.plan.inputs.iter().map(|input| partition.beside(input)).collect()
     }
 
-    /// Whether a bounded run wants no more of a partition of an input.
+    /// Whether a bounded run has finished a partition of an input.
     pub(super) fn is_at_end(&self, partition: &Partition) -> bool {
         let end = self.control.end(partition);
         end.is_some() && self.partitions.position(partition) >= end
     }
 
-    /// Nothing comes any more, and nothing can be committed.
+    /// Nothing more will arrive, and nothing can be committed.
     pub(super) fn input_is_gone(&mut self) {
         self.failed.get_or_insert(MemberError::Gone { topic: self.plan.input_name().to_string() });
         self.in_flight = None;
@@ -142,8 +143,8 @@ impl Member {
         self.begin_end();
     }
 
-    /// Moves a partition that was read to its end over what follows and is no record, so that the group's lag is what is
-    /// still to be read. Whether that could be found out.
+    /// Moves the position of a partition that was read to its end past control records, so that the group's lag is what
+    /// is still to be read. Whether that could be found out.
     pub(super) fn skip_markers(&mut self, partition: &Partition, to: Option<Position>) -> Result<bool, MemberError> {
         let Some(position) = self.partitions.position(partition) else { return Ok(true) };
         match self.source.skip_control_records(partition, position, to)? {
@@ -159,8 +160,8 @@ impl Member {
         Ok(true)
     }
 
-    /// The same for partitions that this member is about to give up: no other member may come after it to do it. Not for
-    /// long, since the group waits.
+    /// The same for partitions that this member is about to release: no other member may follow to do it. Not for long,
+    /// since the group waits.
     pub(super) fn skip_last_markers(&mut self, partitions: &[Partition]) -> Result<(), MemberError> {
         let began = self.clock.now();
         let inputs: Vec<Partition> = partitions.iter().flat_map(|shard| self.inputs(shard)).collect();

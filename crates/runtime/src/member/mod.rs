@@ -1,8 +1,8 @@
 //! The member loop: one thread, one source, one committer, the shards of its partitions.
 //!
-//! poll → decode → step, and from time to time a commit is sent; while it is on its way the member goes on, and what
-//! it does meanwhile waits for the next one. Nothing here waits for the world, so nothing here can hold up a
-//! rebalance; a [`turn`](Member::turn) does what can be done now.
+//! poll → decode → step, and periodically a commit is sent; while it is in flight the member continues, and the results
+//! wait for the next one. The loop never blocks on I/O, so it cannot delay a rebalance; a [`turn`](Member::turn) does
+//! what can be done now.
 
 mod error;
 mod leave;
@@ -28,38 +28,39 @@ use gristmill_connect::committer::{Answered, Committer};
 use gristmill_connect::source::{Event, Source};
 use partitions::{Partitions, ShardState};
 
-/// How long before a commit is due its answers begin to go ahead of it. Not earlier: what is begun holds up readers, if
-/// the member is killed then.
+/// How long before a commit is due its outputs are prewritten. Not earlier: an open transaction blocks readers, if the
+/// member is then killed.
 const PREWRITE: Duration = Duration::from_millis(12);
-/// How often they go.
+/// How often they are prewritten.
 const PREWRITE_PAUSE: Duration = Duration::from_millis(2);
-/// How long a member waits for records before it looks around.
+/// How long a member waits for records before it does other work.
 const LOOK_AROUND: Duration = Duration::from_millis(100);
-/// How long it waits for records while a commit is on its way.
+/// How long it waits for records while a commit is in flight.
 const LOOK_FOR_ANSWER: Duration = Duration::from_millis(1);
-/// How often a commit is sent, about 5 s long, before the member takes itself for expelled.
+/// How often a commit is sent, for about 5 s, before the member assumes that it was expelled.
 const ATTEMPTS: u32 = 30;
-/// The longest pause before a commit that failed is sent again.
+/// The longest pause before a failed commit is resent.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// A commit that was sent and is not yet done.
 struct InFlightCommit {
     commit: Commit,
-    /// For each part the assignment_epoch of its shard: a partition that went away and came back is another one.
+    /// For each part the assignment epoch of its shard: a partition that was revoked and assigned again has another
+    /// one.
     assignment_epochs: Vec<u64>,
     /// How often it was sent.
     attempts: u32,
-    /// When to send it again; none: an answer is awaited.
+    /// When to resend it; none: an answer is awaited.
     again: Option<Duration>,
 }
 
-/// What a member has done, when it has ended.
+/// The result of a member that has ended.
 pub struct Ended {
-    /// What was counted of the shards that it has closed.
+    /// The counts of the shards that it has closed.
     pub tally: Tally,
-    /// The same of those that it has let go of, and that others report if they go on with them.
+    /// Those of shards that it has released, which other members report if they resume them.
     pub left: Vec<Closed>,
-    /// Why it ended, where that is no good reason.
+    /// Why it ended, if not normally.
     pub result: Result<(), MemberError>,
 }
 
@@ -73,24 +74,24 @@ pub struct Member {
     control: Arc<Control>,
     partitions: Partitions,
     in_flight: Option<InFlightCommit>,
-    /// When the first row of the next commit came.
+    /// When the first row of the next commit arrived.
     since: Option<Duration>,
     asked: Duration,
-    /// When answers were sent ahead last.
+    /// When outputs were last prewritten.
     prewritten_at: Duration,
     /// When the end of the run began, once it has.
     ending: Option<Duration>,
-    /// Why the run ends, where that is no good reason.
+    /// Why the run ends, if not normally.
     failed: Option<MemberError>,
     tally: Tally,
-    /// What was counted of partitions that were let go and may never be opened again.
+    /// The counts of released partitions that may never be opened again.
     left: Vec<Closed>,
-    /// How often it was asked what it has counted.
+    /// How often it has answered a request for its counts.
     told: u64,
 }
 
 impl Member {
-    /// A member that has not begun.
+    /// A member that has not started.
     pub fn new(
         plan: Arc<Plan>,
         number: usize,
@@ -135,7 +136,7 @@ impl Member {
         if scores { at_home(turns) } else { turns() }
     }
 
-    /// What was counted of the shards that it has closed.
+    /// The counts of the shards that it has closed.
     pub fn into_tally(self) -> Tally {
         self.tally
     }
@@ -154,7 +155,7 @@ impl Member {
         self.end()
     }
 
-    /// Tells what the shards have counted, where that was asked since.
+    /// Answers a request for the shards' counts, if there is one.
     fn tell(&mut self) {
         let asked = self.control.asked();
         if asked > self.told {
@@ -175,7 +176,7 @@ impl Member {
         }
     }
 
-    /// Whether more rows may be stepped before the commit on its way is answered.
+    /// Whether more rows may be stepped before the in-flight commit is answered.
     fn has_room(&self) -> bool {
         self.ending.is_none() && self.partitions.rows() < self.plan.commit.rows
     }
@@ -190,7 +191,7 @@ impl Member {
                 Ok(())
             }
             Event::Revoked(partitions) => {
-                // Acknowledged by `release_revoked`, when nothing of theirs is on its way any more.
+                // Acknowledged by `release_revoked`, when no commit of theirs is in flight any more.
                 self.partitions.leave(partitions.clone(), self.clock.now());
                 self.skip_last_markers(&partitions)
             }
@@ -199,8 +200,8 @@ impl Member {
                     tracing::info!("member {}: {partition} lost: the session expired", self.number);
                     self.lose(partition);
                 }
-                // Acknowledged by `release_revoked`, too: the member joins again then, and what is still on its way would
-                // pass for one of its new generation's.
+                // Acknowledged by `release_revoked`, too: the member rejoins then, and an in-flight commit would pass
+                // for one of its new generation's.
                 self.partitions.leave(partitions, self.clock.now());
                 Ok(())
             }
@@ -234,7 +235,7 @@ impl Member {
             return Ok(());
         }
         let partition = raw.partition.clone();
-        // A source that was set to a position may still bring what lies before it.
+        // After a seek a source may still deliver earlier records.
         let known = self.partitions.position(&partition).map_or(0, |position| raw.before(position));
         if known > 0 {
             raw = raw.split(known).1;
@@ -242,14 +243,14 @@ impl Member {
         if raw.is_empty() {
             return Ok(());
         }
-        // What arrives for a partition that is leaving or not yet open is read again from where it stands.
+        // Records of a partition that is leaving or not yet open are read again from its position.
         let Some(live) = self.partitions.open(&partition) else { return Ok(()) };
         let (mut reached, mut over) = (false, None);
         if let Some(end) = self.control.end(&partition) {
             // Records that came after the start of a bounded run are left for the next one.
             let wanted = raw.before(end);
             reached = wanted < raw.len() || raw.next() == Some(end);
-            // The next record lies behind the end: what lies before it are markers.
+            // The next record is after the end: only markers are before it.
             over = Some(end).filter(|_| wanted < raw.len());
             raw.truncate(wanted);
         }
@@ -285,7 +286,7 @@ impl Member {
         MemberError::Refused { place, reason: refusal.reason.into(), message: refusal.message.clone() }
     }
 
-    /// Goes a step further with partitions that are not open yet; one slice, so that the others are not kept waiting.
+    /// Advances partitions that are not open yet; by one slice, so that the others do not wait.
     fn recover(&mut self) -> Result<(), MemberError> {
         if self.ending.is_some() {
             return Ok(());
@@ -299,7 +300,7 @@ impl Member {
             match self.partitions.position(&partition) {
                 Some(_) if self.is_at_end(&partition) => self.finish(&partition)?,
                 Some(position) => {
-                    // Whoever had it before may have read it to its end and committed less.
+                    // The previous owner may have read it to its end and committed less.
                     self.control.reopened(&opened);
                     self.source.resume(&partition, position)?;
                 }
@@ -311,7 +312,7 @@ impl Member {
 
     /// Takes the committer's answers.
     fn poll_commit(&mut self) -> Result<(), MemberError> {
-        // Where nothing else can be done, the answer is waited for; a moment only, since a rebalance may come.
+        // If nothing else can be done, wait for the answer; only briefly, since a rebalance may come.
         let idle = self.in_flight.as_ref().is_some_and(|sent| sent.again.is_none()) && !self.has_room();
         let wait = if idle { LOOK_FOR_ANSWER } else { Duration::ZERO };
         if let Some(answered) = self.committer.answer(wait)? {
@@ -328,7 +329,7 @@ impl Member {
         Ok(())
     }
 
-    /// The first table, for each part of a commit.
+    /// Applies the first table to each part of a commit.
     fn on_commit_result(
         &mut self,
         answer: Answer,
@@ -363,8 +364,8 @@ impl Member {
         }
     }
 
-    /// Commits that are refused again and again are those of a member that the group has given up, though it was never
-    /// told: what it has done since its last commit is read again by whoever has the partitions now.
+    /// A member whose commits are refused repeatedly was expelled without notice: the new owners of its partitions read
+    /// again what it has done since its last commit.
     fn rejoin(&mut self) -> Result<(), MemberError> {
         tracing::warn!("member {}: the group refuses its commits: joining it anew", self.number);
         for partition in self.partitions.all() {
@@ -391,7 +392,7 @@ impl Member {
                     sent.commit.parts.push(part);
                     sent.assignment_epochs.push(assignment_epoch);
                 }
-                // Somebody else has written since: whatever we hold is not the partition's state.
+                // Another member has written since: the state in memory is not the partition's.
                 Some(CommitOutcome::Superseded) | None => {
                     self.inputs(&part.partition).iter().try_for_each(|input| self.source.pause(input))?;
                     if self.partitions.start_over(&part.partition, assignment_epoch) {
@@ -403,7 +404,7 @@ impl Member {
         self.resend(sent)
     }
 
-    /// Sends the same bytes again, of those shards that are still ours.
+    /// Resends the same bytes, of those shards that are still ours.
     fn resend(&mut self, sent: InFlightCommit) -> Result<(), MemberError> {
         let sent = self.still_ours(sent);
         if sent.commit.parts.is_empty() {
@@ -424,7 +425,7 @@ impl Member {
         sent
     }
 
-    /// Sends what waits, where that is due and nothing is on its way.
+    /// Sends what is uncommitted, if that is due and no commit is in flight.
     fn send(&mut self) -> Result<(), MemberError> {
         let now = self.clock.now();
         let urgent = self.partitions.leaving() || self.ending.is_some();
@@ -451,7 +452,7 @@ impl Member {
         Ok(())
     }
 
-    /// Shortly before a commit is due its answers go ahead: what is left to do then takes half the time.
+    /// Prewrites outputs shortly before a commit is due: the rest then takes half the time.
     fn send_prewrite(&mut self, now: Duration) -> Result<(), MemberError> {
         let begins = self.plan.commit.every.0.saturating_sub(PREWRITE);
         let soon = self.since.is_some_and(|since| now.saturating_sub(since) >= begins);

@@ -1,4 +1,4 @@
-//! The partitions a member holds, and how far along each of them is: being found, read again, open, leaving.
+//! A member's partitions, and the state of each: loading, restoring, running, leaving.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,18 +17,18 @@ use gristmill_connect::committer::{Committer, Found, Known};
 use gristmill_connect::source::{Reread, Source};
 use gristmill_formats::Decoder;
 
-/// How long a shard that was let go stays in memory, in case its partition comes back.
+/// How long a released shard stays in memory, in case its partition returns.
 const REMEMBER: Duration = Duration::from_secs(300);
-/// How long a partition must have been read to its end before it is looked for markers behind its last record.
+/// How long a partition must have been read to its end before the member checks for markers after its last record.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// How far along a partition is.
+/// The state of a partition.
 pub(super) enum ShardState {
-    /// What was kept of it is being found out.
+    /// Its stored state is being loaded.
     Loading,
-    /// What was consumed since its snapshot is read again.
+    /// Records consumed since its snapshot are being replayed.
     Restoring(Box<RunningShard>),
-    /// It is at work.
+    /// It is running.
     Running(Box<RunningShard>),
 }
 
@@ -37,19 +37,19 @@ struct AssignedPartition {
     assignment_epoch: u64,
     leaving: bool,
     header: Option<Vec<String>>,
-    /// When it was assigned, found, and loaded: what a recovery's time is made of.
+    /// When it was assigned, found, and loaded: the parts of a recovery's time.
     assigned: Duration,
     loaded: Duration,
-    /// When each of its inputs was read to its end, until more comes.
+    /// When each of its inputs was read to its end, until more arrives.
     caught_up: BTreeMap<Arc<str>, Duration>,
-    /// The inputs of which a bounded run wants no more.
+    /// The inputs that a bounded run has finished.
     finished: BTreeSet<Arc<str>>,
 }
 
-/// A shard that was let go.
+/// A released shard.
 pub(super) struct Gone {
     pub(super) closed: Closed,
-    /// Whether all that it has done went into commits.
+    /// Whether everything it has done went into commits.
     pub(super) committed: bool,
 }
 
@@ -61,7 +61,7 @@ pub(super) struct Partitions {
     assignment_epochs: u64,
     leaving: Vec<(Vec<Partition>, Duration)>,
     retained: BTreeMap<Partition, (Box<RunningShard>, Duration)>,
-    /// What the next commit will carry and is known to the committer already, with the assignment_epochs.
+    /// What was prewritten of the next commit, with the assignment epochs.
     prewritten: Vec<(Arc<PartitionCommit>, u64)>,
     now: Duration,
 }
@@ -81,7 +81,7 @@ impl Partitions {
         }
     }
 
-    /// A partition that was assigned.
+    /// A partition was assigned.
     pub(super) fn take(&mut self, partition: Partition, header: Option<Vec<String>>) {
         self.assignment_epochs += 1;
         let (assignment_epoch, now) = (self.assignment_epochs, self.now);
@@ -118,7 +118,7 @@ impl Partitions {
         self.open_or_leaving(partition)
     }
 
-    /// The shard of an input's partition, if it is at work, though it may be leaving.
+    /// The shard of an input's partition, if it is running, even if it is leaving.
     pub(super) fn open_or_leaving(&mut self, partition: &Partition) -> Option<&mut RunningShard> {
         match &mut self.held.get_mut(&self.shard(partition))?.stage {
             ShardState::Running(live) => Some(live),
@@ -133,12 +133,12 @@ impl Partitions {
         })
     }
 
-    /// What every open shard has counted so far.
+    /// The counts of every open shard so far.
     pub(super) fn counted(&self) -> Vec<Closed> {
         self.lives().map(|(_, live)| counted(live)).collect()
     }
 
-    /// The next position of an input's partition, where its shard is at work.
+    /// The next position of an input's partition, if its shard is running.
     pub(super) fn position(&self, partition: &Partition) -> Option<Position> {
         match &self.held.get(&self.shard(partition))?.stage {
             ShardState::Running(live) => live.position(&partition.topic),
@@ -146,7 +146,7 @@ impl Partitions {
         }
     }
 
-    /// A bounded run wants no more of an input's partition.
+    /// A bounded run has finished an input's partition.
     pub(super) fn finished(&mut self, partition: &Partition) {
         if let Some(holding) = self.held.get_mut(&self.shard(partition)) {
             holding.finished.insert(Arc::clone(&partition.topic));
@@ -162,7 +162,7 @@ impl Partitions {
         self.lives().map(|(_, live)| live.rows()).sum()
     }
 
-    /// Whether partitions are being recovered, or let go.
+    /// Whether partitions are being restored, or released.
     pub(super) fn busy(&self) -> bool {
         self.leaving() || self.held.values().any(|holding| !matches!(holding.stage, ShardState::Running(_)))
     }
@@ -171,7 +171,7 @@ impl Partitions {
         self.held.remove(partition).map(|holding| holding.stage)
     }
 
-    /// Finds out anew how a shard goes on; whether it was open.
+    /// Loads a shard's state again; whether it was open.
     pub(super) fn start_over(&mut self, partition: &Partition, assignment_epoch: u64) -> bool {
         let Some(holding) = self.held.get_mut(partition).filter(|holding| holding.assignment_epoch == assignment_epoch)
         else {
@@ -182,8 +182,8 @@ impl Partitions {
         matches!(std::mem::replace(&mut holding.stage, ShardState::Loading), ShardState::Running(_))
     }
 
-    /// The source has no more of a partition for now; whether its shard has stepped all that was brought. What comes
-    /// for one that is leaving, or not open yet, is left to whoever reads it next.
+    /// The source has no more of a partition for now; whether its shard has stepped everything delivered. Records for
+    /// one that is leaving, or not open yet, are left to its next reader.
     pub(super) fn caught_up(&mut self, partition: &Partition, now: Duration) -> bool {
         let at_work =
             |holding: &&mut AssignedPartition| !holding.leaving && matches!(holding.stage, ShardState::Running(_));
@@ -191,7 +191,7 @@ impl Partitions {
         holding.map(|holding| holding.caught_up.entry(Arc::clone(&partition.topic)).or_insert(now)).is_some()
     }
 
-    /// Partitions of inputs that were read to their end a while ago; each is told once.
+    /// Partitions of inputs that were read to their end a while ago; each is returned once.
     pub(super) fn idle(&mut self, now: Duration) -> Vec<Partition> {
         let mut idle = Vec::new();
         for (partition, holding) in self.held.iter_mut().filter(|(_, holding)| !holding.leaving) {
@@ -204,7 +204,7 @@ impl Partitions {
         idle
     }
 
-    /// Goes a step further with one partition that is not open yet; the partition, if it is open now.
+    /// Advances one partition that is not open yet; the partition, if it is open now.
     pub(super) fn recover(
         &mut self,
         source: &mut dyn Source,
@@ -246,7 +246,7 @@ impl Partitions {
         Ok(Some(partition))
     }
 
-    /// These are to be let go.
+    /// These are to be released.
     pub(super) fn leave(&mut self, partitions: Vec<Partition>, now: Duration) {
         for partition in &partitions {
             if let Some(holding) = self.held.get_mut(partition) {
@@ -261,7 +261,7 @@ impl Partitions {
         self.held.keys().cloned().collect()
     }
 
-    /// Nobody waits any more for partitions to be let go.
+    /// Partitions need not be released any more.
     pub(super) fn forget_leaving(&mut self) {
         self.leaving.clear();
     }
@@ -274,12 +274,12 @@ impl Partitions {
         self.leaving.first().map(|(_, since)| *since)
     }
 
-    /// Whether a leaving shard still has something to commit. What is left of a snapshot is not waited for.
+    /// Whether a leaving shard still has something to commit. The rest of a snapshot is not waited for.
     pub(super) fn leaving_pending(&self) -> bool {
         self.lives().any(|(holding, live)| holding.leaving && live.uncommitted())
     }
 
-    /// The partitions to acknowledge, group by group, with what was counted of each.
+    /// The partitions to acknowledge, group by group, with the counts of each.
     pub(super) fn release(&mut self, now: Duration) -> Vec<(Vec<Partition>, Vec<Gone>)> {
         let groups = std::mem::take(&mut self.leaving);
         let mut gone = Vec::new();
@@ -299,7 +299,7 @@ impl Partitions {
         gone
     }
 
-    /// Whether something must be committed although no row has come.
+    /// Whether something must be committed although no row has arrived.
     pub(super) fn waiting(&self, now: Duration) -> bool {
         self.lives().any(|(_, live)| live.in_pieces() || live.due(now))
     }
@@ -312,7 +312,8 @@ impl Partitions {
         self.lives().any(|(_, live)| live.unsaved())
     }
 
-    /// What all shards have to commit, and their assignment_epochs. `last`: the run ends, so the state is saved as well.
+    /// The uncommitted parts of all shards, and their assignment epochs. `last`: the run ends, so the state is saved as
+    /// well.
     pub(super) fn parts(
         &mut self,
         (piece, mut budget): (usize, usize),
@@ -333,7 +334,7 @@ impl Partitions {
         (parts, assignment_epochs)
     }
 
-    /// The answers so far, all that the next commit will carry as yet; nothing where no more have come.
+    /// The outputs so far, all of the next commit as yet; none if there are no new ones.
     pub(super) fn extend_prewrite(&mut self) -> Option<Vec<Arc<PartitionCommit>>> {
         let before = self.prewritten.len();
         for holding in self.held.values_mut() {
@@ -344,7 +345,7 @@ impl Partitions {
         (self.prewritten.len() > before).then(|| self.prewritten.iter().map(|(part, _)| Arc::clone(part)).collect())
     }
 
-    /// Forgets what was sent ahead of shards that are gone; what is left of it, if anything was forgotten.
+    /// Drops prewritten parts of shards that are gone; the remaining ones, if any was dropped.
     pub(super) fn retract_prewrite(&mut self) -> Option<Vec<Arc<PartitionCommit>>> {
         let before = self.prewritten.len();
         let held = &self.held;
@@ -355,7 +356,7 @@ impl Partitions {
         (self.prewritten.len() < before).then(|| self.prewritten.iter().map(|(part, _)| Arc::clone(part)).collect())
     }
 
-    /// What every open shard has counted, at the end.
+    /// The counts of every open shard, at the end.
     pub(super) fn close(&mut self) -> Vec<Closed> {
         let held = std::mem::take(&mut self.held);
         let open = held.into_values().filter_map(|holding| match holding.stage {
@@ -422,7 +423,7 @@ fn found_shard(
     }
 }
 
-/// Says where a partition goes on, and what it took to get there.
+/// Logs where a partition resumes, and how long the recovery took.
 fn tell(number: usize, live: &mut RunningShard, holding: &AssignedPartition, now: Duration) {
     let (partition, Known { sequence, positions }) = (live.partition(), live.known());
     let again = live.replay.rows();

@@ -1,4 +1,4 @@
-//! A shard at work: what it has done since its last commit, and what of it is on its way.
+//! A running shard: what it has done since its last commit, and what of it is in flight.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,33 +18,33 @@ use gristmill_connect::dead_letter::DeadLetter;
 use gristmill_connect::restore::code;
 use gristmill_formats::Decoder;
 
-/// A shard at work.
+/// A running shard.
 pub(super) struct RunningShard {
     plan: Arc<Plan>,
-    /// What learns here, for the journal; none where there is no journal.
+    /// The code that learns, for the journal; none without a journal.
     code: Option<Code>,
     pub(super) shard: Shard,
     decoder: Decoder,
-    /// What is read again before anything new.
+    /// The runs to replay before anything new.
     pub(super) replay: Replay,
     replay_start: Positions,
     sequence: u64,
-    /// Consumed since the last commit was sent, input by input in the order in which they came.
+    /// Consumed since the last commit was sent, input by input in the order of arrival.
     consumed: Vec<(Arc<str>, Consumed)>,
     /// The next position to read of each input.
     positions: Positions,
-    /// Whether all rows that waited were taken after that.
+    /// Whether all buffered rows were released after that.
     flushed: bool,
     outbox: Outbox,
     dead_letters: Vec<DeadLetter>,
     commit_start: bool,
-    /// Whether an input begins, which the journal does not know yet.
+    /// Whether an input begins that the journal does not know yet.
     begins: bool,
-    /// The place in the journal at or after which the entries after the next snapshot lie.
+    /// The position in the journal at or after which the entries after the next snapshot are.
     pub(super) journal: Position,
     slot: u32,
     pieces: VecDeque<Piece>,
-    /// When the state was saved last, and the sequence then.
+    /// When the state was last saved, and the sequence then.
     saved: (Duration, Option<u64>),
     rows_since_saved: u64,
     /// Whether a table has changed since the state was saved.
@@ -52,11 +52,11 @@ pub(super) struct RunningShard {
 }
 
 impl RunningShard {
-    /// A shard that goes on as was found out.
+    /// A shard that resumes from a recovery.
     pub(super) fn new(plan: Arc<Plan>, shard: Shard, decoder: Decoder, recovery: &Recovery, now: Duration) -> Self {
         let replay = Replay::new(recovery.replay.iter().cloned());
         let manifest = recovery.saved.as_ref().map(|saved| &saved.manifest);
-        // What is in a topic may be another at the next start, so it is saved with the first rows.
+        // A topic's content may differ at the next start, so it is saved with the first rows.
         let changes = |table: &LookupPlan| !table.source.stays();
         let renewed = manifest.is_none() && plan.lookups.iter().any(changes);
         let mut replay_start = recovery.positions.clone();
@@ -85,7 +85,7 @@ impl RunningShard {
         }
     }
 
-    /// What it does from now on, for others to see.
+    /// What it does from now on, visible to other threads.
     pub(super) fn work(&self, doing: Doing, partition: &Partition) -> Work {
         let (plan, at, input) = (Arc::clone(&self.plan), self.shard.at(), &partition.topic);
         let next = || self.position(input).unwrap_or_default();
@@ -98,12 +98,12 @@ impl RunningShard {
         self.positions.get(input)
     }
 
-    /// Where it stands, for when it comes back.
+    /// Its position, in case it returns.
     pub(super) fn known(&self) -> Known {
         Known { sequence: self.sequence, positions: self.positions.clone() }
     }
 
-    /// Steps records read again, muted.
+    /// Steps replayed records, with outputs suppressed.
     pub(super) fn replay_rows(&mut self, raw: &RawRows) -> Result<(), MemberError> {
         if let Some(run) = self.replay.run().cloned() {
             run.with_what_it_had(&mut self.shard)?;
@@ -116,7 +116,7 @@ impl RunningShard {
         self.replay_flush()
     }
 
-    /// Takes all rows that wait, muted, wherever that was done at this place.
+    /// Releases all buffered rows, with outputs suppressed, if that was done at this position.
     pub(super) fn replay_flush(&mut self) -> Result<(), MemberError> {
         while let Some(run) = self.replay.flush() {
             run.with_what_it_had(&mut self.shard)?;
@@ -125,15 +125,15 @@ impl RunningShard {
         Ok(())
     }
 
-    /// Takes what is in the tables now: whatever was read again is behind it. The state is saved with the first rows
-    /// that are looked up in it.
+    /// Uses the current content of the tables: the replay is complete. The state is saved with the first rows that are
+    /// looked up in it.
     pub(super) fn renew_tables(&mut self) {
         let before = self.shard.tables();
         self.shard.renew_tables();
         self.renewed |= self.shard.tables() != before;
     }
 
-    /// Takes the newest version of the model from outside, where a run of the journal begins: it names one.
+    /// Switches to the newest version of the pretrained model, at the beginning of a journal run: it names one.
     fn renew_model(&mut self) {
         let Some(scoring) = self.plan.scoring.as_ref().filter(|_| self.rows() == 0 && !self.flushed) else {
             return;
@@ -144,7 +144,7 @@ impl RunningShard {
         }
     }
 
-    /// Takes all rows that wait, since nothing comes any more; whether there were any.
+    /// Releases all buffered rows, since no more will arrive; whether there were any.
     pub(super) fn flush(&mut self) -> Result<bool, MemberError> {
         let any = self.shard.waiting() > 0;
         if any {
@@ -155,8 +155,8 @@ impl RunningShard {
         Ok(any)
     }
 
-    /// Steps new records and keeps the answers. Where dead letters have no place, only the records before the first
-    /// bad one are stepped, and that one is returned.
+    /// Steps new records and keeps the outputs. Without dead letters, only the records before the first bad one are
+    /// stepped, and that one is returned.
     pub(super) fn step(&mut self, raw: &RawRows) -> Result<Option<Refusal>, MemberError> {
         self.renew_model();
         let mut refusals = Vec::new();
@@ -180,7 +180,7 @@ impl RunningShard {
         Ok(first)
     }
 
-    /// Moves over positions that hold no records: markers of transactions.
+    /// Moves past positions without records: transaction markers.
     pub(super) fn skip(&mut self, input: &Arc<str>, to: Position) {
         self.consume(input, |consumed| consumed.next = consumed.next.max(to));
     }
@@ -202,7 +202,7 @@ impl RunningShard {
         self.consumed.iter().map(|(_, consumed)| consumed.count).sum()
     }
 
-    /// Whether rows, or where it begins, are not committed yet.
+    /// Whether rows, or its start, are not committed yet.
     pub(super) fn uncommitted(&self) -> bool {
         self.commit_start || self.flushed || self.has_moved()
     }
@@ -211,26 +211,26 @@ impl RunningShard {
         self.consumed.iter().any(|(_, consumed)| consumed.next > consumed.from)
     }
 
-    /// Whether something must go out although no row has come: where it begins, or the rest of a snapshot.
+    /// Whether something must be committed although no row has arrived: its start, or the rest of a snapshot.
     pub(super) fn in_pieces(&self) -> bool {
         self.commit_start || self.flushed || !self.pieces.is_empty()
     }
 
-    /// Whether the rest of a snapshot is still to go out.
+    /// Whether the rest of a snapshot is still to be written.
     pub(super) fn saving(&self) -> bool {
         !self.pieces.is_empty()
     }
 
-    /// Where reading again stands.
+    /// The position of the replay.
     pub(super) fn replay_from(&self, input: &str) -> Position {
         let first = self.replay_start.get(input).unwrap_or_default();
         self.shard.positions().get(input).map_or(first, |position| position.max(first))
     }
 
-    /// Forgets what only counts for a assignment_epoch; whether it may be used again later.
+    /// Discards what is valid only for an assignment epoch; whether the shard may be used again later.
     pub(super) fn suspend(&mut self) -> bool {
         if !self.pieces.is_empty() {
-            // The slot that is half written is the one to write next, not the whole one.
+            // The slot that is partly written is the one to write next, not the complete one.
             let slots = self.plan.snapshot().keep;
             self.slot = (self.slot + slots - 1) % slots;
             self.saved.1 = None;
@@ -239,7 +239,7 @@ impl RunningShard {
         self.plan.journals() && !self.uncommitted()
     }
 
-    /// Whether something waits to be committed.
+    /// Whether there is anything to commit.
     pub(super) fn pending(&self) -> bool {
         self.uncommitted() || !self.pieces.is_empty()
     }
@@ -255,12 +255,12 @@ impl RunningShard {
                 || now.saturating_sub(self.saved.0) >= snapshot.every.0)
     }
 
-    /// Whether the newest snapshot, if there is one, is as old as the last commit.
+    /// Whether the newest snapshot, if there is one, is older than the last commit.
     pub(super) fn unsaved(&self) -> bool {
         self.plan.journals() && self.pieces.is_empty() && self.sequence > 0 && self.saved.1 != Some(self.sequence)
     }
 
-    /// Saves the state as of everything that was sent: it goes out with the next commits, in pieces.
+    /// Saves the state as of everything that was sent: it is written with the next commits, in pieces.
     fn save(&mut self, limit: usize, now: Duration) {
         let Some(Code { plan, program }) = self.code else { return };
         let about = Manifest {
@@ -279,7 +279,7 @@ impl RunningShard {
         self.renewed = false;
     }
 
-    /// The answers so far, with what goes along.
+    /// The outputs so far, with an entry and pieces.
     fn take(&mut self, entry: Option<Entry>, pieces: Vec<Piece>) -> PartitionCommit {
         let another = self.outbox.another();
         PartitionCommit {
@@ -292,14 +292,14 @@ impl RunningShard {
         }
     }
 
-    /// The answers so far, to be sent ahead of the commit that will make them visible; nothing where there are none.
+    /// The outputs so far, to be prewritten before the commit that will make them visible; none if there are none.
     pub(super) fn prewrite(&mut self) -> Option<PartitionCommit> {
         let part = self.take(None, Vec::new());
         (!part.outbox.is_empty() || !part.dead_letters.is_empty()).then_some(part)
     }
 
-    /// Everything since the last commit, to be sent; nothing where nothing waits. `save`: whether to save the state,
-    /// as of this commit.
+    /// Everything since the last commit, to be sent; none if there is nothing. `save`: whether to save the state, as of
+    /// this commit.
     pub(super) fn part(&mut self, save: bool, limits: (usize, &mut usize), now: Duration) -> Option<PartitionCommit> {
         let (limit, budget) = limits;
         let uncommitted = self.uncommitted();

@@ -1,41 +1,41 @@
-//! The records of the topic of models: pieces of files, and changes.
+//! The records of the models topic: pieces of files, and changes.
 
 use serde::{Deserialize, Serialize};
 
 /// A model whose bytes are in the topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
-    /// What decisions call it.
+    /// Its name in decisions.
     pub name: String,
     /// The XXH3 of its bytes, 128 bits in hexadecimal digits.
     pub digest: String,
     /// Its bytes.
     pub size: usize,
-    /// The pieces that they are cut into.
+    /// The number of pieces.
     pub pieces: usize,
 }
 
-/// A version: what scores, and what is tried beside it.
+/// A version: the model that scores, and its shadow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelVersion {
-    /// Its number, from 1; 0 is what the document says.
+    /// Its number, from 1; 0 is the document's model.
     pub number: u64,
-    /// What was asked for.
+    /// The requested operation.
     pub why: String,
-    /// What scores; none: the document's own model.
+    /// The model that scores; none: the document's own model.
     pub model: Option<Stored>,
-    /// What is tried beside it.
+    /// Its shadow.
     pub shadow: Option<Stored>,
 }
 
 impl ModelVersion {
-    /// The version of a group for which nothing was changed yet.
+    /// The version of a group without changes.
     pub(super) fn nothing() -> Self {
         Self { number: 0, why: "the document".into(), model: None, shadow: None }
     }
 }
 
-/// What a record of the topic is, by its key.
+/// The kind of a record, by its key.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Record {
     /// A piece of the file with this digest.
@@ -52,12 +52,12 @@ pub(super) fn piece_key(digest: &str, piece: usize) -> String {
     format!("{PIECE}/{digest}/{piece}")
 }
 
-/// The key of a change: never the same twice, or compaction would take one away.
+/// The key of a change: never the same twice, or compaction would delete one.
 pub(super) fn change_key(number: u64, mark: u64) -> String {
     format!("{CHANGE}/{number}/{mark:016x}")
 }
 
-/// What a key says; nothing where it is not ours.
+/// The content of a key; none if it is unknown.
 pub(super) fn record(key: &[u8]) -> Option<Record> {
     let mut parts = std::str::from_utf8(key).ok()?.split('/');
     match (parts.next()?, parts.next()?, parts.next()?) {

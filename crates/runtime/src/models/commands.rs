@@ -1,4 +1,4 @@
-//! What `gristmill model` does.
+//! The commands of `gristmill model`.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ fn open(plan: &Arc<Plan>) -> Result<(ModelRegistry, &Pretrained), BrokerError> {
     Ok((registry, scoring.written()))
 }
 
-/// A model that can stand in the place of the document's own, in the topic.
+/// A model that can replace the document's own, stored in the topic.
 fn stored(plan: &Arc<Plan>, name: &str, bytes: &[u8]) -> Result<(ModelRegistry, Stored), BrokerError> {
     let (registry, written) = open(plan)?;
     let reading = plan.scoring.as_ref().map(|scoring| scoring.reading).unwrap_or_default();
@@ -45,7 +45,7 @@ fn after(changes: &[ModelVersion]) -> ModelVersion {
     ModelVersion { number: newest.number + 1, ..newest }
 }
 
-/// Puts a model in the place of the one that scores.
+/// Replaces the model that scores.
 pub fn set(plan: &Arc<Plan>, name: &str, bytes: &[u8]) -> Result<String, BrokerError> {
     let (registry, stored) = stored(plan, name, bytes)?;
     let why = format!("set {name}");
@@ -55,7 +55,7 @@ pub fn set(plan: &Arc<Plan>, name: &str, bytes: &[u8]) -> Result<String, BrokerE
     Ok(told(&change))
 }
 
-/// Tries a model beside the one that scores.
+/// Evaluates a model as a shadow.
 pub fn shadow(plan: &Arc<Plan>, name: &str, bytes: &[u8]) -> Result<String, BrokerError> {
     if plan.label.is_none() {
         return Err(refused(
@@ -72,7 +72,7 @@ pub fn shadow(plan: &Arc<Plan>, name: &str, bytes: &[u8]) -> Result<String, Brok
     Ok(told(&change))
 }
 
-/// Puts the model that is tried in the place of the one that scores.
+/// Makes the shadow the model that scores.
 pub fn promote(plan: &Arc<Plan>) -> Result<String, BrokerError> {
     let (registry, _) = open(plan)?;
     let change = registry.add(&|changes| {
@@ -85,7 +85,7 @@ pub fn promote(plan: &Arc<Plan>) -> Result<String, BrokerError> {
     Ok(told(&change))
 }
 
-/// Goes back to the model that scored before, or to that of a version; what is tried is tried no longer.
+/// Returns to the model that scored before, or to that of a version; ends the shadow's evaluation.
 pub fn rollback(plan: &Arc<Plan>, to: Option<u64>) -> Result<String, BrokerError> {
     let (registry, _) = open(plan)?;
     let change = registry.add(&|changes| {

@@ -1,9 +1,9 @@
-//! Models put in the place of the document's own while a group runs.
+//! Models that replace the document's own while a group runs.
 //!
-//! A compacted topic of the group holds their bytes in pieces, and behind them the changes, each a record that names the
-//! whole version: what scores from then on, and what is tried beside it. Members hear of a change within moments; each
-//! shard takes it where a run of its journal begins, and the journal names it, so that whatever is read again later is
-//! scored by the same model.
+//! A compacted topic of the group holds their bytes in pieces, and after them the changes, each a record that names the
+//! whole version: the model that scores from then on, and its shadow. Members learn of a change within moments; each
+//! shard switches where a run of its journal begins, and the journal names the version, so that a later replay uses the
+//! same model.
 
 mod change;
 mod commands;
@@ -21,7 +21,7 @@ use gristmill_connect::broker::BrokerError;
 
 use registry::ModelRegistry;
 
-/// Makes the versions known that a group's members may need: the newest now, older ones when they are asked for.
+/// Makes the versions available that a group's members may need: the newest now, older ones on demand.
 pub fn load(plan: &Arc<Plan>) -> Result<(), BrokerError> {
     let (Some(scoring), Some(registry)) = (&plan.scoring, ModelRegistry::open(plan)?) else { return Ok(()) };
     let changes = registry.changes()?;

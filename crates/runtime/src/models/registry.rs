@@ -1,4 +1,4 @@
-//! The topic of models, read and written.
+//! Reads and writes the models topic.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
@@ -34,7 +34,7 @@ impl ModelRegistry {
         self.log.follow()
     }
 
-    /// All changes in their order. Of two with one number the first counts.
+    /// All changes in order. Of two with one number the first counts.
     pub(super) fn changes(&self) -> Result<Vec<ModelVersion>, BrokerError> {
         let mut changes: Vec<ModelVersion> = Vec::new();
         self.log.read(&mut |one| {
@@ -81,7 +81,7 @@ impl ModelRegistry {
         }
     }
 
-    /// A version by its number, ready to score; nothing where there is none.
+    /// A version by its number, ready to score; none if it does not exist.
     pub(super) fn version(&self, number: u64) -> Result<Option<Version>, String> {
         let changes = self.changes().map_err(|failure| failure.to_string())?;
         let Some(change) = changes.iter().find(|change| change.number == number) else { return Ok(None) };
@@ -94,7 +94,8 @@ impl ModelRegistry {
         Ok(Some(Version { number, model, shadow: shadow.map(|model| Candidate { number, model }) }))
     }
 
-    /// Puts the newest of these changes in force. One that cannot be loaded leaves the one before it, and says so.
+    /// Puts the newest of these changes in force. If it cannot be loaded, the previous one stays in force, and a
+    /// warning is logged.
     pub(super) fn activate(&self, changes: &[ModelVersion], versions: &Versions) {
         for change in changes.iter().rev() {
             match self.version(change.number) {
@@ -105,7 +106,7 @@ impl ModelRegistry {
         }
     }
 
-    /// Writes a model's bytes, where they are not there yet.
+    /// Writes a model's bytes, unless they are already there.
     pub(super) fn store(&self, name: &str, bytes: &[u8]) -> Result<Stored, BrokerError> {
         let digest = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(bytes));
         let pieces: Vec<&[u8]> = bytes.chunks(PIECE).collect();
@@ -114,7 +115,7 @@ impl ModelRegistry {
         Ok(Stored { name: name.to_string(), digest, size: bytes.len(), pieces: pieces.len() })
     }
 
-    /// Adds a change, made from the one before it; what it became.
+    /// Adds a change, derived from the previous one; the result.
     pub(super) fn add(
         &self,
         make: &dyn Fn(&[ModelVersion]) -> Result<ModelVersion, String>,
@@ -124,7 +125,7 @@ impl ModelRegistry {
             let value = serde_json::to_vec(&made).unwrap_or_default();
             let mark = RandomState::new().hash_one(made.number);
             self.log.append(&[(change_key(made.number, mark), value)])?;
-            // Somebody else may have been faster with the same number: the first one counts.
+            // Another process may have been faster with the same number: the first one counts.
             if self.changes()?.contains(&made) {
                 return Ok(made);
             }
@@ -132,7 +133,7 @@ impl ModelRegistry {
     }
 }
 
-/// Takes a change that was read, if it is one and its number is new.
+/// Adds a change that was read, if it is one and its number is new.
 pub(super) fn take(topic: &str, position: Position, value: &[u8], changes: &mut Vec<ModelVersion>) {
     match serde_json::from_slice::<ModelVersion>(value) {
         Ok(change) if changes.iter().all(|known| known.number != change.number) => changes.push(change),

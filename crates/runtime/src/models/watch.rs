@@ -1,4 +1,4 @@
-//! A thread that hears of changes and loads models, so that no member waits for that.
+//! A thread that watches for changes and loads models, so that no member waits for that.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,17 +11,17 @@ use gristmill_connect::broker::{BrokerError, Kind};
 use super::change::{Record, record};
 use super::registry::ModelRegistry;
 
-/// How often it looks whether it is still wanted.
+/// How often it checks whether it should stop.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Hears of changes until it is dropped.
+/// Watches for changes until it is dropped.
 pub struct Watch {
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Watch {
-    /// Begins where the topic ends now; nothing for a pipeline without such a topic.
+    /// Begins at the current end of the topic; none for a pipeline without such a topic.
     pub fn start(plan: &Arc<Plan>) -> Result<Option<Self>, BrokerError> {
         let Some(registry) = ModelRegistry::open(plan)? else { return Ok(None) };
         let (ended, ours) = (Arc::new(AtomicBool::new(false)), Arc::clone(plan));
@@ -33,7 +33,7 @@ impl Watch {
                 match log.next(LOOK).map(|key| record(&key) == Some(Record::Version)) {
                     Some(true) => changed = true,
                     Some(false) => {}
-                    // Of several changes at once the last one counts.
+                    // Of several changes at once the last counts.
                     None if std::mem::take(&mut changed) => renew(&ours, &registry),
                     None => {}
                 }
@@ -49,7 +49,7 @@ impl Drop for Watch {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // It cannot fail but by a panic, which was told.
+            // It can fail only by a panic, which was reported.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! Messages between a member and its Python process: a head in JSON, and a body.
+//! Messages between a member and its Python process: a header in JSON, and a body.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -11,28 +11,28 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, Field, Schema};
 use serde::{Deserialize, Serialize};
 
-/// Longer heads are none of ours.
+/// Longer headers are invalid.
 const LONGEST_HEAD: u32 = 1 << 20;
 /// Larger bodies are refused before they are read.
 const LONGEST_BODY: u64 = 1 << 32;
 
-/// What is asked.
+/// A request.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Head<'a> {
     /// `open`, `close`, `score`, `learn` or `save`.
     #[serde(rename = "do")]
     pub(super) what: &'a str,
-    /// Whose model.
+    /// The name of the model.
     pub(super) of: &'a str,
-    /// How many numbers are expected for each row.
+    /// The expected number of values for each row.
     pub(super) width: usize,
 }
 
-/// What is answered.
+/// An answer.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Answer {
-    /// Whether it could be done.
+    /// Whether it succeeded.
     pub(super) ok: bool,
     /// Why not.
     pub(super) error: String,
@@ -87,7 +87,7 @@ pub(super) fn stream(names: &[String], columns: &[ArrayRef], rows: usize) -> Res
     writer.into_inner()
 }
 
-/// Numbers, row after row, as columns.
+/// Numbers, row by row, as columns.
 pub(super) fn columns(values: &[f64], width: usize) -> Vec<ArrayRef> {
     let column = |place: usize| -> ArrayRef {
         Arc::new(values.iter().skip(place).step_by(width.max(1)).copied().collect::<Float64Array>())
@@ -95,7 +95,7 @@ pub(super) fn columns(values: &[f64], width: usize) -> Vec<ArrayRef> {
     (0..width).map(column).collect()
 }
 
-/// The numbers of an Arrow IPC stream of so many rows of this width, row after row.
+/// The numbers of an Arrow IPC stream with that many rows of this width, row by row.
 pub(super) fn numbers(bytes: &[u8], rows: usize, width: usize) -> Result<Vec<f64>, String> {
     let read = || -> Result<RecordBatch, ArrowError> {
         let mut reader = StreamReader::try_new(bytes, None)?;

@@ -1,4 +1,4 @@
-//! Models that live in Python: a process for each member, asked over pipes.
+//! Models in Python: one process for each member, called over pipes.
 
 mod message;
 mod model;
@@ -13,7 +13,7 @@ use gristmill_learn::LearnError;
 use model::PythonScores;
 pub use process::kill;
 
-/// The plan for one member, with a process of its own where the model lives in Python. An error says why it cannot be
+/// The plan for one member, with a process of its own if the model is in Python. An error says why it cannot be
 /// started.
 pub fn started(plan: &Arc<Plan>, member: usize) -> Result<Arc<Plan>, LearnError> {
     let Some((scoring, python)) = plan.scoring.as_ref().and_then(|scoring| Some((scoring, scoring.python.as_ref()?)))

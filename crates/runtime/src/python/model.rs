@@ -1,4 +1,4 @@
-//! A model in Python as something that scores and learns, whatever becomes of its process.
+//! A model in Python that scores and learns, and survives failures of its process.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,21 +20,21 @@ pub(super) struct PythonScores {
 }
 
 struct Running {
-    /// None where the last one was given up and the next one is not needed yet.
+    /// None if the last one was ended and the next one is not needed yet.
     process: Option<Process>,
-    /// Whose models it has.
+    /// The names of the models that it has.
     opened: BTreeSet<String>,
 }
 
-/// What became of a request.
+/// Why a request failed.
 enum Failed {
-    /// The process is gone, and with it whatever it was doing.
+    /// The process has ended, and its work with it.
     Gone(String),
-    /// The model said why.
+    /// The model returned an error.
     Said(String),
 }
 
-/// Everybody's model, where none of them learns.
+/// The name of the shared model, if no model learns.
 const SHARED: &str = "";
 
 impl PythonScores {
@@ -65,7 +65,7 @@ impl PythonScores {
         running.process.as_mut().ok_or_else(|| LearnError::Outside("it is not running".into()))
     }
 
-    /// Asks the process as it is.
+    /// Sends a request to the process as it is.
     fn ask(&self, running: &mut Running, head: &Head<'_>, body: &[u8]) -> Result<Answer, Failed> {
         let Some(process) = &mut running.process else { return Err(Failed::Gone("it was given up".into())) };
         match process.ask(encode(head, body), self.python.timeout.0) {
@@ -79,7 +79,7 @@ impl PythonScores {
         }
     }
 
-    /// Asks about a shard's model, which is taught again where the process does not have it.
+    /// Sends a request for a shard's model, which is trained again if the process does not have it.
     fn of(
         &self,
         running: &mut Running,
@@ -110,7 +110,7 @@ impl PythonScores {
         stream(&names, &all, rows).map_err(|error| Failed::Said(error.to_string()))
     }
 
-    /// Asks; once more with a new process, where the one at hand has gone.
+    /// Sends a request; retries with a new process if the current one has ended.
     fn insist(
         &self,
         pupil: Option<&ShardModel<'_>>,
@@ -136,7 +136,7 @@ impl PythonScores {
         }
     }
 
-    /// Ends a process that has grown beyond its limit: the next question starts another.
+    /// Ends a process that has grown beyond its limit: the next request starts another.
     fn mind_memory(&self, running: &mut Running) {
         let Some(limit) = self.python.memory else { return };
         let held = running.process.as_ref().and_then(Process::memory).unwrap_or(0);
@@ -155,7 +155,7 @@ impl Scores for PythonScores {
             return Ok(());
         }
         let body = stream(&self.names, asked.columns, rows).map_err(|error| LearnError::Model(error.to_string()))?;
-        // A row that ends the process alone would end the next one, too.
+        // A row that ends the process on its own would end the next one, too.
         let answer = self.insist(asked.pupil.as_ref(), "score", &body, rows > 1)?;
         let mut numbers = numbers(&answer.body, rows, self.width).map_err(LearnError::Model)?;
         if numbers.iter().any(|number| !number.is_finite()) {
@@ -166,7 +166,7 @@ impl Scores for PythonScores {
             .try_for_each(|row| sound(&self.python.output, row))
             .map_err(LearnError::Model)?;
         if self.python.output != PythonOutput::Value {
-            // What is beside 0 and 1 is rounding, and would make the other class's probability a negative one.
+            // Values just outside 0 and 1 are rounding errors, and would make the other class's probability negative.
             numbers.iter_mut().for_each(|number| *number = number.clamp(0.0, 1.0));
         }
         out.extend(numbers);
@@ -186,10 +186,11 @@ impl Scores for PythonScores {
     }
 }
 
-/// What a probability may lie beside 0 and 1, and a sum of probabilities beside 1, since models count in single precision.
+/// How far a probability may be outside 0 to 1, and a sum of probabilities away from 1, since models compute in single
+/// precision.
 const ROUNDED: f64 = 1e-3;
 
-/// Whether the numbers of a row are what the document says that the model gives.
+/// Whether the numbers of a row are what the document says that the model returns.
 fn sound(output: &PythonOutput, row: &[f64]) -> Result<(), String> {
     if *output == PythonOutput::Value {
         return Ok(());
@@ -224,13 +225,14 @@ impl Learns for PythonScores {
     fn forget(&self, name: &str) {
         let mut running = self.lock();
         if running.opened.remove(name) {
-            // A process that is gone has forgotten it.
+            // A process that has ended no longer has it.
             let _ = self.ask(&mut running, &Head { what: "close", of: name, width: self.width }, &[]);
         }
     }
 }
 
-/// What cannot be learned cannot be left out: the run stops there, and goes on there when the module is mended.
+/// A batch that cannot be learned cannot be skipped: the run stops there, and resumes there once the module is
+/// repaired.
 fn lost(error: LearnError) -> LearnError {
     match error {
         LearnError::Model(why) => LearnError::Outside(format!("it cannot learn: {why}")),

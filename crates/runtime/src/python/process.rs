@@ -1,4 +1,4 @@
-//! One Python process: started, asked, and given up when it does not answer.
+//! One Python process: started, called, and ended when it does not answer.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
@@ -15,29 +15,29 @@ const SERVE: &str = include_str!("serve.py");
 /// The longest line of its output that the log shows.
 const LONGEST_LINE: usize = 2_000;
 
-/// The processes that run, for when this one ends without dropping them.
+/// The running processes, for an exit of this one that does not drop them.
 static CHILDREN: Mutex<Vec<Weak<Mutex<Child>>>> = Mutex::new(Vec::new());
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Ends every process that runs: what is about to end at once cannot wait for an answer.
+/// Ends every running process: an exit at once cannot wait for an answer.
 pub fn kill() {
     for child in lock(&CHILDREN).iter().filter_map(Weak::upgrade) {
-        // One that has ended already cannot be killed.
+        // A process that has already ended cannot be killed.
         let _ = lock(&child).kill();
     }
 }
 
-/// A process that runs. Dropping it ends it.
+/// A running process. Dropping it ends it.
 pub(super) struct Process {
     child: Arc<Mutex<Child>>,
     requests: Option<Sender<Vec<u8>>>,
     answers: Receiver<std::io::Result<Answer>>,
 }
 
-/// Why a process gave no answer: it is of no use any more.
+/// Why a process did not answer: it is unusable from now on.
 #[derive(Debug)]
 pub(super) struct Silent(pub(super) String);
 
@@ -48,7 +48,7 @@ impl Process {
         let mut command = Command::new(&python.interpreter);
         command.args(["-u", "-c", SERVE, &python.path, learns]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // Ctrl-C on a terminal goes to every process of a group: a model is to finish its batch.
+        // Ctrl-C on a terminal reaches every process of a group: a model is to finish its batch.
         command.process_group(0);
         let mut child = command.spawn().map_err(|error| {
             let hint = "name an interpreter that is there: `interpreter: …`";
@@ -62,7 +62,7 @@ impl Process {
         let path = python.path.clone();
         spawn("python-log", move || log(&path, member, errors))?;
         let (requests, to_send) = channel::<Vec<u8>>();
-        // A process that does not read must not hold up whoever writes.
+        // A process that does not read must not block the writer.
         spawn("python-in", move || while to_send.recv().is_ok_and(|bytes| send(&mut input, &bytes).is_ok()) {})?;
         let (heard, answers) = channel();
         spawn("python-out", move || {
@@ -85,7 +85,7 @@ impl Process {
         if answer.ok { Ok(process) } else { Err(Silent(answer.error)) }
     }
 
-    /// Asks, and waits so long for the answer.
+    /// Sends a request, and waits for the answer for at most this long.
     pub(super) fn ask(&mut self, message: Vec<u8>, timeout: Duration) -> Result<Answer, Silent> {
         let sent = self.requests.as_ref().is_some_and(|requests| requests.send(message).is_ok());
         if sent { self.wait(timeout) } else { Err(Silent(self.ended())) }
@@ -101,7 +101,7 @@ impl Process {
     }
 
     fn ended(&mut self) -> String {
-        // The pipe is closed a moment before the process can be asked how it ended.
+        // The pipe closes a moment before the exit status of the process is available.
         for _ in 0..50 {
             if let Ok(Some(status)) = lock(&self.child).try_wait() {
                 return format!("its process ended ({status})");
@@ -111,7 +111,7 @@ impl Process {
         "it closed its output".into()
     }
 
-    /// The memory that it holds, in bytes, where the system tells.
+    /// The memory that it uses, in bytes, if the system reports it.
     pub(super) fn memory(&self) -> Option<u64> {
         const PAGE: u64 = 4096;
         let pages = std::fs::read_to_string(format!("/proc/{}/statm", lock(&self.child).id())).ok()?;
@@ -122,7 +122,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.requests = None;
-        // One that has ended already cannot be killed.
+        // A process that has already ended cannot be killed.
         let mut child = lock(&self.child);
         let _ = child.kill();
         let _ = child.wait();
@@ -134,7 +134,7 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), Silent>
     thread.map(drop).map_err(|error| Silent(format!("a thread cannot be started: {error}")))
 }
 
-/// Whatever the process prints.
+/// Logs what the process prints.
 fn log(path: &str, member: usize, errors: impl Read) {
     let mut lines = BufReader::new(errors);
     let mut line = Vec::new();

@@ -1,4 +1,4 @@
-//! What a changed document does to the state, and letting it.
+//! The effect of a changed document on the state, and applying it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::rebuild::{adapted, next_sequence, tail};
 use super::show::{Done, loaded, put, untrained};
 use super::store;
 
-/// What a changed document does to the state of a partition.
+/// The effect of a changed document on the state of a partition.
 #[derive(Debug)]
 pub struct Change {
     partition: Partition,
@@ -40,7 +40,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// The partitions whose state the document changes, and how each goes on. The steps of the model to `keep` go on with their
+/// The partitions whose state the document changes, and how each resumes. The steps of the model to `keep` keep their
 /// state although their settings have changed.
 pub fn changes(plan: &Arc<Plan>, keep: &[String]) -> Done<Vec<Change>> {
     let plan = &loaded(plan)?;
@@ -52,7 +52,7 @@ pub fn changes(plan: &Arc<Plan>, keep: &[String]) -> Done<Vec<Change>> {
     Ok(all)
 }
 
-/// Lets components whose definition has changed begin untrained, but for those to `keep`, and keeps the rest.
+/// Resets components whose definition has changed, except those to `keep`, and keeps the rest.
 pub fn reset_changed(plan: &Arc<Plan>, keep: &[String]) -> Done<String> {
     let plan = &loaded(plan)?;
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! Whether a run could go on from what is kept.
+//! Whether a run could resume from the stored state.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use gristmill_connect::committer::CommitterError;
 use gristmill_connect::connector;
 use gristmill_connect::restore::reopen;
 
-/// Opens every shard as a run would, where nobody is at work; the error is the run's.
+/// Opens every shard as a run would, while the group has no members; the error is the run's.
 pub fn openable(plan: &Arc<Plan>) -> Result<(), CommitterError> {
     if !plan.journals() {
         return Ok(());

@@ -17,7 +17,7 @@ use gristmill_formats::Decoder;
 use super::store::reaches;
 use crate::member::MemberError;
 
-/// Where the group stands: after everything that was learned.
+/// The group's position: after everything that was learned.
 pub(super) fn tail(kept: &StoredState) -> Positions {
     let entry = kept.entries.iter().max_by_key(|entry| entry.sequence);
     let saved = kept.slots.newest().map(|saved| (saved.manifest.sequence, saved.manifest.positions));
@@ -33,7 +33,7 @@ pub(super) fn next_sequence(kept: &StoredState) -> u64 {
     entry.max(kept.slots.newest().map_or(0, |saved| saved.manifest.sequence))
 }
 
-/// The state as a snapshot has it; parts that the plan defines otherwise begin untrained, but for those to `keep`.
+/// The state of a snapshot; parts with other definitions in the plan begin untrained, except those to `keep`.
 pub(super) fn adapted(
     plan: &Arc<Plan>,
     partition: &Partition,
@@ -42,7 +42,7 @@ pub(super) fn adapted(
 ) -> Result<Adapted, CommitterError> {
     let shard = || Shard::open(Arc::clone(plan), partition.clone(), None);
     Ok(match saved {
-        // What cannot be kept although it was asked for says so itself.
+        // A part that was to be kept and cannot be reports it itself.
         Some(saved) => Shard::adapt(Arc::clone(plan), partition.clone(), &saved.state, keep)
             .map_err(|error| if keep.is_empty() { unusable(error) } else { error.into() })?,
         None => Adapted { shard: shard()?, kept: vec![], changed: vec![], dropped: vec![], lost: vec![] },
@@ -78,7 +78,7 @@ pub(super) fn rebuild(
     Ok((shard, positions))
 }
 
-/// Steps a run again, muted, up to a position of its input.
+/// Replays a run, with outputs suppressed, up to a position of its input.
 fn replay(
     run: &Run,
     until: Position,
@@ -93,7 +93,7 @@ fn replay(
     let mut found = Consumed::nothing(run.consumed.from);
     while run.consumed.count > 0 && next < until {
         match past.read(&partition, next, until)? {
-            // What is left before it are markers.
+            // Only markers remain before it.
             Reread::End => next = until,
             Reread::Nothing => std::thread::sleep(std::time::Duration::from_millis(1)),
             Reread::Rows(mut raw) => {
@@ -108,7 +108,7 @@ fn replay(
     }
     if until == run.consumed.next {
         run.check(&partition, &found)?;
-        // Rows that waited were taken at its end.
+        // Buffered rows were released at its end.
         if run.flushed {
             shard.flush(&mut Outbox::default())?;
         }
@@ -116,8 +116,8 @@ fn replay(
     Ok(())
 }
 
-/// The runs that lead from a snapshot, or from nothing, to a position of the first input; refused where they are not all
-/// there, or would be learned differently.
+/// The runs that lead from a snapshot, or from nothing, to a position of the first input; refused if some are missing,
+/// or would be learned differently.
 fn way<'a>(
     plan: &Plan,
     partition: &Partition,
@@ -134,7 +134,7 @@ fn way<'a>(
     };
     let entries = match lineage(kept, saved, journal_wins(plan)) {
         Some(entries) => entries,
-        // What comes after is not needed.
+        // Later entries are not needed.
         None if from == Some(position) => Vec::new(),
         None => return Err(gone()),
     };
@@ -164,12 +164,12 @@ fn way<'a>(
     gone.map_or(Ok(runs.clone()), Err)
 }
 
-/// The entries that lead from one position of an input to another; none where they do not come so far.
+/// The entries that lead from one position of an input to another; none if they do not reach it.
 fn leading<'a>(entries: Vec<&'a Entry>, name: &str, begins: Position, to: Position) -> Option<Vec<&'a Entry>> {
     let (mut at, mut used) = (begins, Vec::new());
     for entry in entries {
         let (Some(first), Some(next)) = (entry.begins().get(name), entry.ends().get(name)) else { continue };
-        // Records lead neither over a state that a command has put there, nor back.
+        // Records lead neither across a state that a command has installed, nor back.
         if entry.installed || next < first || (at >= to && next > to) {
             break;
         }

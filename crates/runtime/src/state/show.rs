@@ -1,4 +1,4 @@
-//! The commands: what is kept, as of when, and how to repair it.
+//! The state commands: show, export, and repair.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::python;
 
 pub(super) type Done<T> = Result<T, MemberError>;
 
-/// The plan with what records were looked up in and scored by.
+/// The plan with the tables and models with which records were looked up and scored.
 pub(super) fn loaded(plan: &Arc<Plan>) -> Done<Arc<Plan>> {
     let plan = lookup::load(plan)?;
     models::load(&plan).map_err(CommitterError::from)?;
@@ -37,7 +37,7 @@ fn refused(plan: &Plan, why: String) -> MemberError {
     CommitterError::from(StateFailure::StoredState { place: plan.name.to_string(), why }).into()
 }
 
-/// The partitions that are meant: one, or all.
+/// The selected partitions: one, or all.
 fn chosen(plan: &Plan, store: &dyn StateStore, number: Option<i32>) -> Done<Vec<Partition>> {
     let all = store.partitions()?;
     match number {
@@ -54,7 +54,7 @@ fn since(store: &dyn StateStore, partition: &Partition, position: Position) -> D
     Ok(store.read_since(partition, &|manifest| store::reaches(manifest, partition, position), &|| true)?)
 }
 
-/// The state in words, partition by partition: positions, sequence, size, age, components.
+/// The state as text, partition by partition: positions, sequence, size, age, components.
 pub fn show(plan: &Arc<Plan>) -> Done<String> {
     let store = store::open(plan)?;
     let (heading, place) = store.described();
@@ -113,7 +113,7 @@ pub fn as_of(plan: &Arc<Plan>, partition: Option<i32>, position: Option<Position
     states.collect()
 }
 
-/// Writes states to a file, or, where there are several, to a folder with a file for each partition.
+/// Writes states to a file, or, if there are several, to a folder with a file for each partition.
 pub fn write(out: &Path, states: &[(i32, Vec<u8>)]) -> std::io::Result<()> {
     if let [(_, state)] = states {
         return write_whole(out, state);
@@ -122,7 +122,7 @@ pub fn write(out: &Path, states: &[(i32, Vec<u8>)]) -> std::io::Result<()> {
     states.iter().try_for_each(|(number, state)| write_whole(&out.join(number.to_string()), state))
 }
 
-/// Until it is whole a file has another name, so that nobody takes a part of a state for the whole.
+/// Until it is complete a file has another name, so that an incomplete state is never taken for a complete one.
 fn write_whole(path: &Path, state: &[u8]) -> std::io::Result<()> {
     if std::fs::metadata(path).is_ok_and(|data| !data.is_file()) {
         return std::fs::write(path, state);
@@ -145,8 +145,8 @@ pub(super) fn put(
     Ok(store::install(store, plan, shard.partition(), &shard.snapshot(), place)?)
 }
 
-/// Goes on from where the group stands, or from where the input begins now, with what there is: the newest snapshot, or
-/// untrained. What lies between is not learned.
+/// Resumes where the group stands, or where the input begins now, with what exists: the newest snapshot, or untrained.
+/// Records in between are not learned.
 pub fn adopt(plan: &Arc<Plan>, partition: Option<i32>) -> Done<String> {
     if !plan.journals() && plan.input.shared() {
         return adopt_positions(plan, partition);
@@ -180,7 +180,7 @@ pub fn adopt(plan: &Arc<Plan>, partition: Option<i32>) -> Done<String> {
     Ok(text)
 }
 
-/// The same where no state is kept: what was deleted before it was read is passed over.
+/// The same without stored state: records that were deleted before they were read are skipped.
 fn adopt_positions(plan: &Arc<Plan>, partition: Option<i32>) -> Done<String> {
     let mut store = connector::input(plan).store(plan)?;
     let mut text = String::new();
@@ -201,7 +201,7 @@ pub(super) fn untrained(changed: &[String]) -> String {
     if changed.is_empty() { String::new() } else { format!("; untrained: {}", changed.join(", ")) }
 }
 
-/// Takes the model and the group back to a position.
+/// Restores the model and the group to a position.
 pub fn reset_to(plan: &Arc<Plan>, partition: Option<i32>, position: Position) -> Done<String> {
     let plan = &loaded(plan)?;
     let mut store = store::open(plan)?;
@@ -219,12 +219,12 @@ pub fn reset_to(plan: &Arc<Plan>, partition: Option<i32>, position: Position) ->
     Ok(format!("{partition} is back at {position}: what was written after it will be written again\n"))
 }
 
-/// Forgets the state: the next run starts over.
+/// Deletes the state: the next run starts over.
 pub fn reset(plan: &Arc<Plan>) -> Done<()> {
     Ok(store::forget(plan)?)
 }
 
-/// Whether the state may be changed: nobody is at work.
+/// Whether the state may be changed: the group has no members.
 pub fn resting(plan: &Plan) -> Done<()> {
     Ok(connector::input(plan).at_rest(plan)?)
 }

@@ -19,8 +19,8 @@ pub(super) fn open(plan: &Arc<Plan>) -> Result<Box<dyn StateStore>, CommitterErr
     connector::input(plan).store(plan)
 }
 
-/// Makes this the state of a partition, and this its position: an entry of the journal that says so, with a snapshot behind
-/// it. The group must be at rest.
+/// Installs this as the state of a partition, at this position: a journal entry, with a snapshot after it. The
+/// group must have no members.
 pub(super) fn install(
     store: &mut dyn StateStore,
     plan: &Arc<Plan>,
@@ -54,13 +54,13 @@ pub(super) fn install(
     })
 }
 
-/// Forgets everything, whatever it is: the next run starts over.
+/// Deletes everything, whatever it is: the next run starts over.
 pub(super) fn forget(plan: &Plan) -> Result<(), CommitterError> {
     keeps(plan)?;
     connector::input(plan).forget(plan)
 }
 
-/// Whether there is any state to look at or to change.
+/// Whether there is any state to show or to change.
 fn keeps(plan: &Plan) -> Result<(), StateFailure> {
     if plan.journals() {
         return Ok(());
@@ -83,7 +83,7 @@ pub(super) fn reaches(manifest: &Manifest, partition: &Partition, position: Posi
 pub(super) struct Place {
     /// The sequence of the entry.
     pub(super) sequence: u64,
-    /// Where the journal has come to so far.
+    /// The journal's position so far.
     pub(super) from: Positions,
     /// The next position to read of each input.
     pub(super) positions: Positions,

@@ -1,4 +1,4 @@
-//! What a simulation leaves beside what one uninterrupted fold would have left.
+//! Compares the result of a simulation with that of one uninterrupted fold.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::log::Record;
 use crate::source::raw;
 use crate::world::{World, lock};
 
-/// What one uninterrupted fold leaves.
+/// The result of one uninterrupted fold.
 struct Expected {
     /// By output, then the dead letters.
     answers: Vec<Vec<Vec<u8>>>,
@@ -24,7 +24,7 @@ struct Expected {
 }
 
 impl Simulation {
-    /// The same of answers alone: partitions that moved while a bounded run ended need not have a snapshot at their end.
+    /// Compares answers alone: partitions that moved while a bounded run ended need not have a snapshot at their end.
     pub(super) fn compare_answers(&mut self) -> Result<(), String> {
         self.pass(2 * TRANSACTION.as_millis() as u64);
         let world = lock(&self.world);
@@ -34,7 +34,7 @@ impl Simulation {
         })
     }
 
-    /// What is there must be what one uninterrupted fold would have left.
+    /// The result must be that of one uninterrupted fold.
     pub fn compare(&self) -> Result<(), String> {
         let partitions = lock(&self.world).cluster.partitions();
         (0..partitions).try_for_each(|partition| self.compare_partition(partition))
@@ -120,8 +120,8 @@ impl Simulation {
         Ok(Expected { answers, state: shard.snapshot(), rows: total })
     }
 
-    /// All committed records of a shard in the order in which a fold takes them. Bounded runs that had read everything took
-    /// what waited, and versions of a model took over: the journal says where.
+    /// All committed records of a shard in the order in which a fold consumes them. The journal says where bounded runs
+    /// that had read everything released buffered rows, and where versions of a model took effect.
     fn taken(&self, world: &World, number: i32) -> Result<Vec<Taken>, String> {
         let entries = world.cluster.remembered_entries(number);
         let runs: Vec<&Run> = entries.iter().flat_map(|entry| &entry.runs).collect();
@@ -132,16 +132,16 @@ impl Simulation {
     }
 }
 
-/// Records that are taken together.
+/// Records that are consumed together.
 struct Taken {
     raw: RawRows,
-    /// Whether what waits is taken after them.
+    /// Whether buffered rows are released after them.
     flushed: bool,
     /// The version of the model that scores them.
     version: u64,
 }
 
-/// All records of a log there ever were, in [from, to): retention has taken nothing from the fold that never stopped.
+/// All records that a log ever had, in [from, to): retention deletes nothing from the uninterrupted fold.
 fn remembered(world: &World, partition: &Partition, from: Position, to: Position) -> RawRows {
     let mut rows = RawRows::new(partition.clone());
     let Some(log) = world.cluster.log(&partition.topic, partition.number) else { return rows };
@@ -152,7 +152,7 @@ fn remembered(world: &World, partition: &Partition, from: Position, to: Position
     rows
 }
 
-/// Of one input the order is its own.
+/// One input has its own order.
 fn cut(all: RawRows, runs: &[&Run]) -> Vec<Taken> {
     let (mut rest, mut taken) = (all, Vec::new());
     for (place, run) in runs.iter().enumerate() {
@@ -168,7 +168,8 @@ fn cut(all: RawRows, runs: &[&Run]) -> Vec<Taken> {
     taken
 }
 
-/// Of several inputs the order is the journal's; each must have been read from its beginning to its end, and nothing twice.
+/// Several inputs have the order of the journal; each must have been read from its beginning to its end, and nothing
+/// twice.
 fn in_order(world: &World, inputs: &[Partition], runs: &[&Run]) -> Result<Vec<Taken>, String> {
     let mut taken = Vec::new();
     for partition in inputs {

@@ -1,4 +1,4 @@
-//! Plays a schedule and compares what it leaves with one uninterrupted fold.
+//! Plays a schedule and compares the result with one uninterrupted fold.
 
 mod compare;
 
@@ -21,7 +21,7 @@ use crate::schedule::{Action, Schedule};
 use crate::source::SimulatedSource;
 use crate::world::{Facts, Mutant, Shared, Simulated, World, lock};
 
-/// So many rounds without an end are taken for a hang.
+/// This many rounds without an end count as a hang.
 const ROUNDS: usize = 20_000;
 
 /// One simulated process with one member.
@@ -31,17 +31,17 @@ struct Process {
     stalled_until: Duration,
 }
 
-/// A simulation under way.
+/// A simulation in progress.
 pub struct Simulation {
     plan: Arc<Plan>,
-    /// The world, for tests that meddle with it.
+    /// The world, for tests that interfere with it.
     pub world: Shared,
     clock: Arc<dyn Clock>,
     processes: BTreeMap<usize, Process>,
     numbers: usize,
     records: u64,
     random: Random,
-    /// What all members share, where they are members of one process.
+    /// The shared control of members of one process.
     together: Option<Arc<Control>>,
     tally: Tally,
 }
@@ -58,8 +58,8 @@ pub fn run(plan: &Arc<Plan>, schedule: &Schedule, mutant: Option<Mutant>) -> Res
     Ok(facts)
 }
 
-/// Plays the members of one process that ends when the partitions have been read to the ends they have now; what is
-/// wrong with its report, or where the group stands.
+/// Plays the members of one process that stops at the current ends of the partitions; what is wrong with its report,
+/// or with the group's positions.
 pub fn run_bounded(plan: &Arc<Plan>, schedule: &Schedule, mutant: Option<Mutant>) -> Result<(), String> {
     let mut simulation = Simulation::new(plan, schedule, mutant);
     let (writes, happens): (Vec<Action>, Vec<Action>) = schedule
@@ -87,8 +87,8 @@ pub fn run_bounded(plan: &Arc<Plan>, schedule: &Schedule, mutant: Option<Mutant>
     simulation.without_lag()
 }
 
-/// The same, but all members are killed on the way, and more is written before they are started again: what they
-/// leave, of two bounded runs one after the other.
+/// The same, but all members are killed midway, and more is written before they restart: the result of two bounded
+/// runs in succession.
 pub fn run_bounded_again(plan: &Arc<Plan>, schedule: &Schedule) -> Result<(), String> {
     let mut simulation = Simulation::new(plan, schedule, None);
     let wanted =
@@ -111,7 +111,7 @@ pub fn run_bounded_again(plan: &Arc<Plan>, schedule: &Schedule) -> Result<(), St
     simulation.compare_answers()
 }
 
-/// Plays a schedule, kills all members, and starts one of another pipeline in the same group: what it says.
+/// Plays a schedule, kills all members, and starts one of another pipeline in the same group; its outcome.
 pub fn run_into(
     plan: &Arc<Plan>,
     other: &Arc<Plan>,
@@ -139,7 +139,7 @@ pub fn run_into(
 }
 
 impl Simulation {
-    /// Members are of one process from now on, which ends at the ends of now; the records of each partition.
+    /// From now on members belong to one process, which stops at the current ends; the records of each partition.
     fn bound(&mut self) -> BTreeMap<String, u64> {
         let control: Arc<Control> = Arc::default();
         let world = lock(&self.world);
@@ -162,7 +162,7 @@ impl Simulation {
         held
     }
 
-    /// Where the group stands nothing is left to read that was there when the run was bounded.
+    /// The group's positions leave nothing unread that existed when the run was bounded.
     fn without_lag(&self) -> Result<(), String> {
         let world = lock(&self.world);
         let control = self.together.as_ref().ok_or("the run is not bounded")?;
@@ -175,7 +175,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// Nothing has happened yet.
+    /// A simulation in which nothing has happened yet.
     pub fn new(plan: &Arc<Plan>, schedule: &Schedule, mutant: Option<Mutant>) -> Self {
         let plan = &load::with_inputs(&load::with_versions(plan), schedule.system);
         let cluster = Cluster::new(schedule.kind, schedule.system, schedule.partitions);
@@ -217,7 +217,7 @@ impl Simulation {
         self.processes.insert(number, Process { member, control, stalled_until: Duration::ZERO });
     }
 
-    /// The next version of the model from outside, if there is one, is heard of.
+    /// The next version of the pretrained model, if there is one, becomes known.
     fn change_model(&mut self) {
         if let Some(scoring) = &self.plan.scoring {
             let next = scoring.versions.newest() + 1;
@@ -228,7 +228,7 @@ impl Simulation {
         }
     }
 
-    /// Kills a process: what it has begun stays begun.
+    /// Kills a process: what it has started stays started.
     pub fn crash(&mut self, number: usize) {
         self.processes.remove(&number);
         let mut world = lock(&self.world);
@@ -237,7 +237,7 @@ impl Simulation {
         }
     }
 
-    /// Every process is killed.
+    /// Kills every process.
     pub fn crash_all(&mut self) {
         self.processes.keys().copied().collect::<Vec<_>>().into_iter().for_each(|number| self.crash(number));
     }
@@ -262,7 +262,7 @@ impl Simulation {
                 }
                 Ok(true)
             }
-            // It was told to stop and could not: as good as killed.
+            // It was asked to stop and could not: equivalent to a kill.
             Err(MemberError::Stopped { .. }) => {
                 self.crash(number);
                 Ok(true)
@@ -271,7 +271,7 @@ impl Simulation {
         }
     }
 
-    /// Time passes; whoever does not stand still is heard of.
+    /// Time passes; every member that is not stalled sends heartbeats.
     fn pass(&mut self, milliseconds: u64) {
         let mut world = lock(&self.world);
         let mut left = Duration::from_millis(milliseconds);
@@ -299,7 +299,7 @@ impl Simulation {
             let value = load::record(&self.plan, self.records, &mut self.random);
             self.records += 1;
             let key = format!("k{}", self.random.below(5)).into_bytes();
-            // Within a transaction that was begun just now nothing is refused.
+            // Nothing is refused within a transaction that has just begun.
             let _ = world.cluster.write(input, partition, (Some(key), Some(value)), begun);
         }
         match (begun, transaction) {
@@ -406,15 +406,15 @@ impl Simulation {
         while !self.caught_up() {
             self.round(&mut rounds)?;
             if self.processes.is_empty() {
-                // The last one had been told to leave.
+                // The last one had been asked to leave.
                 self.join();
             }
         }
         self.stop(&mut rounds)?;
-        // Partitions that moved while everybody stopped have no snapshot at their end: one process opens them all.
+        // Partitions that moved while all members stopped have no snapshot at their end: one process opens them all.
         self.one_process()?;
         self.stop(&mut rounds)?;
-        // What a crash has left open hides what comes after it from readers until it is ended.
+        // A transaction left open by a crash hides what comes after it until it times out.
         self.pass(2 * TRANSACTION.as_millis() as u64);
         Ok(())
     }
@@ -442,7 +442,7 @@ impl Simulation {
         open == i64::from(lock(&self.world).cluster.partitions())
     }
 
-    /// Every member takes a turn, every commit goes a step further, time passes.
+    /// Every member takes a turn, every commit advances by a step, time passes.
     fn round(&mut self, rounds: &mut usize) -> Result<(), String> {
         *rounds += 1;
         if *rounds > ROUNDS {

@@ -1,11 +1,11 @@
-//! The functions of windows, as they are called.
+//! Calls of window functions.
 
 use sqlparser::ast::{self, Expr};
 
 use crate::window::Function;
 use crate::window::value::Kind;
 
-/// The window functions, as users write them.
+/// The names of the window functions.
 pub(super) const AGGREGATES: [&str; 21] = [
     "count",
     "sum",
@@ -30,7 +30,7 @@ pub(super) const AGGREGATES: [&str; 21] = [
     "any_value",
 ];
 
-/// Whether a call is of all rows: `count(*)`.
+/// Whether a call covers all rows: `count(*)`.
 pub(super) fn is_all(function: &ast::Function) -> bool {
     match &function.args {
         ast::FunctionArguments::List(list) => {
@@ -42,7 +42,7 @@ pub(super) fn is_all(function: &ast::Function) -> bool {
     }
 }
 
-/// What a function gives for a value of this kind; none where it cannot take it.
+/// The kind of a function's result for an argument of this kind; none where it does not accept it.
 pub(super) fn gives(function: Function, takes: Option<Kind>) -> Option<Kind> {
     let number = matches!(takes, Some(Kind::Int | Kind::Float));
     match function {

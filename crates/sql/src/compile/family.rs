@@ -1,4 +1,4 @@
-//! Families of numbers by name: `probability['fraud']`.
+//! Families of numbers, with members by name: `probability['fraud']`.
 
 use sqlparser::ast::{self, Expr, Ident, Spanned};
 

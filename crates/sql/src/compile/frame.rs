@@ -1,4 +1,4 @@
-//! The frames of windows, as they are written.
+//! The frames of windows.
 
 use sqlparser::ast::{self, Expr, Interval, WindowFrameBound, WindowFrameUnits};
 
@@ -7,7 +7,7 @@ use crate::mistake::Mistake;
 use crate::scalar::syntax::Text;
 use crate::window::Frame;
 
-/// The frame; without one all rows before, as standard SQL has it.
+/// The frame; without one all earlier rows, as in standard SQL.
 pub(super) fn frame(text: &Text<'_>, frame: Option<&ast::WindowFrame>, place: (usize, usize)) -> Made<Frame> {
     let Some(frame) = frame else { return Ok(Frame::Range(None, 0)) };
     let end = frame.end_bound.as_ref().unwrap_or(&WindowFrameBound::CurrentRow);
@@ -59,7 +59,7 @@ fn rows(expr: &Expr) -> Result<u64, String> {
     number.ok_or_else(|| "takes a number of rows, such as `ROWS 10 PRECEDING`".into())
 }
 
-/// The units of an interval that are always as long, in microseconds.
+/// The units of an interval with a fixed length, in microseconds.
 const UNITS: [(&[&str], i64); 7] = [
     (&["microsecond", "us"], 1),
     (&["millisecond", "ms"], 1_000),

@@ -1,4 +1,4 @@
-//! From the texts of items to a program.
+//! Compiles the texts of items to a program.
 
 mod calls;
 mod family;
@@ -21,35 +21,36 @@ use frame::frame;
 /// A column that items may use.
 #[derive(Debug, Clone)]
 pub struct Column {
-    /// Its name, taken as it is written.
+    /// Its name, case-sensitive.
     pub name: String,
     /// Its type.
     pub kind: Kind,
-    /// For a label: how much later than its row it is known, in microseconds; a negative number where it must not be
-    /// used at all. Only windows that end at least so long before the row may look at it.
+    /// For a label: how much later than its row it is known, in microseconds; negative if it must not be used at all.
+    /// Only windows that end at least that long before the row may use it.
     pub delay: Option<i64>,
 }
 
-/// What items are compiled against.
+/// The environment that items are compiled in.
 #[derive(Debug, Clone, Default)]
 pub struct Setting {
     /// The columns.
     pub columns: Vec<Column>,
-    /// The column of event time, by its number: what windows are ordered by.
+    /// The column of event time, by its number: windows are ordered by it.
     pub time: Option<usize>,
-    /// The column of the record key, by its number, where rows are partitioned by it: every `PARTITION BY` must contain
-    /// it. None where all rows come in one stream.
+    /// The column of the record key, by its number, if rows are partitioned by it: every `PARTITION BY` must contain
+    /// it. None if all rows come in one stream.
     pub key: Option<usize>,
-    /// Whether rows are partitioned, by whatever key.
+    /// Whether rows are partitioned, by any key.
     pub partitioned: bool,
-    /// Families of numbers by name, such as `probability['fraud']`: which members are used, [`Program::members`] says.
+    /// Families of numbers by name, such as `probability['fraud']`: [`Program::members`] returns the members that are
+    /// used.
     pub families: Vec<String>,
 }
 
 /// An expression and its name.
 #[derive(Debug, Clone)]
 pub struct Item {
-    /// The name, by which the items below may use it.
+    /// The name, by which later items may use it.
     pub name: String,
     /// The expression.
     pub text: String,
@@ -63,13 +64,13 @@ impl Item {
 }
 
 impl Program {
-    /// Compiles items; all their mistakes, where there are any.
+    /// Compiles items; returns all their mistakes, if there are any.
     pub fn compile(setting: &Setting, items: &[Item]) -> Result<Self, Vec<Mistake>> {
         let mut compiler = Compiler::new(setting);
         let mut mistakes = Vec::new();
         for (number, item) in items.iter().enumerate() {
             if let Err(mistake) = compiler.item(item) {
-                // What is wrong with an item is said once, and not again of the items that use it.
+                // A mistake is reported for its own item, and not again for items that use it.
                 if mistake.message != FOLLOWS {
                     mistakes.push(Mistake { item: number, ..mistake });
                 }
@@ -117,7 +118,7 @@ impl<'a> Compiler<'a> {
         Ok(())
     }
 
-    /// Gives a node a name that items below may use.
+    /// Gives a node a name that later items may use.
     fn name(&mut self, name: &str, node: usize) {
         let Some(Node { kind, level, .. }) = self.program.nodes.get(node).cloned() else { return };
         self.program.nodes.push(Node { name: name.to_string(), kind, level, source: Source::Same(node) });
@@ -158,13 +159,13 @@ impl<'a> Compiler<'a> {
         Ok(())
     }
 
-    /// Refuses what expressions may not use. `upto`: how long before its row the window around it ends.
+    /// Refuses unsupported expressions. `upto`: how long before its row the surrounding window ends.
     fn check(&mut self, text: &Text<'_>, expr: &mut Expr, upto: Option<i64>) -> Made<()> {
         let place = text.of(expr);
         if let Some((family, member)) = of_family(expr) {
             return self.member(place, expr, &family, member);
         }
-        // `terminals.country` is a name like any other: what a table gives is a column of the row.
+        // `terminals.country` is a name like any other: a table's values are columns of the row.
         if let Expr::CompoundIdentifier(parts) = expr {
             let whole = parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(".");
             *expr = Expr::Identifier(Ident { value: whole, quote_style: Some('"'), span: expr.span() });
@@ -237,7 +238,7 @@ impl<'a> Compiler<'a> {
         node
     }
 
-    /// A scalar inside of a window.
+    /// A scalar inside a window.
     fn inner(&mut self, text: &Text<'_>, expr: &mut Expr, upto: i64) -> Made<usize> {
         self.windows(text, expr, true)?;
         self.check(text, expr, Some(upto))?;
@@ -290,7 +291,7 @@ impl<'a> Compiler<'a> {
         Ok(self.join(partition, time, (argument, filter), Call { function: wanted, frame, lane: 0, takes, gives }))
     }
 
-    /// Puts a window into the group of its key, or a new one.
+    /// Adds a window to the group of its key, or to a new group.
     fn join(&mut self, partition: Vec<usize>, time: usize, lane: (Option<usize>, Option<usize>), call: Call) -> usize {
         let used = partition.iter().copied().chain([time]).chain(lane.0).chain(lane.1);
         let level = 1 + used.filter_map(|node| Some(self.program.nodes.get(node)?.level)).max().unwrap_or(0);
@@ -321,7 +322,7 @@ impl<'a> Compiler<'a> {
         self.push(call.gives, level, Source::Window(number, place))
     }
 
-    /// What comes in parentheses behind the function's name.
+    /// The arguments in parentheses after the function's name.
     fn given(&self, function: &mut ast::Function, place: (usize, usize)) -> Made<Vec<Expr>> {
         let distinct =
             matches!(&function.args, ast::FunctionArguments::List(list) if list.duplicate_treatment.is_some());
@@ -405,7 +406,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// Windows are in the order of event time, whatever the order in which rows arrive.
+    /// Windows are in order of event time, whatever the order of arrival.
     fn order(&self, text: &Text<'_>, window: &ast::WindowSpec, place: (usize, usize)) -> Made<usize> {
         let Some(time) = self.setting.time else {
             return Err(Mistake::new(place, "windows need event time").help("name its column: `time: …` under `input`"));

@@ -1,8 +1,9 @@
-//! One rule behind every operator and function: NaN is NULL, and zero has no sign.
+//! One rule after every operator and function: NaN is NULL, and zero has no sign.
 //!
-//! DataFusion orders NaN by its sign bit, and in some places takes 0 and -0 for two numbers (`IN` with four items,
-//! `nullif`, `CASE x WHEN 0`): whether a condition holds would depend on the processor, and on how many items a list has.
-//! So whatever may give either is wrapped, before constants are folded, and the columns of the input are cleaned.
+//! DataFusion orders NaN by its sign bit, and in some places treats 0 and -0 as two numbers (`IN` with four items,
+//! `nullif`, `CASE x WHEN 0`): whether a condition holds would depend on the processor, and on how many items a list
+//! has. So every expression that may return either is wrapped, before constants are folded, and the columns of the
+//! input are cleaned.
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use datafusion_functions::expr_fn::coalesce;
 
 use crate::window::value::clean;
 
-/// A column as expressions see it.
+/// A column, cleaned for expressions.
 pub(crate) fn cleaned(array: &ArrayRef) -> ArrayRef {
     macro_rules! cleaned {
         ($kind:ty, $least:ty) => {{
@@ -28,7 +29,7 @@ pub(crate) fn cleaned(array: &ArrayRef) -> ArrayRef {
             if !numbers.values().iter().any(dirty) {
                 return Arc::clone(array);
             }
-            // What is exact as f32 is so as f64.
+            // A number that is exact as f32 is exact as f64.
             Arc::new(numbers.unary_opt::<_, $kind>(|number| clean(f64::from(number)).map(|number| number as $least)))
         }};
     }
@@ -78,7 +79,7 @@ fn literal(value: &ScalarValue) -> ScalarValue {
     }
 }
 
-/// Whether a part gives a clean number where its own parts do.
+/// Whether an expression returns a clean number if its parts do.
 fn stays_clean(part: &Expr, schema: &DFSchema) -> Result<bool> {
     Ok(match part {
         Expr::Column(_) | Expr::Case(_) | Expr::Alias(_) => true,
@@ -90,7 +91,7 @@ fn stays_clean(part: &Expr, schema: &DFSchema) -> Result<bool> {
     })
 }
 
-/// The rule put around whatever may need it.
+/// Wraps every expression that may need the rule.
 pub(super) fn wrap(expr: Expr, schema: &DFSchema) -> Result<Expr> {
     let function = Arc::new(ScalarUDF::from(Clean { signature: Signature::any(1, Volatility::Immutable) }));
     let wrapped = expr.transform_up(|part| {
@@ -107,7 +108,7 @@ pub(super) fn wrap(expr: Expr, schema: &DFSchema) -> Result<Expr> {
     Ok(wrapped.data)
 }
 
-/// What asks about NaN asks about NULL: `isnan(x)` is `x IS NULL`, `nanvl(x, y)` is `coalesce(x, y)`.
+/// Tests for NaN become tests for NULL: `isnan(x)` is `x IS NULL`, `nanvl(x, y)` is `coalesce(x, y)`.
 pub(super) fn ask_for_null(expr: Expr) -> Transformed<Expr> {
     match expr {
         Expr::ScalarFunction(function) if function.args.len() == 1 && function.name() == "isnan" => {

@@ -1,4 +1,4 @@
-//! Which expressions a row can make fail.
+//! Determines which expressions a row can make fail.
 
 use arrow_schema::DataType;
 use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -7,7 +7,7 @@ use datafusion_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator};
 
 use super::functions::is_safe;
 
-/// Whether a row may make an expression fail. What is not known never to fail may.
+/// Whether a row may make an expression fail. Anything not known to be safe may.
 pub(super) fn may_fail(expr: &Expr, schema: &DFSchema) -> bool {
     let mut fails = false;
     let looked = expr.apply(|part| {
@@ -44,14 +44,14 @@ fn part_is_safe(part: &Expr, schema: &DFSchema) -> Result<bool> {
         Expr::ScalarFunction(function) => {
             let name = function.name();
             let whole = part.get_type(schema)?.is_integer();
-            // The least whole number has no absolute value.
+            // The smallest integer has no absolute value.
             is_safe(name) && !(whole && matches!(name, "abs" | "power"))
         }
         _ => false,
     })
 }
 
-/// Whether an operator has a value for whatever it is given, where its own is of this type.
+/// Whether an operator whose result has this type has a value for every argument.
 fn operator_is_safe(operator: Operator, value: &DataType) -> bool {
     use Operator as O;
     match operator {

@@ -1,5 +1,5 @@
-//! Casts that nobody wrote: where types do not go together the planner makes one of the other, and whether that can be
-//! done would be found out record by record.
+//! Implicit casts: where types do not match the planner converts one to the other, and only the records would show
+//! whether that can be done.
 
 use arrow_schema::DataType;
 use datafusion_common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -7,13 +7,13 @@ use datafusion_common::{DFSchema, Result, plan_err};
 use datafusion_expr::expr::Alias;
 use datafusion_expr::{Cast, Expr, ExprSchemable};
 
-/// The name that a cast has which was written.
+/// The name of an explicit cast.
 const WRITTEN: &str = "\u{0}written";
 
 /// Between a message and what to do about it.
 pub(super) const HELP: &str = "\nhelp: ";
 
-/// Marks a cast that was written.
+/// Marks an explicit cast.
 pub(super) fn mark(expr: Expr) -> Transformed<Expr> {
     match expr {
         Expr::Cast(_) => Transformed::yes(expr.alias(WRITTEN)),
@@ -25,7 +25,7 @@ fn is_text(kind: &DataType) -> bool {
     matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
-/// The expression without marks; an error where text would become something else that was not asked for.
+/// The expression without marks; an error where text would be converted implicitly.
 pub(super) fn check(expr: Expr, schema: &DFSchema) -> Result<Expr> {
     let mut written: Vec<*const Expr> = Vec::new();
     expr.apply(|part| {

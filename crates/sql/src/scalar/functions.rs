@@ -1,4 +1,4 @@
-//! The functions that expressions may call: those that depend on the row alone and cannot end the process.
+//! The functions that expressions may call: those that depend only on the row and cannot end the process.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use datafusion_expr::ScalarUDF;
 
 use super::times;
 
-/// The functions of DataFusion that may be called, and whether each has a value for whatever it is given, where that is a
-/// number with a fraction, text or time. Left out on purpose: what reads a clock or draws at random (now, random, uuid),
-/// what panics on some arguments or makes values of any size (lpad, rpad, repeat), what gives what no column can hold
-/// (lists, maps, structs), and what `times` has in its place.
+/// The functions of DataFusion that may be called, and whether each has a value for every argument, where that is a
+/// float, text or time. Left out on purpose: functions that read a clock or draw random numbers (now, random, uuid),
+/// that panic on some arguments or create values of any size (lpad, rpad, repeat), that return what no column can hold
+/// (lists, maps, structs), and those that `times` replaces.
 const ALLOWED: &[(&str, bool)] = &[
     ("abs", true),
     ("acos", true),
@@ -85,7 +85,7 @@ const ALLOWED: &[(&str, bool)] = &[
 /// Functions of our own that never fail.
 const SAFE: [&str; 2] = ["date_trunc", "number"];
 
-/// Whether a function has a value for whatever it is given.
+/// Whether a function has a value for every argument.
 pub(super) fn is_safe(name: &str) -> bool {
     SAFE.contains(&name) || ALLOWED.contains(&(name, true))
 }

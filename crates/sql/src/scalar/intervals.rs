@@ -1,4 +1,4 @@
-//! Intervals as they are written: `INTERVAL '1 day'`, `INTERVAL '90' MINUTE`, `INTERVAL '1 month' + '2 days'`.
+//! Interval literals: `INTERVAL '1 day'`, `INTERVAL '90' MINUTE`, `INTERVAL '1 month' + '2 days'`.
 
 use arrow_cast::parse::{IntervalParseConfig, IntervalUnit, parse_interval_month_day_nano_config};
 use datafusion_common::{Result, ScalarValue, not_impl_err};

@@ -1,5 +1,5 @@
-//! From the parser's syntax to DataFusion's expressions: what its SQL planner makes of the part of SQL that
-//! [`parts`](super::syntax::parts) lets through. The planner itself is made for whole queries, and brings nested types,
+//! Converts the parser's syntax tree to DataFusion's expressions, as its SQL planner does for the part of SQL that
+//! [`parts`](super::syntax::parts) admits. The planner itself is made for whole queries, and brings nested types,
 //! aggregates and regular expressions with it: a quarter of all that would have to be compiled.
 
 use arrow_schema::{DataType, TimeUnit};
@@ -51,7 +51,7 @@ impl Planner<'_> {
         })
     }
 
-    /// What holds or does not, beside what operators say.
+    /// Conditions other than operators.
     fn condition(&self, sql: &ast::Expr) -> Result<Expr> {
         use ast::Expr as Sql;
         Ok(match sql {
@@ -115,7 +115,7 @@ impl Planner<'_> {
         Ok(binary(Box::new(left), op, Box::new(right)))
     }
 
-    /// An expression behind `+`, `-` or `NOT`; a number behind a minus is a number.
+    /// An expression after `+`, `-` or `NOT`; a number after a minus is a number.
     fn signed(&self, op: UnaryOperator, sql: &ast::Expr) -> Result<Expr> {
         if op == UnaryOperator::Minus {
             match sql {
@@ -159,7 +159,7 @@ impl Planner<'_> {
         }
         let to = types::field(to)?;
         let mut expr = self.expr(sql)?;
-        // A whole number is seconds since 1970, as in PostgreSQL.
+        // An integer is seconds since 1970, as in PostgreSQL.
         if let DataType::Timestamp(TimeUnit::Nanosecond, zone) = to.data_type()
             && expr.get_type(self.schema)? == DataType::Int64
         {
@@ -168,7 +168,7 @@ impl Planner<'_> {
         Ok(Expr::Cast(Cast::new_from_field(Box::new(expr), to)))
     }
 
-    /// What is a function, however it is written.
+    /// Function calls, in every syntax.
     fn called(&self, sql: &ast::Expr) -> Result<Expr> {
         use ast::Expr as Sql;
         match sql {
@@ -232,7 +232,7 @@ impl Planner<'_> {
         let texts: Vec<String> = args.iter().map(ToString::to_string).collect();
         let called = self.call(&name, args)?;
         let Expr::ScalarFunction(made) = &called else { return Ok(called) };
-        // What is called by another of its names is named as it was written.
+        // A function called by an alias is named as it was written.
         if name.eq_ignore_ascii_case(made.name()) {
             return Ok(called);
         }
@@ -255,7 +255,7 @@ fn constant(value: &Value) -> Result<Expr> {
     }
 }
 
-/// A whole number where it is one of 64 bits, without a sign if need be; else one with a fraction.
+/// An integer if it fits into 64 bits, unsigned if need be; else a float.
 fn number(digits: &str, negative: bool) -> Result<Expr> {
     let digits: String = negative.then_some('-').into_iter().chain(digits.chars().filter(|c| *c != '_')).collect();
     if let Ok(whole) = digits.parse::<i64>() {
@@ -270,7 +270,7 @@ fn number(digits: &str, negative: bool) -> Result<Expr> {
     }
 }
 
-/// The character behind `ESCAPE`.
+/// The character after `ESCAPE`.
 fn escape(given: Option<&ast::ValueWithSpan>) -> Result<Option<char>> {
     match given.map(|given| &given.value) {
         None => Ok(None),
@@ -291,7 +291,7 @@ mod tests {
     use crate::scalar::syntax::Text;
     use crate::window::value::Kind;
 
-    /// Expressions, each with what the planner of `datafusion-sql` 55.2 makes of it.
+    /// Expressions, each with the result of the planner of `datafusion-sql` 55.2.
     const PLANNED: &str = include_str!("../../tests/golden/planned.txt");
 
     #[test]

@@ -1,4 +1,5 @@
-//! Expressions of one row: planned and evaluated by DataFusion's expression crates, with its surprises caught.
+//! Expressions over one row: planned and evaluated by DataFusion's expression crates, with safeguards for its
+//! surprises.
 
 pub(crate) mod clean;
 mod failing;
@@ -40,7 +41,7 @@ pub(crate) struct Known {
     pub(crate) kind: Kind,
 }
 
-/// An expression ready to be evaluated.
+/// A compiled expression.
 #[derive(Debug, Clone)]
 pub(crate) struct Scalar {
     /// The columns it reads, in the order of its schema.
@@ -62,7 +63,7 @@ impl Scalar {
     ) -> std::result::Result<Self, Mistake> {
         let mut reads = Vec::new();
         names(&mut expr.clone(), &mut |name| {
-            // The last of a name is meant, as everywhere else.
+            // The last column of a name counts, as everywhere else.
             let found = columns.iter().rposition(|column| column.name == name);
             reads.extend(found.filter(|found| !reads.contains(found)));
         });
@@ -81,7 +82,8 @@ impl Scalar {
         Ok(Self { reads, kind, may_fail, schema, expr: made })
     }
 
-    /// The value of each row; where one row makes the rest fail, the rows one by one, and why that one fails.
+    /// The value of each row; if one row makes the batch fail, the rows are evaluated one by one, and that row has
+    /// the reason.
     pub(crate) fn evaluate(&self, columns: Vec<ArrayRef>, rows: usize) -> Evaluated {
         let whole = batch(&self.schema, columns.clone(), rows).and_then(|batch| self.on(&batch, rows));
         if let Ok(array) = whole {
@@ -108,7 +110,7 @@ impl Scalar {
     }
 }
 
-/// The values, and the rows that have none with the reason.
+/// The values, and the rows without one with the reason.
 pub(crate) type Evaluated = (ArrayRef, Vec<(usize, String)>);
 
 fn batch(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
@@ -164,7 +166,7 @@ fn durations(expr: &Expr, schema: &DFSchema) -> Result<()> {
     Ok(())
 }
 
-/// The expression as one of the kinds there are.
+/// The expression converted to one of the supported kinds.
 fn canonical(expr: Expr, schema: &SchemaRef) -> Result<(Expr, Kind)> {
     let schema = DFSchema::try_from(Arc::clone(schema))?;
     let found = expr.get_type(&schema)?;
@@ -184,7 +186,7 @@ fn canonical(expr: Expr, schema: &SchemaRef) -> Result<(Expr, Kind)> {
 fn physical(expr: &Expr, schema: &SchemaRef) -> Result<Arc<dyn PhysicalExpr>> {
     let schema = DFSchema::try_from(Arc::clone(schema))?;
     let expr = create_physical_expr(expr, &schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())?;
-    // Whole numbers that overflow are a failure of their row, not another number.
+    // An integer overflow is a failure of its row, not another number.
     let checked = expr.transform_up(|expr| {
         let Some(binary) = expr.downcast_ref::<PhysicalBinary>() else { return Ok(Transformed::no(expr)) };
         let whole = matches!(binary.op(), Operator::Plus | Operator::Minus | Operator::Multiply);
@@ -206,7 +208,7 @@ fn blame(
     error: &DataFusionError,
 ) -> Mistake {
     for part in parts(&mut expr.clone()).into_iter().flatten() {
-        // An interval alone is no column, but may be a part.
+        // An interval alone is not a column, but may be a part.
         let alone = matches!(part, ast::Expr::Interval(_) | ast::Expr::Value(_));
         if let (false, Err(mistake)) = (alone, Scalar::new(functions, text, part, columns)) {
             return mistake;
@@ -215,7 +217,7 @@ fn blame(
     mistake(text.of(expr), error)
 }
 
-/// An error with its place, and with what to do where that is known.
+/// An error with its place, and with a remedy if one is known.
 fn mistake(place: (usize, usize), error: &DataFusionError) -> Mistake {
     let mistake = Mistake::new(place, said(error));
     match error.strip_backtrace().split_once(fits::HELP) {
@@ -224,7 +226,7 @@ fn mistake(place: (usize, usize), error: &DataFusionError) -> Mistake {
     }
 }
 
-/// An error in words, without the names of the library's stages.
+/// An error as a message, without the names of the library's stages.
 fn said(error: &DataFusionError) -> String {
     let message = error.strip_backtrace();
     let first = message.lines().next().unwrap_or_default();

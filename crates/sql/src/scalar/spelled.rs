@@ -1,4 +1,4 @@
-//! What other engines call functions, and how that is written here.
+//! Names of functions in other engines, and their equivalents here.
 
 /// The name elsewhere, and the expression.
 const SPELLED: &[(&str, &str)] = &[
@@ -76,12 +76,12 @@ const SPELLED: &[(&str, &str)] = &[
     ("shift", "lag(x) OVER (… ORDER BY ts)"),
 ];
 
-/// How a function of another engine is written here.
+/// The equivalent here of another engine's function.
 pub(crate) fn spelled(name: &str) -> Option<&'static str> {
     SPELLED.iter().find(|(other, _)| *other == name).map(|(_, here)| *here)
 }
 
-/// What to do about a function that there is not.
+/// What to do about an unknown function.
 pub(crate) fn help(name: &str) -> String {
     match (spelled(name), name) {
         (Some(here), _) => format!("write `{here}`"),

@@ -1,4 +1,4 @@
-//! The part of SQL that expressions may use: what is not named here is refused, never taken for something else.
+//! The part of SQL that expressions may use: anything not listed here is refused, never reinterpreted.
 
 use sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, CeilFloorKind, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
@@ -10,14 +10,14 @@ use sqlparser::tokenizer::{Location, Span, Token, Tokenizer};
 
 use crate::mistake::Mistake;
 
-/// The most words and signs of one expression: a chain of many terms is a tree as deep.
+/// The maximum number of tokens in an expression: a chain of many terms is an equally deep tree.
 const MOST_TOKENS: usize = 400;
 
 /// A text and the places in it.
 pub(crate) struct Text<'a>(pub(crate) &'a str);
 
 impl Text<'_> {
-    /// A line and a column, both from 1 and counted in characters, as bytes.
+    /// The byte offset of a line and a column, both from 1 and counted in characters.
     fn at(&self, place: Location) -> usize {
         let mut begins = 0;
         for (number, line) in (1..).zip(self.0.split_inclusive('\n')) {
@@ -30,7 +30,7 @@ impl Text<'_> {
         self.0.len()
     }
 
-    /// Where something is; the whole text where that is not known.
+    /// The place of a span; the whole text if that is not known.
     pub(crate) fn place(&self, span: Span) -> (usize, usize) {
         if span == Span::empty() {
             return (0, self.0.len());
@@ -59,7 +59,7 @@ impl Text<'_> {
         Mistake::new((from, to.min(self.0.len()).max(from)), format!("not SQL: {words}"))
     }
 
-    /// The expression that the text is, all of it.
+    /// The expression that the whole text consists of.
     pub(crate) fn parse(&self) -> Result<Expr, Mistake> {
         let dialect = PostgreSqlDialect {};
         let tokens = Tokenizer::new(&dialect, self.0).tokenize_with_location();
@@ -83,7 +83,7 @@ fn too_long(text: &Text<'_>) -> Mistake {
     Mistake::new((0, text.0.len()), message).help("name a part of it as a feature of its own and use that name")
 }
 
-/// The arguments of a call; none where there is more than a list of expressions.
+/// The arguments of a call; none if they are more than a list of expressions.
 pub(crate) fn arguments(function: &mut Function) -> Option<Vec<&mut Expr>> {
     let plain = matches!(function.parameters, FunctionArguments::None) && !function.uses_odbc_syntax;
     match &mut function.args {
@@ -108,7 +108,7 @@ pub(crate) fn name(function: &Function) -> Option<String> {
     }
 }
 
-/// The expressions that an expression is made of; none where it may not be used.
+/// The subexpressions of an expression; none if it is not supported.
 pub(crate) fn parts(expr: &mut Expr) -> Option<Vec<&mut Expr>> {
     Some(match expr {
         Expr::Identifier(_) => Vec::new(),

@@ -1,4 +1,4 @@
-//! The types that `CAST` can name.
+//! The types that `CAST` accepts.
 
 use arrow_schema::{
     DECIMAL_DEFAULT_SCALE, DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType, FieldRef, IntervalUnit,
@@ -8,7 +8,7 @@ use datafusion_common::datatype::{DataTypeExt, FieldExt};
 use datafusion_common::{Result, not_impl_err, plan_err};
 use sqlparser::ast::{self, ArrayElemTypeDef, ExactNumberInfo, TimezoneInfo};
 
-/// A type as a field, which may be NULL.
+/// A type as a nullable field.
 pub(super) fn field(named: &ast::DataType) -> Result<FieldRef> {
     match named {
         ast::DataType::Array(ArrayElemTypeDef::AngleBracket(inner)) => Ok(field(inner)?.into_list()),
@@ -42,7 +42,7 @@ fn kind(named: &ast::DataType) -> Result<DataType> {
             return not_impl_err!("Unsupported SQL type (precision/scale not supported) {named}");
         }
         T::Varchar(_) | T::Char(_) | T::Text | T::String(_) => DataType::Utf8,
-        // There is no zone but UTC: a time with one is a time.
+        // UTC is the only zone: a time with one is a time.
         T::Timestamp(None | Some(9), _) => DataType::Timestamp(TimeUnit::Nanosecond, None),
         T::Timestamp(Some(6), _) => DataType::Timestamp(TimeUnit::Microsecond, None),
         T::Timestamp(Some(3), _) => DataType::Timestamp(TimeUnit::Millisecond, None),
@@ -56,7 +56,7 @@ fn kind(named: &ast::DataType) -> Result<DataType> {
     })
 }
 
-/// All digits, and those behind the point.
+/// All digits, and those after the point.
 fn decimal(digits: &ExactNumberInfo) -> Result<DataType> {
     let (precision, scale) = match *digits {
         ExactNumberInfo::None => (DECIMAL128_MAX_PRECISION, DECIMAL_DEFAULT_SCALE),

@@ -1,4 +1,4 @@
-//! What is counted over the rows of a window, so that rows can leave it without an error that grows.
+//! Aggregates over the rows of a window, which rows can leave without an accumulating error.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,7 +6,7 @@ use gristmill_learn::{StateError, StateReader, StateWriter};
 
 use super::value::{Value, order};
 
-/// What parts of a window add up to, whatever the order in which they are taken together.
+/// The aggregate of parts of a window, independent of how they are combined.
 pub(crate) trait Monoid: Clone + Default {
     /// That of one value.
     fn of(value: f64) -> Self;
@@ -22,7 +22,7 @@ pub(crate) struct Sum {
     pub(crate) count: u64,
     high: f64,
     low: f64,
-    /// What is not finite is kept apart: it would stay in the sum for good.
+    /// Values that are not finite are kept apart: they would stay in the sum for good.
     other: f64,
 }
 
@@ -82,7 +82,7 @@ impl Moments {
         Ok(Self { count: number()?, mean: number()?, squares: number()? })
     }
 
-    /// The variance, over one row less where it is that of a sample; none of too few rows.
+    /// The variance, over one row less for a sample; none for too few rows.
     pub(crate) fn variance(&self, sample: bool) -> Option<f64> {
         let rows = self.count - f64::from(u8::from(sample));
         (rows > 0.0).then(|| self.squares / rows)
@@ -109,8 +109,8 @@ impl Monoid for Moments {
     }
 }
 
-/// A window as two stacks: what left is never subtracted, since each entry of the front knows the sum of all from it
-/// to the middle. A push and a pop cost a constant on average.
+/// A window as two stacks: values that leave are never subtracted, since each entry of the front holds the sum of all
+/// from it to the middle. A push and a pop cost a constant on average.
 ///
 /// Source: K. Tangwongsan, M. Hirzel, S. Schneider, "Sliding-Window Aggregation Algorithms", 2018.
 #[derive(Debug, Clone, Default)]
@@ -120,7 +120,7 @@ pub(crate) struct Stacks<M> {
 }
 
 impl<M: Monoid> Stacks<M> {
-    /// The stacks of a window whose front ends at `middle`: all there is to save of them is that place.
+    /// The stacks of a window whose front ends at `middle`: that place is all that is saved of them.
     pub(crate) fn of(front: impl DoubleEndedIterator<Item = M>, back: impl Iterator<Item = M>) -> Self {
         let mut stacks = Self::default();
         stacks.turn(front);
@@ -141,7 +141,7 @@ impl<M: Monoid> Stacks<M> {
         self.back = self.back.plus(&value);
     }
 
-    /// The oldest value leaves. `all` are the values of the window where the front is used up; true if it was, so that
+    /// Removes the oldest value. `all` are the values of the window if the front is used up; true if it was, so that
     /// the middle is now the window's end.
     pub(crate) fn pop(&mut self, all: impl DoubleEndedIterator<Item = M>) -> bool {
         let empty = self.front.is_empty();
@@ -161,7 +161,7 @@ impl<M: Monoid> Stacks<M> {
         self.front.last().map_or_else(|| self.back.clone(), |front| front.plus(&self.back))
     }
 
-    /// The stacks of a window that nothing leaves: one sum.
+    /// The stacks of a window that no row leaves: one sum.
     pub(crate) fn running(back: M) -> Self {
         Self { front: Vec::new(), back }
     }
@@ -171,7 +171,7 @@ impl<M: Monoid> Stacks<M> {
     }
 }
 
-/// The places, as numbers of entries, whose values are not beaten by one behind them: the first is the extreme.
+/// The places, as numbers of entries, of the values that no later one beats: the first is the extreme.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Extreme(pub(crate) VecDeque<(u64, Value)>);
 
@@ -199,7 +199,7 @@ impl Extreme {
     }
 }
 
-/// The numbers of a window in order.
+/// The sorted numbers of a window.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sorted(pub(crate) Vec<f64>);
 
@@ -216,7 +216,7 @@ impl Sorted {
         }
     }
 
-    /// The value below which a share of the others lies, between two neighbours where it falls between them.
+    /// The value below which a share of the others lies, interpolated between two neighbours.
     pub(crate) fn percentile(&self, share: f64) -> Option<f64> {
         let last = self.0.len().checked_sub(1)?;
         let place = share * last as f64;

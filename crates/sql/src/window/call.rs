@@ -1,4 +1,4 @@
-//! One window: its function, its frame and what it counts.
+//! One window: its function, its frame and its aggregate.
 
 use gristmill_learn::{StateError, StateReader, StateWriter};
 
@@ -10,13 +10,13 @@ use super::value::{Kind, Value, clean};
 /// A window's function.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Function {
-    /// Rows whose value is not null; of `*`, all.
+    /// Rows whose value is not null; for `*`, all.
     Count,
     Sum,
     Mean,
     Least,
     Most,
-    /// Of a sample, or of all there is; its root or not.
+    /// Of a sample, or of the population; its square root or not.
     Variance {
         sample: bool,
         root: bool,
@@ -26,21 +26,22 @@ pub(crate) enum Function {
     Distinct,
     First,
     Last,
-    /// So many rows before.
+    /// That many rows before.
     Lag(u64),
 }
 
-/// Which rows a window holds, relative to the row at hand.
+/// Which rows a window contains, relative to the current row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Frame {
-    /// Event time from so many microseconds before to so many before; without a beginning all before.
+    /// Event time from so many microseconds before to so many before; without a beginning all earlier rows.
     Range(Option<i64>, i64),
-    /// From so many rows before to so many before; without a beginning all before.
+    /// From so many rows before to so many before; without a beginning all earlier rows.
     Rows(Option<u64>, u64),
 }
 
 impl Frame {
-    /// Whether the row at a place is in the window of the row at `place`, whose time is `time`, or was in one before it.
+    /// Whether the row at a place is in the window of the row at `place`, whose time is `time`, or was in an earlier
+    /// one.
     fn has_reached(self, at: u64, entries: &Entries, place: u64, time: i64) -> bool {
         match self {
             Self::Range(_, upto) => entries.time(at).is_some_and(|at| at <= time.saturating_sub(upto)),
@@ -57,11 +58,11 @@ impl Frame {
         }
     }
 
-    /// Whether the rows that are held are all that the row at `place` needs, but for what `base` has counted.
+    /// Whether the retained rows are all that the row at `place` needs, apart from what `base` has counted.
     pub(super) fn is_whole(self, entries: &Entries, place: u64, time: i64, base: Option<&Base>) -> bool {
         let end = |upto| (place + 1).checked_sub(upto);
         match self {
-            // Keys expire, and their rows with them, where all windows are such as this one.
+            // Keys expire, and their rows with them, if all windows are of this kind.
             Self::Range(Some(reach), _) => entries.gone_time.is_none_or(|gone| gone < time.saturating_sub(reach)),
             _ if entries.gone == 0 => true,
             Self::Rows(Some(reach), _) => place.checked_sub(reach).is_some_and(|from| from >= entries.gone),
@@ -74,7 +75,7 @@ impl Frame {
         }
     }
 
-    /// Moves all windows of this frame on to the row at `place`, the last one.
+    /// Advances all windows of this frame to the row at `place`, the last one.
     pub(crate) fn advance(
         self,
         members: &[usize],
@@ -120,12 +121,12 @@ pub(crate) struct Call {
     pub(crate) frame: Frame,
     /// The lane of its argument in the group's entries.
     pub(crate) lane: usize,
-    /// The kind of its argument, and of what it gives.
+    /// The kind of its argument, and of its result.
     pub(crate) takes: Kind,
     pub(crate) gives: Kind,
 }
 
-/// What a window has counted for one key: the rows [from, to).
+/// The aggregate of a window for one key: the rows [from, to).
 #[derive(Debug, Clone)]
 pub(crate) struct Count {
     pub(crate) from: u64,
@@ -133,12 +134,12 @@ pub(crate) struct Count {
     /// Where the front of the stacks ends.
     pub(crate) middle: u64,
     counted: Counted,
-    /// Of a window without a beginning, what it has counted of the rows that were let go: for rows that come late.
+    /// For a window without a beginning, the aggregate of the discarded rows: for rows that come late.
     base: Option<Box<Base>>,
 }
 
 impl Call {
-    /// Whether its value may be beyond what can be written: a sum of whole numbers.
+    /// Whether its value may overflow: a sum of integers.
     pub(crate) fn may_fail(&self) -> bool {
         self.function == Function::Sum && self.takes == Kind::Int
     }
@@ -164,7 +165,7 @@ impl Call {
         }
     }
 
-    /// The rows of the frame of the row at `place`, of which all up to it are there.
+    /// The rows of the frame of the row at `place`; all up to it are present.
     pub(crate) fn frame_at(&self, entries: &Entries, place: u64, time: i64) -> (u64, u64) {
         let (from, to) = match self.frame {
             Frame::Range(from, upto) => {
@@ -242,8 +243,8 @@ impl Call {
         }
     }
 
-    /// What the window holds, counted afresh from its rows: after a load, or where a row came between. A window without
-    /// a beginning has let its rows go.
+    /// Recomputes the aggregate from the window's rows: after a load, or where a row was inserted. A window without a
+    /// beginning has discarded its rows.
     pub(crate) fn recount(&self, count: &mut Count, entries: &Entries) {
         if self.frame.is_running() {
             return;
@@ -268,7 +269,7 @@ impl Call {
         (from..to).for_each(|place| self.push(&mut count.counted, entries, place));
     }
 
-    /// Takes a row in that came late and was put at `place`, behind which others are counted already.
+    /// Adds a row that came late and was inserted at `place`, before rows that are already counted.
     pub(crate) fn insert(&self, count: &mut Count, entries: &Entries, place: u64) {
         if let Some(base) = count.base.as_mut().filter(|base| place < base.upto) {
             self.push(&mut base.counted, entries, place);
@@ -287,7 +288,7 @@ impl Call {
         }
     }
 
-    /// Takes a row in that belongs among those that were let go.
+    /// Adds a row that belongs among the discarded ones.
     pub(crate) fn insert_gone(&self, count: &mut Count, lanes: &[Value], time: i64) {
         if !self.frame.is_running() {
             return;
@@ -300,7 +301,7 @@ impl Call {
         }
     }
 
-    /// The rows before a place are let go.
+    /// Discards the rows before a place.
     pub(crate) fn forget(&self, count: &mut Count, entries: &Entries, before: u64) {
         if !self.frame.is_running() {
             return;
@@ -310,7 +311,7 @@ impl Call {
         base.upto = base.upto.max(before);
     }
 
-    /// The value for a row that came late: its frame is counted on its own. None where not all of it is held.
+    /// The value for a row that came late: its frame is counted on its own. None if not all of it is retained.
     pub(crate) fn late(
         &self,
         count: &Count,
@@ -335,7 +336,7 @@ impl Call {
         Some(self.value(&alone, entries, place))
     }
 
-    /// What the window gives for the row at `place`.
+    /// The window's value for the row at `place`.
     pub(crate) fn value(&self, count: &Count, entries: &Entries, place: u64) -> Result<Value, Overflow> {
         let float = |number: Option<f64>| number.and_then(clean).map_or(Value::Null, Value::Float);
         let mean = |sum: f64, count: u64| (count > 0).then(|| sum / count as f64);
@@ -379,7 +380,7 @@ impl Call {
         if self.frame.is_running() { count.to } else { count.from }
     }
 
-    /// What cannot be counted again, since its rows are gone: all that a window without a beginning holds.
+    /// Saves what cannot be recomputed, since its rows are gone: the whole aggregate of a window without a beginning.
     pub(crate) fn save(&self, count: &Count, to: &mut StateWriter) {
         if !self.frame.is_running() {
             return;
@@ -404,7 +405,7 @@ impl Call {
         count.counted.load(from, version)?;
         count.base = None;
         if version <= 2 && gone > 0 {
-            // What of it belongs to rows that are gone was not kept: from here on it is the base.
+            // What of it belongs to discarded rows was not stored: from here on it is the base.
             count.base = Some(Box::new(Base { upto: count.to, counted: count.counted.clone() }));
         } else if version > 2 && from.u64()? == 1 {
             let mut base = Base { upto: from.u64()?, counted: self.empty() };
@@ -416,7 +417,7 @@ impl Call {
 }
 
 impl Count {
-    /// A number that is near what the window gives next, in memory.
+    /// A number that is near the window's next value in memory.
     pub(crate) fn look(&self) -> u64 {
         match &self.counted {
             Counted::Sum(stacks) => stacks.last().map_or(0, |sum| sum.count),
@@ -433,6 +434,6 @@ impl Count {
     }
 }
 
-/// A sum of whole numbers is beyond 64 bits.
+/// A sum of integers exceeds 64 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Overflow;

@@ -1,4 +1,4 @@
-//! What a window has counted, and how it is saved.
+//! The aggregate of a window, and how it is saved.
 
 use gristmill_learn::{StateError, StateReader, StateWriter};
 
@@ -19,7 +19,7 @@ pub(super) enum Counted {
     Sorted(Sorted),
     Distinct(Distinct),
     Places,
-    /// Without a beginning: the value that is the least, the most, the first or the last of all, and the time of its row.
+    /// Without a beginning: the minimum, the maximum, the first or the last of all values, and the time of its row.
     Kept(Option<(Value, i64)>),
 }
 
@@ -51,7 +51,7 @@ impl Counted {
                 save_time(kept.as_ref().map(|(_, time)| *time), to);
                 kept.iter().for_each(|(value, _)| value.save(to));
             }
-            // These always begin somewhere.
+            // These always have a beginning.
             Self::Extreme(_) | Self::Sorted(_) | Self::Distinct(_) | Self::Places => {}
         }
     }
@@ -66,7 +66,7 @@ impl Counted {
             Self::Sum(stacks) => *stacks = Stacks::running(Sum::load(from)?),
             Self::Moments(stacks) => *stacks = Stacks::running(Moments::load(from)?),
             Self::Kept(kept) => {
-                // Which time it was, an earlier version did not keep: no row comes before it, and any after it.
+                // Earlier versions did not store its time: no row comes before it, and any after it.
                 let time = if version > 2 { load_time(from)? } else { (from.u64()? == 1).then_some(i64::MIN) };
                 *kept = time.map(|time| Ok((Value::load(from)?, time))).transpose()?;
             }
@@ -75,7 +75,7 @@ impl Counted {
         Ok(())
     }
 
-    /// Bytes beyond those of the enum itself, found without looking at every row.
+    /// Bytes beyond those of the enum itself, computed without visiting every row.
     pub(super) fn size(&self) -> usize {
         match self {
             Self::Sum(stacks) => stacks.size(),

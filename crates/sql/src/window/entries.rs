@@ -1,4 +1,4 @@
-//! The rows that a key keeps.
+//! The rows retained for a key.
 
 use std::collections::VecDeque;
 
@@ -6,17 +6,17 @@ use gristmill_learn::{StateError, StateReader, StateWriter};
 
 use super::value::Value;
 
-/// The lane of `*` without a filter: it is always there, and nothing is kept for it.
+/// The lane of `*` without a filter: it always has a value, and nothing is stored for it.
 pub(crate) const ALWAYS: usize = usize::MAX;
 
-/// The rows that a key keeps, in one block of memory: of each its time, then the values of its lanes. Places count all
-/// rows there ever were, so they stay when rows leave.
+/// The rows retained for a key, in one block of memory: for each its time, then the values of its lanes. Places count
+/// all rows that ever arrived, so they stay valid when rows leave.
 #[derive(Debug, Clone)]
 pub(crate) struct Entries {
-    /// The values of a row, its time among them.
+    /// The number of values in a row, its time included.
     width: usize,
     pub(crate) gone: u64,
-    /// The latest time of a row that was let go; no time where there may have been none.
+    /// The latest time of a discarded row; no time if there may have been none.
     pub(crate) gone_time: Option<i64>,
     flat: VecDeque<Value>,
     /// The bytes of texts.
@@ -68,7 +68,7 @@ impl Entries {
         (from..to).map(move |place| self.value(place, lane))
     }
 
-    /// How many rows fulfil what the first ones do.
+    /// How many rows satisfy a condition that the first ones satisfy.
     fn partition_point(&self, before: impl Fn(i64) -> bool) -> usize {
         let (mut low, mut high) = (0, self.len());
         while low < high {
@@ -83,19 +83,19 @@ impl Entries {
         self.gone + self.partition_point(|at| at < time) as u64
     }
 
-    /// The place behind all rows up to this time.
+    /// The place after all rows up to this time.
     pub(crate) fn behind(&self, time: i64) -> u64 {
         self.gone + self.partition_point(|at| at <= time) as u64
     }
 
-    /// Adds a row behind the last one; takes the values of its lanes out of `lanes`.
+    /// Appends a row; takes the values of its lanes out of `lanes`.
     pub(crate) fn push(&mut self, time: i64, lanes: &mut Vec<Value>) {
         self.text += lanes.iter().map(Value::size).sum::<usize>();
         self.flat.push_back(Value::Time(time));
         self.flat.extend(lanes.drain(..));
     }
 
-    /// The same between other rows.
+    /// Inserts a row between others.
     pub(crate) fn insert(&mut self, place: u64, time: i64, lanes: &mut Vec<Value>) {
         let Some(at) = self.at(place) else { return };
         self.text += lanes.iter().map(Value::size).sum::<usize>();
@@ -104,7 +104,7 @@ impl Entries {
         }
     }
 
-    /// Lets go of all rows before a place.
+    /// Discards all rows before a place.
     pub(crate) fn forget(&mut self, before: u64) {
         let Some(rows) = before.checked_sub(self.gone).and_then(|rows| usize::try_from(rows).ok()) else { return };
         let rows = rows.min(self.len());

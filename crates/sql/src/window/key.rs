@@ -1,9 +1,9 @@
 //! The bytes of a key.
 
-/// Bytes held in place up to this length.
+/// Keys up to this length are stored inline.
 const SHORT: usize = 22;
 
-/// The bytes of a key: most are short, and lie beside what is kept of it rather than somewhere else in memory.
+/// The bytes of a key: most are short, and are stored with the key's state rather than elsewhere in memory.
 #[derive(Debug, Clone)]
 pub(crate) enum Key {
     Short(u8, [u8; SHORT]),

@@ -10,29 +10,29 @@ use super::entries::{Entries, load_time, save_time};
 use super::key::Key;
 use super::value::Value;
 
-/// How many rows pass at least between two looks for keys that have expired; with many keys half their number, so that a
-/// row pays for a look at two of them.
+/// The minimum number of rows between two sweeps for expired keys; with many keys half their number, so that a row pays
+/// for visiting two of them.
 const SWEEP: u64 = 1_024;
 
-/// How many rows of a key are kept beyond those that its windows need, for rows that come late: of each key, and where
-/// there is but one.
+/// How many rows of a key are retained beyond those that its windows need, for rows that come late: with several keys,
+/// and with only one.
 const SPARE: [u64; 2] = [16, 512];
-/// By which part of the longest window rows are kept longer than it needs them.
+/// Rows are retained for longer than the longest window needs them, by this fraction of it.
 const SLACK: i64 = 8;
 
-/// What one key holds.
+/// The state of one key.
 #[derive(Debug, Clone)]
 struct Keyed {
     key: Key,
     entries: Entries,
     counts: Vec<Count>,
-    /// The row that this key last had, counted over the group.
+    /// The last row of this key, counted over the group.
     seen: u64,
-    /// Its bytes, as they were counted last.
+    /// Its bytes, as last counted.
     size: usize,
 }
 
-/// What is known of a row's key before its turn: its hash, and where it probably is.
+/// What is known of a row's key in advance: its hash, and its probable place.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Ahead {
     hash: u64,
@@ -44,7 +44,7 @@ pub(crate) struct Ahead {
 pub(crate) struct Group {
     plan: GroupPlan,
     keep: Keep,
-    /// Where each key is in `keys`, by its hash. Nothing depends on the order of either.
+    /// Where each key is in `keys`, by its hash. No result depends on the order of either.
     index: HashTable<u32>,
     keys: Vec<Keyed>,
     rows: u64,
@@ -56,7 +56,7 @@ pub(crate) struct Group {
     size: usize,
 }
 
-/// How much is kept of a key beyond what its windows need.
+/// How much is retained of a key beyond what its windows need.
 #[derive(Debug, Clone, Copy)]
 struct Keep {
     rows: u64,
@@ -64,16 +64,16 @@ struct Keep {
     time: i64,
 }
 
-/// How a row's order was.
+/// Whether a row was in order.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Order {
-    /// Its time is before that of another row before it.
+    /// Its time is before that of an earlier row.
     pub(crate) late: bool,
-    /// A window of it is missing, since not all of its rows are held any more.
+    /// One of its windows is missing, since not all of its rows are retained any more.
     pub(crate) missed: bool,
 }
 
-/// How far back the longest window reaches by time.
+/// How far back in time the longest window reaches.
 fn longest(plan: &GroupPlan) -> i64 {
     let reach = |call: &Call| if let Frame::Range(reach, _) = call.frame { reach } else { None };
     plan.calls.iter().filter_map(reach).max().unwrap_or(0)
@@ -100,7 +100,8 @@ impl Group {
         }
     }
 
-    /// Takes a row in, and adds the value of each window for it to `values`; takes the values of its lanes out of `lanes`.
+    /// Adds a row, and appends the value of each window for it to `values`; takes the values of its lanes out of
+    /// `lanes`.
     pub(crate) fn row(
         &mut self,
         (key, ahead): (&[u8], Ahead),
@@ -134,13 +135,13 @@ impl Group {
         Order { late, missed }
     }
 
-    /// Looks at what the next rows will need. Keys lie far apart in memory: what leads from one place to the next is
-    /// looked at for all of them before the next, so that the processor waits for many at once. The number means nothing.
+    /// Prefetches what the next rows will need. Keys are far apart in memory: each level of pointers is visited for all
+    /// of them before the next, so that the processor overlaps the loads. The number has no meaning.
     pub(crate) fn look_ahead<'a>(&self, keys: impl Iterator<Item = &'a [u8]>, ahead: &mut Vec<Ahead>) -> u64 {
         ahead.clear();
         ahead.extend(keys.map(|key| {
             let hash = xxh3_64(key);
-            // The first with a hash like it is the key itself but for a few.
+            // The first with an equal hash is nearly always the key itself.
             Ahead { hash, place: self.index.find(hash, |_| true).copied().unwrap_or(u32::MAX) }
         }));
         let near = || ahead.iter().filter_map(|one| self.keys.get(one.place as usize));
@@ -154,7 +155,7 @@ impl Group {
         self.keys.get(place as usize).is_some_and(|keyed| keyed.key.bytes() == key)
     }
 
-    /// Where a key is; it is made where it is new.
+    /// The place of a key; a new key is created.
     fn find(&mut self, key: &[u8], Ahead { hash, place }: Ahead) -> usize {
         if self.is_at(key, place) {
             return place as usize;
@@ -178,7 +179,7 @@ impl Group {
         place
     }
 
-    /// Drops a key; the last one takes its place.
+    /// Removes a key; the last one takes its place.
     fn remove(&mut self, place: usize) {
         let keyed = self.keys.swap_remove(place);
         self.size -= keyed.size;
@@ -197,8 +198,8 @@ impl Group {
         self.plan.calls.iter().all(|call| matches!(call.frame, Frame::Range(Some(_), _)))
     }
 
-    /// Drops keys that no window can see any more, where all windows reach back by time. When it runs depends on the rows
-    /// alone, so that every replay does the same.
+    /// Removes keys that no window can see any more, if all windows reach back by time. When it runs depends only on
+    /// the rows, so that every replay does the same.
     fn expire(&mut self) {
         if !self.expires() {
             return;
@@ -213,7 +214,7 @@ impl Group {
         }
     }
 
-    /// Forgets the keys that have been silent for longest, down to four fifths of the limit; never the last one.
+    /// Evicts the keys that were idle for longest, down to four fifths of the limit; never the last one.
     fn evict(&mut self, limit: u64) {
         self.expire();
         let mut silent: Vec<(u64, usize)> = self.keys.iter().map(|keyed| (keyed.seen, keyed.size)).collect();
@@ -235,19 +236,19 @@ impl Group {
         }
     }
 
-    /// The keys that are held.
+    /// The number of keys.
     pub(crate) fn keys(&self) -> usize {
         self.keys.len()
     }
 
-    /// The keys whose rows were given up for the limit.
+    /// The keys whose rows were evicted because of the limit.
     pub(crate) fn evicted(&self) -> u64 {
         self.evicted
     }
 }
 
 impl Keyed {
-    /// A row behind all others of its key. Whether a window of it is missing: the key may have expired before.
+    /// A row after all others of its key. Whether one of its windows is missing: the key may have expired before.
     fn next(
         &mut self,
         plan: &GroupPlan,
@@ -272,8 +273,8 @@ impl Keyed {
         missed
     }
 
-    /// A row whose time is before that of the last: put where it belongs, and answered from the rows that are held. Where
-    /// they are not all that its windows need, those are missing; whether one is.
+    /// A row whose time is before that of the last: inserted where it belongs, and computed from the retained rows.
+    /// Windows that need more than those are missing; whether one is.
     fn late(
         &mut self,
         plan: &GroupPlan,
@@ -312,7 +313,7 @@ impl Keyed {
         self.counts.iter().fold(sum, |sum, count| sum ^ count.look())
     }
 
-    /// Lets go of the rows that no window needs, and that are old enough.
+    /// Discards the rows that no window needs and that are old enough.
     fn forget(&mut self, plan: &GroupPlan, keep: Keep) {
         let needed = plan.calls.iter().zip(&self.counts).map(|(call, count)| call.needs(count)).min();
         let end = self.entries.end();
@@ -361,7 +362,7 @@ impl Stateful for Group {
         (self.rows, self.until_sweep) = (from.u64()?, from.u64()?);
         (self.latest, self.evicted) = (from.u64()? as i64, from.u64()?);
         let longest = longest(&self.plan);
-        // Whether keys had expired was not kept: up to when they may have is known.
+        // Whether keys had expired was not stored; up to when they may have is known.
         let expired = self.expires().then(|| self.latest.saturating_sub(longest + 1));
         self.expired = if version > 2 { load_time(from)? } else { expired };
         for _ in 0..from.length(32)? {
@@ -370,7 +371,7 @@ impl Stateful for Group {
             let mut entries = Entries::new(self.plan.lanes.len(), None);
             entries.load(from, version)?;
             if version <= 2 && entries.gone > 0 {
-                // Which time they had was not kept: at the latest this one.
+                // Their time was not stored: this one at the latest.
                 let held = entries.time(entries.gone).unwrap_or(self.latest);
                 let left = entries.last_time().filter(|_| longest > 0).map(|last| last.saturating_sub(longest + 1));
                 entries.gone_time = Some(left.map_or(held, |left| left.min(held)));

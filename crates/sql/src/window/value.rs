@@ -1,4 +1,4 @@
-//! One value of a row, as windows keep it.
+//! One value of a row, as windows store it.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind of an Arrow type; none where columns cannot have it.
+    /// The kind of an Arrow type; none if columns cannot have it.
     pub fn of(kind: &DataType) -> Option<Self> {
         match kind {
             DataType::Boolean => Some(Self::Boolean),
@@ -75,7 +75,7 @@ impl Kind {
         }
     }
 
-    /// The value of a row as bytes that differ where values do: what is equal as a key is the same bytes.
+    /// The value of a row as bytes: values that are equal as keys, and only those, have equal bytes.
     pub(crate) fn key(self, array: &dyn Array, row: usize, to: &mut Vec<u8>) {
         to.push(u8::from(array.is_valid(row)));
         if !array.is_valid(row) {
@@ -98,7 +98,7 @@ impl Kind {
         }
     }
 
-    /// An array of values of this kind; any other value is null.
+    /// An array of values of this kind; any other value becomes null.
     pub(crate) fn array(self, values: &[Value]) -> ArrayRef {
         macro_rules! array {
             ($kind:ident) => {
@@ -126,7 +126,7 @@ impl Value {
         matches!(self, Self::Null)
     }
 
-    /// The value as a number; NaN where it is none.
+    /// The value as a number; NaN if it is not one.
     pub(crate) fn number(&self) -> f64 {
         match self {
             Self::Int(value) => *value as f64,
@@ -167,7 +167,7 @@ impl Value {
             0 => Self::Null,
             1 => Self::Boolean(from.u64()? == 1),
             2 => Self::Int(from.u64()? as i64),
-            // An earlier version kept NaN and negative zeros.
+            // Earlier versions stored NaN and negative zeros.
             3 => clean(f64::from_bits(from.u64()?)).map_or(Self::Null, Self::Float),
             4 => Self::Text(from.text()?.into()),
             5 => Self::Time(from.u64()? as i64),
@@ -179,13 +179,13 @@ impl Value {
     }
 }
 
-/// A number as every operator, function and window gives it and takes it: NaN is no value, and zero has no sign.
+/// A number as every operator, function and window returns and accepts it: NaN is no value, and zero has no sign.
 pub(crate) fn clean(number: f64) -> Option<f64> {
     // The sum of a negative zero and a positive one is positive.
     (!number.is_nan()).then_some(number + 0.0)
 }
 
-/// NaN is the greatest number and equals itself, 0 equals -0: what grouping, min and max go by.
+/// NaN is the greatest number and equals itself, 0 equals -0: the order of grouping, min and max.
 pub(crate) fn order(a: f64, b: f64) -> Ordering {
     a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }

@@ -1,4 +1,4 @@
-//! Tables of rows, and what DuckDB says of windows over them.
+//! Tables of rows, and DuckDB's results for windows over them.
 #![allow(dead_code)]
 
 use std::sync::Arc;
@@ -64,7 +64,7 @@ pub(crate) fn columns(rows: &[Vec<Value>]) -> Vec<ArrayRef> {
     (0..COLUMNS.len()).map(|at| column(rows, at)).collect()
 }
 
-/// What a cell is, as the golden file writes it.
+/// A cell, as the golden file writes it.
 pub(crate) fn cell(array: &dyn Array, row: usize) -> Value {
     if !array.is_valid(row) {
         return Value::Null;
@@ -90,7 +90,7 @@ pub(crate) fn agree(ours: &Value, theirs: &Value) -> bool {
     }
 }
 
-/// The tables of a golden file, or of the file that a variable of the environment names.
+/// The tables of a golden file, or of the file that an environment variable names.
 pub(crate) fn tables(golden: &[u8], variable: &str) -> Vec<Table> {
     let text = match std::env::var_os(variable) {
         Some(path) => std::fs::read(path).unwrap(),

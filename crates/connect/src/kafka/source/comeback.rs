@@ -1,4 +1,4 @@
-//! A client whose group has given it up for good: another one takes its place, as a new member.
+//! Replaces a client that its group has expelled for good by another, which joins as a new member.
 
 use std::time::{Duration, Instant};
 
@@ -8,23 +8,23 @@ use super::KafkaSource;
 use super::lookout::session;
 use crate::source::{Event, Source as _, SourceError};
 
-/// How long a member waits before it asks once more for the place that the group keeps for the one before it.
+/// How long a member waits before it asks again for the place that the group keeps for its predecessor.
 const PLACE_PAUSE: Duration = Duration::from_secs(2);
-/// How often a client that its group has refused is made anew before the run ends.
+/// How often a client that its group has refused is replaced before the run ends.
 pub(super) const COMEBACKS: u32 = 5;
 /// How often a warning is given.
 pub(super) const WARNING_PAUSE: Duration = Duration::from_secs(10);
 
-/// The group's client is of no use any more, and another one is to take its place.
+/// The group's client is unusable, and another one is to replace it.
 pub(super) struct Comeback {
-    /// Not before that.
+    /// Not before this moment.
     pub(super) at: Instant,
-    /// Whether the member has let go of everything that the client before had.
+    /// Whether the member has released everything that the old client had.
     pub(super) released: bool,
 }
 
 impl KafkaSource {
-    /// The group keeps a place for a static member that has not left: it is given away when its session has run out.
+    /// The group keeps a place for a static member that has not left, until its session expires.
     pub(super) fn place_is_taken(&mut self) {
         if self.last_warning.is_none_or(|last| last.elapsed() > WARNING_PAUSE) {
             let known = self.plan.connections.kafka.properties_for("C").find(|(name, _)| *name == "group.instance.id");
@@ -40,14 +40,14 @@ impl KafkaSource {
         self.come_back(PLACE_PAUSE);
     }
 
-    /// The group has given this member's partitions to others, since it asked for no records for so long.
+    /// The group has reassigned this member's partitions, since it did not poll for too long.
     pub(super) fn was_too_slow(&mut self) {
         let interval =
             self.plan.connections.kafka.properties_for("C").find(|(name, _)| *name == "max.poll.interval.ms");
         let interval = interval.map_or("300000", |(_, value)| value);
         let mut advice = String::new();
         if self.taken > 1 {
-            // Whatever took so long with so many will do with fewer.
+            // A smaller batch will take less time.
             self.batch = self.taken / 2;
             advice = format!(
                 ": {} records took longer than that; {} are taken together from here on, and raising \
@@ -62,7 +62,7 @@ impl KafkaSource {
         );
     }
 
-    /// Another client is to take this one's place, when everything that this one had is let go.
+    /// Another client is to replace this one, once everything of this one is released.
     pub(super) fn come_back(&mut self, pause: Duration) {
         let held: Vec<Partition> = self.held.iter().map(|number| self.partition(*number)).collect();
         self.comebacks += u32::from(pause.is_zero());
@@ -74,7 +74,7 @@ impl KafkaSource {
         }
     }
 
-    /// What there is to tell while another client is to take this one's place; whether it has.
+    /// The events while another client is to replace this one; whether it has.
     pub(super) fn comes_back(&mut self, wait: Duration) -> Result<bool, SourceError> {
         let Some(comeback) = &self.comeback else { return Ok(true) };
         let left = comeback.at.saturating_duration_since(Instant::now());
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
     use crate::kafka::GroupMember;
 
-    /// A member of a group that no broker knows, which takes itself for the owner of two partitions.
+    /// A member of a group that no broker knows, which believes that it owns two partitions.
     fn source(settings: &str) -> KafkaSource {
         let document = format!(
             "name: t\nkafka: {{bootstrap.servers: \"127.0.0.1:1\", {settings}}}\ninput: {{kafka: {{topics: [in]}}, \
@@ -113,7 +113,7 @@ mod tests {
         source
     }
 
-    /// What librdkafka says when a group has refused its client for good.
+    /// librdkafka's error when a group has refused its client for good.
     fn fatal(code: RDKafkaErrorCode) -> KafkaError {
         KafkaError::MessageConsumptionFatal(code)
     }
@@ -126,7 +126,7 @@ mod tests {
         let partitions = [source.partition(0), source.partition(1)];
         let Some(Event::Lost(lost)) = source.poll(Duration::ZERO, false).unwrap() else { panic!("nothing was lost") };
         assert_eq!(lost, partitions);
-        // Until the member has let go, whatever it sends is sent as the client that its group has given up.
+        // Until the member has released its partitions, everything it sends is sent as the expelled client.
         assert!(source.poll(Duration::ZERO, true).unwrap().is_none() && Arc::ptr_eq(&source.consumer, &before));
         assert!(source.lost());
         source.release(&partitions).unwrap();
@@ -143,7 +143,7 @@ mod tests {
             assert!(source.poll(Duration::ZERO, true).unwrap().is_none());
         }
         assert!(source.on_poll_error(fatal(RDKafkaErrorCode::InvalidRequest)).is_err());
-        // Another process with the same name is no matter of time.
+        // Another process with the same name is not a transient problem.
         let error = source.on_poll_error(fatal(RDKafkaErrorCode::FencedInstanceId)).unwrap_err().to_string();
         assert!(error.contains("give each process an id of its own"), "{error}");
     }

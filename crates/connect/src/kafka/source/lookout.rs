@@ -1,5 +1,5 @@
-//! What a member of a group looks out for besides records: whether brokers answer again, whether its input is still
-//! there, and what it waits for while it has no partitions.
+//! What a group member watches besides records: whether brokers answer again, whether its input still exists, and why
+//! it has no partitions.
 
 use std::time::{Duration, Instant};
 
@@ -11,30 +11,30 @@ use rdkafka::error::RDKafkaErrorCode;
 use crate::broker::BrokerError;
 use crate::kafka::{Outage, Reader, failure_of};
 
-/// How often it looks.
+/// How often it checks.
 const LOOK: Duration = Duration::from_secs(2);
-/// How long a broker has to answer then.
+/// How long a broker then has to answer.
 const GLANCE: Duration = Duration::from_secs(1);
-/// How often in a row the input must be missing: brokers hear of a new topic one after the other.
+/// How often in a row the input must be missing: brokers learn of a new topic one after the other.
 const MISSED: u32 = 3;
-/// How long a member may be without partitions before it says why that may be.
+/// How long a member may be without partitions before it logs the possible reason.
 const WITHOUT: Duration = Duration::from_secs(4);
 
 pub(super) struct Lookout {
     pub(super) outage: Outage,
     looked: Instant,
-    /// Whether something has said that the input is not there.
+    /// Whether there is a hint that the input does not exist.
     suspects: bool,
     missed: u32,
-    /// Since when the member has had no partitions, and whether it has said what it waits for.
+    /// Since when the member has had no partitions, and whether it has logged the reason.
     without: Option<(Instant, bool)>,
 }
 
-/// What was found.
+/// The result of a check.
 pub(super) enum Sight {
     /// Nothing new.
     Nothing,
-    /// The input is not there any more.
+    /// The input no longer exists.
     Gone,
 }
 
@@ -53,12 +53,12 @@ impl Lookout {
         }
     }
 
-    /// The group's client says that the input is not there.
+    /// The group's client reports that the input does not exist.
     pub(super) fn suspect(&mut self) {
         self.suspects = true;
     }
 
-    /// Looks, if it is time. A broker is asked only where nothing else would tell.
+    /// Checks, if it is time. A broker is asked only if nothing else would show it.
     pub(super) fn look(
         &mut self,
         plan: &Plan,
@@ -106,7 +106,7 @@ fn waits_for(kafka: &KafkaPlan, consumer_protocol: bool) -> String {
     )
 }
 
-/// What says how long a session lasts.
+/// The setting of the session's duration.
 pub(super) fn session(kafka: &KafkaPlan, consumer_protocol: bool) -> String {
     if consumer_protocol {
         return "`group.consumer.session.timeout.ms` of the brokers, 45 s by default".into();

@@ -1,4 +1,4 @@
-//! The rules that clean.
+//! Checks the cleaning rules.
 
 use super::Checker;
 use crate::clean::{Clean, Cleaner, Known, RuleError, Then};
@@ -7,7 +7,7 @@ use crate::document::{Problem, path};
 use crate::spec::{ColumnSettings, ColumnType};
 
 impl Checker<'_> {
-    /// The rules; what they flag is known from then on.
+    /// The rules; the columns that they flag are known from then on.
     pub(super) fn clean(&mut self, [id, key, time]: [Option<usize>; 3], grace: Option<i64>) -> Vec<Cleaner> {
         let label = self.pipeline.label.as_ref();
         let label = label.and_then(|label| self.known.iter().position(|(name, _)| *name == label.column));
@@ -32,7 +32,7 @@ impl Checker<'_> {
         cleaners
     }
 
-    /// How long rows wait for those before them.
+    /// How long rows are buffered for reordering.
     pub(super) fn grace(&mut self, time: Option<usize>) -> Option<i64> {
         let grace = self.pipeline.input.grace.filter(|grace| !grace.0.is_zero())?;
         let at = || path(["input", "grace"]);
@@ -48,8 +48,8 @@ impl Checker<'_> {
         Some(i64::try_from(grace.0.as_micros()).unwrap_or(i64::MAX))
     }
 
-    /// How many rules look at records as they arrive: those before the first one that remembers rows, since what they do
-    /// does not depend on the order of rows.
+    /// How many rules process records on arrival: those before the first stateful one, since they do not depend on the
+    /// order of rows.
     pub(super) fn on_arrival(&mut self) -> usize {
         let rules = &self.pipeline.clean;
         let count = rules.iter().take_while(|rule| rule.on_arrival()).count();

@@ -1,4 +1,4 @@
-//! The features: columns, and SQL expressions.
+//! Checks the features: columns, and SQL expressions.
 
 use gristmill_learn::{Kind, Signature};
 use gristmill_sql::{Column, Item, Mistake, Program, Setting};
@@ -13,7 +13,7 @@ use crate::spec::{ColumnType, Feature};
 type Features = (Vec<usize>, Option<Computed>);
 
 impl Checker<'_> {
-    /// What the model sees, by the number of the column; computed ones come behind the last column of the input.
+    /// The features, by the number of the column; computed ones follow the last column of the input.
     pub(super) fn features(&mut self, input: Option<&InputPlan>, [key, time]: [Option<usize>; 2]) -> Features {
         let columns = self.known.len();
         let (mut found, mut items, mut places) = (Vec::new(), Vec::new(), Vec::new());
@@ -25,7 +25,7 @@ impl Checker<'_> {
             if twice {
                 self.wrong(at, format!("the feature `{name}` is listed twice"));
             } else if let Some(expression) = expression {
-                // A feature that is called like a column stands in its place for the model alone.
+                // A feature with the name of a column replaces it only for the model.
                 if matches!(name.as_str(), "score" | "prediction") {
                     self.wrong(at, format!("`{name}` has another meaning already: give the expression another name"));
                 } else if let Some(role) = self.role(name, time) {
@@ -49,7 +49,7 @@ impl Checker<'_> {
         if items.is_empty() {
             return (found, None);
         }
-        // Everywhere else the name means the column: in expressions, conditions and what is written.
+        // Everywhere else the name means the column: in expressions, conditions and outputs.
         let hidden = |item: &Item| self.known.iter().any(|(known, _)| *known == item.name);
         let called = |item: &Item| if hidden(item) { format!("features.{}", item.name) } else { item.name.clone() };
         let compiled: Vec<Item> = items.iter().map(|item| Item::new(called(item), &item.text)).collect();
@@ -67,7 +67,7 @@ impl Checker<'_> {
         }
     }
 
-    /// What a column is for beside being one, where a feature cannot stand in its place.
+    /// The other role of a column that a feature cannot replace.
     fn role(&self, name: &str, time: Option<usize>) -> Option<&'static str> {
         let input = &self.pipeline.input;
         let label = self.pipeline.label.as_ref().is_some_and(|label| label.column == name);
@@ -89,7 +89,7 @@ impl Checker<'_> {
         Setting { columns, time, key, partitioned, ..Setting::default() }
     }
 
-    /// Shows a mistake of an expression at its place in the document.
+    /// Reports a mistake of an expression at its place in the document.
     fn mistaken(&mut self, feature: usize, item: &Item, mistake: Mistake) {
         let within = Some((mistake.from, mistake.to));
         let place = self.within(&path(["features", &feature.to_string(), &item.name]), item.text.len(), within);

@@ -1,4 +1,4 @@
-//! Files that are read or written: none is both, and none is written twice.
+//! Checks files that are read or written: none is both, and none is written twice.
 
 use std::path::{self, PathBuf};
 
@@ -8,7 +8,7 @@ use crate::plan::Plan;
 use crate::spec::Step;
 
 impl Plan {
-    /// The files of records that it reads: what each is, and its path as written.
+    /// The files that it reads: what each is, and its path as written.
     pub fn files_read(&self) -> Vec<(String, &str)> {
         let input = self.input.file().filter(|path| *path != "-");
         let input = input.map(|path| ("the file of the input".to_string(), path));
@@ -19,7 +19,7 @@ impl Plan {
         input.into_iter().chain(tables).collect()
     }
 
-    /// The files that it writes: where they stand in the document, and their paths as written.
+    /// The files that it writes: their place in the document, and their paths as written.
     pub fn files_written(&self) -> Vec<(Path, &str)> {
         let outputs = self.outputs.iter().map(|output| (path(["outputs", &output.name]), &output.target));
         let letters = self.dead_letters.iter().map(|target| (path(["dead_letters"]), target));
@@ -28,8 +28,8 @@ impl Plan {
 }
 
 impl Checker<'_> {
-    /// A file that is written is neither read nor written by another. Only what is written is looked at here: links and
-    /// the folder that paths begin in are another's business.
+    /// A file that is written is neither read nor written by another. Only the text of paths is compared here: links
+    /// and the working directory are checked elsewhere.
     pub(super) fn files(&mut self, plan: &Plan) {
         let mut known: Vec<(String, PathBuf)> =
             plan.files_read().into_iter().map(|(what, path)| (what, plain(path))).collect();
@@ -49,7 +49,7 @@ impl Checker<'_> {
     }
 }
 
-/// A path without what says nothing: `./a` and `b/../a` are `a`.
+/// A normalised path: `./a` and `b/../a` are `a`.
 fn plain(path: &str) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path::Path::new(path).components() {

@@ -1,4 +1,4 @@
-//! The model, its label and its metrics.
+//! Checks the model, its label and its metrics.
 
 use gristmill_learn::metric::Window;
 use gristmill_learn::{Chain, Component, Kind, LearnError, Model, Signature, Task};
@@ -9,7 +9,7 @@ use crate::plan::LabelPlan;
 use crate::spec::{ColumnType, Step};
 
 impl Checker<'_> {
-    /// What the steps predict, over the features and whatever stands behind them.
+    /// The prediction of the steps, over the features and any columns after them.
     pub(super) fn model(&mut self, steps: &[Component], signature: &Signature, features: &[usize]) -> Option<Task> {
         // A model from a file before them is a step of the document, too.
         let before = self.pipeline.model.len() - steps.len();
@@ -33,7 +33,7 @@ impl Checker<'_> {
             }
             Err(LearnError::Nominal { step, column }) => {
                 let name = steps.get(step).map(crate::describe::name_of).unwrap_or_default();
-                // A column that a step before has made has no name of its own.
+                // A column that an earlier step has created has no name of its own.
                 let names = &self.known;
                 let column =
                     features.get(column).filter(|_| step == 0 || before == 0 && features.len() == signature.width());
@@ -52,7 +52,7 @@ impl Checker<'_> {
         }
     }
 
-    /// A text that is another in every record tells a model nothing, and each costs it room.
+    /// A text that differs in every record tells a model nothing, and each costs it memory.
     fn identifier(&mut self, signature: &Signature, features: &[usize]) {
         let Some(id) = &self.pipeline.input.id else { return };
         let nominal = signature.kinds().iter().zip(features).filter(|(kind, _)| **kind == Kind::Nominal);
@@ -65,7 +65,7 @@ impl Checker<'_> {
         }
     }
 
-    /// What this pipeline predicts: a model for any number of classes has two where the label has a positive one.
+    /// The pipeline's task: a model for any number of classes has two if the label has a positive one.
     pub(super) fn task(&self, model: Task) -> Task {
         let label = self.pipeline.label.as_ref();
         let column =
@@ -197,7 +197,8 @@ impl Checker<'_> {
         })
     }
 
-    /// Checks the metrics; those by segment, with their column. `at_zero`: scores are decision values, and no probabilities.
+    /// Checks the metrics; those by segment, with their column. `at_zero`: scores are decision values, not
+    /// probabilities.
     pub(super) fn metrics(&mut self, task: Option<Task>, at_zero: bool) -> Vec<(usize, usize)> {
         let Some(task) = task else { return Vec::new() };
         let mut segments = Vec::new();

@@ -1,4 +1,4 @@
-//! From what was written to what was meant.
+//! Turns what was written into what was meant.
 
 mod cleaning;
 mod features;
@@ -19,7 +19,7 @@ use crate::pretrained::{ModelFiles, Scoring};
 use crate::spec::{ColumnType, Format, Pipeline, Step};
 use gristmill_learn::{Component, Signature, Task};
 
-/// The plan, or every mistake of sense.
+/// The plan, or every semantic mistake.
 pub(super) fn plan(document: &Document, pipeline: &Pipeline, files: ModelFiles<'_>) -> Result<Plan, Vec<Problem>> {
     let known = pipeline.input.columns.0.clone();
     let mut checker = Checker { document, pipeline, known, mistakes: Mistakes::of(document), warnings: Vec::new() };
@@ -33,7 +33,7 @@ pub(super) fn plan(document: &Document, pipeline: &Pipeline, files: ModelFiles<'
 struct Checker<'a> {
     document: &'a Document,
     pipeline: &'a Pipeline,
-    /// The columns that there are: those of the input, then those that rules of `clean` flag, then those of tables.
+    /// The known columns: those of the input, then those that rules of `clean` flag, then those of tables.
     known: Vec<(String, ColumnType)>,
     mistakes: Mistakes<'a>,
     warnings: Vec<String>,
@@ -135,7 +135,7 @@ impl Checker<'_> {
         Some(Plan { guarantee_reason: outputs::reason(&plan), warnings: std::mem::take(&mut self.warnings), ..plan })
     }
 
-    /// What the model is for: what scores, and what learns behind it.
+    /// The task of the model: what scores, and what learns after it.
     fn model_task(
         &mut self,
         scoring: Option<&Scoring>,
@@ -152,14 +152,14 @@ impl Checker<'_> {
                 *signature = Self::behind(scoring, signature);
                 self.model(steps, signature, features)
             }
-            // What is wrong with its file was said.
+            // The mistake in its file has been reported.
             None if steps.len() < self.pipeline.model.len() => None,
             None => self.model(steps, signature, features),
         }
     }
 
-    /// The place of a text in the document; of a part of it, where the text is written plainly or in quotes on one line,
-    /// so that its bytes are bytes of the document.
+    /// The place of a text in the document; of a part of it, if the text is plain or quoted on one line, so that its
+    /// bytes are bytes of the document.
     fn within(&self, at: &Path, length: usize, part: Option<(usize, usize)>) -> Place {
         let mut place = self.document.place(at);
         let around = (place.end - place.start).checked_sub(length).filter(|around| matches!(around, 0 | 2));
@@ -193,7 +193,7 @@ impl Checker<'_> {
         input.plan(around, &mut self.mistakes)
     }
 
-    /// Whether the document leaves it to the column's type which class is the positive one.
+    /// Whether the positive class follows from the column's type, as the document does not name it.
     fn assumes_positive(&self, label: Option<&LabelPlan>) -> bool {
         let written = self.pipeline.label.as_ref().and_then(|label| label.positive.as_ref());
         label.is_some_and(|label| !label.positive.is_empty() && written.is_none())
@@ -228,7 +228,7 @@ impl Checker<'_> {
         }
     }
 
-    /// The column of this name; a problem where there is none.
+    /// The column of this name; a problem if there is none.
     fn column(&mut self, name: Option<&str>, at: Path) -> Option<usize> {
         let name = name?;
         let found = self.known.iter().position(|(column, _)| column == name);

@@ -1,4 +1,4 @@
-//! Where answers go, and what is guaranteed of them.
+//! Checks outputs, and determines the guarantee.
 
 use gristmill_learn::Task;
 
@@ -10,7 +10,7 @@ use crate::plan::{Computed, InputPlan, OutputPlan, Plan, TargetPlan};
 use crate::spec::{Feature, Guarantee, Output};
 
 impl Checker<'_> {
-    /// `at_zero`: scores are decision values, and no probabilities.
+    /// `at_zero`: scores are decision values, not probabilities.
     pub(super) fn outputs(
         &mut self,
         task: Option<Task>,
@@ -43,7 +43,7 @@ impl Checker<'_> {
         let mut columns: Vec<(String, gristmill_sql::Kind)> =
             self.known.iter().map(|(name, kind)| (name.clone(), kind.sql())).collect();
         if let Some(computed) = computed {
-            // Where a feature is called like a column, the name means the column here as in every expression.
+            // If a feature has the name of a column, the name means the column here as in every expression.
             let hidden = |name: &str| self.known.iter().any(|(known, _)| known == name);
             let called = |name: &String| if hidden(name) { format!("features.{name}") } else { name.clone() };
             columns.extend(computed.items.iter().map(|item| called(&item.name)).zip(computed.program.kinds()));
@@ -59,7 +59,7 @@ impl Checker<'_> {
                 self.wrong(below(&["select", &index.to_string()]), format!("`{name}` is selected twice"));
             }
         }
-        // Where an item is written: the condition comes first.
+        // The place of an item: the condition comes first.
         let place = |item: usize| match (item.checked_sub(usize::from(output.when.is_some())), &output.when) {
             (None, Some(text)) => (below(&["when"]), text.len()),
             (field, _) => {
@@ -95,7 +95,7 @@ impl Checker<'_> {
         }
     }
 
-    /// What an output says of a score that is a decision value.
+    /// Checks an output's use of a score that is a decision value.
     fn decision_values(&mut self, acting: &OutputQuery, output: &Output, name: &str) {
         if acting.names_probabilities() {
             let message = "the model gives decision values, and no probabilities";
@@ -137,8 +137,8 @@ impl Checker<'_> {
         }
     }
 
-    /// Exactly once where what is written can be committed together: topics of the input's cluster, or files whose
-    /// lengths a folder remembers. Of a group's outputs those in topics are committed together whatever the others are.
+    /// Exactly once if all outputs can be committed together: topics of the input's cluster, or files whose lengths a
+    /// folder records. A group's outputs in topics are committed together whatever its other outputs are.
     pub(super) fn guarantee(
         &mut self,
         input: &InputPlan,

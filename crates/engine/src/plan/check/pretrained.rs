@@ -1,4 +1,4 @@
-//! A model from a file: its inputs against the features, its output against the label.
+//! Checks a pretrained model: its inputs against the features, its output against the label.
 
 use gristmill_learn::{Kind, Signature, Task};
 use gristmill_models::{Input, InputKind, Output};
@@ -10,7 +10,7 @@ use crate::pretrained::{ModelFiles, Pretrained, Reading, Scoring, Versions};
 use crate::spec::{ColumnType, ModelFile, PythonModel, PythonOutput, Step};
 
 impl Checker<'_> {
-    /// The model from outside that the document names, if it does.
+    /// The pretrained model of the document, if there is one.
     pub(super) fn scoring(&mut self, files: ModelFiles<'_>) -> Option<Scoring> {
         let steps = &self.pipeline.model;
         let index = steps.iter().position(|step| step.component().is_none())?;
@@ -73,8 +73,8 @@ impl Checker<'_> {
         Some(Scoring { inputs, versions, python: Some(python.clone()), reading: Reading::default() })
     }
 
-    /// For each input of the model its place among the features: by name, or by position where the model knows none of
-    /// the names. `more`: there are steps behind it, which see the other features, too.
+    /// For each input of the model its index among the features: by name, or by position if the model knows none of the
+    /// names. `more`: later steps see the other features, too.
     fn inputs(&mut self, pretrained: &Pretrained, file: &str, more: bool) -> Option<Vec<usize>> {
         let names: Vec<&str> = self.pipeline.features.iter().map(|feature| feature.name.as_str()).collect();
         let inputs = &pretrained.signature().inputs;
@@ -108,7 +108,7 @@ impl Checker<'_> {
         }))
     }
 
-    /// The model knows some of the features' names and not the others: taken by position, columns might be swapped.
+    /// The model knows only some of the features' names: by position, columns might be swapped.
     fn names_in_part(&mut self, pretrained: &Pretrained, file: &str, places: &[Option<usize>]) {
         const SHOWN: usize = 10;
         let quoted = |names: Vec<&str>| {
@@ -135,10 +135,10 @@ impl Checker<'_> {
         self.wrong_with_help(path(["features"]), message, help);
     }
 
-    /// Whether its inputs can be what the features are.
+    /// Whether the features can be its inputs.
     pub(super) fn inputs_fit(&mut self, scoring: &Scoring, signature: &Signature) {
         if let Some(python) = &scoring.python {
-            // It takes whatever there is; what it learns from is kept as numbers.
+            // It accepts any column; what it learns from is stored as numbers.
             if python.learn_batch.is_some() && signature.kinds().contains(&Kind::Nominal) {
                 let message = "a model in Python learns from numbers, and a feature here is text";
                 let help = "make numbers of it with an expression, or leave out `learn_batch`";
@@ -154,14 +154,14 @@ impl Checker<'_> {
         }
     }
 
-    /// What steps behind the model see: the features, then what it says of them.
+    /// The inputs of steps after the model: the features, then its outputs.
     pub(super) fn behind(scoring: &Scoring, signature: &Signature) -> Signature {
         let said = scoring.written().signature().output.width();
         Signature::new(signature.kinds().iter().copied().chain((0..said).map(|_| Kind::Numeric)).collect())
     }
 
-    /// The index of the label's positive class among those whose probabilities the model gives: the one of its name, or the
-    /// one that is not the negative one; 1 where names do not tell.
+    /// The index of the label's positive class among the model's classes: the one with its name, or the one that is not
+    /// the negative one; 1 if names do not decide.
     pub(super) fn positive_class(&mut self, pretrained: &Pretrained, label: Option<&LabelPlan>) -> u32 {
         let (Output::Probabilities(classes), Some(label)) = (&pretrained.signature().output, label) else { return 1 };
         let place = |name: &str| classes.iter().position(|class| same_class(class, name));
@@ -178,7 +178,7 @@ impl Checker<'_> {
         found.unwrap_or(1) as u32
     }
 
-    /// What the model predicts where nothing stands behind it.
+    /// The model's task if no step follows it.
     pub(super) fn pretrained_task(&mut self, pretrained: &Pretrained) -> Option<Task> {
         if !self.pipeline.augment.is_empty() {
             let message = "`augment` is about what is learned from, and a model from a file does not learn";
@@ -221,7 +221,7 @@ impl Checker<'_> {
     }
 }
 
-/// Whether two names are of one class: `True` is true, and 1.0 is 1.
+/// Whether two names mean the same class: `True` is true, and 1.0 is 1.
 fn same_class(one: &str, other: &str) -> bool {
     let number = |name: &str| name.parse::<f64>().ok();
     one.eq_ignore_ascii_case(other) || number(one).is_some_and(|one| number(other) == Some(one))

@@ -1,4 +1,4 @@
-//! Element by element, with shapes that are stretched to fit (numpy's broadcasting).
+//! Element-wise operators, with numpy's broadcasting.
 
 use crate::graph::{Data, Fault, Tensor, volume};
 use crate::interpreter::{Arguments, Make, Making, Operation};
@@ -38,7 +38,7 @@ pub(super) const OPERATORS: &[(&str, Make)] = &[
     ("Where", |_| Ok(Box::new(choose))),
 ];
 
-/// The larger one; NaN where one of them is.
+/// The larger one; NaN if one of them is NaN.
 fn larger<T: PartialOrd + Copy>(a: T, b: T) -> T {
     #[allow(clippy::eq_op)] // Only NaN differs from itself.
     let missing = a != a;
@@ -80,7 +80,7 @@ fn is_nan(arguments: &Arguments<'_>) -> Result<Vec<Tensor>, Fault> {
     Ok(vec![Tensor::new(input.shape().to_vec(), Data::Int(values))?])
 }
 
-/// The shape that both fit into.
+/// The shape that both broadcast to.
 fn stretched(a: &[usize], b: &[usize]) -> Result<Vec<usize>, Fault> {
     let rank = a.len().max(b.len());
     let size = |shape: &[usize], place: usize| {
@@ -95,7 +95,7 @@ fn stretched(a: &[usize], b: &[usize]) -> Result<Vec<usize>, Fault> {
         .collect()
 }
 
-/// For each element of `shape`, where it lies in a tensor of the shape `from`.
+/// For each element of `shape`, its index in a tensor of the shape `from`.
 pub(super) fn places(from: &[usize], shape: &[usize]) -> impl Iterator<Item = usize> + use<> {
     let mut strides = vec![0; shape.len()];
     let mut stride = 1;
@@ -161,7 +161,7 @@ fn binary(single: Combine<f32>, double: Combine<f64>, whole: Combine<i64>) -> Re
     Ok(Box::new(move |arguments| Ok(vec![pair(arguments.get(0)?, arguments.get(1)?, single, double, whole)?])))
 }
 
-/// Two inputs and more, one after the other.
+/// An operator with two inputs or more, folded from the left.
 fn several(single: Combine<f32>, double: Combine<f64>, whole: Combine<i64>) -> Result<Operation, crate::ReadError> {
     Ok(Box::new(move |arguments| {
         let mut all = arguments.all();
@@ -196,7 +196,7 @@ fn equal(_: &Making<'_>) -> Result<Operation, crate::ReadError> {
     }))
 }
 
-/// The exponent may be of another type than the base, whose type comes out.
+/// The exponent may have another type than the base, whose type the result has.
 fn power(arguments: &Arguments<'_>) -> Result<Vec<Tensor>, Fault> {
     let (base, exponent) = (arguments.get(0)?, arguments.get(1)?);
     let shape = stretched(base.shape(), exponent.shape())?;

@@ -1,4 +1,4 @@
-//! What classifiers share: their classes, and what they do to scores.
+//! Shared by classifiers: their classes, and the transformations of scores.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ impl Classes {
         if !texts.is_empty() {
             return Self(Data::Text(texts.iter().map(|text| Arc::from(text.as_str())).collect()));
         }
-        // The set's operators do not agree on a name.
+        // The operators of the set do not agree on a name.
         let ints = [node.ints("classlabels_int64s"), node.ints("classlabels_ints")].concat();
         Self(Data::Int(ints))
     }
@@ -32,7 +32,7 @@ impl Classes {
     }
 }
 
-/// What is done to the scores of a row (`post_transform`).
+/// The transformation of a row's scores (`post_transform`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Finish {
     None,
@@ -58,7 +58,7 @@ impl Finish {
         match self {
             Self::None => {}
             Self::Softmax => shares(row, |_| true),
-            // A class whose score is 0 has nothing to share.
+            // A class with a score of 0 gets no share.
             Self::SoftmaxZero => shares(row, |x| x != 0.0),
             Self::Logistic => row.iter_mut().for_each(|x| *x = logistic(*x)),
             Self::Probit => row.iter_mut().for_each(|x| *x = probit(*x)),
@@ -76,7 +76,7 @@ fn shares(row: &mut [f64], takes_part: impl Fn(f64) -> bool) {
     row.iter_mut().filter(|x| takes_part(**x)).for_each(|x| *x = (*x - most).exp() / sum);
 }
 
-/// The approximation by Winitzki that ONNX Runtime uses.
+/// Winitzki's approximation, which ONNX Runtime uses.
 fn probit(x: f64) -> f64 {
     let y = 2.0 * x - 1.0;
     let log = ((1.0 - y) * (1.0 + y)).ln();
@@ -85,10 +85,10 @@ fn probit(x: f64) -> f64 {
     std::f64::consts::SQRT_2 * if y < 0.0 { -root } else { root }
 }
 
-/// Scores of a classifier that keeps one number for two classes: both, and the place of the class that wins.
+/// Scores of a classifier that stores one number for two classes: both, and the index of the winning class.
 ///
-/// Whether all of its weights are positive tells what the number is: then it is a share of one, which wins above a half;
-/// else a margin, which wins above zero. So has it ONNX Runtime, and so converters write it.
+/// The signs of its weights determine what the number is: if all are positive, a probability, which wins above a half;
+/// else a margin, which wins above zero. ONNX Runtime does this, and converters rely on it.
 pub(super) fn both(score: f64, all_positive: bool, finish: Finish) -> ([f64; 2], usize) {
     let wins = usize::from(score > if all_positive { 0.5 } else { 0.0 });
     let scores = match (finish, all_positive) {
@@ -101,13 +101,13 @@ pub(super) fn both(score: f64, all_positive: bool, finish: Finish) -> ([f64; 2],
     (scores, wins)
 }
 
-/// The place of the largest; the first among equals.
+/// The index of the largest; the first of equal ones.
 pub(super) fn largest(row: &[f64]) -> usize {
     let better = |best: usize, place: usize| row.get(place) > row.get(best);
     (0..row.len()).fold(0, |best, place| if better(best, place) { place } else { best })
 }
 
-/// Scores in single precision, a row for each row.
+/// Scores in single precision, one row of scores per input row.
 pub(super) fn scores(rows: usize, width: usize, scores: &[f64]) -> Result<Tensor, Fault> {
     Tensor::new(vec![rows, width], Data::Float(scores.iter().map(|x| *x as f32).collect()))
 }

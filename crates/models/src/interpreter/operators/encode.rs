@@ -1,4 +1,4 @@
-//! Categories to numbers and back, and choosing among columns.
+//! Encoding categories as numbers and back, and selecting columns.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ pub(super) const OPERATORS: &[(&str, Make)] = &[
     ("CategoryMapper", category_mapper),
     ("LabelEncoder", label_encoder),
     ("OneHotEncoder", one_hot),
-    // The names of the maps' keys are part of the signature; what is in them stays a table.
+    // The keys of the maps are part of the signature; their contents remain a table.
     ("ZipMap", |_| Ok(Box::new(|arguments: &Arguments<'_>| Ok(vec![arguments.get(0)?.clone()])))),
 ];
 
@@ -32,7 +32,7 @@ fn extract(arguments: &Arguments<'_>) -> Result<Vec<Tensor>, Fault> {
     Ok(vec![Tensor::new(shape, data)?])
 }
 
-/// Something that can be looked up: floats by their bits, so that NaN is found too.
+/// A lookup key: floats by their bits, so that NaN is found too.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Number(u64),
@@ -41,7 +41,7 @@ enum Key {
 }
 
 fn number_key(x: f64) -> Key {
-    // Zeros are equal, and so is everything that is not a number.
+    // Zeros are equal, and so are all NaN.
     Key::Number(if x == 0.0 {
         0
     } else if x.is_nan() {
@@ -76,7 +76,7 @@ fn list(node: &Node, name: &str) -> Option<Data> {
     })
 }
 
-/// What stands for keys that are not in the list.
+/// The value for keys that are not in the list.
 fn fallback(node: &Node, like: &Data) -> Data {
     match (like, node.attribute("default_tensor")) {
         (_, Some(Attribute::Tensor(tensor, _))) if tensor.len() == 1 => tensor.data().clone(),
@@ -118,7 +118,7 @@ fn lookup(making: &Making<'_>, from: &Data, values: Data, unknown: &Data) -> Res
 
 fn label_encoder(making: &Making<'_>) -> Result<Operation, ReadError> {
     let node = making.node;
-    // Version 1 has one list, whose places are the numbers; it goes either way.
+    // Version 1 has one list, whose indices are the numbers; it maps in either direction.
     let classes = node.texts("classes_strings");
     if !classes.is_empty() {
         return both_ways(making, &texts(classes));
@@ -151,7 +151,7 @@ fn category_mapper(making: &Making<'_>) -> Result<Operation, ReadError> {
     }))
 }
 
-/// A column for each category; rows of others are all zeros.
+/// A column for each category; rows with other categories are all zeros.
 fn one_hot(making: &Making<'_>) -> Result<Operation, ReadError> {
     let names = making.node.texts("cats_strings");
     let known = if names.is_empty() { Data::Int(making.node.ints("cats_int64s").to_vec()) } else { texts(names) };
@@ -163,7 +163,7 @@ fn one_hot(making: &Making<'_>) -> Result<Operation, ReadError> {
         let mut shape = input.shape().to_vec();
         shape.push(width);
         let mut hot = vec![0.0; volume(&shape)?];
-        // Numbers are categories by their whole part.
+        // Numbers are categories by their integer part.
         let elements = match input.data() {
             Data::Float(values) => keys(&Data::Int(values.iter().map(|x| *x as i64).collect())),
             Data::Double(values) => keys(&Data::Int(values.iter().map(|x| *x as i64).collect())),

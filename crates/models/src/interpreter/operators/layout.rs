@@ -1,4 +1,4 @@
-//! Where elements lie: shapes, order, choice, and type.
+//! The layout of elements: shapes, order, selection, and type.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub(super) fn axis(axis: i64, rank: usize) -> Result<usize, Fault> {
         .ok_or_else(|| Fault(format!("axis {axis} of {rank} dimensions")))
 }
 
-/// Axes from the second input where newer versions have them, else from the setting.
+/// Axes from the second input in newer versions, else from the attribute.
 pub(super) fn axes(arguments: &Arguments<'_>, setting: &[i64]) -> Result<Vec<i64>, Fault> {
     match arguments.maybe(1) {
         Some(given) => Ok(given.ints()?.to_vec()),
@@ -153,7 +153,7 @@ fn flatten(making: &Making<'_>) -> Result<Operation, ReadError> {
     }))
 }
 
-/// -1 is what remains, 0 is as it was.
+/// -1 is inferred, 0 copies the input's dimension.
 fn reshape(arguments: &Arguments<'_>) -> Result<Vec<Tensor>, Fault> {
     let (input, asked) = (arguments.get(0)?, arguments.get(1)?.ints()?);
     let mut shape = Vec::with_capacity(asked.len());
@@ -240,7 +240,7 @@ fn transpose(making: &Making<'_>) -> Result<Operation, ReadError> {
     }))
 }
 
-/// A shape as what lies before an axis, the axis, and what lies after it.
+/// A shape as the dimensions before an axis, the axis, and those after it.
 pub(super) fn around(shape: &[usize], axis: usize) -> (usize, usize, usize) {
     let before = shape.iter().take(axis).product();
     let after = shape.iter().skip(axis + 1).product();
@@ -340,7 +340,7 @@ fn slice(making: &Making<'_>) -> Result<Operation, ReadError> {
     }))
 }
 
-/// What lies between two places along an axis.
+/// The slice between two places along an axis.
 fn cut(input: &Tensor, at: usize, start: i64, end: i64, step: i64) -> Result<Tensor, Fault> {
     let (before, long, after) = around(input.shape(), at);
     let long_signed = long as i64;

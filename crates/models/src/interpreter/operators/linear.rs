@@ -8,10 +8,10 @@ use crate::interpreter::{Arguments, Make, Making, Operation};
 
 pub(super) const OPERATORS: &[(&str, Make)] = &[("LinearClassifier", classifier), ("LinearRegressor", regressor)];
 
-/// Those of the standard set.
+/// The operators of the standard set.
 pub(super) const PLAIN: &[(&str, Make)] = &[("Gemm", gemm), ("MatMul", |_| Ok(Box::new(product)))];
 
-/// Rows by columns; each product is summed alone, from the first to the last, in double precision.
+/// Rows by columns; each product is summed on its own, from the first to the last term, in double precision.
 fn multiplied(a: &[f64], b: &[f64], inner: usize, columns: usize, to: &mut Vec<f64>) {
     let mut sums = vec![0.0; columns];
     for row in a.chunks_exact(inner.max(1)) {
@@ -31,7 +31,7 @@ fn narrowed(like: &[&Tensor], values: Vec<f64>) -> Data {
     }
 }
 
-/// As numpy's `matmul`: a list is a matrix of one row or one column, and earlier dimensions are stretched.
+/// As numpy's `matmul`: a list is a matrix of one row or one column, and leading dimensions are broadcast.
 fn product(arguments: &Arguments<'_>) -> Result<Vec<Tensor>, Fault> {
     let (a, b) = (arguments.get(0)?, arguments.get(1)?);
     let misfit = || Fault(format!("shapes {:?} and {:?} cannot be multiplied", a.shape(), b.shape()));
@@ -100,7 +100,7 @@ fn gemm(making: &Making<'_>) -> Result<Operation, ReadError> {
     }))
 }
 
-/// One line of coefficients for each output.
+/// One row of coefficients for each output.
 struct Lines {
     coefficients: Vec<f64>,
     intercepts: Vec<f64>,
@@ -153,7 +153,7 @@ fn classifier(making: &Making<'_>) -> Result<Operation, ReadError> {
     let finish = Finish::of(making)?;
     let classes = Classes::of(making.node);
     let intercepts = making.node.floats("intercepts").len();
-    // One line may stand for two classes.
+    // One row may represent two classes.
     let outputs = if intercepts == 0 { classes.count() } else { intercepts };
     if outputs != classes.count() && (outputs, classes.count()) != (1, 2) {
         return Err(making.wrong(format!("has {} classes for {outputs} outputs", classes.count())));

@@ -1,4 +1,4 @@
-//! The operators, room by room. A new one costs its function and its line in the room's table.
+//! The operators, by family. A new one costs its function and its line in the family's table.
 
 mod arithmetic;
 mod classes;
@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use super::Make;
 use crate::graph::ML;
 
-/// A room's operators of one set.
+/// A family's operators of one set.
 type Room = &'static [(&'static str, Make)];
 
 const ROOMS: [(&str, Room); 13] = [

@@ -1,4 +1,4 @@
-//! What networks have besides: activations, normalisations, and small change.
+//! Other operators of networks: activations, normalisations, and small ones.
 
 use super::layout::{around, axis};
 use super::windows::{along, pad, tile};
@@ -37,7 +37,7 @@ pub(super) const OPERATORS: &[(&str, Make)] = &[
     ("Tile", tile),
 ];
 
-/// An activation with at most two settings, each with its default.
+/// An activation with at most two attributes, each with its default.
 fn bent(
     making: &Making<'_>,
     settings: &[(&str, f32)],
@@ -71,7 +71,7 @@ fn logical(combine: fn(bool, bool) -> bool) -> Result<Operation, ReadError> {
     }))
 }
 
-/// The sign of the divisor, unless it is asked to be as C has it.
+/// The sign is the divisor's, unless C's convention is requested.
 fn remainder(arguments: &Arguments<'_>) -> Result<Vec<Tensor>, Fault> {
     let whole =
         |a: i64, b: i64| a.checked_rem_euclid(b).map_or(0, |rest| if b < 0 && rest != 0 { rest + b } else { rest });
@@ -103,7 +103,7 @@ fn range(arguments: &Arguments<'_>) -> Result<Vec<Tensor>, Fault> {
     Ok(vec![Tensor::flat(data)])
 }
 
-/// By channel, with the mean and variance of the training.
+/// By channel, with the mean and variance from training.
 fn batch_normalization(making: &Making<'_>) -> Result<Operation, ReadError> {
     let epsilon = f64::from(making.node.float("epsilon").unwrap_or(1e-5));
     Ok(Box::new(move |arguments| {
@@ -128,7 +128,7 @@ fn batch_normalization(making: &Making<'_>) -> Result<Operation, ReadError> {
     }))
 }
 
-/// Over everything from an axis to the end.
+/// Over all elements from an axis to the end.
 fn layer_normalization(making: &Making<'_>) -> Result<Operation, ReadError> {
     let at = making.node.int("axis").unwrap_or(-1);
     let epsilon = f64::from(making.node.float("epsilon").unwrap_or(1e-5));

@@ -1,4 +1,4 @@
-//! What makes rows ready: scaling, filling, joining.
+//! Preprocessing of rows: scaling, imputation, concatenation.
 
 use super::classes::scores;
 use crate::ReadError;
@@ -41,7 +41,7 @@ fn side_by_side(arguments: &Arguments<'_>) -> Result<Vec<Tensor>, Fault> {
     Ok(vec![Tensor::new(vec![rows, width], Data::Float(table))?])
 }
 
-/// Replaces what is missing: NaN, or a value that stands for it.
+/// Replaces missing values: NaN, or a value that represents them.
 fn imputer(making: &Making<'_>) -> Result<Operation, ReadError> {
     let node = making.node;
     let floats = node.floats("imputed_value_floats").to_vec();
@@ -73,7 +73,7 @@ fn imputer(making: &Making<'_>) -> Result<Operation, ReadError> {
     }))
 }
 
-/// Rows of length one, by the largest, the sum or the root of the squares.
+/// Scales rows to length one, by the largest, the sum or the root of the squares.
 fn normalizer(making: &Making<'_>) -> Result<Operation, ReadError> {
     let length: fn(&[f64]) -> f64 = match making.node.text("norm").unwrap_or("MAX") {
         "MAX" => |row| row.iter().copied().fold(f64::NEG_INFINITY, f64::max),

@@ -1,4 +1,4 @@
-//! Recurrent layers, step by step, as ONNX orders their gates.
+//! Recurrent layers, step by step, with gates in ONNX's order.
 
 use super::classes::logistic;
 use crate::ReadError;
@@ -53,7 +53,7 @@ fn activation(making: &Making<'_>, name: &str) -> Result<Activation, ReadError> 
     })
 }
 
-/// Their defaults, where the node has none.
+/// The default coefficients, if the node has none.
 fn coefficients(name: &str) -> (f64, f64) {
     match name {
         "HardSigmoid" => (0.2, 0.5),
@@ -83,7 +83,7 @@ fn bends(making: &Making<'_>, cell: Cell, directions: usize) -> Result<Vec<Bend>
     if names.len() != cell.activations().len() * directions {
         return Err(making.wrong(format!("has {} activations", names.len())));
     }
-    // Coefficients are given for those alone that have some, in their order.
+    // Coefficients are given only for the activations that have some, in their order.
     let (mut alphas, mut betas) =
         (making.node.floats("activation_alpha").iter(), making.node.floats("activation_beta").iter());
     let bend = |name: &str| {
@@ -107,7 +107,7 @@ struct Weights {
 }
 
 impl Weights {
-    /// For each gate and unit: what comes from the input, and what comes from the state.
+    /// For each gate and unit: the contribution of the input, and that of the state.
     fn gates(&self, x: &[f64], state: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let lines = self.input.len() / self.inputs.max(1);
         let dot = |weights: &[f64], values: &[f64], line: usize| -> f64 {
@@ -179,7 +179,7 @@ fn layer(making: &Making<'_>, cell: Cell) -> Result<Operation, ReadError> {
     Ok(Box::new(move |arguments| run(arguments, cell, directions, &bends)))
 }
 
-/// How large everything is that a layer takes and gives.
+/// The sizes of a layer's inputs and outputs.
 struct Sizes {
     steps: usize,
     rows: usize,
@@ -190,7 +190,7 @@ struct Sizes {
 }
 
 impl Sizes {
-    /// Of arguments that fit together, and that are supported.
+    /// The sizes of arguments that match each other and are supported.
     fn of(arguments: &Arguments<'_>, cell: Cell, count: usize) -> Result<Self, Fault> {
         let (input, weights, hidden) =
             (arguments.get(0)?.shape(), arguments.get(1)?.shape(), arguments.get(2)?.shape());

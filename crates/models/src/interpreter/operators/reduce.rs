@@ -1,4 +1,4 @@
-//! Along an axis: sums, the largest, the nearest.
+//! Reductions along an axis: sums, maxima, the first in order.
 
 use std::cmp::Ordering;
 
@@ -33,7 +33,7 @@ fn log_sum_exp(x: &[f64]) -> f64 {
     most + x.iter().map(|x| (x - most).exp()).sum::<f64>().ln()
 }
 
-/// Sums are made in double precision and rounded once.
+/// Sums are computed in double precision and rounded once.
 fn reduce(making: &Making<'_>, fold: fn(&[f64]) -> f64) -> Result<Operation, ReadError> {
     let setting = making.node.ints("axes").to_vec();
     let keep = making.node.int("keepdims") != Some(0);
@@ -71,7 +71,7 @@ fn reduce(making: &Making<'_>, fold: fn(&[f64]) -> f64) -> Result<Operation, Rea
     }))
 }
 
-/// Where an element of `shape` falls in `kept`, which is the same but for dimensions of 1.
+/// The index in `kept` of an element of `shape`; the shapes differ only in dimensions of 1.
 fn place_without(index: usize, shape: &[usize], kept: &[usize]) -> usize {
     let (mut rest, mut stride, mut place) = (index, 1, 0);
     for (size, kept) in shape.iter().zip(kept).rev() {
@@ -84,7 +84,7 @@ fn place_without(index: usize, shape: &[usize], kept: &[usize]) -> usize {
     place
 }
 
-/// The first one wins among equals, unless the last is asked for; NaN never wins.
+/// The first of equal ones wins, unless the last is requested; NaN never wins.
 fn arg(making: &Making<'_>, wins: Ordering) -> Result<Operation, ReadError> {
     let at = making.node.int("axis").unwrap_or(0);
     let keep = making.node.int("keepdims") != Some(0);
@@ -117,7 +117,7 @@ fn arg(making: &Making<'_>, wins: Ordering) -> Result<Operation, ReadError> {
     }))
 }
 
-/// Over one axis from version 13 on; before, over everything from the axis to the end.
+/// Over one axis from version 13 on; before, over all elements from the axis to the end.
 fn softmax(making: &Making<'_>, finish: fn(f64) -> f64) -> Result<Operation, ReadError> {
     let old = making.version() < 13;
     let at = making.node.int("axis").unwrap_or(if old { 1 } else { -1 });
@@ -128,7 +128,7 @@ fn softmax(making: &Making<'_>, finish: fn(f64) -> f64) -> Result<Operation, Rea
     }))
 }
 
-/// To a length of one, by the sum of what is there or by the root of its squares; zeros stay as they are.
+/// Scales to a length of one, by the sum or the root of the squares; zeros stay as they are.
 fn lp_normalization(making: &Making<'_>) -> Result<Operation, ReadError> {
     let length: fn(&[f64]) -> f64 = match making.node.int("p").unwrap_or(2) {
         1 => |row| row.iter().map(|x| x.abs()).sum(),
@@ -144,7 +144,7 @@ fn lp_normalization(making: &Making<'_>) -> Result<Operation, ReadError> {
     }))
 }
 
-/// Changes what lies along an axis; `to_end`: everything from the axis to the end at once.
+/// Changes the elements along an axis; `to_end`: all from the axis to the end at once.
 fn along(at: i64, to_end: bool, change: impl Fn(&mut [f64]) + Send + Sync + 'static) -> Operation {
     Box::new(move |arguments| {
         let input = arguments.get(0)?;
@@ -173,7 +173,7 @@ fn along(at: i64, to_end: bool, change: impl Fn(&mut [f64]) + Send + Sync + 'sta
     })
 }
 
-/// The k first in order, the lower index first among equals; how many may be a setting or an input.
+/// The first k in order, the lower index first of equal ones; k may be an attribute or an input.
 fn top_k(making: &Making<'_>) -> Result<Operation, ReadError> {
     let node = making.node;
     let setting = node.int("k");

@@ -1,4 +1,4 @@
-//! Graphs within graphs, run once for each element of a list.
+//! Nested graphs, run once for each element of a list.
 
 use crate::ReadError;
 use crate::graph::{Attribute, Data, Fault, Tensor};
@@ -6,7 +6,7 @@ use crate::interpreter::{Make, Making, Operation, Program, program};
 
 pub(super) const OPERATORS: &[(&str, Make)] = &[("Scan", scan)];
 
-/// States go through the body in turn; what else the body makes is stacked. Forward, along the first dimension.
+/// States pass through the body in turn; its other outputs are stacked. Forward, along the first dimension.
 fn scan(making: &Making<'_>) -> Result<Operation, ReadError> {
     let node = making.node;
     let Some(Attribute::Graph(body)) = node.attribute("body") else { return Err(making.wrong("has no body")) };
@@ -59,7 +59,7 @@ fn turns(
     Ok(all)
 }
 
-/// Tensors of one shape as one, with a dimension before theirs.
+/// Stacks tensors of one shape along a new first dimension.
 fn stack(parts: &[&Tensor]) -> Result<Tensor, Fault> {
     let inner = parts.first().map(|part| part.shape()).unwrap_or_default();
     let mut shape = vec![parts.len()];

@@ -71,7 +71,7 @@ impl Machine {
         }
     }
 
-    /// How near a row is to each support vector.
+    /// The kernel value of a row with each support vector.
     fn nearness(&self, row: &[f64]) -> Vec<f64> {
         self.vectors.chunks_exact(self.width.max(1)).map(|vector| self.kernel(row, vector)).collect()
     }
@@ -118,14 +118,14 @@ fn regressor(making: &Making<'_>) -> Result<Operation, ReadError> {
 /// One classifier for each pair of classes (one against one).
 struct Pairs {
     machine: Machine,
-    /// The support vectors of each class, one class after the other.
+    /// The number of support vectors of each class.
     counts: Vec<usize>,
-    /// Platt's a and b for each pair; empty where probabilities were not asked for.
+    /// Platt's a and b for each pair; empty if the file has no probabilities.
     platt: Vec<(f64, f64)>,
 }
 
 impl Pairs {
-    /// The margins of all pairs of classes, the first pair first; above 0 the first of the pair wins.
+    /// The margins of all pairs of classes, in order; above 0 the first class of the pair wins.
     fn margins(&self, row: &[f64]) -> Vec<f64> {
         let near = self.machine.nearness(row);
         let total = near.len();
@@ -153,7 +153,7 @@ impl Pairs {
         votes
     }
 
-    /// Votes, and among equal votes the confidence: scikit-learn's `_ovr_decision_function`.
+    /// Votes, and for equal votes the confidence: scikit-learn's `_ovr_decision_function`.
     fn one_against_rest(&self, margins: &[f64], votes: &[f64]) -> Vec<f64> {
         let classes = self.counts.len();
         let mut sums = vec![0.0; classes];
@@ -259,8 +259,8 @@ fn classifier(making: &Making<'_>) -> Result<Operation, ReadError> {
     }))
 }
 
-/// Whether the scores go straight into a map by class: there is one for each class then, while elsewhere steps that follow
-/// expect one for each pair.
+/// Whether the scores go directly into a map by class: then there is one for each class, while elsewhere the following
+/// steps expect one for each pair.
 fn is_mapped(making: &Making<'_>) -> bool {
     let scores = making.node.outputs.get(1);
     making
@@ -270,7 +270,7 @@ fn is_mapped(making: &Making<'_>) -> bool {
         .any(|node| (node.domain.as_str(), node.operator.as_str()) == (ML, "ZipMap") && node.inputs.first() == scores)
 }
 
-/// Without support vectors: a line of coefficients for each class.
+/// Without support vectors: a row of coefficients for each class.
 fn linear(making: &Making<'_>, finish: Finish, classes: Classes) -> Result<Operation, ReadError> {
     let machine = Machine::of(making, 0)?;
     let count = classes.count();

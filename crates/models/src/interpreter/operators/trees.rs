@@ -1,4 +1,4 @@
-//! Ensembles of trees as `ai.onnx.ml` writes them: lists of numbers, one for each node of all trees.
+//! Tree ensembles as `ai.onnx.ml` stores them: lists of numbers, one for each node of all trees.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::trees::{Branch, Ensemble, Planter, Precision, Test};
 pub(super) const OPERATORS: &[(&str, Make)] =
     &[("TreeEnsembleClassifier", classifier), ("TreeEnsembleRegressor", regressor)];
 
-/// The trees, how many columns they look at, and what sums are divided by.
+/// The trees, the number of columns that they test, and the divisor of sums.
 struct Forest {
     trees: Ensemble,
     columns: usize,
@@ -38,7 +38,7 @@ impl Forest {
     }
 }
 
-/// Floats, or doubles that a tensor holds.
+/// Floats, or doubles in a tensor.
 fn numbers(making: &Making<'_>, name: &str) -> Vec<f64> {
     match making.node.attribute(&format!("{name}_as_tensor")) {
         Some(Attribute::Tensor(tensor, _)) => tensor.to_doubles().unwrap_or_default(),
@@ -46,7 +46,7 @@ fn numbers(making: &Making<'_>, name: &str) -> Vec<f64> {
     }
 }
 
-/// What the leaves hold: by tree and node, for which output how much.
+/// The leaves' contents: by tree and node, the output and its weight.
 type Weights = BTreeMap<(i64, i64), Vec<(usize, f64)>>;
 
 fn weights(making: &Making<'_>, of: &str, outputs: usize) -> Result<Weights, ReadError> {
@@ -76,7 +76,7 @@ struct Nodes<'a> {
     missing_yes: &'a [i64],
     modes: &'a [String],
     thresholds: Vec<f64>,
-    /// Where the thresholds are doubles, a comparison is too.
+    /// If the thresholds are doubles, comparisons are too.
     double: bool,
     places: BTreeMap<(i64, i64), usize>,
 }
@@ -122,7 +122,7 @@ impl<'a> Nodes<'a> {
         let threshold = self.thresholds.get(*place).copied().unwrap_or(f64::NAN);
         let below = if self.double { threshold.next_down() } else { f64::from((threshold as f32).next_down()) };
         let mode = self.modes.get(*place).map_or("", String::as_str);
-        // A question that is asked the other way round has its answers swapped.
+        // An inverted test has its branches swapped.
         let (test, threshold, swapped) = match mode {
             "LEAF" => return Ok(Branch::Leaf(leaf())),
             "BRANCH_LEQ" => (Test::AtMost, threshold, false),
@@ -139,7 +139,7 @@ impl<'a> Nodes<'a> {
         Ok(Branch::Split { test, feature, threshold, missing_left: missing_yes != swapped, left, right })
     }
 
-    /// Plants all trees. Leaves hold one number where each tree is for one output, else one for each output.
+    /// Builds all trees. Leaves have one number if each tree is for one output, else one for each output.
     fn forest(&self, weights: &Weights, outputs: usize, base: Vec<f64>) -> Result<Forest, ReadError> {
         let columns = self.features.iter().filter_map(|feature| usize::try_from(*feature).ok()).max();
         let columns = columns.map_or(0, |most| most.saturating_add(1));
@@ -193,7 +193,7 @@ fn regressor(making: &Making<'_>) -> Result<Operation, ReadError> {
     let outputs = usize::try_from(making.node.int("n_targets").unwrap_or(1)).unwrap_or(0);
     let outputs = Some(outputs).filter(|outputs| (1..=1 << 16).contains(outputs));
     let outputs = outputs.ok_or_else(|| making.wrong("has no number of targets that could be"))?;
-    // An average is of the trees alone; what they begin with is added to it.
+    // An average covers the trees alone; their base values are added to it.
     let mut base = start(making, outputs)?;
     let averaged = making.node.text("aggregate_function") == Some("AVERAGE");
     let added = if averaged { std::mem::replace(&mut base, vec![0.0; outputs]) } else { vec![0.0; outputs] };
@@ -217,7 +217,7 @@ fn classifier(making: &Making<'_>) -> Result<Operation, ReadError> {
     }
     let weights = weights(making, "class", count)?;
     let ids: BTreeSet<usize> = weights.values().flatten().map(|(output, _)| *output).collect();
-    // One number may stand for two classes.
+    // One number may represent two classes.
     let single = count == 2 && ids.len() == 1;
     let outputs = if single { 1 } else { count };
     let all_positive = weights.values().flatten().all(|(_, amount)| *amount >= 0.0);
@@ -260,7 +260,7 @@ mod tests {
     use super::*;
     use crate::graph::{Data, Graph, ML, Model, Node, Tensor};
 
-    /// A tree of one question, with 1 for yes and 2 for no.
+    /// A tree with one test, with 1 for yes and 2 for no.
     fn asked(mode: &str, threshold: f32, missing_yes: i64) -> Graph {
         let attribute = |name: &str, value| (name.to_string(), value);
         let ints = |values: &[i64]| Attribute::Ints(values.to_vec());
@@ -295,7 +295,7 @@ mod tests {
         let (yes, no) = (1.0, 2.0);
         let nan = f32::NAN;
         let cases: [(&str, [f64; 4], [f64; 2]); 6] = [
-            // Answers to 0.5, 1, 1.5 at the threshold 1; then to what is missing, without and with its bit.
+            // The results for 0.5, 1, 1.5 at the threshold 1; then for missing values, without and with their bit.
             ("BRANCH_LEQ", [yes, yes, no, no], [no, yes]),
             ("BRANCH_LT", [yes, no, no, no], [no, yes]),
             ("BRANCH_GTE", [no, yes, yes, yes], [no, yes]),

@@ -1,4 +1,4 @@
-//! Windows that slide over space: convolutions and pools, in any number of dimensions.
+//! Sliding windows over space: convolutions and pooling, in any number of dimensions.
 
 use super::arithmetic::places;
 use crate::ReadError;
@@ -13,7 +13,7 @@ pub(super) const OPERATORS: &[(&str, Make)] = &[
     ("MaxPool", |making| pool(making, Pool::Largest)),
 ];
 
-/// How windows lie, as the node says; what it leaves out has its default for the dimensions that come.
+/// The node's attributes of windows; an omitted one has its default for the given dimensions.
 #[derive(Debug, Clone)]
 struct Settings {
     kernel: Vec<usize>,
@@ -24,7 +24,7 @@ struct Settings {
     ceil: bool,
 }
 
-/// One dimension of space: how far windows reach, and where they begin.
+/// One spatial dimension: the extent of windows, and where they begin.
 #[derive(Debug, Clone, Copy)]
 struct Dimension {
     size: usize,
@@ -75,7 +75,7 @@ impl Settings {
                 .checked_sub(reach)
                 .ok_or_else(|| Fault(format!("a window of {reach} over {size} with {before} and {after} around it")))?;
             let steps = if self.ceil { room.div_ceil(stride) } else { room / stride };
-            // The last window begins inside, or in what lies before.
+            // The last window begins inside, or in the padding before.
             let inside = !self.ceil || steps * stride < size + before;
             let outputs = steps + usize::from(inside);
             Ok(Dimension { size: *size, kernel: *kernel, stride, dilation, before, outputs })
@@ -84,7 +84,7 @@ impl Settings {
     }
 }
 
-/// For one window, the places of its elements in space, each with its place in the kernel; those outside are left out.
+/// For one window, the spatial indices of its elements, each with its index in the kernel; those outside are left out.
 fn window<'a>(dimensions: &'a [Dimension], at: &'a [usize]) -> impl Iterator<Item = (usize, usize)> + 'a {
     let count = dimensions.iter().map(|dimension| dimension.kernel).product::<usize>();
     (0..count).filter_map(move |index| {
@@ -103,7 +103,7 @@ fn window<'a>(dimensions: &'a [Dimension], at: &'a [usize]) -> impl Iterator<Ite
     })
 }
 
-/// All places of a shape, one after the other.
+/// All indices of a shape, in order.
 fn positions(shape: &[usize]) -> impl Iterator<Item = Vec<usize>> + use<> {
     let shape = shape.to_vec();
     (0..shape.iter().product::<usize>()).map(move |index| {
@@ -214,7 +214,7 @@ fn global(fold: fn(&[f64]) -> f64) -> Operation {
     })
 }
 
-/// How much is added at the beginning of each dimension, then at the end of each.
+/// The padding at the beginning of each dimension, then at the end of each.
 fn pads(arguments: &Arguments<'_>, setting: &[i64], rank: usize) -> Result<Vec<usize>, Fault> {
     let given = arguments.maybe(1).map(|pads| pads.ints().map(<[i64]>::to_vec)).transpose()?;
     let mut pads = given.unwrap_or_else(|| setting.to_vec());
@@ -235,7 +235,7 @@ fn pads(arguments: &Arguments<'_>, setting: &[i64], rank: usize) -> Result<Vec<u
     Ok(pads.into_iter().map(|pad| pad as usize).collect())
 }
 
-/// More of something around.
+/// Pads a tensor.
 pub(super) fn pad(making: &Making<'_>) -> Result<Operation, ReadError> {
     let mode = making.node.text("mode").unwrap_or("constant").to_string();
     if !["constant", "reflect", "edge"].contains(&mode.as_str()) {
@@ -273,7 +273,7 @@ pub(super) fn pad(making: &Making<'_>) -> Result<Operation, ReadError> {
     }))
 }
 
-/// The place within a dimension that one within or beside it is filled from; none where it is filled with a constant.
+/// The index within a dimension that an index within or beside it is filled from; none if it is filled with a constant.
 fn inside(mode: &str, place: i64, size: usize) -> Option<usize> {
     let last = size as i64 - 1;
     let inside = match mode {
@@ -286,7 +286,7 @@ fn inside(mode: &str, place: i64, size: usize) -> Option<usize> {
     usize::try_from(inside).ok().filter(|inside| *inside < size)
 }
 
-/// Copies beside each other.
+/// Repeats a tensor along its dimensions.
 pub(super) fn tile(_: &Making<'_>) -> Result<Operation, ReadError> {
     Ok(Box::new(|arguments| {
         let (input, repeats) = (arguments.get(0)?, arguments.get(1)?.ints()?);
@@ -306,7 +306,7 @@ pub(super) fn tile(_: &Making<'_>) -> Result<Operation, ReadError> {
     }))
 }
 
-/// Values along one dimension, stretched over all others of a shape.
+/// Values along one dimension, broadcast over all others of a shape.
 pub(super) fn along(values: &[f64], dimension: usize, shape: &[usize]) -> Vec<f64> {
     let own: Vec<usize> = shape.iter().enumerate().map(|(at, size)| if at == dimension { *size } else { 1 }).collect();
     places(&own, shape).map(|place| values.get(place).copied().unwrap_or(f64::NAN)).collect()

@@ -10,7 +10,7 @@ use crate::keras::weights::WeightSet;
 const OPERATORS: [(&str, &str); 5] =
     [("relu", "Relu"), ("sigmoid", "Sigmoid"), ("tanh", "Tanh"), ("softplus", "Softplus"), ("exponential", "Exp")];
 
-/// What a name means; some mean other things to Keras 2.
+/// Applies the activation of a name; some names have other meanings in Keras 2.
 pub(super) fn apply(layer: &Layer<'_>, name: &str, x: &str, builder: &mut Builder) -> Result<String, ReadError> {
     let number = |value: f64| Attribute::Float(value as f32);
     if let Some((_, operator)) = OPERATORS.iter().find(|(known, _)| *known == name) {
@@ -30,7 +30,7 @@ pub(super) fn apply(layer: &Layer<'_>, name: &str, x: &str, builder: &mut Builde
     })
 }
 
-/// Activations that are made of several operators; nothing for another name.
+/// Activations composed of several operators; none for another name.
 fn composed(name: &str, x: &str, builder: &mut Builder) -> Option<String> {
     let number = |value: f64| Attribute::Float(value as f32);
     let (by, with) = match name {
@@ -100,12 +100,12 @@ pub(super) fn leaky(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -
     Ok(Flow { name: builder.node("LeakyRelu", &[&input.name], &[("alpha", slope)]), ..input.clone() })
 }
 
-/// One slope for each element, or for each where axes are shared.
+/// One slope for each element, or one for all along shared axes.
 pub(super) fn sloped(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
     let input = layer.one(inputs)?;
     let [slopes] = layer.weights::<1>(WeightSet::Own)?;
     let slopes = builder.constant(slopes, crate::graph::Element::Float);
-    // Without the operator of this name, whose broadcasting differs between versions.
+    // Avoids the operator of this name, whose broadcasting differs between versions.
     let zero = builder.scalar(0.0);
     let above = builder.node("Max", &[&input.name, &zero], &[]);
     let below = builder.node("Min", &[&input.name, &zero], &[]);
@@ -120,7 +120,7 @@ pub(super) fn thresholded(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Buil
     Ok(Flow { name: builder.node("Where", &[&above, &input.name, &zero], &[]), ..input.clone() })
 }
 
-/// `max_value` from above, x from the threshold on, and a slope below it.
+/// `max_value` as an upper bound, x from the threshold on, and a slope below it.
 pub(super) fn rectified(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
     let input = layer.one(inputs)?;
     let (slope, threshold) = (layer.number("negative_slope", 0.0)?, layer.number("threshold", 0.0)?);

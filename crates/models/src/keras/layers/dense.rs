@@ -1,4 +1,4 @@
-//! Layers that multiply by a matrix, or look up in one.
+//! Layers that multiply by a matrix, or look up rows of one.
 
 use super::Layer;
 use crate::ReadError;
@@ -10,7 +10,7 @@ pub(super) fn dense(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -
     of_part(layer, layer.one(inputs)?, WeightSet::Own, builder)
 }
 
-/// A dense layer whose weights may be those of one that another layer wraps.
+/// A dense layer whose weights may be those of a wrapped layer.
 pub(super) fn of_part(
     layer: &Layer<'_>,
     input: &Flow,
@@ -52,7 +52,7 @@ pub(super) fn embedding(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builde
         let floats = builder.node("Cast", &[&input.name], &[("to", Attribute::Int(1))]);
         let size = builder.node("Abs", &[&floats], &[]);
         let one = builder.scalar(1.0);
-        // Whole numbers: 0 stays 0, all others are cut to 1.
+        // Integers: 0 stays 0, all others are clamped to 1.
         builder.node("Min", &[&size, &one], &[])
     });
     let mut shape = input.shape.clone();

@@ -5,7 +5,7 @@ use crate::ReadError;
 use crate::graph::Attribute;
 use crate::keras::builder::{Builder, Flow};
 
-/// The shape of inputs that fit together element by element: dimensions of 1 are stretched.
+/// The shape of inputs that are combined element by element: dimensions of 1 are broadcast.
 fn together(layer: &Layer<'_>, inputs: &[Flow]) -> Result<Flow, ReadError> {
     let [first, rest @ ..] = inputs else { return Err(layer.damaged("has no inputs")) };
     let mut flow = first.clone();

@@ -1,4 +1,4 @@
-//! Keras' layers as nodes of a graph. A new one costs its function and its line.
+//! Converts Keras' layers to nodes of a graph. A new one costs its function and its line.
 
 mod activation;
 mod dense;
@@ -25,7 +25,7 @@ pub(super) struct Layer<'a> {
 
 type Build = fn(&Layer<'_>, &[Flow], &mut Builder) -> Result<Flow, ReadError>;
 
-/// Every layer that is read, by its class.
+/// Every supported layer, by its class.
 pub(crate) const LAYERS: &[(&str, Build)] = &[
     ("Activation", activation::named),
     ("ActivityRegularization", shape::same),
@@ -76,7 +76,7 @@ pub(crate) const LAYERS: &[(&str, Build)] = &[
     ("TimeDistributed", shape::each_step),
 ];
 
-/// Adds what a layer does; one that is not known is refused by its name.
+/// Adds the nodes of a layer; an unknown one is refused by its name.
 pub(super) fn build(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
     let known = LAYERS.iter().find(|(class, _)| *class == layer.class);
     let Some((_, build)) = known else {
@@ -97,8 +97,8 @@ pub(super) fn build(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -
     build(layer, inputs, builder)
 }
 
-/// What a layer's weights are quantised to. It quantises its inputs row by row as well, so that weights multiplied out
-/// would give other answers than Keras does.
+/// The quantisation of a layer's weights. Such a layer quantises its inputs row by row as well, so that dequantised
+/// weights would give other results than Keras does.
 fn quantised(config: &Field<'_>) -> Option<String> {
     let mode = config.find("dtype")?.find("config")?.find("mode")?;
     mode.shown().ok()
@@ -121,7 +121,7 @@ impl Layer<'_> {
         }
     }
 
-    /// So many weights.
+    /// Exactly this many weights.
     pub(super) fn weights<const N: usize>(&self, part: WeightSet) -> Result<[Tensor; N], ReadError> {
         let all = self.weights.of(self.place, part)?;
         let found = all.len();
@@ -152,7 +152,7 @@ impl Layer<'_> {
         }
     }
 
-    /// Images whose channels come last, which is how weights and shapes are read here.
+    /// Requires images with channels last: weights and shapes are read in that order.
     pub(super) fn channels_last(&self) -> Result<(), ReadError> {
         match self.text("data_format", "channels_last")?.as_str() {
             "channels_last" => Ok(()),
@@ -160,7 +160,7 @@ impl Layer<'_> {
         }
     }
 
-    /// The activation that the layer ends with.
+    /// Applies the layer's final activation.
     pub(super) fn activated(&self, value: &str, builder: &mut Builder) -> Result<String, ReadError> {
         match self.config.find("activation") {
             None => Ok(value.to_string()),
@@ -170,7 +170,7 @@ impl Layer<'_> {
 }
 
 impl WeightPath {
-    /// How messages call it.
+    /// Its name in messages.
     pub(super) fn shown(&self) -> &str {
         self.inner.as_deref().unwrap_or(&self.layer)
     }

@@ -6,7 +6,7 @@ use crate::graph::Attribute;
 use crate::keras::builder::{Builder, Flow};
 use crate::keras::weights::WeightSet;
 
-/// The axis as a list or alone, which must be the last one.
+/// The axis, as a list or a number, which must be the last one.
 fn last_axis(layer: &Layer<'_>, input: &Flow) -> Result<usize, ReadError> {
     let axis = match layer.config.find("axis") {
         None => -1,
@@ -30,7 +30,7 @@ fn scaled(input: &Flow, factor: Vec<f32>, offset: Vec<f32>, builder: &mut Builde
     Ok(Flow { name: builder.node("Add", &[&product, &offset], &[]), ..input.clone() })
 }
 
-/// By the means and variances of the training; gamma and beta may be left out.
+/// By the means and variances from training; gamma and beta may be left out.
 pub(super) fn batch(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
     let input = layer.one(inputs)?;
     let width = last_axis(layer, input)?;
@@ -52,7 +52,7 @@ pub(super) fn batch(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -
     scaled(input, factor.iter().map(|x| *x as f32).collect(), offset, builder)
 }
 
-/// (x - mean) / max(deviation, 1e-7), as `adapt` found them.
+/// (x - mean) / max(deviation, 1e-7), as computed by `adapt`.
 pub(super) fn normalization(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
     let input = layer.one(inputs)?;
     let width = last_axis(layer, input)?;

@@ -1,4 +1,4 @@
-//! Recurrent layers: gates in the order of the graph's operators, and steps that do not count.
+//! Recurrent layers: gates in the order of the graph's operators, and masked steps.
 
 use super::Layer;
 use crate::ReadError;
@@ -7,19 +7,19 @@ use crate::graph::{Attribute, Data, Tensor};
 use crate::keras::builder::{Builder, Flow, text};
 use crate::keras::weights::WeightSet;
 
-/// A kind of cell: its operator, and for each of the operator's gates which of Keras' it is.
+/// A kind of cell: its operator, and for each of the operator's gates the corresponding one of Keras.
 #[derive(Clone, Copy)]
 struct CellKind {
     operator: &'static str,
     gates: &'static [usize],
-    /// Which activations it has: the recurrent one, then the others.
+    /// Its activations: the recurrent one, then the others.
     recurrent: bool,
     states: usize,
 }
 
 const SIMPLE: CellKind = CellKind { operator: "RNN", gates: &[0], recurrent: false, states: 1 };
 const GRU: CellKind = CellKind { operator: "GRU", gates: &[0, 1, 2], recurrent: true, states: 1 };
-/// Keras keeps input, forget, cell, output; the operator wants input, output, forget, cell.
+/// Keras stores input, forget, cell, output; the operator needs input, output, forget, cell.
 const LSTM: CellKind = CellKind { operator: "LSTM", gates: &[0, 3, 1, 2], recurrent: true, states: 2 };
 
 pub(super) fn simple(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
@@ -42,7 +42,7 @@ struct Cell {
     settings: Vec<(&'static str, Attribute)>,
 }
 
-/// Lines of weights by gate: (columns, gates * units) becomes (1, gates * units, columns), in the operator's order.
+/// Weights by gate: (columns, gates * units) becomes (1, gates * units, columns), in the operator's order.
 fn by_gate(layer: &Layer<'_>, matrix: &Tensor, kind: CellKind, units: usize) -> Result<Vec<f32>, ReadError> {
     let (&[columns, width], Data::Float(values)) = (matrix.shape(), matrix.data()) else {
         return Err(layer.damaged("has weights that are no matrix"));
@@ -81,7 +81,7 @@ impl Cell {
         Ok(Self { kind, units, weights, settings: settings(layer, kind, units, builder.old)? })
     }
 
-    /// All steps at once. Gives the states of all steps, (steps, rows, units), and the last one, (rows, units).
+    /// All steps at once. Returns the states of all steps, (steps, rows, units), and the last one, (rows, units).
     fn run(&self, steps: &str, backward: bool, builder: &mut Builder) -> (String, String) {
         let [kernel, hidden, bias] = &self.weights;
         let mut settings = self.settings.clone();
@@ -93,7 +93,7 @@ impl Cell {
         (all, builder.node("Squeeze", &[output(1), &first], &[]))
     }
 
-    /// Step by step: where a step does not count, states stay as they are.
+    /// Step by step: a masked step leaves the states unchanged.
     fn run_masked(
         &self,
         layer: &Layer<'_>,
@@ -151,7 +151,7 @@ impl Cell {
     }
 }
 
-/// The operator of an activation, with its alpha and beta where it takes them; some differ in Keras 2.
+/// The operator of an activation, with its alpha and beta if it takes them; some differ in Keras 2.
 fn activation(name: &str, old: bool) -> Option<(&'static str, Option<(f32, f32)>)> {
     Some(match name {
         "sigmoid" => ("Sigmoid", None),
@@ -165,7 +165,7 @@ fn activation(name: &str, old: bool) -> Option<(&'static str, Option<(f32, f32)>
     })
 }
 
-/// Activations that differ from the operator's own, and how the reset gate works.
+/// The activations that differ from the operator's defaults, and the variant of the reset gate.
 fn settings(
     layer: &Layer<'_>,
     kind: CellKind,
@@ -208,7 +208,7 @@ fn settings(
     Ok(settings)
 }
 
-/// What one direction gives: for all steps in the order in which they came, and at its end.
+/// The results of one direction: for all steps in input order, and at its end.
 struct Ran {
     all: String,
     last: String,
@@ -239,7 +239,7 @@ fn ran(
     Ok(Ran { all, last, units: cell.units })
 }
 
-/// All steps, rows first: the order of the steps turned round where Keras leaves it so.
+/// All steps, rows first: the steps in reverse order where Keras leaves them so.
 fn sequence(all: &str, turned: bool, builder: &mut Builder) -> String {
     let rows_first = builder.transposed(all, &[1, 0, 2]);
     if !turned {
@@ -262,7 +262,7 @@ fn plain(layer: &Layer<'_>, inputs: &[Flow], kind: CellKind, builder: &mut Build
     Ok(Flow::new(name, vec![steps, Some(ran.units)]).masked_as(input))
 }
 
-/// The layer of each direction: Keras 2 writes one down and makes the other from it.
+/// The layer of each direction: Keras 2 stores one and derives the other from it.
 fn directions<'a>(layer: &Layer<'a>) -> Result<Field<'a>, ReadError> {
     if layer.config.find("backward_layer").is_some() {
         let (one, other) = (layer.config.get("layer")?, layer.config.get("backward_layer")?);

@@ -1,4 +1,4 @@
-//! Layers that move elements, hide steps, or do nothing once a model is trained.
+//! Layers that rearrange elements, mask steps, or do nothing after training.
 
 use super::{Layer, dense};
 use crate::ReadError;
@@ -36,7 +36,7 @@ pub(super) fn reshape(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder)
 
 pub(super) fn permute(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
     let input = layer.one(inputs)?;
-    // Dimensions are counted from 1, the batch's being 0.
+    // Dimensions are numbered from 1; the batch's is 0.
     let order = layer.config.get("dims")?.integers()?;
     let all: Vec<i64> = std::iter::once(0).chain(order.iter().copied()).collect();
     let pick = |at: &i64| usize::try_from(at - 1).ok().and_then(|at| input.shape.get(at).copied());
@@ -55,7 +55,7 @@ pub(super) fn repeat(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) 
     Ok(Flow::new(builder.node("Tile", &[&wide, &copies], &[]), vec![Some(times), width]))
 }
 
-/// Steps whose every number is the mask's value do not count, and become 0.
+/// Steps whose every number is the mask's value are masked, and become 0.
 pub(super) fn masking(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
     let input = layer.one(inputs)?;
     let hidden = builder.scalar(layer.number("mask_value", 0.0)?);
@@ -71,7 +71,7 @@ pub(super) fn masking(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder)
     Ok(Flow { name, shape: input.shape.clone(), mask: Some(mask) })
 }
 
-/// A dense layer for each step, which is a dense layer.
+/// A dense layer for each step, which is equivalent to a dense layer.
 pub(super) fn each_step(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
     let input = layer.one(inputs)?;
     let within = layer.config.get("layer")?;

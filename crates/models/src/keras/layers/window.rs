@@ -1,4 +1,4 @@
-//! Convolutions and pools. Keras keeps channels last, the graph's operators want them before space.
+//! Convolutions and pooling. Keras has channels last, the graph's operators have them before the spatial dimensions.
 
 use super::Layer;
 use crate::ReadError;
@@ -6,7 +6,7 @@ use crate::graph::{Attribute, Data, Element, Tensor};
 use crate::keras::builder::{Builder, Flow, ints, text};
 use crate::keras::weights::WeightSet;
 
-/// The orders that bring channels forward, and back.
+/// The permutations that move channels to the front, and back.
 fn orders(rank: usize) -> (Vec<i64>, Vec<i64>) {
     let rank = rank as i64;
     let forward = [0, rank + 1].into_iter().chain(1..=rank).collect();
@@ -20,7 +20,7 @@ fn outputs(size: Option<usize>, reach: usize, stride: usize, same: bool) -> Opti
     if same { Some(size.div_ceil(stride)) } else { Some(size.checked_sub(reach)? / stride + 1) }
 }
 
-/// A layer over space: its dimensions, how many channels come, and how windows move.
+/// A layer over spatial dimensions: its dimensions, its channels, and how windows move.
 struct Windows {
     space: Vec<Option<usize>>,
     size: Vec<usize>,
@@ -35,7 +35,7 @@ impl Windows {
         let [space @ .., _] = input.shape.as_slice() else { return Err(layer.damaged("has no channels")) };
         let rank = space.len();
         let size = layer.sizes(size, rank, 1)?;
-        // Pools move by their own size, unless told otherwise.
+        // By default pooling windows move by their own size.
         let strides = match (layer.config.find("strides"), strides) {
             (None, None) => size.clone(),
             (_, default) => layer.sizes("strides", rank, default.unwrap_or(1))?,
@@ -53,7 +53,7 @@ impl Windows {
         let mut all = vec![("kernel_shape", list(&self.size)), ("strides", list(&self.strides))];
         match self.padding.as_str() {
             "same" => all.push(("auto_pad", text("SAME_UPPER"))),
-            // What comes later is not looked at: all room is before the first step.
+            // Later steps are not used: all padding is before the first step.
             "causal" => {
                 let before =
                     self.size.iter().zip(&self.dilations).map(|(size, dilation)| ((size - 1) * dilation) as i64);
@@ -100,7 +100,7 @@ pub(super) fn convolution(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Buil
     Ok(Flow::new(layer.activated(&made, builder)?, windows.shape(filters)))
 }
 
-/// Keras keeps (space…, in, out), the operator wants (out, in, space…).
+/// Keras stores (space…, in, out), the operator needs (out, in, space…).
 fn outputs_first(layer: &Layer<'_>, kernel: &Tensor, rank: usize) -> Result<Tensor, ReadError> {
     let wrong = || layer.damaged("has a kernel of another rank");
     let (&[ref space @ .., inputs, outputs], Data::Float(values)) = (kernel.shape(), kernel.data()) else {
@@ -134,7 +134,7 @@ pub(super) fn largest_pool(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Bui
     pooled(layer, inputs, "MaxPool", builder)
 }
 
-/// Over all of space: one number for each channel.
+/// Over all spatial dimensions: one number for each channel.
 fn over_space(layer: &Layer<'_>, input: &Flow, operator: &str, builder: &mut Builder) -> Result<Flow, ReadError> {
     layer.channels_last()?;
     let axes: Vec<i64> = (1..input.shape.len() as i64).collect();
@@ -146,7 +146,7 @@ fn over_space(layer: &Layer<'_>, input: &Flow, operator: &str, builder: &mut Bui
     Ok(Flow::new(name, shape))
 }
 
-/// The mean of the steps that count: of none it is no number.
+/// The mean of the steps that are not masked: NaN if there are none.
 pub(super) fn global_average(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
     let input = layer.one(inputs)?;
     let Some(mask) = &input.mask else { return over_space(layer, input, "ReduceMean", builder) };

@@ -1,4 +1,4 @@
-//! Dates of the Gregorian calendar and microseconds since 1970, in whole numbers: no year is too far away.
+//! Dates of the Gregorian calendar and microseconds since 1970, in integers: without a limit on years.
 
 pub(super) const SECOND: i64 = 1_000_000;
 pub(super) const DAY: i64 = 86_400 * SECOND;
@@ -25,7 +25,7 @@ pub(super) fn date(days: i64) -> (i64, i64, i64) {
     (year + era * 400 + i64::from(month <= 2), month, day)
 }
 
-/// A time so many months later; a day that its month has not becomes its last one.
+/// A time that many months later; a day that the month does not have becomes its last one.
 pub(super) fn later(time: i64, months: i64) -> i64 {
     let (year, month, day) = date(time.div_euclid(DAY));
     let month = year * 12 + month - 1 + months;

@@ -1,4 +1,4 @@
-//! Times from texts in formats of `chrono`, as DataFusion reads them, but in microseconds, over all years.
+//! Times parsed from text in formats of `chrono`, as DataFusion parses them, but in microseconds, over all years.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use datafusion_expr::ColumnarValue;
 
 use super::RANGE;
 
-/// A time from its text, by the first format that fits.
+/// A time from its text, by the first format that matches.
 pub(super) fn formatted(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
     let text = |given: &ColumnarValue| given.cast_to(&DataType::Utf8, None)?.to_array(rows);
     let [given, formats @ ..] = args else { return exec_err!("`to_timestamp` takes text and its formats") };
@@ -35,7 +35,7 @@ pub(super) fn formatted(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef>
     Ok(Arc::new(made.with_timezone("UTC")))
 }
 
-/// Without an offset or a zone a text means UTC, without a time of day midnight. `%Z`, the name of a zone, stands at the end.
+/// Without an offset or a zone a text is UTC, without a time of day midnight. `%Z`, the name of a zone, comes last.
 fn micros(text: &str, format: &str) -> Result<i64, String> {
     let wrong = |why: &str| format!("'{text}' is no time of the format '{format}': {why}");
     let (mut text_left, mut format_left, mut zone) = (text, format, None);

@@ -1,4 +1,4 @@
-//! Functions of time over all years that a column of time can have. DataFusion's count in nanoseconds, which end in 1677
+//! Functions of time over all years that a time column can have. DataFusion's count in nanoseconds, which end in 1677
 //! and in 2262; so do its literals, which are read as microseconds here.
 
 mod civil;
@@ -31,7 +31,7 @@ fn nanoseconds(kind: &DataType) -> bool {
     matches!(kind, DataType::Timestamp(..)) && *kind != time()
 }
 
-/// A cast to a time, which the planner makes nanoseconds, as one to microseconds.
+/// Turns a cast to a time, which the planner makes nanoseconds, into one to microseconds.
 pub(super) fn in_microseconds(expr: Expr) -> Transformed<Expr> {
     match expr {
         Expr::Cast(made) if nanoseconds(made.field.data_type()) => {
@@ -44,7 +44,7 @@ pub(super) fn in_microseconds(expr: Expr) -> Transformed<Expr> {
     }
 }
 
-/// A date as a time: compared with one it would make both nanoseconds.
+/// Turns a date into a time: a comparison with a time would make both nanoseconds.
 pub(super) fn dates_as_times(expr: Expr) -> Transformed<Expr> {
     match expr {
         Expr::Cast(made) if *made.field.data_type() == DataType::Date32 => {
@@ -57,7 +57,7 @@ pub(super) fn dates_as_times(expr: Expr) -> Transformed<Expr> {
     }
 }
 
-/// The functions, which take the place of DataFusion's.
+/// The functions that replace DataFusion's.
 pub(super) fn functions() -> [ScalarUDF; 3] {
     [Called::Trunc, Called::Bin, Called::Timestamp].map(|called| {
         ScalarUDF::from(Function {
@@ -141,7 +141,7 @@ impl ScalarUDFImpl for Function {
     }
 }
 
-/// How many rows there are; one of constants alone.
+/// The number of rows; one for constants alone.
 fn rows(args: &ScalarFunctionArgs) -> usize {
     let column = args.args.iter().any(|given| matches!(given, ColumnarValue::Array(_)));
     if column { args.number_rows } else { 1 }
@@ -153,7 +153,7 @@ fn times(array: &ArrayRef, of: impl Fn(i64) -> Result<i64>) -> Result<ArrayRef> 
     Ok(Arc::new(made.with_timezone("UTC")))
 }
 
-/// The beginning of the unit that a time lies in.
+/// The beginning of the unit that contains a time.
 fn trunc(args: &[ColumnarValue]) -> Result<ArrayRef> {
     let [ColumnarValue::Scalar(ScalarValue::Utf8(Some(unit))), given] = args else {
         return exec_err!("`date_trunc` takes the name of a unit, such as 'day', and a time");
@@ -187,7 +187,7 @@ fn trunc(args: &[ColumnarValue]) -> Result<ArrayRef> {
     times(&given.to_array(1)?, |time| Ok(of(time)))
 }
 
-/// The beginning of the stretch that a time lies in, all of them being as long, from an origin on.
+/// The beginning of the interval that contains a time, of equal intervals counted from an origin.
 fn bin(args: &[ColumnarValue]) -> Result<ArrayRef> {
     let [ColumnarValue::Scalar(ScalarValue::IntervalMonthDayNano(Some(width))), given, origin @ ..] = args else {
         return exec_err!("`date_bin` takes an interval that is the same for every row, and a time");
@@ -232,7 +232,7 @@ fn timestamp(args: &[ColumnarValue]) -> Result<ArrayRef> {
     if kind.is_floating() || kind.is_decimal() {
         let seconds = given.cast_to(&DataType::Float64, None)?.to_array(1)?;
         let seconds = seconds.as_primitive::<Float64Type>();
-        // A float beyond the range becomes the nearest whole number, which is beyond it, too.
+        // A float beyond the range becomes the nearest integer, which is beyond it, too.
         let made =
             seconds.try_unary::<_, TimestampMicrosecondType, _>(|number| within((number * 1e6).round() as i64))?;
         return Ok(Arc::new(made.with_timezone("UTC")));
