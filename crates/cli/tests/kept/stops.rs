@@ -17,7 +17,7 @@ struct Stop {
     edits: &'static [(&'static str, Meddle)],
 }
 
-const OWN_GROUP: (&str, Meddle) = ("a `group.id` of its own under `kafka:`", |group| {
+const OWN_GROUP: (&str, Meddle) = ("a `group.id` of its own", |group| {
     group.rewrite("kafka: {", &format!("kafka: {{group.id: {}-own, ", group.name));
 });
 
