@@ -54,12 +54,22 @@ pub(crate) trait Rule: Stateful + Debug + Send + Sync {
 
 /// What a rule is made of: its settings.
 pub(crate) trait Settings {
+    /// Valid settings: see [`Augment::every`].
+    fn example() -> Self
+    where
+        Self: Sized;
+
     /// What is wrong with them: under which name, and why.
     fn check(&self) -> Result<(), (&'static str, String)>;
 
     /// The classes that they name.
     fn classes(&self) -> Vec<&str> {
         Vec::new()
+    }
+
+    /// Whether they are about classes.
+    fn needs_classes(&self) -> bool {
+        true
     }
 
     fn build(&self) -> Box<dyn Rule>;
@@ -77,6 +87,12 @@ macro_rules! rules {
         }
 
         impl Augment {
+            /// Every rule: what laws, saved states and simulated schedules go through. They are about the classes `a` and
+            /// `b`.
+            pub fn every() -> Vec<Self> {
+                vec![$(Self::$rule(<$rule as Settings>::example()),)*]
+            }
+
             /// The name in documents.
             pub fn name(&self) -> &'static str {
                 match self {
@@ -113,7 +129,7 @@ impl Augment {
 
     /// Whether it is about classes.
     pub(crate) fn needs_classes(&self) -> bool {
-        !matches!(self, Self::Jitter(_))
+        self.settings().needs_classes()
     }
 }
 
