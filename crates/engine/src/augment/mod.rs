@@ -5,6 +5,7 @@
 mod jitter;
 mod oversample;
 mod scales;
+mod section;
 mod shares;
 mod smote;
 mod undersample;

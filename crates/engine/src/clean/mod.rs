@@ -14,6 +14,7 @@ mod normalise;
 mod outliers;
 mod recent;
 mod require;
+mod section;
 
 use std::fmt::{self, Debug};
 

@@ -98,7 +98,7 @@ pub struct Plan {
     /// What is allowed but worth a word.
     pub warnings: Vec<String>,
     /// What [`Self::definition`] says, once it was asked.
-    definition: OnceLock<Vec<Definition>>,
+    pub(crate) definition: OnceLock<Vec<Definition>>,
 }
 
 /// Where records come from.

@@ -1,10 +1,14 @@
 //! Features that SQL expressions make.
 
 use arrow_array::ArrayRef;
+use gristmill_learn::LearnError;
 use gristmill_sql::Windows;
+use serde_json::{Map, Value, json};
 
-use crate::plan::Computed;
-use crate::rows::{Column, Refusal, Rows, Stage};
+use crate::plan::definition::{Definition, given, items};
+use crate::plan::{Computed, Plan};
+use crate::rows::{Column, Partition, Refusal, Rows, Stage};
+use crate::section::{Section, each_is_a_part};
 
 /// Computes the columns of a batch, behind its own. A row for which an expression fails is refused; its neighbours are
 /// not.
@@ -24,4 +28,26 @@ pub(super) fn compute(computed: &Computed, windows: &mut Windows, rows: Rows, re
     let mut made = rows;
     made.columns.extend(features.columns.iter().map(Column::of));
     if features.failures.is_empty() { made } else { made.without(&failed) }
+}
+
+impl Section for Option<Windows> {
+    fn open(plan: &Plan, _: &Partition) -> Result<Self, LearnError> {
+        let windows = |computed: &Computed| Windows::new(&computed.program).with_limit(plan.windows.max_memory.0);
+        Ok(plan.computed.as_ref().map(windows))
+    }
+
+    fn define(plan: &Plan, _: &mut Map<String, Value>) -> Vec<Definition> {
+        let windows = |computed: &Computed| {
+            let of = json!({
+                "columns": plan.typed_columns(),
+                "time": plan.named(plan.time),
+                "items": items(computed),
+                "tables": plan.lookup_definitions(),
+            });
+            Definition::new("windows", &given(of))
+        };
+        plan.computed.iter().map(windows).collect()
+    }
+
+    each_is_a_part!();
 }

@@ -14,10 +14,12 @@ mod outbox;
 mod pending;
 mod reorder_buffer;
 mod scoring;
+mod sections;
 mod state;
 mod step;
 
-pub use adapt::{Adapted, Lost};
+pub use crate::section::Lost;
+pub use adapt::Adapted;
 pub(crate) use categories::MOST as MOST_CATEGORIES;
 pub use evaluation::{Evaluation, Scores};
 pub use outbox::{Decision, Outbox};
@@ -28,25 +30,23 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gristmill_learn::{
-    Chain, Features, Labels, LearnError, Learner, MAX_CLASSES, Prediction, Predictions, StateError, StateReader,
-    StateWriter, Task, Truth,
+    Features, Labels, LearnError, Learner, MAX_CLASSES, Prediction, Predictions, StateError, StateReader, StateWriter,
+    Task, Truth,
 };
 
 use gristmill_sql::Windows;
 
 use crate::augment::Augmenter;
-use crate::clean::Cleaner;
-use crate::lookup::Lookup;
 use crate::plan::{Plan, Reading};
 use crate::rows::{Cell, Partition, Positions, Refusal, Rows, SchemaDrift, SharedPosition, Stage, count};
 use crate::spec::Size;
-use categories::{Categories, usable};
-use classes::Classes;
+use categories::usable;
 use decide::Answered;
-use pending::{Pending, Waiting};
+use pending::Waiting;
 use reorder_buffer::ReorderBuffer;
 use scoring::Scorer;
 pub use scoring::ShadowEvaluation;
+use sections::Sections;
 
 /// What a shard has counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -105,27 +105,9 @@ pub struct Shard {
     positions: Positions,
     /// The position of the record that is being folded in.
     at: Arc<SharedPosition>,
-    /// The model from outside, if there is one.
-    scorer: Option<Scorer>,
-    /// The model that learns here, if there is one.
-    model: Option<Chain>,
-    classes: Classes,
+    sections: Sections,
     /// How many classes had come before the row at hand.
     known: usize,
-    categories: Categories,
-    /// The rules that clean, with what they have learned.
-    clean: Vec<Cleaner>,
-    /// Rows whose turn has not come.
-    reorder: Option<ReorderBuffer>,
-    /// The tables that rows are looked up in.
-    lookups: Vec<Lookup>,
-    /// Of computed features.
-    windows: Option<Windows>,
-    /// What is learned from in the place of rows.
-    augment: Option<Augmenter>,
-    /// Rows whose labels are known later.
-    pending: Option<Pending>,
-    evaluation: Evaluation,
     counts: Counts,
     /// Decisions that met each output's condition.
     written: Vec<u64>,
@@ -141,29 +123,16 @@ pub struct Shard {
 impl Shard {
     /// A shard for a partition, untrained or as it was saved.
     pub fn open(plan: Arc<Plan>, partition: Partition, snapshot: Option<&[u8]>) -> Result<Self, ShardError> {
-        let model =
-            scoring::chain(&plan).map_err(|source| ShardError::Model { partition: partition.clone(), source })?;
+        let sections = Sections::open(&plan, &partition)
+            .map_err(|source| ShardError::Model { partition: partition.clone(), source })?;
         let written = vec![0; plan.outputs.len()];
         let mut shard = Self {
-            classes: Classes::new(&plan),
+            sections,
             known: 0,
-            categories: Categories::new(&plan),
-            clean: plan.clean.clone(),
-            reorder: ReorderBuffer::new(&plan, &partition),
-            lookups: plan.lookups.iter().map(Lookup::new).collect(),
-            windows: plan
-                .computed
-                .as_ref()
-                .map(|computed| Windows::new(&computed.program).with_limit(plan.windows.max_memory.0)),
-            augment: Augmenter::new(&plan.augment, &plan.signature),
-            pending: plan.delay().map(|_| Pending::default()),
-            evaluation: Evaluation::new(&plan.metrics, plan.task),
-            scorer: Scorer::new(&plan, &partition),
             plan,
             partition,
             positions: Positions::default(),
             at: Arc::default(),
-            model,
             counts: Counts::default(),
             written,
             refused: BTreeMap::new(),
@@ -222,92 +191,98 @@ impl Shard {
     /// How many categories of each feature of text have come.
     pub fn categories(&self) -> Vec<(String, u64)> {
         let name = |place: usize| self.plan.features.get(place).and_then(|feature| self.plan.column(*feature));
-        let counts = self.categories.counts();
+        let counts = self.sections.categories.counts();
         counts.filter_map(|(place, count)| Some((name(place)?.0.to_string(), count))).collect()
     }
 
     /// What each rule of `clean` has changed, flagged or refused, by its name.
     pub fn cleaned(&self) -> Vec<(String, u64)> {
-        self.clean.iter().map(|rule| (rule.name.clone(), rule.count())).collect()
+        self.sections.clean.iter().map(|rule| (rule.name.clone(), rule.count())).collect()
     }
 
     /// A number for what is in its tables; 0 where there are none.
     pub fn tables(&self) -> u64 {
-        self.lookups.iter().fold(0, |all, table| all.rotate_left(7) ^ table.digest())
+        self.sections.lookups.iter().fold(0, |all, table| all.rotate_left(7) ^ table.digest())
     }
 
     /// Takes what is in the plan's tables from now on.
     pub fn renew_tables(&mut self) {
-        for (table, plan) in self.lookups.iter_mut().zip(&self.plan.lookups) {
+        for (table, plan) in self.sections.lookups.iter_mut().zip(&self.plan.lookups) {
             table.renew(plan);
         }
     }
 
     /// Rows for which nothing was found, by the name of the table.
     pub fn unmatched(&self) -> Vec<(String, u64)> {
-        let named =
-            self.plan.lookups.iter().zip(&self.lookups).map(|(plan, table)| (plan.name.clone(), table.unmatched()));
+        let named = self
+            .plan
+            .lookups
+            .iter()
+            .zip(&self.sections.lookups)
+            .map(|(plan, table)| (plan.name.clone(), table.unmatched()));
         named.filter(|(_, count)| *count > 0).collect()
     }
 
     /// How many examples each rule of `augment` has added or taken away.
     pub fn augmented(&self) -> Vec<(String, u64)> {
-        self.augment.iter().flat_map(Augmenter::counts).collect()
+        self.sections.augment.iter().flat_map(Augmenter::counts).collect()
     }
 
     /// The rows that wait for their turn.
     pub fn waiting(&self) -> u64 {
-        self.reorder.as_ref().map_or(0, ReorderBuffer::waiting)
+        self.sections.reorder.as_ref().map_or(0, ReorderBuffer::waiting)
     }
 
     /// Rows that came later than the grace allows and were taken as they came; without a grace, rows with windows whose
     /// time is before that of a row before them.
     pub fn late(&self) -> u64 {
-        let windows = self.windows.as_ref().map_or(0, Windows::late);
-        self.reorder.as_ref().map_or(windows, ReorderBuffer::late)
+        let windows = self.sections.windows.as_ref().map_or(0, Windows::late);
+        self.sections.reorder.as_ref().map_or(windows, ReorderBuffer::late)
     }
 
     /// Rows that came so late that a window of theirs is missing.
     pub fn missing_windows(&self) -> u64 {
-        self.windows.as_ref().map_or(0, Windows::missed)
+        self.sections.windows.as_ref().map_or(0, Windows::missed)
     }
 
     /// How many keys or ids were forgotten, and how many rows did not wait any longer, since they had no room: of
     /// windows, `grace`, and rules by their name.
     pub fn forgotten(&self) -> Vec<(String, u64)> {
-        let windows = self.windows.iter().map(|windows| ("windows".to_string(), windows.evicted()));
-        let rules = self.clean.iter().map(|rule| (rule.name.clone(), rule.forgotten()));
-        let early = self.reorder.iter().map(|hold| ("grace".to_string(), hold.forced_out()));
+        let windows = self.sections.windows.iter().map(|windows| ("windows".to_string(), windows.evicted()));
+        let rules = self.sections.clean.iter().map(|rule| (rule.name.clone(), rule.forgotten()));
+        let early = self.sections.reorder.iter().map(|hold| ("grace".to_string(), hold.forced_out()));
         windows.chain(early).chain(rules).filter(|(_, count)| *count > 0).collect()
     }
 
     /// What its metrics say.
     pub fn evaluation(&self) -> &Evaluation {
-        &self.evaluation
+        &self.sections.evaluation
     }
 
     /// The names of the classes, by the index that metrics know them by; none where nothing is classified.
     pub fn classes(&self) -> Vec<String> {
         match self.plan.task {
-            Task::Classification => self.classes.names.clone(),
-            Task::BinaryClassification => vec![self.classes.negative.clone(), self.classes.positive.clone()],
+            Task::Classification => self.sections.classes.names.clone(),
+            Task::BinaryClassification => {
+                vec![self.sections.classes.negative.clone(), self.sections.classes.positive.clone()]
+            }
             _ => Vec::new(),
         }
     }
 
     /// The number of the version that scores; 0 where the document's own model does, or no model from outside.
     pub fn version(&self) -> u64 {
-        self.scorer.as_ref().map_or(0, Scorer::number)
+        self.sections.scorer.as_ref().map_or(0, Scorer::number)
     }
 
     /// Takes a version of the model from outside; whether it is there. Rows after this one are scored by it.
     pub fn take_version(&mut self, number: u64) -> bool {
-        self.scorer.as_mut().map_or(number == 0, |scorer| scorer.take(number))
+        self.sections.scorer.as_mut().map_or(number == 0, |scorer| scorer.take(number))
     }
 
     /// How the model that is tried does beside the one in force.
     pub fn tried(&self) -> Option<ShadowEvaluation> {
-        self.scorer.as_ref().and_then(Scorer::tried)
+        self.sections.scorer.as_ref().and_then(Scorer::tried)
     }
 
     /// The whole state, canonical.
@@ -335,7 +310,7 @@ impl Shard {
         self.counts.scored += 1;
         self.counts.decisions += 1;
         let task = self.plan.task;
-        let learns = self.model.is_some() || self.outside_learns();
+        let learns = self.sections.model.is_some() || self.outside_learns();
         let version = if learns { self.counts.learned } else { self.version() };
         answered.push(row, record, self.predictions.row(0), version);
         let said = measured(plan.reading, plan.decides_at_zero(), self.predictions.row(0));
@@ -343,19 +318,19 @@ impl Shard {
         let clusters = (task == Task::Clustering).then_some(Truth::Value(f64::NAN));
         let segment =
             |column: &usize| rows.columns.get(*column).map_or(Cell::Missing, |column| column.cell(row)).text();
-        if let (Some(pending), Some(delay), Some(time), Some(truth)) = (&mut self.pending, plan.delay(), time, truth) {
-            let all = if self.model.is_some() { self.predictions.row(0) } else { answer.unwrap_or_default() };
+        if let (Some(pending), Some(time), Some(truth)) = (&mut self.sections.pending, time, truth) {
+            let all = if self.sections.model.is_some() { self.predictions.row(0) } else { answer.unwrap_or_default() };
             let (features, said) = (self.features.clone(), all.to_vec());
             let segments = plan.segments.iter().map(|(_, column)| segment(column).into_owned()).collect();
-            pending.push(Waiting { due: time.saturating_add(delay), time, features, said, truth, segments });
+            pending.push(Waiting { due: pending.due(time), time, features, said, truth, segments });
             // What learns without labels need not wait for one.
             return if task.is_unsupervised() { self.learn(None) } else { Ok(()) };
         }
         if let Some(truth) = truth.or(clusters) {
             for (metric, column) in &plan.segments {
-                self.evaluation.of(*metric, &segment(column));
+                self.sections.evaluation.of(*metric, &segment(column));
             }
-            self.evaluation.update(truth, said, time);
+            self.sections.evaluation.update(truth, said, time);
             self.evaluate_shadow(truth, answer.unwrap_or_default(), time);
         }
         self.learn(truth)
@@ -363,13 +338,13 @@ impl Shard {
 
     /// Evaluates and learns the rows whose labels are known by now, as they were when they were scored.
     fn learn_what_is_due(&mut self, now: i64) -> Result<(), LearnError> {
-        while let Some(row) = self.pending.as_mut().and_then(|pending| pending.pop(now)) {
+        while let Some(row) = self.sections.pending.as_mut().and_then(|pending| pending.pop(now)) {
             for ((metric, _), segment) in self.plan.segments.iter().zip(&row.segments) {
-                self.evaluation.of(*metric, segment);
+                self.sections.evaluation.of(*metric, segment);
             }
             let own = row.said.get(..self.said_width()).unwrap_or(&row.said);
             let said = measured(self.plan.reading, self.plan.decides_at_zero(), own);
-            self.evaluation.update(row.truth, said, Some(row.time));
+            self.sections.evaluation.update(row.truth, said, Some(row.time));
             self.evaluate_shadow(row.truth, &row.said, Some(row.time));
             if !self.plan.task.is_unsupervised() {
                 self.features = row.features;
@@ -381,13 +356,13 @@ impl Shard {
 
     /// How many numbers are said of a row, where a model from outside decides alone; any number where not.
     fn said_width(&self) -> usize {
-        let alone = self.scorer.as_ref().filter(|_| self.model.is_none());
+        let alone = self.sections.scorer.as_ref().filter(|_| self.sections.model.is_none());
         alone.map_or(usize::MAX, |scorer| scorer.version().model.signature().output.width())
     }
 
     /// Measures the model that is tried, where one decides alone. `said`: what both said of the row.
     fn evaluate_shadow(&mut self, truth: Truth, said: &[f64], time: Option<i64>) {
-        if let Some(scorer) = self.scorer.as_mut().filter(|_| self.model.is_none()) {
+        if let Some(scorer) = self.sections.scorer.as_mut().filter(|_| self.sections.model.is_none()) {
             scorer.evaluate(truth, said, time);
         }
     }
@@ -397,8 +372,8 @@ impl Shard {
         let cell = rows.columns.get(label.column).map_or(Cell::Missing, |column| column.cell(row));
         let truth = match self.plan.task {
             Task::Regression => usable(cell.number()).map(Truth::Value),
-            Task::BinaryClassification | Task::AnomalyDetection => self.classes.truth(cell)?,
-            Task::Classification | Task::Clustering => self.classes.named(cell, self.class_limit())?,
+            Task::BinaryClassification | Task::AnomalyDetection => self.sections.classes.truth(cell)?,
+            Task::Classification | Task::Clustering => self.sections.classes.named(cell, self.class_limit())?,
         };
         match cell {
             Cell::Float64(value) if !value.is_nan() && usable(value).is_none() => {
@@ -413,24 +388,24 @@ impl Shard {
 
     /// How many classes the model that learns here tells apart.
     fn class_limit(&self) -> u32 {
-        self.model.as_ref().map_or(MAX_CLASSES, Learner::class_limit)
+        self.sections.model.as_ref().map_or(MAX_CLASSES, Learner::class_limit)
     }
 
     fn learn(&mut self, truth: Option<Truth>) -> Result<(), LearnError> {
-        let Some((augment, truth)) = self.augment.as_mut().zip(truth) else {
+        let Some((augment, truth)) = self.sections.augment.as_mut().zip(truth) else {
             let features = std::mem::take(&mut self.features);
             let learned = self.learn_from(&features, truth);
             self.features = features;
             return learned;
         };
-        let (classes, task) = (&self.classes, self.plan.task);
+        let (classes, task) = (&self.sections.classes, self.plan.task);
         let examples = augment.examples(&self.features, truth, &|class| classes.name(task, class).to_string());
         examples.iter().try_for_each(|example| self.learn_from(&example.features, Some(example.truth)))
     }
 
     fn learn_from(&mut self, features: &[f64], truth: Option<Truth>) -> Result<(), LearnError> {
-        let Some(model) = &mut self.model else {
-            if let Some((scorer, truth)) = self.scorer.as_mut().filter(|scorer| scorer.learns()).zip(truth) {
+        let Some(model) = &mut self.sections.model else {
+            if let Some((scorer, truth)) = self.sections.scorer.as_mut().filter(|scorer| scorer.learns()).zip(truth) {
                 scorer.learn(features, truth)?;
                 self.counts.learned += 1;
             }

@@ -8,10 +8,13 @@ use std::collections::BTreeMap;
 
 use arrow_array::{Array, ArrayRef};
 use arrow_select::interleave::interleave;
-use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
+use gristmill_learn::{LearnError, StateError, StateReader, StateWriter, Stateful};
+use serde_json::{Map, Value, json};
 
 use crate::plan::Plan;
+use crate::plan::definition::Definition;
 use crate::rows::{Cell, Column, Header, Partition, Position, RawRecord, RawRows, Rows, SchemaDrift};
+use crate::section::{Lost, Section, each_is_a_part};
 
 /// What a waiting row costs besides its bytes and its columns.
 const OVERHEAD: usize = 128;
@@ -214,6 +217,27 @@ fn optional<'a, T>(
 fn save_optional(bytes: Option<&[u8]>, to: &mut StateWriter) {
     to.u64(bytes.is_some().into());
     bytes.into_iter().for_each(|bytes| to.bytes(bytes));
+}
+
+impl Section for Option<ReorderBuffer> {
+    fn open(plan: &Plan, partition: &Partition) -> Result<Self, LearnError> {
+        Ok(ReorderBuffer::new(plan, partition))
+    }
+
+    fn define(plan: &Plan, _: &mut Map<String, Value>) -> Vec<Definition> {
+        let waits = |grace| {
+            let (columns, time) = (plan.typed_columns(), plan.named(plan.time));
+            Definition::new("grace", &json!({"grace": grace, "columns": columns, "time": time, "flags": plan.flags}))
+        };
+        plan.grace.map(waits).into_iter().collect()
+    }
+
+    each_is_a_part!();
+
+    fn lost(name: &str, saved: &[u8]) -> Result<Option<Lost>, StateError> {
+        let what = "wait for their turn and will never be answered";
+        if name == "grace" { Lost::waiting(what, saved, ("grace", 4)) } else { Ok(None) }
+    }
 }
 
 impl Stateful for ReorderBuffer {

@@ -1,0 +1,30 @@
+//! The rules of a shard: what their state depends on.
+
+use gristmill_learn::LearnError;
+use serde_json::{Map, Value, json};
+
+use super::Cleaner;
+use crate::plan::Plan;
+use crate::plan::definition::{Definition, given, shortest};
+use crate::rows::Partition;
+use crate::section::{Section, each_is_a_part};
+
+impl Section for Vec<Cleaner> {
+    fn open(plan: &Plan, _: &Partition) -> Result<Self, LearnError> {
+        Ok(plan.clean.clone())
+    }
+
+    fn define(plan: &Plan, _: &mut Map<String, Value>) -> Vec<Definition> {
+        let definition = |rule: &Cleaner| {
+            let of = json!({
+                "rule": shortest(&rule.written),
+                "columns": plan.typed_columns(),
+                "key": plan.named(plan.key),
+            });
+            Definition::new(&rule.name, &given(of))
+        };
+        plan.clean.iter().map(definition).collect()
+    }
+
+    each_is_a_part!();
+}
