@@ -7,7 +7,10 @@ use super::Augmenter;
 use crate::plan::Plan;
 use crate::plan::definition::{Definition, shortest};
 use crate::rows::Partition;
-use crate::section::{Section, each_is_a_part};
+use crate::section::{Counted, Figure, Section, each_is_a_part};
+
+/// How many examples each rule has added or taken away.
+static CHANGED: Figure = Figure::summed("augment", "augment", |rows| format!("{} {}", rows.count, rows.of));
 
 impl Section for Option<Augmenter> {
     fn open(plan: &Plan, _: &Partition) -> Result<Self, LearnError> {
@@ -23,4 +26,9 @@ impl Section for Option<Augmenter> {
     }
 
     each_is_a_part!();
+
+    fn counted(&self, _: &Plan) -> Vec<Counted> {
+        let counts = self.iter().flat_map(Augmenter::counts);
+        counts.map(|(rule, count)| CHANGED.of(rule, count)).collect()
+    }
 }

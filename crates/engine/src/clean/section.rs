@@ -7,7 +7,10 @@ use super::Cleaner;
 use crate::plan::Plan;
 use crate::plan::definition::{Definition, given, shortest};
 use crate::rows::Partition;
-use crate::section::{Section, each_is_a_part};
+use crate::section::{Counted, Figure, Section, each_is_a_part};
+
+/// What each rule has changed, flagged or refused.
+static CHANGED: Figure = Figure::summed("clean", "clean", |values| format!("{} {}", values.count, values.of));
 
 impl Section for Vec<Cleaner> {
     fn open(plan: &Plan, _: &Partition) -> Result<Self, LearnError> {
@@ -27,4 +30,10 @@ impl Section for Vec<Cleaner> {
     }
 
     each_is_a_part!();
+
+    fn counted(&self, _: &Plan) -> Vec<Counted> {
+        let changed = self.iter().map(|rule| CHANGED.of(&rule.name, rule.count()));
+        let forgotten = self.iter().map(|rule| Figure::FORGOTTEN.of(&rule.name, rule.forgotten()));
+        changed.chain(forgotten.filter(|keys| keys.count > 0)).collect()
+    }
 }

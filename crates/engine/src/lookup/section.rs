@@ -7,7 +7,7 @@ use super::{Lookup, LookupPlan};
 use crate::plan::Plan;
 use crate::plan::definition::{Definition, given, typed};
 use crate::rows::Partition;
-use crate::section::{Section, each_is_a_part};
+use crate::section::{Counted, Figure, Section, each_is_a_part};
 
 impl Plan {
     /// What of each table the state of others depends on.
@@ -26,6 +26,10 @@ impl Plan {
     }
 }
 
+/// Rows for which a table had nothing.
+static UNMATCHED: Figure =
+    Figure::summed("unmatched", "lookup", |rows| format!("{} rows not in {}", rows.count, rows.of));
+
 impl Section for Vec<Lookup> {
     fn open(plan: &Plan, _: &Partition) -> Result<Self, LearnError> {
         Ok(plan.lookups.iter().map(Lookup::new).collect())
@@ -38,4 +42,12 @@ impl Section for Vec<Lookup> {
     }
 
     each_is_a_part!();
+
+    fn counted(&self, plan: &Plan) -> Vec<Counted> {
+        let named = plan.lookups.iter().zip(self);
+        named
+            .filter(|(_, table)| table.unmatched() > 0)
+            .map(|(plan, table)| UNMATCHED.of(&plan.name, table.unmatched()))
+            .collect()
+    }
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::plan::Plan;
 use crate::plan::definition::{Definition, given, items};
 use crate::rows::{Cell, Column, Partition};
-use crate::section::{Section, is_a_part};
+use crate::section::{Counted, Figure, Section, is_a_part};
 
 /// More categories of one column than this are taken as missing.
 pub(crate) const MOST: usize = 10_000;
@@ -138,6 +138,9 @@ impl Categories {
     }
 }
 
+/// How many categories of each feature of text have come, in the shard that has met most.
+static KNOWN: Figure = Figure { key: "categories", said: None, highest: true };
+
 /// Codes of text depend on what makes the text.
 impl Section for Categories {
     fn open(plan: &Plan, _: &Partition) -> Result<Self, LearnError> {
@@ -157,6 +160,11 @@ impl Section for Categories {
     }
 
     is_a_part!();
+
+    fn counted(&self, plan: &Plan) -> Vec<Counted> {
+        let name = |place: usize| plan.column(*plan.features.get(place)?).map(|(name, _)| name);
+        self.counts().filter_map(|(place, count)| Some(KNOWN.of(name(place)?, count))).collect()
+    }
 }
 
 impl Stateful for Categories {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::plan::definition::{Definition, given, items};
 use crate::plan::{Computed, Plan};
 use crate::rows::{Column, Partition, Refusal, Rows, Stage};
-use crate::section::{Section, each_is_a_part};
+use crate::section::{Counted, Figure, Section, each_is_a_part};
 
 /// Computes the columns of a batch, behind its own. A row for which an expression fails is refused; its neighbours are
 /// not.
@@ -30,6 +30,11 @@ pub(super) fn compute(computed: &Computed, windows: &mut Windows, rows: Rows, re
     if features.failures.is_empty() { made } else { made.without(&failed) }
 }
 
+/// Rows that came so late that not all rows of a window of theirs were kept any more: that window is missing.
+static MISSING: Figure = Figure::summed("missing_windows", "rows", |rows| {
+    format!("{} so late that a window is missing: what it held is kept no more", rows.count)
+});
+
 impl Section for Option<Windows> {
     fn open(plan: &Plan, _: &Partition) -> Result<Self, LearnError> {
         let windows = |computed: &Computed| Windows::new(&computed.program).with_limit(plan.windows.max_memory.0);
@@ -50,4 +55,12 @@ impl Section for Option<Windows> {
     }
 
     each_is_a_part!();
+
+    fn counted(&self, plan: &Plan) -> Vec<Counted> {
+        let Some(windows) = self else { return Vec::new() };
+        let forgotten = (windows.evicted() > 0).then(|| Figure::FORGOTTEN.of("windows", windows.evicted()));
+        // With a grace, rows are late that come after it.
+        let late = Figure::LATE.any(windows.late()).filter(|_| plan.grace.is_none());
+        [forgotten, late, MISSING.any(windows.missed())].into_iter().flatten().collect()
+    }
 }

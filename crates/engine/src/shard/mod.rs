@@ -18,7 +18,7 @@ mod sections;
 mod state;
 mod step;
 
-pub use crate::section::Lost;
+pub use crate::section::{Counted, Figure, Lost};
 pub use adapt::Adapted;
 pub(crate) use categories::MOST as MOST_CATEGORIES;
 pub use evaluation::{Evaluation, Scores};
@@ -34,9 +34,6 @@ use gristmill_learn::{
     Task, Truth,
 };
 
-use gristmill_sql::Windows;
-
-use crate::augment::Augmenter;
 use crate::plan::{Plan, Reading};
 use crate::rows::{Cell, Partition, Positions, Refusal, Rows, SchemaDrift, SharedPosition, Stage, count};
 use crate::spec::Size;
@@ -188,16 +185,19 @@ impl Shard {
         &self.labels
     }
 
-    /// How many categories of each feature of text have come.
-    pub fn categories(&self) -> Vec<(String, u64)> {
-        let name = |place: usize| self.plan.features.get(place).and_then(|feature| self.plan.column(*feature));
-        let counts = self.sections.categories.counts();
-        counts.filter_map(|(place, count)| Some((name(place)?.0.to_string(), count))).collect()
+    /// What its sections have counted.
+    pub fn counted(&self) -> Vec<Counted> {
+        self.sections.counted(&self.plan).collect()
+    }
+
+    fn counted_as(&self, key: &str) -> Vec<(String, u64)> {
+        let of = self.sections.counted(&self.plan).filter(|counted| counted.figure.key == key);
+        of.map(|counted| (counted.of, counted.count)).collect()
     }
 
     /// What each rule of `clean` has changed, flagged or refused, by its name.
     pub fn cleaned(&self) -> Vec<(String, u64)> {
-        self.sections.clean.iter().map(|rule| (rule.name.clone(), rule.count())).collect()
+        self.counted_as("clean")
     }
 
     /// A number for what is in its tables; 0 where there are none.
@@ -212,22 +212,6 @@ impl Shard {
         }
     }
 
-    /// Rows for which nothing was found, by the name of the table.
-    pub fn unmatched(&self) -> Vec<(String, u64)> {
-        let named = self
-            .plan
-            .lookups
-            .iter()
-            .zip(&self.sections.lookups)
-            .map(|(plan, table)| (plan.name.clone(), table.unmatched()));
-        named.filter(|(_, count)| *count > 0).collect()
-    }
-
-    /// How many examples each rule of `augment` has added or taken away.
-    pub fn augmented(&self) -> Vec<(String, u64)> {
-        self.sections.augment.iter().flat_map(Augmenter::counts).collect()
-    }
-
     /// The rows that wait for their turn.
     pub fn waiting(&self) -> u64 {
         self.sections.reorder.as_ref().map_or(0, ReorderBuffer::waiting)
@@ -236,22 +220,18 @@ impl Shard {
     /// Rows that came later than the grace allows and were taken as they came; without a grace, rows with windows whose
     /// time is before that of a row before them.
     pub fn late(&self) -> u64 {
-        let windows = self.sections.windows.as_ref().map_or(0, Windows::late);
-        self.sections.reorder.as_ref().map_or(windows, ReorderBuffer::late)
+        self.counted_as("late").iter().map(|(_, rows)| rows).sum()
     }
 
     /// Rows that came so late that a window of theirs is missing.
     pub fn missing_windows(&self) -> u64 {
-        self.sections.windows.as_ref().map_or(0, Windows::missed)
+        self.counted_as("missing_windows").iter().map(|(_, rows)| rows).sum()
     }
 
     /// How many keys or ids were forgotten, and how many rows did not wait any longer, since they had no room: of
     /// windows, `grace`, and rules by their name.
     pub fn forgotten(&self) -> Vec<(String, u64)> {
-        let windows = self.sections.windows.iter().map(|windows| ("windows".to_string(), windows.evicted()));
-        let rules = self.sections.clean.iter().map(|rule| (rule.name.clone(), rule.forgotten()));
-        let early = self.sections.reorder.iter().map(|hold| ("grace".to_string(), hold.forced_out()));
-        windows.chain(early).chain(rules).filter(|(_, count)| *count > 0).collect()
+        self.counted_as("forgotten")
     }
 
     /// What its metrics say.

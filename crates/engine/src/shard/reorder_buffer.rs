@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::plan::Plan;
 use crate::plan::definition::Definition;
 use crate::rows::{Cell, Column, Header, Partition, Position, RawRecord, RawRows, Rows, SchemaDrift};
-use crate::section::{Lost, Section, each_is_a_part};
+use crate::section::{Counted, Figure, Lost, Section, each_is_a_part};
 
 /// What a waiting row costs besides its bytes and its columns.
 const OVERHEAD: usize = 128;
@@ -81,11 +81,6 @@ impl ReorderBuffer {
     /// The rows that wait.
     pub(super) fn waiting(&self) -> u64 {
         self.waiting.len() as u64
-    }
-
-    /// Rows that arrived when the watermark was past them.
-    pub(super) fn late(&self) -> u64 {
-        self.late
     }
 
     /// Rows that were taken before their time, since there was no room for more.
@@ -219,6 +214,9 @@ fn save_optional(bytes: Option<&[u8]>, to: &mut StateWriter) {
     bytes.into_iter().for_each(|bytes| to.bytes(bytes));
 }
 
+/// Rows that still wait for those before them.
+static WAITING: Figure = Figure::summed("waiting", "rows", |rows| format!("{} wait for those before them", rows.count));
+
 impl Section for Option<ReorderBuffer> {
     fn open(plan: &Plan, partition: &Partition) -> Result<Self, LearnError> {
         Ok(ReorderBuffer::new(plan, partition))
@@ -233,6 +231,13 @@ impl Section for Option<ReorderBuffer> {
     }
 
     each_is_a_part!();
+
+    fn counted(&self, _: &Plan) -> Vec<Counted> {
+        let Some(buffer) = self else { return Vec::new() };
+        let early = (buffer.forced_out > 0).then(|| Figure::FORGOTTEN.of("grace", buffer.forced_out));
+        let counted = [early, Figure::LATE.any(buffer.late), WAITING.any(buffer.waiting())];
+        counted.into_iter().flatten().collect()
+    }
 
     fn lost(name: &str, saved: &[u8]) -> Result<Option<Lost>, StateError> {
         let what = "wait for their turn and will never be answered";

@@ -14,7 +14,7 @@ use crate::clean::Cleaner;
 use crate::lookup::Lookup;
 use crate::plan::{Definition, Plan};
 use crate::rows::Partition;
-use crate::section::{Lost, Section};
+use crate::section::{Counted, Lost, Section};
 
 macro_rules! sections {
     ($($(#[$doc:meta])* $name:ident: $section:ty,)*) => {
@@ -43,6 +43,11 @@ macro_rules! sections {
             /// The same, to load the state of each.
             pub(super) fn parts_mut(&mut self) -> impl Iterator<Item = &mut dyn Stateful> {
                 [$(self.$name.parts_mut(),)*].into_iter().flatten()
+            }
+
+            /// What each has counted.
+            pub(super) fn counted(&self, plan: &Plan) -> impl Iterator<Item = Counted> {
+                [$(self.$name.counted(plan),)*].into_iter().flatten()
             }
 
             /// What a part that is gone had taken in.
