@@ -40,6 +40,7 @@ pub mod protocol;
 pub mod report;
 pub mod rows;
 pub mod schema;
+mod section;
 pub mod shard;
 pub mod spec;
 pub mod timestamp;

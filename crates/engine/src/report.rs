@@ -6,15 +6,17 @@ use std::fmt;
 use gristmill_learn::metric::Detail;
 use gristmill_learn::{StateError, Task};
 use serde::Serialize;
+use serde::ser::{Error as _, Serializer};
 use serde_json::{Map, Value};
 
 use crate::doubts::{Labels, doubts};
 use crate::plan::Plan;
 use crate::rows::{Partition, SchemaDrift, count};
-use crate::shard::{Counts, Evaluation, Scores, ShadowEvaluation};
+use crate::shard::{Counted, Counts, Evaluation, Scores, ShadowEvaluation, Shard};
 
 /// The result of a run. As JSON it is one object; as text a table.
 #[derive(Debug, Clone, Serialize)]
+#[serde(remote = "Self")]
 pub struct Report {
     /// The pipeline's name.
     pub pipeline: String,
@@ -38,31 +40,9 @@ pub struct Report {
     /// Columns that records may lack, and how many lacked them.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub absent_columns: Map<String, Value>,
-    /// The number of values or records that each rule of `clean` has changed, flagged or rejected, by its name.
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    pub clean: Map<String, Value>,
-    /// The number of examples that each rule of `augment` has added or removed, by its name.
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    pub augment: Map<String, Value>,
-    /// The number of keys or ids evicted for lack of memory: of windows, and of rules by their name.
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    pub forgotten: Map<String, Value>,
-    /// Rows without a match in a table, by its name.
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    pub unmatched: Map<String, Value>,
-    /// Rows that came later than the grace allows and were processed as they came; without a grace, rows with windows
-    /// whose time is before that of an earlier row.
-    #[serde(skip_serializing_if = "is_none")]
-    pub late: u64,
-    /// Rows that came so late that some rows of one of their windows were no longer retained: that window is missing.
-    #[serde(skip_serializing_if = "is_none")]
-    pub missing_windows: u64,
-    /// The number of categories of each text feature, in the shard with the most.
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    pub categories: Map<String, Value>,
-    /// Rows that are still buffered.
-    #[serde(skip_serializing_if = "is_none")]
-    pub waiting: u64,
+    /// What sections have counted: under the key of each figure, behind the others.
+    #[serde(skip)]
+    pub counted: Vec<Counted>,
     /// From the first record received to the last commit.
     pub seconds: f64,
     /// From the start of the run to its end.
@@ -89,8 +69,18 @@ pub struct Report {
     pub partitions: Map<String, Value>,
 }
 
-fn is_none(count: &u64) -> bool {
-    *count == 0
+impl Serialize for Report {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut whole = Self::serialize(self, serde_json::value::Serializer).map_err(S::Error::custom)?;
+        for counted in &self.counted {
+            let key = counted.figure.key;
+            match counted.of.as_str() {
+                "" => whole[key] = counted.count.into(),
+                of => whole[key][of] = counted.count.into(),
+            }
+        }
+        whole.serialize(to)
+    }
 }
 
 /// Rejected records.
@@ -116,28 +106,32 @@ pub struct Closed {
     pub drift: SchemaDrift,
     /// The labels that occurred, by name.
     pub labels: Vec<(String, u64)>,
-    /// The number of categories of each text feature.
-    pub categories: Vec<(String, u64)>,
-    /// The number of values or records that each rule of `clean` has changed, flagged or rejected, by its name.
-    pub cleaned: Vec<(String, u64)>,
-    /// The number of keys or ids evicted for lack of memory.
-    pub forgotten: Vec<(String, u64)>,
-    /// The number of examples that each rule of `augment` has added or removed.
-    pub augmented: Vec<(String, u64)>,
-    /// Rows without a match in a table.
-    pub unmatched: Vec<(String, u64)>,
-    /// Rows that came later than the grace allows.
-    pub late: u64,
-    /// Rows that came so late that a window of theirs is missing.
-    pub missing_windows: u64,
-    /// Buffered rows.
-    pub waiting: u64,
+    /// What its sections have counted.
+    pub counted: Vec<Counted>,
     /// Its classes, by their index in its metrics.
     pub classes: Vec<String>,
     /// Its metrics.
     pub evaluation: Option<Evaluation>,
     /// The evaluation of its shadow.
     pub tried: Option<ShadowEvaluation>,
+}
+
+impl Closed {
+    /// The counts of a shard.
+    pub fn of(shard: &Shard) -> Self {
+        Self {
+            partition: shard.partition().clone(),
+            counts: shard.counts(),
+            written: shard.written().to_vec(),
+            refused: shard.refused().clone(),
+            drift: shard.drift().clone(),
+            labels: shard.labels().to_vec(),
+            counted: shard.counted(),
+            classes: shard.classes(),
+            evaluation: shard.evaluation().copy().ok(),
+            tried: shard.tried(),
+        }
+    }
 }
 
 /// The totals of a run in progress: one entry for every closed shard.
@@ -170,21 +164,14 @@ impl Tally {
         let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
         let mut written = vec![0; plan.outputs.len()];
         let mut names: Vec<String> = Vec::new();
-        let (mut clean, mut forgot): (Map<String, Value>, Map<String, Value>) = Default::default();
         let (mut unknown, mut absent): (Map<String, Value>, Map<String, Value>) = Default::default();
-        let (mut late, mut waiting, mut missing_windows) = (0, 0, 0);
-        let (mut unmatched, mut augment) = (Map::new(), Map::new());
+        let mut counted: Vec<Counted> = Vec::new();
         let mut tried: Option<ShadowEvaluation> = None;
-        let (mut labels, mut categories) = (Labels::new(), Map::new());
+        let mut labels = Labels::new();
         for shard in &mut self.shards {
-            late += shard.late;
-            missing_windows += shard.missing_windows;
-            waiting += shard.waiting;
-            add(&mut unmatched, &shard.unmatched);
-            add(&mut augment, &shard.augmented);
-            most(&mut categories, &shard.categories);
+            shard.counted.iter().for_each(|more| join(&mut counted, more));
             shard.labels.iter().for_each(|(name, rows)| count(&mut labels, name, *rows));
-            let Closed { partition, counts, written: more, refused, drift, cleaned, forgotten, .. } = shard;
+            let Closed { partition, counts, written: more, refused, drift, .. } = shard;
             let (classes, evaluation) = (&mut shard.classes, &mut shard.evaluation);
             tried = together(tried, shard.tried.take())?;
             written.iter_mut().zip(more).for_each(|(all, more)| *all += *more);
@@ -194,8 +181,6 @@ impl Tally {
             totals.rows += counts.rows;
             add(&mut unknown, &drift.unknown);
             add(&mut absent, &drift.absent);
-            add(&mut clean, cleaned);
-            add(&mut forgot, forgotten);
             for (reason, count) in refused {
                 *reasons.entry(reason.clone()).or_default() += *count;
             }
@@ -227,19 +212,12 @@ impl Tally {
             },
             unknown_columns: unknown,
             absent_columns: absent,
-            clean,
-            augment,
-            forgotten: forgot,
-            unmatched,
-            late,
-            missing_windows,
-            waiting,
+            warnings: doubts(plan, &labels, &named(&counted, "categories"), &metrics, &baselines),
+            counted,
             seconds: 0.0,
             run_seconds: 0.0,
             cpu_seconds: 0.0,
             peak_memory_mb: 0,
-            warnings: doubts(plan, &labels, &categories, &metrics, &baselines),
-            categories,
             metrics,
             details: details(&merged, &names),
             baselines,
@@ -279,11 +257,20 @@ fn add(totals: &mut Map<String, Value>, counts: &[(String, u64)]) {
     }
 }
 
-fn most(highest: &mut Map<String, Value>, counts: &[(String, u64)]) {
-    for (name, count) in counts {
-        let before = highest.get(name).and_then(Value::as_u64).unwrap_or(0);
-        highest.insert(name.clone(), before.max(*count).into());
+/// Adds what one more shard has counted, beside what there is of the same figure.
+fn join(all: &mut Vec<Counted>, more: &Counted) {
+    let place = all.iter().rposition(|one| one.figure.key == more.figure.key).map_or(all.len(), |last| last + 1);
+    match all.iter_mut().find(|one| one.figure.key == more.figure.key && one.of == more.of) {
+        Some(one) if more.figure.highest => one.count = one.count.max(more.count),
+        Some(one) => one.count += more.count,
+        None => all.insert(place, more.clone()),
     }
+}
+
+/// The counts of a figure, by what they are of.
+fn named(all: &[Counted], key: &str) -> Map<String, Value> {
+    let of = all.iter().filter(|one| one.figure.key == key);
+    of.map(|one| (one.of.clone(), one.count.into())).collect()
 }
 
 /// The index of each class among the names known so far; new names are added.
@@ -350,25 +337,9 @@ impl fmt::Display for Report {
                 writeln!(f, "columns       {what}: {}", named.join(", "))?;
             }
         }
-        for (rule, count) in &self.clean {
-            writeln!(f, "clean         {count} {rule}")?;
-        }
-        for (rule, count) in &self.augment {
-            writeln!(f, "augment       {count} {rule}")?;
-        }
-        for (what, count) in &self.forgotten {
-            writeln!(f, "forgotten     {count} of {what}, for want of room")?;
-        }
-        for (table, rows) in &self.unmatched {
-            writeln!(f, "lookup        {rows} rows not in {table}")?;
-        }
-        for (rows, what) in [
-            (self.late, "came late"),
-            (self.missing_windows, "so late that a window is missing: what it held is kept no more"),
-            (self.waiting, "wait for those before them"),
-        ] {
-            if rows > 0 {
-                writeln!(f, "rows          {rows} {what}")?;
+        for counted in &self.counted {
+            if let Some((before, said)) = counted.figure.said {
+                writeln!(f, "{before:<13} {}", said(counted))?;
             }
         }
         writeln!(f, "dead letters  {}", self.dead_letters.total)?;

@@ -1,8 +1,9 @@
 //! Every shard ever saved still loads in this program, and continues as it did then.
 //!
 //! `tests/golden` has a file for each document and layout: the document, the state after its rows, what each part of it
-//! depends on, and the decisions on the rows that follow. `UPDATE_EXPECTED=1 cargo test --test golden` adds a new
-//! layout; an existing file is never rewritten.
+//! depends on, and the answers to the rows that follow. A new layout is added by `UPDATE_EXPECTED=1 cargo test --test golden`;
+//! a file that is there is never written again. Where a key of documents has another name since, that
+//! key alone is written anew in them.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, missing_docs)]
 
 use std::path::PathBuf;
@@ -11,6 +12,8 @@ use std::sync::Arc;
 use arrow_array::{Float64Array, StringArray};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use gristmill::augment::Augment;
+use gristmill::clean::Clean;
 use gristmill::lookup::Content;
 use gristmill::plan::Plan;
 use gristmill::rows::{Column, Partition, Position, RawRecord, RawRows, Rows, SchemaDrift};
@@ -26,18 +29,6 @@ input:
   key: card
   time: ts
 ";
-const RULES: &str = "clean:
-  - late: {after: 1 s, then: {flag: late}}
-  - require: [card]
-  - deduplicate: {within: 9 s, then: {flag: double}}
-  - normalise: {of: [note], case: upper}
-  - check: {is: y > -4, then: set_missing}
-  - outliers: {of: [x], method: mad, above: 1, after: 4, window: 7, by: key, then: clip}
-  - outliers: {of: [y], method: z_score, above: 1.5, after: 4}
-  - impute: {of: [x], with: median, window: 5}
-  - impute: {of: [y], with: mean, by: key}
-  - impute: {of: [note], with: mode}
-";
 const FEATURES: &str = "features:
   - x
   - y
@@ -49,11 +40,7 @@ const FEATURES: &str = "features:
       OVER (ORDER BY ts RANGE BETWEEN INTERVAL '20 seconds' PRECEDING AND INTERVAL '3 seconds' PRECEDING)
 ";
 const LEARNING: &str = "label: {column: class, positive: a, negative: b, delay: 3 s}
-augment:
-  - undersample: {desired_dist: {a: 0.4}}
-  - oversample: {desired_dist: {a: 0.6, b: 0.4}, seed: 5}
-  - smote: {of: [a], times: 2, neighbors: 2, window: 4}
-  - jitter
+augment: RULES
 model: [one_hot_encoder, standard_scaler, {logistic_regression: {l2: 0.001}}]
 evaluate: [accuracy, roc_auc, {f1: {window: 5}}, {log_loss: {window: 4 s}}, {accuracy: {by: card}}]
 ";
@@ -63,14 +50,16 @@ const TAIL: &str = "outputs: {all: {file: {path: out}}}\ndead_letters: {file: {p
 fn documents() -> Vec<(&'static str, String)> {
     let plain = "features: [x, note]\nlabel: {column: class}\nmodel: [hoeffding_tree_classifier]\n";
     let grace = HEAD.replace("  time: ts\n", "  time: ts\n  grace: 4 s\n");
-    let rules = RULES.replace("{after: 1 s, then", "{then");
+    let clean = |grace| format!("clean: {}\n", serde_json::to_string(&Clean::every(grace)).unwrap());
+    let (rules, patient) = (clean(false), clean(true));
+    let learning = LEARNING.replace("RULES", &serde_json::to_string(&Augment::every()).unwrap());
     let table = "lookup:\n  shops: {kafka: {topic: shops}, format: json, columns: {code: string, rent: float64}, key: code, on: card}\n";
     let looked = "features: [x, shops.rent]\nlabel: {column: y}\nmodel: [standard_scaler, linear_regression]\n";
     let number = "features: [x, y]\nmodel: [half_space_trees]\n";
     let shards = HEAD.replace("{path: '-'}", "{path: t.ndjson, shards: {key: card, count: 3}}");
     vec![
-        ("learning", format!("{HEAD}{RULES}{FEATURES}{LEARNING}{TAIL}")),
-        ("grace", format!("{grace}{rules}{FEATURES}{LEARNING}{TAIL}")),
+        ("learning", format!("{HEAD}{rules}{FEATURES}{learning}{TAIL}")),
+        ("grace", format!("{grace}{patient}{FEATURES}{learning}{TAIL}")),
         ("classes", format!("{HEAD}{plain}{TAIL}")),
         ("lookup", format!("{HEAD}kafka: {{bootstrap.servers: localhost}}\n{table}{looked}{TAIL}")),
         ("anomalies", format!("{HEAD}{number}{TAIL}")),
@@ -191,8 +180,8 @@ fn every_shard_ever_saved_still_loads() {
 /// A document with a default written out has the same state.
 #[test]
 fn a_default_that_is_written_out_changes_nothing() {
-    let (name, document) = documents().remove(0);
-    let saved = unpacked(&today(name, &document).state);
+    let document = written("learning").remove(0).document;
+    let saved = unpacked(&today("learning", &document).state);
     for (short, long) in [
         (
             "{logistic_regression: {l2: 0.001}}",
@@ -215,14 +204,17 @@ fn a_default_that_is_written_out_changes_nothing() {
 /// Together the golden files have every part that any of the catalogs can put into a shard.
 #[test]
 fn every_part_has_a_golden_file() {
-    let parts: Vec<String> = documents()
-        .iter()
-        .flat_map(|(name, _)| written(name))
-        .flat_map(|golden| golden.parts)
-        .map(|part| part.0)
-        .collect();
-    for rule in ["late", "require", "deduplicate", "normalise", "check", "outliers", "impute"] {
+    let golden: Vec<Golden> = documents().iter().flat_map(|(name, _)| written(name)).collect();
+    let parts: Vec<&String> = golden.iter().flat_map(|golden| &golden.parts).map(|part| &part.0).collect();
+    for rule in Clean::every(false) {
+        let rule = rule.name();
         assert!(parts.iter().any(|part| part.starts_with(rule)), "no golden file has `{rule}`: {parts:?}");
+    }
+    let augmented = golden.iter().flat_map(|golden| &golden.parts).filter(|part| part.0 == "augment");
+    let augmented: Vec<&String> = augmented.map(|part| &part.1).collect();
+    for rule in Augment::every() {
+        let rule = format!("\"{}\":", rule.name());
+        assert!(augmented.iter().any(|of| of.contains(&rule)), "no golden file has {rule}");
     }
     for part in [
         "label",
@@ -235,6 +227,6 @@ fn every_part_has_a_golden_file() {
         "augment",
         "baselines",
     ] {
-        assert!(parts.iter().any(|known| known == part), "no golden file has `{part}`: {parts:?}");
+        assert!(parts.iter().any(|known| *known == part), "no golden file has `{part}`: {parts:?}");
     }
 }

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use arrow_array::{Float64Array, StringArray};
+use gristmill::augment::Augment;
+use gristmill::clean::Clean;
 use gristmill::plan::Plan;
 use gristmill::rows::{Column, Partition, Position, RawRecord, RawRows, Refusal, Rows, SchemaDrift};
 use gristmill::shard::{Outbox, Shard};
@@ -76,7 +78,9 @@ fn narrow_or_wide(rows: &[Row], first: usize, wide: bool) -> (RawRows, Rows) {
         let text = |text: &dyn Fn(usize) -> String| {
             Column::String((0..rows.len()).map(|row| Some(text(at(row)))).collect::<StringArray>())
         };
-        columns.extend([text(&|row| format!("c{}", row % 3)), text(&|row| format!("i{}", row / 2 * 3 % 11))]);
+        let card = |row| (at(row) % 17 != 5).then(|| format!("c{}", at(row) % 3));
+        columns.push(Column::String((0..rows.len()).map(card).collect::<StringArray>()));
+        columns.push(text(&|row| format!("i{}", row / 2 * 3 % 11)));
         columns.push(Column::String(
             (0..rows.len()).map(|row| ["red ", "Red", "blue"].get(at(row) % 5)).collect::<StringArray>(),
         ));
@@ -94,40 +98,29 @@ fn delayed() -> String {
     document.replace("  - small:", &format!("  - risk: {risk}\n  - small:"))
 }
 
-/// The same with rules of every kind before it.
-fn cleaned() -> String {
-    let rules = "clean:
-  - late: {after: 1 s, then: {flag: late}}
-  - deduplicate: {within: 9 s, then: {flag: double}}
-  - normalise: {of: [note], case: upper}
-  - check: {is: y > -4, then: set_missing}
-  - outliers: {of: [x], method: mad, above: 1, after: 4, window: 7, by: key, then: clip}
-  - outliers: {of: [y], method: z_score, above: 1.5, after: 4}
-  - impute: {of: [x], with: median, window: 5}
-  - impute: {of: [y], with: mean, by: key}
-  - impute: {of: [note], with: mode}
-";
-    let document = DOCUMENT.replace("features:\n", &format!("{rules}features:\n  - late\n  - double\n  - note\n"));
+/// The same with every rule before it.
+fn cleaned_by(rules: &[Clean]) -> String {
+    let flags: String = rules.iter().filter_map(Clean::flag).map(|flag| format!("  - {flag}\n")).collect();
+    let rules = serde_json::to_string(rules).unwrap();
+    let document = DOCUMENT.replace("features:\n", &format!("clean: {rules}\nfeatures:\n{flags}  - note\n"));
     let document = document
         .replace("ts: timestamp}\n", "ts: timestamp, card: string, id: string, note: string}\n  id: id\n  key: card\n");
     document.replace("outputs:\n", "dead_letters: {file: {path: dead}}\noutputs:\n")
 }
 
+fn cleaned() -> String {
+    cleaned_by(&Clean::every(false))
+}
+
 /// The same with every augmentation rule.
 fn augmented() -> String {
-    let rules = "augment:
-  - undersample: {desired_dist: {a: 0.4}}
-  - oversample: {desired_dist: {a: 0.6, b: 0.4}, seed: 5}
-  - smote: {of: [a], times: 2, neighbors: 2, window: 4}
-  - jitter
-";
-    delayed().replace("model:", &format!("{rules}model:"))
+    let rules = serde_json::to_string(&Augment::every()).unwrap();
+    delayed().replace("model:", &format!("augment: {rules}\nmodel:"))
 }
 
 /// The same with a grace: rows are buffered and reordered.
 fn patient(grace: &str) -> String {
-    let document = cleaned().replace("  time: ts\n", &format!("  time: ts\n  grace: {grace}\n"));
-    document.replace("{after: 1 s, then", "{then")
+    cleaned_by(&Clean::every(true)).replace("  time: ts\n", &format!("  time: ts\n  grace: {grace}\n"))
 }
 
 fn plan_of(document: &str) -> Arc<Plan> {

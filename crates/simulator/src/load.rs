@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use gristmill::augment::Augment;
+use gristmill::clean::Clean;
 use gristmill::describe;
 use gristmill::lookup::Content;
 use gristmill::plan::{InputPlan, Plan, TargetPlan};
@@ -131,9 +133,17 @@ pub fn another() -> Result<Plan, String> {
     read("another.yaml", &document("[hoeffding_tree_classifier]", Some(Task::BinaryClassification)))
 }
 
-/// A pipeline that cleans, computes windows by key, and learns from delayed labels.
+/// A pipeline that cleans by every rule, computes windows by key, and learns by every rule of augmentation from labels that
+/// are known later.
 pub fn prepared() -> Result<Plan, String> {
-    read("prepared.yaml", PREPARED).map(furnished)
+    read("prepared.yaml", &cleaned_by(&Clean::every(false))?).map(furnished)
+}
+
+fn cleaned_by(rules: &[Clean]) -> Result<String, String> {
+    let flags: String = rules.iter().filter_map(Clean::flag).map(|flag| format!("  - {flag}\n")).collect();
+    let clean = serde_json::to_string(rules).map_err(|error| error.to_string())?;
+    let augment = serde_json::to_string(&Augment::every()).map_err(|error| error.to_string())?;
+    Ok(PREPARED.replace("FLAGS", &flags).replace("CLEAN", &clean).replace("AUGMENT", &augment))
 }
 
 /// Fills the tables of a plan.
@@ -148,46 +158,33 @@ fn furnished(mut plan: Plan) -> Plan {
 
 /// The same with a grace: rows are buffered and reordered.
 pub fn patient() -> Result<Plan, String> {
-    let text = PREPARED.replace("  time: ts\n", "  time: ts\n  grace: 9 days\n");
-    read("patient.yaml", &text.replace("late: {after: 20 days}", "late: {then: {flag: tardy}}")).map(furnished)
+    let text = cleaned_by(&Clean::every(true))?;
+    read("patient.yaml", &text.replace("  time: ts\n", "  time: ts\n  grace: 9 days\n")).map(furnished)
 }
 
 const PREPARED: &str = "name: simulated
 input:
   file: {path: in.ndjson}
   format: json
-  columns: {id: string, k: string, ts: timestamp, a: float64, b: float64, s: string, y: string}
+  columns: {id: string, card: string, ts: timestamp, x: float64, y: float64, note: string, class: string}
   id: id
-  key: k
+  key: card
   time: ts
-clean:
-  - require: [k]
-  - late: {after: 20 days}
-  - deduplicate: {within: 2 days}
-  - normalise: {of: [s], case: upper}
-  - check: {is: a > -14, then: dead_letter}
-  - check: {is: b > -10, then: set_missing}
-  - outliers: {of: [a], above: 2, after: 5, window: 9, by: key, then: clip}
-  - outliers: {of: [b], method: z_score, above: 1.5, after: 5, then: {flag: far}}
-  - impute: {of: [b], with: median, window: 7}
+clean: CLEAN
 lookup:
-  shop: {file: {path: shops.ndjson}, columns: {s: string, rate: float64}, on: s}
+  shop: {file: {path: shops.ndjson}, columns: {note: string, rate: float64}, on: note}
 features:
-  - a
-  - b
+  - x
+  - y
   - shop.rate
-  - far
-  - s
-  - n: count(*) OVER (PARTITION BY k ORDER BY ts RANGE INTERVAL '3 days' PRECEDING)
-  - mean: avg(a) OVER (PARTITION BY k ORDER BY ts RANGE INTERVAL '5 days' PRECEDING)
-  - before: lag(b) OVER (PARTITION BY k ORDER BY ts)
-  - risk: avg(CASE WHEN y = 'yes' THEN 1 ELSE 0 END) OVER (PARTITION BY k ORDER BY ts
+  - note
+FLAGS  - n: count(*) OVER (PARTITION BY card ORDER BY ts RANGE INTERVAL '3 days' PRECEDING)
+  - mean: avg(x) OVER (PARTITION BY card ORDER BY ts RANGE INTERVAL '5 days' PRECEDING)
+  - before: lag(y) OVER (PARTITION BY card ORDER BY ts)
+  - risk: avg(CASE WHEN class = 'a' THEN 1 ELSE 0 END) OVER (PARTITION BY card ORDER BY ts
       RANGE BETWEEN INTERVAL '9 days' PRECEDING AND INTERVAL '2 days' PRECEDING)
-label: {column: y, positive: yes, negative: no, delay: 2 days}
-augment:
-  - undersample: {desired_dist: {yes: 0.5}}
-  - smote: {of: [yes], window: 4}
-  - jitter
+label: {column: class, positive: a, negative: b, delay: 2 days}
+augment: AUGMENT
 model: [standard_scaler, one_hot_encoder, logistic_regression]
 evaluate: [accuracy]
 outputs:

@@ -28,6 +28,14 @@ impl Default for Jitter {
 }
 
 impl Settings for Jitter {
+    fn example() -> Self {
+        Self::default()
+    }
+
+    fn needs_classes(&self) -> bool {
+        false
+    }
+
     fn check(&self) -> Result<(), (&'static str, String)> {
         let fits = self.scale > 0.0 && self.scale.is_finite();
         if fits { Ok(()) } else { Err(("scale", "`scale` must be above 0".into())) }

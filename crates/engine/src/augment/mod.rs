@@ -4,6 +4,7 @@
 mod jitter;
 mod oversample;
 mod scales;
+mod section;
 mod shares;
 mod smote;
 mod undersample;
@@ -53,12 +54,22 @@ pub(crate) trait Rule: Stateful + Debug + Send + Sync {
 
 /// The settings that a rule is built from.
 pub(crate) trait Settings {
+    /// Valid settings: see [`Augment::every`].
+    fn example() -> Self
+    where
+        Self: Sized;
+
     /// An error in them: the name of the setting, and why.
     fn check(&self) -> Result<(), (&'static str, String)>;
 
     /// The classes that they name.
     fn classes(&self) -> Vec<&str> {
         Vec::new()
+    }
+
+    /// Whether they are about classes.
+    fn needs_classes(&self) -> bool {
+        true
     }
 
     fn build(&self) -> Box<dyn Rule>;
@@ -76,6 +87,12 @@ macro_rules! rules {
         }
 
         impl Augment {
+            /// Every rule: what laws, saved states and simulated schedules go through. They are about the classes `a` and
+            /// `b`.
+            pub fn every() -> Vec<Self> {
+                vec![$(Self::$rule(<$rule as Settings>::example()),)*]
+            }
+
             /// The name in documents.
             pub fn name(&self) -> &'static str {
                 match self {
@@ -112,7 +129,7 @@ impl Augment {
 
     /// Whether it needs classes.
     pub(crate) fn needs_classes(&self) -> bool {
-        !matches!(self, Self::Jitter(_))
+        self.settings().needs_classes()
     }
 }
 

@@ -31,6 +31,10 @@ fn a_hundred() -> u32 {
 }
 
 impl Settings for Oversample {
+    fn example() -> Self {
+        Self { desired_dist: Entries(vec![("a".into(), 0.6), ("b".into(), 0.4)]), most: a_hundred(), seed: 5 }
+    }
+
     fn check(&self) -> Result<(), (&'static str, String)> {
         shares::check(&self.desired_dist)
     }

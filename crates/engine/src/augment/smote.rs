@@ -38,6 +38,10 @@ impl Default for Smote {
 }
 
 impl Settings for Smote {
+    fn example() -> Self {
+        Self { of: vec!["a".into()], times: 2, neighbors: 2, window: 4, seed: 0 }
+    }
+
     fn check(&self) -> Result<(), (&'static str, String)> {
         Ok(())
     }

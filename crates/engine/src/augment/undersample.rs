@@ -23,6 +23,10 @@ pub struct Undersample {
 }
 
 impl Settings for Undersample {
+    fn example() -> Self {
+        Self { desired_dist: Entries(vec![("a".into(), 0.4)]), seed: 0 }
+    }
+
     fn check(&self) -> Result<(), (&'static str, String)> {
         shares::check(&self.desired_dist)
     }

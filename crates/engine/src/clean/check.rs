@@ -28,6 +28,11 @@ pub struct Check {
 }
 
 impl Settings for Check {
+    fn every(_: bool) -> Vec<Self> {
+        let check = |is: &str, then| Self { is: is.into(), then, of: None };
+        vec![check("x > -4.9", Then::DeadLetter), check("y > -4", Then::SetMissing)]
+    }
+
     fn subject(&self) -> String {
         self.is.split_whitespace().collect::<Vec<_>>().join(" ")
     }

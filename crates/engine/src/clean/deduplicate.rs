@@ -32,6 +32,10 @@ fn a_million() -> u64 {
 }
 
 impl Settings for Deduplicate {
+    fn every(_: bool) -> Vec<Self> {
+        vec![Self { within: Span::milliseconds(9_000), then: Then::Flag("double".into()), limit: a_million() }]
+    }
+
     fn subject(&self) -> String {
         String::new()
     }

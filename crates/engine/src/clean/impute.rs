@@ -76,6 +76,15 @@ pub enum By {
 const MOST: usize = 1_000;
 
 impl Settings for Impute {
+    fn every(_: bool) -> Vec<Self> {
+        let fill = |of: &str, with, by, window| Self { of: vec![of.into()], with, by, window, limit: usual_limit() };
+        vec![
+            fill("x", Fill::Median, By::All, 5),
+            fill("y", Fill::Mean, By::Key, 1_000),
+            fill("note", Fill::Mode, By::All, 1_000),
+        ]
+    }
+
     fn subject(&self) -> String {
         self.of.join(", ")
     }

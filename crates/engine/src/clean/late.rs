@@ -22,6 +22,11 @@ pub struct Late {
 }
 
 impl Settings for Late {
+    fn every(grace: bool) -> Vec<Self> {
+        let after = (!grace).then(|| Span::milliseconds(1_000));
+        vec![Self { after, then: Then::Flag("late".into()) }]
+    }
+
     fn subject(&self) -> String {
         String::new()
     }

@@ -14,6 +14,7 @@ mod normalise;
 mod outliers;
 mod recent;
 mod require;
+mod section;
 
 use std::fmt::{self, Debug};
 
@@ -85,6 +86,17 @@ macro_rules! rules {
         }
 
         impl Clean {
+            /// Every rule, in the ways in which it works: what laws, saved states and simulated schedules go through. They
+            /// are about the numbers `x` and `y`, the text `note`, the key `card`, and the input's `id` and `time`. Those
+            /// that can look at records as they arrive come first. `grace`: whether the input has one, which says how late
+            /// rows may be.
+            pub fn every(grace: bool) -> Vec<Self> {
+                let mut every: Vec<Self> = Vec::new();
+                $(every.extend(<$rule as Settings>::every(grace).into_iter().map(Self::$rule));)*
+                every.sort_by_key(|rule| !rule.on_arrival());
+                every
+            }
+
             /// The name in documents.
             pub fn name(&self) -> &'static str {
                 match self {
@@ -145,8 +157,21 @@ rules! {
     Late = "late",
 }
 
+impl Clean {
+    /// The column that it adds, which says of which rows it holds.
+    pub fn flag(&self) -> Option<&str> {
+        match self.then()? {
+            Then::Flag(name) => Some(name),
+            Then::DeadLetter | Then::SetMissing | Then::Clip => None,
+        }
+    }
+}
+
 /// The settings that a rule is built from.
-pub(crate) trait Settings {
+pub(crate) trait Settings: Sized {
+    /// Valid settings, for each way in which the rule works: see [`Clean::every`].
+    fn every(grace: bool) -> Vec<Self>;
+
     /// Its subject, shown beside its name.
     fn subject(&self) -> String;
 

@@ -60,6 +60,10 @@ pub enum Unicode {
 }
 
 impl Settings for Normalise {
+    fn every(_: bool) -> Vec<Self> {
+        vec![Self { of: vec!["note".into()], trim: true, case: Case::Upper, unicode: Unicode::Nfc }]
+    }
+
     fn subject(&self) -> String {
         self.of.join(", ")
     }

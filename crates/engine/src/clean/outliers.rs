@@ -76,6 +76,31 @@ pub enum Method {
 }
 
 impl Settings for Outliers {
+    fn every(_: bool) -> Vec<Self> {
+        let usual = Self {
+            of: vec!["x".into()],
+            method: Method::Mad,
+            above: Some(1.0),
+            between: None,
+            then: Then::Clip,
+            by: By::Key,
+            after: 4,
+            window: 7,
+            limit: super::impute::usual_limit(),
+        };
+        let all = |of: &str, method, above| Self {
+            of: vec![of.into()],
+            method,
+            above,
+            then: Then::DeadLetter,
+            by: By::All,
+            ..usual.clone()
+        };
+        let far = Self { then: Then::Flag("far".into()), ..all("y", Method::Iqr, Some(0.1)) };
+        let rare = Self { between: Some(vec![0.1, 0.9]), then: Then::SetMissing, ..all("y", Method::Quantiles, None) };
+        vec![usual.clone(), all("y", Method::ZScore, Some(1.5)), far, rare]
+    }
+
     fn subject(&self) -> String {
         self.of.join(", ")
     }

@@ -11,6 +11,10 @@ use super::{Batch, Known, Rule, RuleError, Settings, stateless};
 pub struct Require(#[schemars(length(min = 1))] pub Vec<String>);
 
 impl Settings for Require {
+    fn every(_: bool) -> Vec<Self> {
+        vec![Self(vec!["card".into()])]
+    }
+
     fn subject(&self) -> String {
         String::new()
     }

@@ -1,6 +1,7 @@
 //! Lookup tables: what is known of a key besides its records, as of the row's time.
 
 mod content;
+mod section;
 
 pub use content::Content;
 

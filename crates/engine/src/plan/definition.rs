@@ -4,14 +4,11 @@
 //! in a vocabulary of its own and without values that equal a default: a new setting left at its default, or a renamed
 //! field in the program, changes nothing.
 
-use gristmill_learn::Kind;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::{ColumnPlan, Computed, Plan};
-use crate::describe;
-use crate::lookup::LookupPlan;
 
 /// The version of the encoding. A changed encoding gets another number, and reads the earlier ones.
 const VERSION: u32 = 1;
@@ -26,7 +23,7 @@ pub struct Definition {
 }
 
 impl Definition {
-    fn new(name: impl Into<String>, of: &Value) -> Self {
+    pub(crate) fn new(name: impl Into<String>, of: &Value) -> Self {
         Self { name: name.into(), text: format!("{VERSION} {}", canonical(of)) }
     }
 }
@@ -85,163 +82,55 @@ fn canonical(value: &Value) -> String {
 }
 
 /// An object without null values.
-fn given(fields: Value) -> Value {
+pub(crate) fn given(fields: Value) -> Value {
     match fields {
         Value::Object(fields) => fields.into_iter().filter(|(_, value)| !value.is_null()).collect(),
         other => other,
     }
 }
 
-fn typed(column: &ColumnPlan) -> Value {
+/// A column and its type.
+pub(crate) fn typed(column: &ColumnPlan) -> Value {
     json!([column.name, shortest(&column.kind)])
 }
 
-fn items(computed: &Computed) -> Value {
+/// What SQL expressions make, as they were written.
+pub(crate) fn items(computed: &Computed) -> Value {
     computed.items.iter().map(|item| json!([item.name, item.text])).collect()
 }
 
-impl LookupPlan {
-    /// What the state of others depends on. `on`: the column of the input that is looked up.
-    fn definition(&self, on: Option<&str>) -> Value {
-        let named = |column: Option<usize>| Some(self.columns.get(column?)?.name.as_str());
-        given(json!({
-            "name": self.name,
-            "columns": self.columns.iter().map(typed).collect::<Value>(),
-            "key": named(self.key),
-            "on": on,
-            "time": named(self.time),
-        }))
-    }
-}
-
 impl Plan {
-    /// The parts of a shard's state and what each depends on, in the order in which they are saved: a part with another
-    /// definition needs other state. A step of the model depends on the features and on the earlier steps, since they
-    /// produce its inputs.
-    pub fn definition(&self) -> &[Definition] {
-        self.definition.get_or_init(|| self.define())
+    /// The columns of a record, with their types.
+    pub(crate) fn typed_columns(&self) -> Value {
+        self.columns.iter().map(typed).collect()
     }
 
-    fn named(&self, column: Option<usize>) -> Option<&str> {
+    pub(crate) fn named(&self, column: Option<usize>) -> Option<&str> {
         Some(self.column(column?)?.0)
     }
 
-    fn define(&self) -> Vec<Definition> {
-        let columns: Value = self.columns.iter().map(typed).collect();
-        let mut parts = vec![self.label_definition()];
-        for rule in &self.clean {
-            let rule_of = json!({"rule": shortest(&rule.written), "columns": columns, "key": self.named(self.key)});
-            parts.push(Definition::new(&rule.name, &given(rule_of)));
-        }
-        if let Some(grace) = self.grace {
-            let waits = json!({"grace": grace, "columns": columns, "time": self.named(self.time), "flags": self.flags});
-            parts.push(Definition::new("grace", &waits));
-        }
-        let tables: Vec<Value> =
-            self.lookups.iter().map(|table| table.definition(self.named(Some(table.on)))).collect();
-        // Saved states say `table`, as documents did before `lookup`.
-        let table = |(table, of): (&LookupPlan, &Value)| Definition::new(format!("table {}", table.name), of);
-        parts.extend(self.lookups.iter().zip(&tables).map(table));
-        parts.push(self.categories_definition(&tables));
-        if let Some(computed) = &self.computed {
-            let time = self.named(self.time);
-            let windows = json!({"columns": columns, "time": time, "items": items(computed), "tables": tables});
-            parts.push(Definition::new("windows", &given(windows)));
-        }
-        self.learning_definitions(self.inputs(&tables), &mut parts);
-        let metrics = || self.metrics.iter().map(shortest);
-        parts.extend(self.metrics.iter().zip(metrics()).map(|(metric, of)| Definition::new(metric.key(), &of)));
-        let compared = json!({"task": self.task, "metrics": metrics().collect::<Value>()});
-        parts.push(Definition::new("baselines", &compared));
-        parts
-    }
-
-    fn label_definition(&self) -> Definition {
-        let label = self.label.as_ref().map(|label| {
-            given(json!({
-                "column": self.columns.get(label.column).map(typed),
-                "positive": Some(&label.positive).filter(|class| !class.is_empty()),
-                "negative": label.negative,
-                "delay": label.delay,
-            }))
-        });
-        match self.shards() {
-            1 => Definition::new("label", &given(json!({"label": label}))),
-            shards => {
-                let cut = json!({"label": label, "key": self.named(self.key), "shards": shards});
-                Definition::new("shards and label", &given(cut))
-            }
-        }
-    }
-
-    /// Codes of text depend on what produces the text.
-    fn categories_definition(&self, tables: &[Value]) -> Definition {
-        let kinds = self.signature.kinds().iter().zip(&self.features);
-        let nominal: Vec<usize> =
-            kinds.filter(|(kind, _)| **kind == Kind::Nominal).map(|(_, column)| *column).collect();
-        let names: Value = nominal.iter().filter_map(|column| self.named(Some(*column))).collect();
-        let own = self.columns.len() + self.flags.len();
-        let made = nominal.iter().any(|column| *column >= own);
-        let items = self.computed.as_ref().filter(|_| made).map(items);
-        let tables = Some(tables).filter(|tables| made && !tables.is_empty());
-        Definition::new("categories", &given(json!({"of": names, "computed": items, "tables": tables})))
-    }
-
-    /// The inputs of the model's first step.
-    fn inputs(&self, tables: &[Value]) -> Value {
+    /// What the model sees of a row, before it is augmented.
+    pub(crate) fn seen(&self) -> Map<String, Value> {
         let feature = |column: &usize| match self.columns.get(*column) {
             Some(column) => Some(typed(column)),
             None => self.column(*column).map(|(name, kind)| json!([name, kind])),
         };
-        given(json!({
-            "features": self.features.iter().filter_map(feature).collect::<Value>(),
-            "computed": self.computed.as_ref().map(items),
-            "tables": Some(tables).filter(|tables| !tables.is_empty()),
-        }))
-    }
-
-    /// Rows that wait for a label, and every step that learns.
-    fn learning_definitions(&self, mut inputs: Value, parts: &mut Vec<Definition>) {
-        let add = |inputs: &mut Value, key: &str, value: Value| {
-            if let Some(fields) = inputs.as_object_mut() {
-                fields.insert(key.into(), value);
-            }
-        };
-        if let Some(delay) = self.delay() {
-            let segment = |(metric, column): &(usize, usize)| {
-                json!([self.metrics.get(*metric).map(shortest), self.named(Some(*column))])
-            };
-            let segments: Value = self.segments.iter().map(segment).collect();
-            let waits = json!({"delay": delay, "inputs": inputs, "segments": segments});
-            parts.push(Definition::new("pending", &waits));
+        let mut seen = Map::new();
+        seen.insert("features".into(), self.features.iter().filter_map(feature).collect());
+        if let Some(computed) = &self.computed {
+            seen.insert("computed".into(), items(computed));
         }
-        if !self.augment.is_empty() {
-            add(&mut inputs, "augment", self.augment.iter().map(shortest).collect());
-            parts.push(Definition::new("augment", &inputs));
+        if !self.lookups.is_empty() {
+            seen.insert("tables".into(), self.lookup_definitions().into());
         }
-        if let Some(scoring) = &self.scoring {
-            let takes: Value =
-                scoring.inputs.iter().map(|place| self.named(self.features.get(*place).copied())).collect();
-            let file = json!({
-                "digest": format!("{:032x}", scoring.written().digest),
-                "inputs": takes,
-                "runtime": scoring.reading.runtime,
-                "rounds": scoring.reading.rounds,
-            });
-            add(&mut inputs, "file", given(file));
-            parts.push(Definition::new("file", &inputs));
-        }
-        let mut steps: Vec<Value> = Vec::new();
-        for step in &self.model {
-            steps.push(shortest(step));
-            parts.push(Definition::new(describe::name_of(step), &json!({"inputs": inputs, "steps": steps})));
-        }
+        seen
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::describe;
     use gristmill_learn::{Component, MetricKind};
     use serde::Deserialize;
 

@@ -105,7 +105,7 @@ pub struct Plan {
     /// Warnings: what is allowed but worth mentioning.
     pub warnings: Vec<String>,
     /// The result of [`Self::definition`], once computed.
-    definition: OnceLock<Vec<Definition>>,
+    pub(crate) definition: OnceLock<Vec<Definition>>,
 }
 
 /// A column of a record.

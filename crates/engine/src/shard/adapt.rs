@@ -6,9 +6,11 @@ use gristmill_learn::{Component, StateError, StateReader, StateWriter};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::sections::Sections;
 use super::{Shard, ShardError};
 use crate::plan::{Definition, Plan, definition};
 use crate::rows::Partition;
+use crate::section::Lost;
 
 /// A shard opened under another plan than the one its state was saved under.
 pub struct Adapted {
@@ -22,15 +24,6 @@ pub struct Adapted {
     pub dropped: Vec<String>,
     /// Rows that the discarded parts had taken in and that will have no effect.
     pub lost: Vec<Lost>,
-}
-
-/// Rows that were read and will have no effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lost {
-    /// What they wait for, and what will not be done with them.
-    pub what: &'static str,
-    /// Their number.
-    pub rows: u64,
 }
 
 /// Settings that steer how a step continues to learn and do not change what it stores.
@@ -53,7 +46,10 @@ impl Shard {
         let left: Vec<Part<'_>> = then.into_iter().flatten().collect();
         let dropped = left.iter().filter(|(name, ..)| !changed.iter().any(|changed| changed == name));
         let dropped = dropped.map(|(name, ..)| (*name).to_string()).collect();
-        let lost = left.iter().filter_map(|(name, _, bytes)| lost(name, bytes).transpose()).collect::<Result<_, _>>();
+        let lost = left
+            .iter()
+            .filter_map(|(name, _, bytes)| Sections::lost(name, bytes).transpose())
+            .collect::<Result<_, _>>();
         Ok(Adapted { lost: lost.map_err(|source| failed(&shard, source))?, shard, kept, changed, dropped })
     }
 
@@ -80,7 +76,7 @@ impl Shard {
             return Err(unfit(name, format!("this pipeline has no such part: it has {}", names.join(", "))));
         }
         let (mut kept, mut changed) = (Vec::new(), Vec::new());
-        for (Definition { name, text }, part) in definition.iter().zip(self.parts_mut()) {
+        for (Definition { name, text }, part) in definition.iter().zip(self.sections.parts_mut()) {
             let is = |one: &Option<Part<'_>>, text: Option<&str>| {
                 one.is_some_and(|(old, definition, _)| old == name && text.is_none_or(|text| text == definition))
             };
@@ -107,22 +103,6 @@ impl Shard {
 
 fn unfit(component: &str, why: String) -> StateError {
     StateError::Unfit { component: component.into(), why }
-}
-
-/// What a discarded part had taken in: how many rows waited.
-fn lost(name: &str, bytes: &[u8]) -> Result<Option<Lost>, StateError> {
-    let (component, before, what) = match name {
-        "pending" => ("pending", 0, "wait for their labels and will never be learned"),
-        "grace" => ("grace", 4, "wait for their turn and will never be answered"),
-        _ => return Ok(None),
-    };
-    let mut from = StateReader::new(bytes);
-    from.begin(component, 2)?;
-    for _ in 0..before {
-        from.u64()?;
-    }
-    let rows = from.u64()?;
-    Ok((rows > 0).then_some(Lost { what, rows }))
 }
 
 /// Whether a step of the model may keep its state: it sees the same inputs, and it and the earlier steps differ only in

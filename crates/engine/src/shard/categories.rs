@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use arrow_array::Array;
-use gristmill_learn::{Kind, StateError, StateReader, StateWriter, Stateful};
+use gristmill_learn::{Kind, LearnError, StateError, StateReader, StateWriter, Stateful};
 
 use gristmill_models::{Input, InputKind};
+use serde_json::{Map, Value, json};
 
 use crate::plan::Plan;
-use crate::rows::{Cell, Column};
+use crate::plan::definition::{Definition, given, items};
+use crate::rows::{Cell, Column, Partition};
+use crate::section::{Counted, Figure, Section, is_a_part};
 
 /// More categories of one column than this are treated as missing.
 pub(crate) const MOST: usize = 10_000;
@@ -132,6 +135,35 @@ impl Categories {
     /// The categories that were numbered here.
     fn learned(&self) -> impl Iterator<Item = &BTreeMap<String, u64>> {
         self.columns.iter().flatten().filter(|codes| !codes.fixed).map(|codes| &codes.numbers)
+    }
+}
+
+/// The number of categories of each text feature, in the shard with the most.
+static KNOWN: Figure = Figure { key: "categories", said: None, highest: true };
+
+/// Codes of text depend on what produces the text.
+impl Section for Categories {
+    fn open(plan: &Plan, _: &Partition) -> Result<Self, LearnError> {
+        Ok(Self::new(plan))
+    }
+
+    fn define(plan: &Plan, _: &mut Map<String, Value>) -> Vec<Definition> {
+        let kinds = plan.signature.kinds().iter().zip(&plan.features);
+        let nominal: Vec<usize> =
+            kinds.filter(|(kind, _)| **kind == Kind::Nominal).map(|(_, column)| *column).collect();
+        let names: Value = nominal.iter().filter_map(|column| plan.named(Some(*column))).collect();
+        let own = plan.columns.len() + plan.flags.len();
+        let made = nominal.iter().any(|column| *column >= own);
+        let items = plan.computed.as_ref().filter(|_| made).map(items);
+        let tables = made.then(|| plan.lookup_definitions()).filter(|tables| !tables.is_empty());
+        vec![Definition::new("categories", &given(json!({"of": names, "computed": items, "tables": tables})))]
+    }
+
+    is_a_part!();
+
+    fn counted(&self, plan: &Plan) -> Vec<Counted> {
+        let name = |place: usize| plan.column(*plan.features.get(place)?).map(|(name, _)| name);
+        self.counts().filter_map(|(place, count)| Some(KNOWN.of(name(place)?, count))).collect()
     }
 }
 

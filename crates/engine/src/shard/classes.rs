@@ -1,11 +1,14 @@
 //! The classes of a classification and their names.
 
-use gristmill_learn::{Prediction, StateError, StateReader, StateWriter, Stateful, Task, Truth};
+use gristmill_learn::{LearnError, Prediction, StateError, StateReader, StateWriter, Stateful, Task, Truth};
 
 use gristmill_models::Output;
+use serde_json::{Map, Value, json};
 
 use crate::plan::Plan;
-use crate::rows::Cell;
+use crate::plan::definition::{Definition, given, typed};
+use crate::rows::{Cell, Partition};
+use crate::section::{Section, is_a_part};
 
 /// Two classes: the document names the positive one; the other is named by the document too, or by the first other
 /// value seen. Any number of classes: named in the order in which they appear. A pretrained model provides the names of
@@ -164,6 +167,32 @@ impl Classes {
             }
         }
     }
+}
+
+impl Section for Classes {
+    fn open(plan: &Plan, _: &Partition) -> Result<Self, LearnError> {
+        Ok(Self::new(plan))
+    }
+
+    fn define(plan: &Plan, _: &mut Map<String, Value>) -> Vec<Definition> {
+        let label = plan.label.as_ref().map(|label| {
+            given(json!({
+                "column": plan.columns.get(label.column).map(typed),
+                "positive": Some(&label.positive).filter(|class| !class.is_empty()),
+                "negative": label.negative,
+                "delay": label.delay,
+            }))
+        });
+        vec![match plan.shards() {
+            1 => Definition::new("label", &given(json!({"label": label}))),
+            shards => {
+                let cut = json!({"label": label, "key": plan.named(plan.key), "shards": shards});
+                Definition::new("shards and label", &given(cut))
+            }
+        }]
+    }
+
+    is_a_part!();
 }
 
 const NAME: &str = "classes";

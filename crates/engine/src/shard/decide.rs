@@ -104,7 +104,7 @@ impl Shard {
     ) {
         let plan = Arc::clone(&self.plan);
         let columns = OnceCell::new();
-        let version = self.scorer.as_ref().map(Scorer::version);
+        let version = self.sections.scorer.as_ref().map(Scorer::version);
         let by = ScoredBy::new(&plan, version);
         let answer = |named: Answer<'_>| answered.column(named, &plan, classes, &by);
         let act =

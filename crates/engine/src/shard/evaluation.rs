@@ -3,10 +3,14 @@
 use gristmill_learn::baseline::{Baseline, baselines};
 use gristmill_learn::metric::{Detail, Metric};
 use gristmill_learn::{
-    MetricKind, Prediction, Predictions, StateError, StateReader, StateWriter, Stateful, Task, Truth,
+    LearnError, MetricKind, Prediction, Predictions, StateError, StateReader, StateWriter, Stateful, Task, Truth,
 };
+use serde_json::{Map, Value, json};
 
-use crate::plan::Reading;
+use crate::plan::definition::{Definition, shortest};
+use crate::plan::{Plan, Reading};
+use crate::rows::Partition;
+use crate::section::Section;
 
 type Metrics = Vec<Box<dyn Metric>>;
 
@@ -127,17 +131,27 @@ fn absorb(mine: &mut Metrics, theirs: &Metrics) -> Result<(), StateError> {
     Ok(())
 }
 
-impl Evaluation {
-    /// The metrics in the plan's order, then the baselines as one.
-    pub(super) fn parts(&self) -> impl Iterator<Item = &dyn Stateful> {
-        let metrics = self.model.iter().map(|metric| metric.as_ref() as &dyn Stateful);
-        metrics.chain(std::iter::once(&self.baselines as &dyn Stateful))
+impl Section for Evaluation {
+    fn open(plan: &Plan, _: &Partition) -> Result<Self, LearnError> {
+        Ok(Self::new(&plan.metrics, plan.task))
     }
 
-    /// The same, to load the state of each.
-    pub(super) fn parts_mut(&mut self) -> impl Iterator<Item = &mut dyn Stateful> {
+    fn define(plan: &Plan, _: &mut Map<String, Value>) -> Vec<Definition> {
+        let metrics = || plan.metrics.iter().map(shortest);
+        let measured = plan.metrics.iter().zip(metrics()).map(|(metric, of)| Definition::new(metric.key(), &of));
+        let compared = json!({"task": plan.task, "metrics": metrics().collect::<Value>()});
+        measured.chain([Definition::new("baselines", &compared)]).collect()
+    }
+
+    /// The metrics in the plan's order, then the baselines as one.
+    fn parts(&self) -> Vec<&dyn Stateful> {
+        let metrics = self.model.iter().map(|metric| metric.as_ref() as &dyn Stateful);
+        metrics.chain([&self.baselines as &dyn Stateful]).collect()
+    }
+
+    fn parts_mut(&mut self) -> Vec<&mut dyn Stateful> {
         let metrics = self.model.iter_mut().map(|metric| metric.as_mut() as &mut dyn Stateful);
-        metrics.chain(std::iter::once(&mut self.baselines as &mut dyn Stateful))
+        metrics.chain([&mut self.baselines as &mut dyn Stateful]).collect()
     }
 }
 
@@ -167,14 +181,14 @@ impl Stateful for Baselines {
 
 impl Stateful for Evaluation {
     fn save(&self, to: &mut StateWriter) {
-        self.parts().for_each(|part| part.save(to));
+        self.parts().iter().for_each(|part| part.save(to));
     }
 
     fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
-        self.parts_mut().try_for_each(|part| part.load(from))
+        self.parts_mut().into_iter().try_for_each(|part| part.load(from))
     }
 
     fn size(&self) -> usize {
-        self.parts().map(Stateful::size).sum()
+        self.parts().iter().map(|part| part.size()).sum()
     }
 }

@@ -14,10 +14,12 @@ mod outbox;
 mod pending;
 mod reorder_buffer;
 mod scoring;
+mod sections;
 mod state;
 mod step;
 
-pub use adapt::{Adapted, Lost};
+pub use crate::section::{Counted, Figure, Lost};
+pub use adapt::Adapted;
 pub(crate) use categories::MOST as MOST_CATEGORIES;
 pub use evaluation::{Evaluation, Scores};
 pub use outbox::{Decision, Outbox};
@@ -28,25 +30,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gristmill_learn::{
-    Chain, Features, Labels, LearnError, Learner, MAX_CLASSES, Prediction, Predictions, StateError, StateReader,
-    StateWriter, Task, Truth,
+    Features, Labels, LearnError, Learner, MAX_CLASSES, Prediction, Predictions, StateError, StateReader, StateWriter,
+    Task, Truth,
 };
 
-use gristmill_sql::Windows;
-
-use crate::augment::Augmenter;
-use crate::clean::Cleaner;
-use crate::lookup::Lookup;
 use crate::plan::{Plan, Reading};
 use crate::rows::{Cell, Partition, Positions, Refusal, Rows, SchemaDrift, SharedPosition, Stage, count};
 use crate::spec::Size;
-use categories::{Categories, usable};
-use classes::Classes;
+use categories::usable;
 use decide::Answered;
-use pending::{Pending, Waiting};
+use pending::Waiting;
 use reorder_buffer::ReorderBuffer;
 use scoring::Scorer;
 pub use scoring::ShadowEvaluation;
+use sections::Sections;
 
 /// The counts of a shard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -105,27 +102,9 @@ pub struct Shard {
     positions: Positions,
     /// The position of the record that is being folded in.
     at: Arc<SharedPosition>,
-    /// The pretrained model, if there is one.
-    scorer: Option<Scorer>,
-    /// The model that learns here, if there is one.
-    model: Option<Chain>,
-    classes: Classes,
+    sections: Sections,
     /// How many classes had occurred before the current row.
     known: usize,
-    categories: Categories,
-    /// The cleaning rules, with their state.
-    clean: Vec<Cleaner>,
-    /// Rows buffered for reordering.
-    reorder: Option<ReorderBuffer>,
-    /// The lookup tables.
-    lookups: Vec<Lookup>,
-    /// Of computed features.
-    windows: Option<Windows>,
-    /// Creates the examples that are learned from instead of rows.
-    augment: Option<Augmenter>,
-    /// Rows whose labels are known later.
-    pending: Option<Pending>,
-    evaluation: Evaluation,
     counts: Counts,
     /// Decisions that satisfied each output's condition.
     written: Vec<u64>,
@@ -141,29 +120,16 @@ pub struct Shard {
 impl Shard {
     /// A shard for a partition, untrained or as it was saved.
     pub fn open(plan: Arc<Plan>, partition: Partition, snapshot: Option<&[u8]>) -> Result<Self, ShardError> {
-        let model =
-            scoring::chain(&plan).map_err(|source| ShardError::Model { partition: partition.clone(), source })?;
+        let sections = Sections::open(&plan, &partition)
+            .map_err(|source| ShardError::Model { partition: partition.clone(), source })?;
         let written = vec![0; plan.outputs.len()];
         let mut shard = Self {
-            classes: Classes::new(&plan),
+            sections,
             known: 0,
-            categories: Categories::new(&plan),
-            clean: plan.clean.clone(),
-            reorder: ReorderBuffer::new(&plan, &partition),
-            lookups: plan.lookups.iter().map(Lookup::new).collect(),
-            windows: plan
-                .computed
-                .as_ref()
-                .map(|computed| Windows::new(&computed.program).with_limit(plan.windows.max_memory.0)),
-            augment: Augmenter::new(&plan.augment, &plan.signature),
-            pending: plan.delay().map(|_| Pending::default()),
-            evaluation: Evaluation::new(&plan.metrics, plan.task),
-            scorer: Scorer::new(&plan, &partition),
             plan,
             partition,
             positions: Positions::default(),
             at: Arc::default(),
-            model,
             counts: Counts::default(),
             written,
             refused: BTreeMap::new(),
@@ -219,95 +185,84 @@ impl Shard {
         &self.labels
     }
 
-    /// The number of categories of each text feature.
-    pub fn categories(&self) -> Vec<(String, u64)> {
-        let name = |place: usize| self.plan.features.get(place).and_then(|feature| self.plan.column(*feature));
-        let counts = self.categories.counts();
-        counts.filter_map(|(place, count)| Some((name(place)?.0.to_string(), count))).collect()
+    /// What its sections have counted.
+    pub fn counted(&self) -> Vec<Counted> {
+        self.sections.counted(&self.plan).collect()
+    }
+
+    fn counted_as(&self, key: &str) -> Vec<(String, u64)> {
+        let of = self.sections.counted(&self.plan).filter(|counted| counted.figure.key == key);
+        of.map(|counted| (counted.of, counted.count)).collect()
     }
 
     /// The number of values or records that each rule of `clean` has changed, flagged or rejected, by its name.
     pub fn cleaned(&self) -> Vec<(String, u64)> {
-        self.clean.iter().map(|rule| (rule.name.clone(), rule.count())).collect()
+        self.counted_as("clean")
     }
 
     /// A digest of its tables' content; 0 if there are none.
     pub fn tables(&self) -> u64 {
-        self.lookups.iter().fold(0, |all, table| all.rotate_left(7) ^ table.digest())
+        self.sections.lookups.iter().fold(0, |all, table| all.rotate_left(7) ^ table.digest())
     }
 
     /// Uses the content of the plan's tables from now on.
     pub fn renew_tables(&mut self) {
-        for (table, plan) in self.lookups.iter_mut().zip(&self.plan.lookups) {
+        for (table, plan) in self.sections.lookups.iter_mut().zip(&self.plan.lookups) {
             table.renew(plan);
         }
     }
 
-    /// Rows without a match, by the name of the table.
-    pub fn unmatched(&self) -> Vec<(String, u64)> {
-        let named =
-            self.plan.lookups.iter().zip(&self.lookups).map(|(plan, table)| (plan.name.clone(), table.unmatched()));
-        named.filter(|(_, count)| *count > 0).collect()
-    }
-
-    /// The number of examples that each rule of `augment` has added or removed.
-    pub fn augmented(&self) -> Vec<(String, u64)> {
-        self.augment.iter().flat_map(Augmenter::counts).collect()
-    }
-
     /// The number of buffered rows.
     pub fn waiting(&self) -> u64 {
-        self.reorder.as_ref().map_or(0, ReorderBuffer::waiting)
+        self.sections.reorder.as_ref().map_or(0, ReorderBuffer::waiting)
     }
 
     /// Rows that came later than the grace allows and were processed as they came; without a grace, rows with windows
     /// whose time is before that of an earlier row.
     pub fn late(&self) -> u64 {
-        let windows = self.windows.as_ref().map_or(0, Windows::late);
-        self.reorder.as_ref().map_or(windows, ReorderBuffer::late)
+        self.counted_as("late").iter().map(|(_, rows)| rows).sum()
     }
 
     /// Rows that came so late that a window of theirs is missing.
     pub fn missing_windows(&self) -> u64 {
-        self.windows.as_ref().map_or(0, Windows::missed)
+        self.counted_as("missing_windows").iter().map(|(_, rows)| rows).sum()
     }
 
     /// The number of keys or ids evicted, and of buffered rows released early, for lack of memory: of windows, `grace`,
     /// and rules by their name.
     pub fn forgotten(&self) -> Vec<(String, u64)> {
-        let windows = self.windows.iter().map(|windows| ("windows".to_string(), windows.evicted()));
-        let rules = self.clean.iter().map(|rule| (rule.name.clone(), rule.forgotten()));
-        let early = self.reorder.iter().map(|hold| ("grace".to_string(), hold.forced_out()));
-        windows.chain(early).chain(rules).filter(|(_, count)| *count > 0).collect()
+        self.counted_as("forgotten")
     }
 
     /// Its metrics.
     pub fn evaluation(&self) -> &Evaluation {
-        &self.evaluation
+        &self.sections.evaluation
     }
 
     /// The names of the classes, by their index in metrics; none without classification.
     pub fn classes(&self) -> Vec<String> {
         match self.plan.task {
-            Task::Classification => self.classes.names.clone(),
-            Task::BinaryClassification => vec![self.classes.negative.clone(), self.classes.positive.clone()],
+            Task::Classification => self.sections.classes.names.clone(),
+            Task::BinaryClassification => {
+                vec![self.sections.classes.negative.clone(), self.sections.classes.positive.clone()]
+            }
             _ => Vec::new(),
         }
     }
 
     /// The number of the version that scores; 0 for the document's own model, or without a pretrained model.
     pub fn version(&self) -> u64 {
-        self.scorer.as_ref().map_or(0, Scorer::number)
+        self.sections.scorer.as_ref().map_or(0, Scorer::number)
     }
 
     /// Switches to a version of the pretrained model; whether it is available. It scores the rows after this one.
     pub fn take_version(&mut self, number: u64) -> bool {
-        self.scorer.as_mut().map_or(number == 0, |scorer| scorer.take(number))
+        self.sections.scorer.as_mut().map_or(number == 0, |scorer| scorer.take(number))
     }
 
     /// The evaluation of the shadow.
     pub fn tried(&self) -> Option<ShadowEvaluation> {
-        self.scorer.as_ref().and_then(Scorer::tried)
+        self.sections.scorer.as_ref().and_then(Scorer::tried)
     }
 
     /// The whole state, canonical.
@@ -335,7 +290,7 @@ impl Shard {
         self.counts.scored += 1;
         self.counts.decisions += 1;
         let task = self.plan.task;
-        let learns = self.model.is_some() || self.outside_learns();
+        let learns = self.sections.model.is_some() || self.outside_learns();
         let version = if learns { self.counts.learned } else { self.version() };
         answered.push(row, record, self.predictions.row(0), version);
         let said = measured(plan.reading, plan.decides_at_zero(), self.predictions.row(0));
@@ -343,19 +298,19 @@ impl Shard {
         let clusters = (task == Task::Clustering).then_some(Truth::Value(f64::NAN));
         let segment =
             |column: &usize| rows.columns.get(*column).map_or(Cell::Missing, |column| column.cell(row)).text();
-        if let (Some(pending), Some(delay), Some(time), Some(truth)) = (&mut self.pending, plan.delay(), time, truth) {
-            let all = if self.model.is_some() { self.predictions.row(0) } else { answer.unwrap_or_default() };
+        if let (Some(pending), Some(time), Some(truth)) = (&mut self.sections.pending, time, truth) {
+            let all = if self.sections.model.is_some() { self.predictions.row(0) } else { answer.unwrap_or_default() };
             let (features, said) = (self.features.clone(), all.to_vec());
             let segments = plan.segments.iter().map(|(_, column)| segment(column).into_owned()).collect();
-            pending.push(Waiting { due: time.saturating_add(delay), time, features, said, truth, segments });
+            pending.push(Waiting { due: pending.due(time), time, features, said, truth, segments });
             // A model that learns without labels need not wait for one.
             return if task.is_unsupervised() { self.learn(None) } else { Ok(()) };
         }
         if let Some(truth) = truth.or(clusters) {
             for (metric, column) in &plan.segments {
-                self.evaluation.of(*metric, &segment(column));
+                self.sections.evaluation.of(*metric, &segment(column));
             }
-            self.evaluation.update(truth, said, time);
+            self.sections.evaluation.update(truth, said, time);
             self.evaluate_shadow(truth, answer.unwrap_or_default(), time);
         }
         self.learn(truth)
@@ -364,13 +319,13 @@ impl Shard {
     /// Evaluates and learns the rows whose labels are known by now, with the features and scores of the time when they
     /// were scored.
     fn learn_what_is_due(&mut self, now: i64) -> Result<(), LearnError> {
-        while let Some(row) = self.pending.as_mut().and_then(|pending| pending.pop(now)) {
+        while let Some(row) = self.sections.pending.as_mut().and_then(|pending| pending.pop(now)) {
             for ((metric, _), segment) in self.plan.segments.iter().zip(&row.segments) {
-                self.evaluation.of(*metric, segment);
+                self.sections.evaluation.of(*metric, segment);
             }
             let own = row.said.get(..self.said_width()).unwrap_or(&row.said);
             let said = measured(self.plan.reading, self.plan.decides_at_zero(), own);
-            self.evaluation.update(row.truth, said, Some(row.time));
+            self.sections.evaluation.update(row.truth, said, Some(row.time));
             self.evaluate_shadow(row.truth, &row.said, Some(row.time));
             if !self.plan.task.is_unsupervised() {
                 self.features = row.features;
@@ -382,13 +337,13 @@ impl Shard {
 
     /// How many numbers a row's score has, if a pretrained model decides alone; any number otherwise.
     fn said_width(&self) -> usize {
-        let alone = self.scorer.as_ref().filter(|_| self.model.is_none());
+        let alone = self.sections.scorer.as_ref().filter(|_| self.sections.model.is_none());
         alone.map_or(usize::MAX, |scorer| scorer.version().model.signature().output.width())
     }
 
     /// Measures the shadow, if a pretrained model decides alone. `said`: both models' numbers for the row.
     fn evaluate_shadow(&mut self, truth: Truth, said: &[f64], time: Option<i64>) {
-        if let Some(scorer) = self.scorer.as_mut().filter(|_| self.model.is_none()) {
+        if let Some(scorer) = self.sections.scorer.as_mut().filter(|_| self.sections.model.is_none()) {
             scorer.evaluate(truth, said, time);
         }
     }
@@ -398,8 +353,8 @@ impl Shard {
         let cell = rows.columns.get(label.column).map_or(Cell::Missing, |column| column.cell(row));
         let truth = match self.plan.task {
             Task::Regression => usable(cell.number()).map(Truth::Value),
-            Task::BinaryClassification | Task::AnomalyDetection => self.classes.truth(cell)?,
-            Task::Classification | Task::Clustering => self.classes.named(cell, self.class_limit())?,
+            Task::BinaryClassification | Task::AnomalyDetection => self.sections.classes.truth(cell)?,
+            Task::Classification | Task::Clustering => self.sections.classes.named(cell, self.class_limit())?,
         };
         match cell {
             Cell::Float64(value) if !value.is_nan() && usable(value).is_none() => {
@@ -414,24 +369,24 @@ impl Shard {
 
     /// How many classes the model that learns here distinguishes.
     fn class_limit(&self) -> u32 {
-        self.model.as_ref().map_or(MAX_CLASSES, Learner::class_limit)
+        self.sections.model.as_ref().map_or(MAX_CLASSES, Learner::class_limit)
     }
 
     fn learn(&mut self, truth: Option<Truth>) -> Result<(), LearnError> {
-        let Some((augment, truth)) = self.augment.as_mut().zip(truth) else {
+        let Some((augment, truth)) = self.sections.augment.as_mut().zip(truth) else {
             let features = std::mem::take(&mut self.features);
             let learned = self.learn_from(&features, truth);
             self.features = features;
             return learned;
         };
-        let (classes, task) = (&self.classes, self.plan.task);
+        let (classes, task) = (&self.sections.classes, self.plan.task);
         let examples = augment.examples(&self.features, truth, &|class| classes.name(task, class).to_string());
         examples.iter().try_for_each(|example| self.learn_from(&example.features, Some(example.truth)))
     }
 
     fn learn_from(&mut self, features: &[f64], truth: Option<Truth>) -> Result<(), LearnError> {
-        let Some(model) = &mut self.model else {
-            if let Some((scorer, truth)) = self.scorer.as_mut().filter(|scorer| scorer.learns()).zip(truth) {
+        let Some(model) = &mut self.sections.model else {
+            if let Some((scorer, truth)) = self.sections.scorer.as_mut().filter(|scorer| scorer.learns()).zip(truth) {
                 scorer.learn(features, truth)?;
                 self.counts.learned += 1;
             }

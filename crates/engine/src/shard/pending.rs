@@ -2,7 +2,13 @@
 
 use std::collections::VecDeque;
 
-use gristmill_learn::{StateError, StateReader, StateWriter, Stateful, Truth};
+use gristmill_learn::{LearnError, StateError, StateReader, StateWriter, Stateful, Truth};
+use serde_json::{Map, Value, json};
+
+use crate::plan::Plan;
+use crate::plan::definition::{Definition, shortest};
+use crate::rows::Partition;
+use crate::section::{Lost, Section, each_is_a_part};
 
 /// A row that waits for its label.
 #[derive(Debug, Clone)]
@@ -19,12 +25,19 @@ pub(super) struct Waiting {
 }
 
 /// All rows that wait, in the order in which their labels become known.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Pending {
+    /// How much later than its row a label is known, in microseconds of event time.
+    delay: i64,
     rows: VecDeque<Waiting>,
 }
 
 impl Pending {
+    /// When the label of a row is known that has this time.
+    pub(super) fn due(&self, time: i64) -> i64 {
+        time.saturating_add(self.delay)
+    }
+
     pub(super) fn push(&mut self, row: Waiting) {
         let place = self.rows.partition_point(|other| other.due <= row.due);
         self.rows.insert(place, row);
@@ -33,6 +46,28 @@ impl Pending {
     /// The next row whose label is known by now.
     pub(super) fn pop(&mut self, now: i64) -> Option<Waiting> {
         self.rows.front().is_some_and(|row| row.due <= now).then(|| self.rows.pop_front()).flatten()
+    }
+}
+
+impl Section for Option<Pending> {
+    fn open(plan: &Plan, _: &Partition) -> Result<Self, LearnError> {
+        Ok(plan.delay().map(|delay| Pending { delay, rows: VecDeque::new() }))
+    }
+
+    fn define(plan: &Plan, seen: &mut Map<String, Value>) -> Vec<Definition> {
+        let Some(delay) = plan.delay() else { return Vec::new() };
+        let segment = |(metric, column): &(usize, usize)| {
+            json!([plan.metrics.get(*metric).map(shortest), plan.named(Some(*column))])
+        };
+        let segments: Value = plan.segments.iter().map(segment).collect();
+        vec![Definition::new("pending", &json!({"delay": delay, "inputs": seen, "segments": segments}))]
+    }
+
+    each_is_a_part!();
+
+    fn lost(name: &str, saved: &[u8]) -> Result<Option<Lost>, StateError> {
+        let what = "wait for their labels and will never be learned";
+        if name == "pending" { Lost::waiting(what, saved, ("pending", 0)) } else { Ok(None) }
     }
 }
 

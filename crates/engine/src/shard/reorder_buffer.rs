@@ -8,10 +8,13 @@ use std::collections::BTreeMap;
 
 use arrow_array::{Array, ArrayRef};
 use arrow_select::interleave::interleave;
-use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
+use gristmill_learn::{LearnError, StateError, StateReader, StateWriter, Stateful};
+use serde_json::{Map, Value, json};
 
 use crate::plan::Plan;
+use crate::plan::definition::Definition;
 use crate::rows::{Cell, Column, Header, Partition, Position, RawRecord, RawRows, Rows, SchemaDrift};
+use crate::section::{Counted, Figure, Lost, Section, each_is_a_part};
 
 /// The memory of a buffered row besides its bytes and its columns.
 const OVERHEAD: usize = 128;
@@ -78,11 +81,6 @@ impl ReorderBuffer {
     /// The number of buffered rows.
     pub(super) fn waiting(&self) -> u64 {
         self.waiting.len() as u64
-    }
-
-    /// Rows that arrived when the watermark was past them.
-    pub(super) fn late(&self) -> u64 {
-        self.late
     }
 
     /// Rows that were released early, for lack of memory.
@@ -214,6 +212,37 @@ fn optional<'a, T>(
 fn save_optional(bytes: Option<&[u8]>, to: &mut StateWriter) {
     to.u64(bytes.is_some().into());
     bytes.into_iter().for_each(|bytes| to.bytes(bytes));
+}
+
+/// Rows that are still buffered.
+static WAITING: Figure = Figure::summed("waiting", "rows", |rows| format!("{} wait for those before them", rows.count));
+
+impl Section for Option<ReorderBuffer> {
+    fn open(plan: &Plan, partition: &Partition) -> Result<Self, LearnError> {
+        Ok(ReorderBuffer::new(plan, partition))
+    }
+
+    fn define(plan: &Plan, _: &mut Map<String, Value>) -> Vec<Definition> {
+        let waits = |grace| {
+            let (columns, time) = (plan.typed_columns(), plan.named(plan.time));
+            Definition::new("grace", &json!({"grace": grace, "columns": columns, "time": time, "flags": plan.flags}))
+        };
+        plan.grace.map(waits).into_iter().collect()
+    }
+
+    each_is_a_part!();
+
+    fn counted(&self, _: &Plan) -> Vec<Counted> {
+        let Some(buffer) = self else { return Vec::new() };
+        let early = (buffer.forced_out > 0).then(|| Figure::FORGOTTEN.of("grace", buffer.forced_out));
+        let counted = [early, Figure::LATE.any(buffer.late), WAITING.any(buffer.waiting())];
+        counted.into_iter().flatten().collect()
+    }
+
+    fn lost(name: &str, saved: &[u8]) -> Result<Option<Lost>, StateError> {
+        let what = "wait for their turn and will never be answered";
+        if name == "grace" { Lost::waiting(what, saved, ("grace", 4)) } else { Ok(None) }
+    }
 }
 
 impl Stateful for ReorderBuffer {

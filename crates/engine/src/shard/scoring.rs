@@ -5,14 +5,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::{Array, ArrayRef};
 use gristmill_learn::{
-    Chain, Features, LearnError, MetricKind, Model, StateError, StateReader, StateWriter, Stateful, Task, Truth,
+    Chain, Component, Features, LearnError, MetricKind, Model, StateError, StateReader, StateWriter, Stateful, Task,
+    Truth,
 };
+use serde_json::{Map, Value, json};
 
 use super::evaluation::Evaluation;
 use super::{Shard, measured};
+use crate::describe;
+use crate::plan::definition::{Definition, given, shortest};
 use crate::plan::{Plan, Reading};
 use crate::pretrained::{Asked, ShardModel, TrainingLog, Version, Versions};
 use crate::rows::{Cell, Column, Partition, Refusal, Rows, Stage};
+use crate::section::{Section, each_is_a_part};
 
 /// The pretrained model that scores, and the evaluation of its shadow.
 pub(super) struct Scorer {
@@ -247,19 +252,21 @@ impl Version {
 impl Shard {
     /// How many training batches a pretrained model has learned.
     pub(super) fn lessons(&self) -> u64 {
-        self.scorer.as_ref().map_or(0, |scorer| scorer.lessons)
+        self.sections.scorer.as_ref().map_or(0, |scorer| scorer.lessons)
     }
 
     /// Scores rows at once with a pretrained model: all from this one on, or as many as may come before it learns.
     pub(super) fn score(&self, rows: &Rows, first: usize) -> Result<Option<Scored>, LearnError> {
-        let Some((scoring, scorer)) = self.plan.scoring.as_ref().zip(self.scorer.as_ref()) else { return Ok(None) };
+        let Some((scoring, scorer)) = self.plan.scoring.as_ref().zip(self.sections.scorer.as_ref()) else {
+            return Ok(None);
+        };
         let last = rows.records.len().min(first.saturating_add(scorer.room().min(self.plan.batch.rows)));
         let (count, version) = (last - first, scorer.version());
         let width = scoring.inputs.len();
         let mut values = vec![f64::NAN; count * width];
         for (place, feature) in scoring.inputs.iter().enumerate() {
             let numbers = values.iter_mut().skip(place).step_by(width);
-            self.categories.known_all(*feature, self.column(rows, *feature), first, numbers);
+            self.sections.categories.known_all(*feature, self.column(rows, *feature), first, numbers);
         }
         let columns = if version.model.model().takes_columns() { self.columns(rows) } else { Vec::new() };
         let slices = |from: usize, count: usize| -> Vec<ArrayRef> {
@@ -299,13 +306,13 @@ impl Shard {
 
     /// Whether a pretrained model learns here.
     pub(super) fn outside_learns(&self) -> bool {
-        self.scorer.as_ref().is_some_and(Scorer::learns)
+        self.sections.scorer.as_ref().is_some_and(Scorer::learns)
     }
 
     /// The value of a feature that is known without learning anything.
     fn feature(&self, rows: &Rows, row: usize, feature: usize) -> f64 {
         let column = self.column(rows, feature);
-        self.categories.known(feature, column.map_or(Cell::Missing, |column| column.cell(row)))
+        self.sections.categories.known(feature, column.map_or(Cell::Missing, |column| column.cell(row)))
     }
 
     fn column<'a>(&self, rows: &'a Rows, feature: usize) -> Option<&'a Column> {
@@ -316,8 +323,9 @@ impl Shard {
     pub(super) fn predict(&mut self, rows: &Rows, row: usize, answer: Option<&[f64]>) -> Result<(), LearnError> {
         self.predictions.clear();
         let answer = answer.unwrap_or_default();
-        let Some(model) = &self.model else {
-            let width = self.scorer.as_ref().map_or(0, |scorer| scorer.version().model.signature().output.width());
+        let Some(model) = &self.sections.model else {
+            let width =
+                self.sections.scorer.as_ref().map_or(0, |scorer| scorer.version().model.signature().output.width());
             self.predictions.push_row(answer.iter().take(width).copied());
             if let Some(scoring) = self.plan.scoring.as_ref().filter(|_| self.outside_learns()) {
                 self.features = scoring.inputs.iter().map(|feature| self.feature(rows, row, *feature)).collect();
@@ -327,7 +335,7 @@ impl Shard {
         self.features.clear();
         for (feature, column) in self.plan.features.iter().enumerate() {
             let cell = rows.columns.get(*column).map_or(Cell::Missing, |column| column.cell(row));
-            self.features.push(self.categories.number(feature, cell));
+            self.features.push(self.sections.categories.number(feature, cell));
         }
         self.features.extend_from_slice(answer.get(..model.width() - self.features.len()).unwrap_or_default());
         model.predict(&Features::row(&self.features), &mut self.predictions)?;
@@ -338,7 +346,7 @@ impl Shard {
             self.predictions.clear();
             self.predictions.push_row(said);
         }
-        if let Some(augment) = &self.augment {
+        if let Some(augment) = &self.sections.augment {
             let corrected = augment.correct(model.task(), self.predictions.row(0));
             self.predictions.clear();
             self.predictions.push_row(corrected);
@@ -354,8 +362,48 @@ fn among(said: &[f64], count: usize) -> Vec<f64> {
     known.iter().map(|p| if sum > 0.0 { p / sum } else { 1.0 / count as f64 }).collect()
 }
 
+impl Section for Option<Scorer> {
+    fn open(plan: &Plan, partition: &Partition) -> Result<Self, LearnError> {
+        Ok(Scorer::new(plan, partition))
+    }
+
+    fn define(plan: &Plan, seen: &mut Map<String, Value>) -> Vec<Definition> {
+        let Some(scoring) = &plan.scoring else { return Vec::new() };
+        let takes: Value = scoring.inputs.iter().map(|place| plan.named(plan.features.get(*place).copied())).collect();
+        let file = json!({
+            "digest": format!("{:032x}", scoring.written().digest),
+            "inputs": takes,
+            "runtime": scoring.reading.runtime,
+            "rounds": scoring.reading.rounds,
+        });
+        seen.insert("file".into(), given(file));
+        vec![Definition::new("file", &json!(seen))]
+    }
+
+    each_is_a_part!();
+}
+
 /// The model that learns here; none if a pretrained one decides alone.
-pub(super) fn chain(plan: &Plan) -> Result<Option<Chain>, LearnError> {
-    let alone = plan.scoring.is_some() && plan.model.is_empty();
-    if alone { Ok(None) } else { Chain::new(&plan.model, &plan.signature).map(Some) }
+impl Section for Option<Chain> {
+    fn open(plan: &Plan, _: &Partition) -> Result<Self, LearnError> {
+        let alone = plan.scoring.is_some() && plan.model.is_empty();
+        if alone { Ok(None) } else { Chain::new(&plan.model, &plan.signature).map(Some) }
+    }
+
+    fn define(plan: &Plan, seen: &mut Map<String, Value>) -> Vec<Definition> {
+        let steps: Vec<Value> = plan.model.iter().map(shortest).collect();
+        let definition = |(number, step): (usize, &Component)| {
+            let so_far = json!({"inputs": seen, "steps": steps.get(..=number)});
+            Definition::new(describe::name_of(step), &so_far)
+        };
+        plan.model.iter().enumerate().map(definition).collect()
+    }
+
+    fn parts(&self) -> Vec<&dyn Stateful> {
+        self.iter().flat_map(Chain::steps).collect()
+    }
+
+    fn parts_mut(&mut self) -> Vec<&mut dyn Stateful> {
+        self.iter_mut().flat_map(Chain::steps_mut).collect()
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gristmill_learn::{Chain, StateError, StateReader, StateWriter, Stateful};
+use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 
 use super::{Counts, Shard};
 use crate::plan::Definition;
@@ -66,32 +66,6 @@ impl Header {
 }
 
 impl Shard {
-    fn parts(&self) -> impl Iterator<Item = &dyn Stateful> {
-        let label = std::iter::once(&self.classes as &dyn Stateful);
-        let classes = label.chain(self.clean.iter().map(|rule| rule as &dyn Stateful));
-        let classes = classes.chain(self.reorder.iter().map(|hold| hold as &dyn Stateful));
-        let classes = classes.chain(self.lookups.iter().map(|table| table as &dyn Stateful));
-        let classes = classes.chain(std::iter::once(&self.categories as &dyn Stateful));
-        let classes = classes.chain(self.windows.iter().map(|windows| windows as &dyn Stateful));
-        let classes = classes.chain(self.pending.iter().map(|pending| pending as &dyn Stateful));
-        let classes = classes.chain(self.augment.iter().map(|augment| augment as &dyn Stateful));
-        let classes = classes.chain(self.scorer.iter().map(|scorer| scorer as &dyn Stateful));
-        classes.chain(self.model.iter().flat_map(Chain::steps)).chain(self.evaluation.parts())
-    }
-
-    pub(super) fn parts_mut(&mut self) -> impl Iterator<Item = &mut dyn Stateful> {
-        let label = std::iter::once(&mut self.classes as &mut dyn Stateful);
-        let classes = label.chain(self.clean.iter_mut().map(|rule| rule as &mut dyn Stateful));
-        let classes = classes.chain(self.reorder.iter_mut().map(|hold| hold as &mut dyn Stateful));
-        let classes = classes.chain(self.lookups.iter_mut().map(|table| table as &mut dyn Stateful));
-        let classes = classes.chain(std::iter::once(&mut self.categories as &mut dyn Stateful));
-        let classes = classes.chain(self.windows.iter_mut().map(|windows| windows as &mut dyn Stateful));
-        let classes = classes.chain(self.pending.iter_mut().map(|pending| pending as &mut dyn Stateful));
-        let classes = classes.chain(self.augment.iter_mut().map(|augment| augment as &mut dyn Stateful));
-        let classes = classes.chain(self.scorer.iter_mut().map(|scorer| scorer as &mut dyn Stateful));
-        classes.chain(self.model.iter_mut().flat_map(Chain::steps_mut)).chain(self.evaluation.parts_mut())
-    }
-
     pub(super) fn load_header(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
         let header = Header::read(from)?;
         self.positions = header.positions.renamed("", &self.partition.topic);
@@ -135,7 +109,7 @@ impl Stateful for Shard {
         }
         let definition = self.plan.definition();
         to.u64(definition.len() as u64);
-        for (Definition { name, text }, part) in definition.iter().zip(self.parts()) {
+        for (Definition { name, text }, part) in definition.iter().zip(self.sections.parts()) {
             to.text(name);
             to.text(text);
             to.part(part);
@@ -151,7 +125,7 @@ impl Stateful for Shard {
         if parts != definition.len() {
             return Err(unfit(format!("it has {parts} parts, this pipeline has {}", definition.len())));
         }
-        for (Definition { name, text }, part) in definition.iter().zip(self.parts_mut()) {
+        for (Definition { name, text }, part) in definition.iter().zip(self.sections.parts_mut()) {
             let (found, saved) = (from.text()?, from.text()?);
             if found != name || saved != text {
                 return Err(unfit(format!("its `{found}` was defined otherwise than this pipeline's `{name}`")));
@@ -162,7 +136,7 @@ impl Stateful for Shard {
     }
 
     fn size(&self) -> usize {
-        size_of::<Self>() + self.parts().map(Stateful::size).sum::<usize>()
+        size_of::<Self>() + self.sections.parts().map(Stateful::size).sum::<usize>()
     }
 }
 

@@ -31,9 +31,10 @@ impl Shard {
     /// know before later rows are folded in.
     pub fn check(&self, rows: &Rows, refusals: &mut Vec<Refusal>) {
         // Rules that reject need dead letters, so there are none; everything else that may reject a row is tried.
-        let scoring = self.scorer.as_ref().is_some_and(|scorer| scorer.version().model.model().may_refuse());
+        let scoring = self.sections.scorer.as_ref().is_some_and(|scorer| scorer.version().model.model().may_refuse());
         if scoring || self.plan.computed.as_ref().is_some_and(|computed| computed.program.may_fail()) {
-            let (mut rules, mut tables, mut windows) = (self.clean.clone(), self.lookups.clone(), self.windows.clone());
+            let (mut rules, mut tables, mut windows) =
+                (self.sections.clean.clone(), self.sections.lookups.clone(), self.sections.windows.clone());
             let prepared = prepare(&self.plan, (&mut rules, &mut tables, &mut windows), rows, refusals);
             // The step reports a refusal by the model itself.
             let mut scored = None::<Scored>;
@@ -48,7 +49,7 @@ impl Shard {
         let Some(label) = self.plan.label.as_ref().filter(|_| self.plan.task != Task::Regression) else { return };
         let Some(column) = rows.columns.get(label.column) else { return };
         // Labels name classes as they occur: the first rows of a block may make a later one wrong.
-        let (mut classes, limit) = (self.classes.clone(), self.class_limit());
+        let (mut classes, limit) = (self.sections.classes.clone(), self.class_limit());
         for (row, record) in rows.records.iter().enumerate() {
             let truth = match self.plan.task {
                 Task::Classification | Task::Clustering => classes.named(column.cell(row), limit),
@@ -87,7 +88,7 @@ impl Shard {
 
     /// Releases all buffered rows, since no more will arrive.
     pub fn flush(&mut self, outbox: &mut Outbox) -> Result<Released, ShardError> {
-        match self.reorder.as_mut().map(ReorderBuffer::flush) {
+        match self.sections.reorder.as_mut().map(ReorderBuffer::flush) {
             Some(turn) => self.take(turn, outbox),
             None => Ok(Released::default()),
         }
@@ -95,9 +96,9 @@ impl Shard {
 
     /// With a grace: processes rows on arrival. Returns the released rows.
     fn arrive(&mut self, raw: &RawRows, rows: &Rows, refusals: &mut Vec<Refusal>) -> Option<ReleasedRows> {
-        let hold = self.reorder.as_mut()?;
+        let hold = self.sections.reorder.as_mut()?;
         let mut batch = Batch::new(rows, self.plan.flags.len(), refusals);
-        self.clean.iter_mut().take(self.plan.on_arrival).for_each(|rule| rule.apply(&mut batch));
+        self.sections.clean.iter_mut().take(self.plan.on_arrival).for_each(|rule| rule.apply(&mut batch));
         Some(hold.take(raw, batch.finish()))
     }
 
@@ -136,7 +137,9 @@ impl Shard {
         let (mut answered, mut scored) = (Answered::default(), None::<Scored>);
         for (row, record) in rows.records.iter().enumerate() {
             self.stands_at(raw, *record);
-            if self.scorer.is_some() && scored.as_ref().is_none_or(|scored| !scored.covers(row, self.lessons())) {
+            if self.sections.scorer.is_some()
+                && scored.as_ref().is_none_or(|scored| !scored.covers(row, self.lessons()))
+            {
                 scored = self.score(rows, row).map_err(|source| refused(&self.partition, source))?;
             }
             let answer = match scored.as_ref().map(|scored| scored.row(row)).transpose() {
@@ -146,11 +149,11 @@ impl Shard {
                     continue;
                 }
             };
-            let before = self.classes.unsettled(&self.plan);
-            self.known = self.classes.names.len();
+            let before = self.sections.classes.unsettled(&self.plan);
+            self.known = self.sections.classes.names.len();
             let truth = self.truth(rows, row);
             // The earlier rows are decided under the name that the class had until then.
-            if let Some(before) = before.filter(|before| self.classes.settled_since(before)) {
+            if let Some(before) = before.filter(|before| self.sections.classes.settled_since(before)) {
                 self.decide(raw, rows, &mut answered, &before, outbox);
             }
             match truth {
@@ -162,7 +165,7 @@ impl Shard {
             }
             .map_err(|source| refused(&self.partition, source))?;
         }
-        let classes = self.classes.clone();
+        let classes = self.sections.classes.clone();
         self.decide(raw, rows, &mut answered, &classes, outbox);
         Ok(())
     }
@@ -184,22 +187,23 @@ impl Shard {
 
     /// The same for all buffered rows, since no more will arrive.
     pub fn prepare_rest(&mut self, refusals: &mut Vec<Refusal>) -> Result<Option<Rows>, ShardError> {
-        let Some(turn) = self.reorder.as_mut().map(ReorderBuffer::flush) else { return Ok(None) };
+        let Some(turn) = self.sections.reorder.as_mut().map(ReorderBuffer::flush) else { return Ok(None) };
         Ok(Some(self.compute(&turn.rows, refusals)?.into_owned()))
     }
 
     fn compute<'a>(&mut self, rows: &'a Rows, refusals: &mut Vec<Refusal>) -> Result<Cow<'a, Rows>, ShardError> {
-        let rules = self.clean.get_mut(self.plan.on_arrival..).unwrap_or_default();
-        let prepared = prepare(&self.plan, (rules, &mut self.lookups, &mut self.windows), rows, refusals);
+        let rules = self.sections.clean.get_mut(self.plan.on_arrival..).unwrap_or_default();
+        let prepared =
+            prepare(&self.plan, (rules, &mut self.sections.lookups, &mut self.sections.windows), rows, refusals);
         let full = |what, otherwise| {
             let (partition, limit) = (self.partition.clone(), self.plan.windows.max_memory);
             Err(ShardError::Full { partition, what, otherwise, limit })
         };
         if self.plan.windows.on_limit == OnLimit::Stop {
-            if self.windows.as_ref().is_some_and(|windows| windows.evicted() > 0) {
+            if self.sections.windows.as_ref().is_some_and(|windows| windows.evicted() > 0) {
                 return full("the windows", "the keys that have been silent for longest are forgotten");
             }
-            if self.reorder.as_ref().is_some_and(|hold| hold.forced_out() > 0) {
+            if self.sections.reorder.as_ref().is_some_and(|hold| hold.forced_out() > 0) {
                 return full("the rows that wait", "the earliest of them wait no longer");
             }
         }

@@ -135,7 +135,7 @@ impl Partitions {
 
     /// The counts of every open shard so far.
     pub(super) fn counted(&self) -> Vec<Closed> {
-        self.lives().map(|(_, live)| counted(live)).collect()
+        self.lives().map(|(_, live)| Closed::of(&live.shard)).collect()
     }
 
     /// The next position of an input's partition, if its shard is running.
@@ -289,7 +289,7 @@ impl Partitions {
                 let Some(stage) = self.remove(partition) else { continue };
                 tracing::info!("member {}: {partition} goes back to the group", self.number);
                 let ShardState::Running(mut live) = stage else { continue };
-                closed.push(Gone { closed: counted(&live), committed: !live.uncommitted() });
+                closed.push(Gone { closed: Closed::of(&live.shard), committed: !live.uncommitted() });
                 if live.suspend() {
                     self.retained.insert(partition.clone(), (live, now));
                 }
@@ -360,32 +360,10 @@ impl Partitions {
     pub(super) fn close(&mut self) -> Vec<Closed> {
         let held = std::mem::take(&mut self.held);
         let open = held.into_values().filter_map(|holding| match holding.stage {
-            ShardState::Running(live) => Some(counted(&live)),
+            ShardState::Running(live) => Some(Closed::of(&live.shard)),
             _ => None,
         });
         open.collect()
-    }
-}
-
-fn counted(live: &RunningShard) -> Closed {
-    Closed {
-        partition: live.partition().clone(),
-        counts: live.shard.counts(),
-        written: live.shard.written().to_vec(),
-        refused: live.shard.refused().clone(),
-        drift: live.shard.drift().clone(),
-        labels: live.shard.labels().to_vec(),
-        categories: live.shard.categories(),
-        cleaned: live.shard.cleaned(),
-        forgotten: live.shard.forgotten(),
-        augmented: live.shard.augmented(),
-        unmatched: live.shard.unmatched(),
-        late: live.shard.late(),
-        missing_windows: live.shard.missing_windows(),
-        waiting: live.shard.waiting(),
-        classes: live.shard.classes(),
-        evaluation: live.shard.evaluation().copy().ok(),
-        tried: live.shard.tried(),
     }
 }
 

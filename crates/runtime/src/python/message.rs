@@ -28,7 +28,7 @@ pub(super) struct Head<'a> {
     pub(super) width: usize,
 }
 
-/// An answer.
+/// A leaf.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Answer {
