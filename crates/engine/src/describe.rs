@@ -1,8 +1,11 @@
 //! Lists and describes components and sections, from the doc comments of the specification.
 
 use gristmill_learn::{Component, MetricKind};
+use serde::Serialize;
 use serde_json::Value;
 
+use crate::augment::Augment;
+use crate::clean::Clean;
 use crate::document::{nearest, summary};
 use crate::schema;
 use crate::spec::Span;
@@ -26,26 +29,6 @@ const KINDS: [(&str, &str); 6] = [
     ("evaluate", "MetricKind"),
     ("detectors", "DetectorKind"),
     ("columns", "ColumnType"),
-];
-/// Sections of a document, by the name of their type.
-const SECTIONS: [(&str, &str); 17] = [
-    ("input", "Input"),
-    ("input.file", "FileInput"),
-    ("input.file.shards", "Shards"),
-    ("input.kafka", "KafkaInput"),
-    ("lookup", "Lookup"),
-    ("lookup.file", "LookupFile"),
-    ("lookup.kafka", "LookupTopic"),
-    ("windows", "Windows"),
-    ("label", "Label"),
-    ("outputs", "Output"),
-    ("outputs.http", "Http"),
-    ("dead_letters", "Target"),
-    ("commit", "Commit"),
-    ("batch", "Batch"),
-    ("create", "Create"),
-    ("state", "State"),
-    ("snapshot", "Snapshot"),
 ];
 
 /// The name a document gives to a component.
@@ -96,7 +79,27 @@ fn target(schema: &'static Value) -> Option<&'static Value> {
     definition(schema.get("$ref")?.as_str()?.strip_prefix("#/$defs/")?)
 }
 
-/// The branches of a choice that have settings: name, branch, settings.
+/// The mappings of a document by the keys that lead to them, each where it stands first.
+fn sections() -> Vec<(String, &'static Value)> {
+    fn below(at: &str, schema: &'static Value, found: &mut Vec<(String, &'static Value)>) {
+        for (key, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            // A mapping, one that may be left out, or several by names of the author's choice.
+            let options = property.get("anyOf").and_then(Value::as_array).into_iter().flatten();
+            let each = options.chain(property.get("additionalProperties")).chain([property]);
+            let Some(section) = each.filter_map(target).find(|one| one.get("properties").is_some()) else { continue };
+            if !found.iter().any(|(_, known)| std::ptr::eq(*known, section)) {
+                let name = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+                found.push((name.clone(), section));
+                below(&name, section, found);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    below("", schema::value(), &mut found);
+    found
+}
+
+/// The branches of a choice that carry settings: name, branch, settings.
 fn branches(choice: &str) -> Vec<(String, &'static Value, &'static Value)> {
     let options = definition(choice).and_then(|choice| choice.get("oneOf")?.as_array());
     let named = options.into_iter().flatten().filter_map(|option| {
@@ -120,9 +123,10 @@ pub fn list() -> Vec<Listed> {
             summary: summary(&description(branch, settings)),
         })
     });
-    let sections = SECTIONS.iter().map(|(name, section)| {
-        let text = definition(section).map(|section| description(section, section)).unwrap_or_default();
-        Listed { kind: "section", name: name.to_string(), summary: summary(&text) }
+    let sections = sections().into_iter().map(|(name, section)| Listed {
+        kind: "section",
+        name,
+        summary: summary(&description(section, section)),
     });
     components.chain(sections).collect()
 }
@@ -134,9 +138,10 @@ pub fn describe(name: &str) -> Result<String, String> {
         Some(page(name, kind, &description(branch, settings), settings))
     });
     let section = || {
-        let (_, section) = SECTIONS.iter().find(|(known, _)| *known == name)?;
-        let section = definition(section)?;
-        Some(page(name, "section", &description(section, section), section))
+        // The last of the keys that lead to it will do.
+        let named = |known: &str| known == name || known.rsplit('.').next() == Some(name);
+        let (known, section) = sections().into_iter().find(|(known, _)| named(known))?;
+        Some(page(&known, "section", &description(section, section), section))
     };
     component.or_else(section).ok_or_else(|| {
         let known = list();
@@ -150,7 +155,8 @@ pub fn describe(name: &str) -> Result<String, String> {
 fn page(name: &str, kind: &str, description: &str, settings: &'static Value) -> String {
     let mut page = format!("# {name} ({kind})\n\n{}", without_code(description));
     if let Some(example) = example(name, kind) {
-        page.push_str(&format!("\nWith its defaults:\n\n```yaml\n{example}\n```\n"));
+        let with = if matches!(kind, "clean" | "augment") { "For example" } else { "With its defaults" };
+        page.push_str(&format!("\n{with}:\n\n```yaml\n{example}\n```\n"));
     }
     let properties = settings.get("properties").and_then(Value::as_object);
     let required: Vec<&str> =
@@ -180,25 +186,28 @@ fn without_code(description: &str) -> String {
     format!("{}\n", text.trim_end())
 }
 
-/// An example as in a document, with its defaults.
+/// How a document writes it: with its defaults, or with one choice of settings where it has no defaults.
 fn example(name: &str, kind: &str) -> Option<String> {
-    let component = || Component::every().into_iter().map(|one| serde_json::to_value(one).ok());
-    let metric = || MetricKind::every().into_iter().map(|one| serde_json::to_value(one).ok());
     let every: Vec<Value> = match kind {
-        "model" => component().collect::<Option<_>>()?,
-        "evaluate" => metric().collect::<Option<_>>()?,
+        "model" => values(Component::every()),
+        "evaluate" => values(MetricKind::every()),
+        "clean" => values(Clean::every(false)),
+        "augment" => values(Augment::every()),
         _ => return None,
     };
-    let settings = every.iter().find_map(|one| one.get(name))?.as_object()?;
-    let given: serde_json::Map<String, Value> = settings
-        .iter()
-        .filter(|(_, value)| !value.is_null())
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    Some(match given.is_empty() {
+    let given = match every.iter().find_map(|one| one.get(name))? {
+        Value::Object(settings) => settings.clone().into_iter().filter(|(_, value)| !value.is_null()).collect(),
+        Value::Array(items) => Value::from(items.clone()),
+        _ => return None,
+    };
+    Some(match given.as_object().is_some_and(serde_json::Map::is_empty) {
         true => format!("{kind}: [{name}]"),
-        false => format!("{kind}:\n  - {name}: {}", settings_line(&given.into())),
+        false => format!("{kind}:\n  - {name}: {}", settings_line(&given)),
     })
+}
+
+fn values(all: Vec<impl Serialize>) -> Vec<Value> {
+    all.iter().filter_map(|one| serde_json::to_value(one).ok()).collect()
 }
 
 fn kind_of(property: &'static Value) -> String {

@@ -72,11 +72,12 @@ pub struct Report {
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut whole = Self::serialize(self, serde_json::value::Serializer).map_err(S::Error::custom)?;
-        for counted in &self.counted {
-            let key = counted.figure.key;
-            match counted.of.as_str() {
-                "" => whole[key] = counted.count.into(),
-                of => whole[key][of] = counted.count.into(),
+        for Counted { figure, of, count } in &self.counted {
+            let Some(fields) = whole.as_object_mut() else { continue };
+            if of.is_empty() {
+                fields.insert(figure.key.into(), (*count).into());
+            } else if let Value::Object(each) = fields.entry(figure.key).or_insert_with(|| Map::new().into()) {
+                each.insert(of.clone(), (*count).into());
             }
         }
         whole.serialize(to)

@@ -33,13 +33,16 @@ pub(crate) trait Section: Sized {
     }
 }
 
+/// A count in words.
+type Said = fn(&Counted) -> String;
+
 /// A figure that a section counts, and how a report shows it.
 #[derive(Debug)]
 pub struct Figure {
     /// Its key in JSON: a number, or a mapping where it is counted of several things.
     pub key: &'static str,
     /// In text: what stands before it, and how it is said. None: it is not in the text.
-    pub said: Option<(&'static str, fn(&Counted) -> String)>,
+    pub said: Option<(&'static str, Said)>,
     /// Of several shards the highest counts, and not their sum.
     pub highest: bool,
 }
@@ -53,7 +56,7 @@ impl Figure {
         Self::summed("forgotten", "forgotten", |keys| format!("{} of {}, for want of room", keys.count, keys.of));
 
     /// A figure of which the sum over all shards is shown.
-    pub(crate) const fn summed(key: &'static str, before: &'static str, said: fn(&Counted) -> String) -> Self {
+    pub(crate) const fn summed(key: &'static str, before: &'static str, said: Said) -> Self {
         Self { key, said: Some((before, said)), highest: false }
     }
 

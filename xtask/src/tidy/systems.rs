@@ -8,12 +8,10 @@ const PRODUCTS: [&str; 4] = ["kafka", "pulsar", "mqtt", "kinesis"];
 /// Where products may be named: what is written of them in a document, what is done with them, and the lines of catalogs.
 const ROOMS: [&str; 2] = ["crates/engine/src/connect/", "crates/connect/src/"];
 /// Files with such a line: what it begins with.
-const LINES: [(&str, &str); 5] = [
+const LINES: [(&str, &str); 3] = [
     ("crates/engine/src/spec/mod.rs", "pub kafka: Entries<String>"),
     ("crates/engine/src/spec/mod.rs", "[(\"kafka\", &self.kafka)]"),
     ("crates/engine/src/spec/mod.rs", "Create, FileInput"),
-    ("crates/engine/src/describe.rs", "(\"input.kafka\""),
-    ("crates/engine/src/describe.rs", "(\"lookup.kafka\""),
 ];
 
 pub(super) fn problems() -> Result<Problems, String> {
