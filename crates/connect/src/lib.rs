@@ -2,7 +2,7 @@
 //!
 //! A [`Connector`](connector::Connector) is one system: it makes ready what a plan names there, joins its consumer group as a
 //! [`Source`](source::Source) and a [`Committer`](committer::Committer), and opens what the group keeps, its
-//! [`Log`](log::Log)s and its [`StateStore`](store::StateStore). [`Outputs`](outputs::Outputs) are the
+//! [`Log`](log::Log)s and its [`StateStore`](store::StateStore). `outputs` are the
 //! [`Sink`](sink::Sink)s of the other systems that a plan writes to. Each system has a folder of its own; nothing outside of it
 //! knows which one it is talking to.
 

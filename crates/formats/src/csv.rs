@@ -1,14 +1,15 @@
 //! Decodes one CSV record (RFC 4180) into the columns.
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use gristmill::connect::Framing;
 use gristmill::document::nearest;
 use gristmill::plan::{ColumnPlan, Need};
 
 use super::column::wrong_type;
-use super::{Table, Unreadable};
+use super::{Decode, Table, Unreadable, text};
 
 /// Which field belongs to which column.
-pub(super) struct Fields {
+struct Fields {
     /// For each field of a record, its column.
     columns: Vec<Option<usize>>,
     /// The fields that are not columns.
@@ -19,8 +20,32 @@ pub(super) struct Fields {
     ends: Vec<usize>,
 }
 
+/// A decoder of records whose fields a header names, or else stand in the order of the columns.
+pub(super) fn open(
+    columns: &[ColumnPlan],
+    header: Option<&[String]>,
+    framing: Framing,
+) -> Result<Box<dyn Decode>, String> {
+    Ok(Box::new(Fields::new(columns, header, framing.delimiter)?))
+}
+
+impl Decode for Fields {
+    fn read(&mut self, value: &[u8], table: &mut Table) -> Result<(), Unreadable> {
+        let record = text(value)?;
+        if memchr::memchr(b'"', value).is_none() {
+            return place(&self.columns, Split { rest: Some(record), delimiter: self.delimiter }, table);
+        }
+        let fields = self.unquote(record)?;
+        place(&self.columns, fields.iter().map(String::as_str), table)
+    }
+
+    fn unknown(&self) -> &[String] {
+        &self.unknown
+    }
+}
+
 impl Fields {
-    pub(super) fn new(columns: &[ColumnPlan], header: Option<&[String]>, delimiter: u8) -> Result<Self, String> {
+    fn new(columns: &[ColumnPlan], header: Option<&[String]>, delimiter: u8) -> Result<Self, String> {
         let order: Vec<Option<usize>> = match header {
             None => (0..columns.len()).map(Some).collect(),
             Some(header) => {
@@ -41,19 +66,6 @@ impl Fields {
         let fields = header.unwrap_or_default().iter().zip(&order);
         let unknown = fields.filter(|(_, column)| column.is_none()).map(|(name, _)| name.clone()).collect();
         Ok(Self { columns: order, unknown, delimiter, reader, text: Vec::new(), ends: Vec::new() })
-    }
-
-    /// The fields of every record that are not columns.
-    pub(super) fn unknown(&self) -> &[String] {
-        &self.unknown
-    }
-
-    pub(super) fn read(&mut self, record: &str, table: &mut Table) -> Result<(), Unreadable> {
-        if memchr::memchr(b'"', record.as_bytes()).is_none() {
-            return place(&self.columns, Split { rest: Some(record), delimiter: self.delimiter }, table);
-        }
-        let fields = self.unquote(record)?;
-        place(&self.columns, fields.iter().map(String::as_str), table)
     }
 
     fn unquote(&mut self, record: &str) -> Result<Vec<String>, Unreadable> {

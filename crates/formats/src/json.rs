@@ -2,17 +2,30 @@
 
 use std::fmt;
 
+use gristmill::connect::Framing;
+use gristmill::plan::ColumnPlan;
 use serde::de::{self, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::column::{Builder, wrong_type};
 use super::layout::{Keys, Layout};
-use super::{Table, Unreadable, decimal, packed};
+use super::{Decode, Table, Unreadable, decimal, packed, text};
+
+/// A decoder of objects.
+pub(super) fn open(_: &[ColumnPlan], _: Option<&[String]>, _: Framing) -> Result<Box<dyn Decode>, String> {
+    Ok(Box::new(Layout::default()))
+}
+
+impl Decode for Layout {
+    fn read(&mut self, value: &[u8], table: &mut Table) -> Result<(), Unreadable> {
+        object(text(value)?, table, self)
+    }
+}
 
 /// Reads the object; keys that are not columns are skipped.
-pub(super) fn read(text: &str, table: &mut Table, layout: &mut Layout) -> Result<(), Unreadable> {
-    if layout.read(text, table).is_some() {
+fn object(text: &str, table: &mut Table, layout: &mut Layout) -> Result<(), Unreadable> {
+    if layout.shortcut(text, table).is_some() {
         return Ok(());
     }
     table.undo();

@@ -20,7 +20,7 @@ pub(super) struct Layout {
 
 impl Layout {
     /// Reads an object with this layout; otherwise nothing has changed, except values of the incomplete row.
-    pub(super) fn read(&self, text: &str, table: &mut Table) -> Option<()> {
+    pub(super) fn shortcut(&self, text: &str, table: &mut Table) -> Option<()> {
         let mut rest = text.strip_prefix('{')?;
         for (place, (key, column)) in self.keys.iter().enumerate() {
             if place > 0 {

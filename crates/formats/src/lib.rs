@@ -18,14 +18,24 @@ use column::Builder;
 /// Decodes the records of one partition.
 pub struct Decoder {
     table: Table,
-    form: Form,
+    format: Box<dyn Decode>,
     largest: usize,
 }
 
-enum Form {
-    Json(layout::Layout),
-    Csv(Box<csv::Fields>),
+/// A format at work on the records of one partition.
+trait Decode: Send {
+    /// Reads a record into the columns.
+    fn read(&mut self, value: &[u8], table: &mut Table) -> Result<(), Unreadable>;
+    /// The fields of every record that are not columns.
+    fn unknown(&self) -> &[String] {
+        &[]
+    }
 }
+
+type Open = fn(&[ColumnPlan], Option<&[String]>, Framing) -> Result<Box<dyn Decode>, String>;
+
+/// The formats that there are: one line each.
+const FORMATS: [(Format, Open); 2] = [(Format::Json, json::open), (Format::Csv, csv::open)];
 
 /// The columns being built.
 struct Table {
@@ -67,16 +77,12 @@ impl Decoder {
         header: Option<&[String]>,
         framing: Framing,
     ) -> Result<Self, String> {
-        let Framing { delimiter, max_record } = framing;
-        let form = match format {
-            Format::Json => Form::Json(layout::Layout::default()),
-            Format::Csv => Form::Csv(Box::new(csv::Fields::new(columns, header, delimiter)?)),
-        };
+        let open = FORMATS.iter().find(|(known, _)| *known == format).map_or(json::open as Open, |(_, open)| *open);
         let builders = columns.iter().map(|column| Builder::new(&column.kind)).collect();
         Ok(Self {
             table: Table { columns: columns.into(), builders, rows: 0, drift: SchemaDrift::default() },
-            form,
-            largest: max_record,
+            format: open(columns, header, framing)?,
+            largest: framing.max_record,
         })
     }
 
@@ -91,8 +97,8 @@ impl Decoder {
                 }
             }
         }
-        if let Form::Csv(fields) = &self.form {
-            fields.unknown().iter().for_each(|name| self.table.drift.unknown(name, records.len() as u64));
+        for name in self.format.unknown() {
+            self.table.drift.unknown(name, records.len() as u64);
         }
         let drift = std::mem::take(&mut self.table.drift);
         Rows { columns: self.table.take(), records, drift }
@@ -108,16 +114,17 @@ impl Decoder {
             );
             return Err(Unreadable::new("too_large", message));
         }
-        if value.iter().all(u8::is_ascii_whitespace) {
-            return Err(Unreadable::new("empty", "the record's value is empty"));
-        }
-        let text = std::str::from_utf8(value).map_err(|error| not_utf8(value, error.valid_up_to()))?;
-        let read = match &mut self.form {
-            Form::Json(layout) => json::read(text, &mut self.table, layout),
-            Form::Csv(fields) => fields.read(text, &mut self.table),
-        };
+        let read = self.format.read(value, &mut self.table);
         read.and_then(|()| self.table.complete()).inspect_err(|_| self.table.undo())
     }
+}
+
+/// The value of a record in a format that is text.
+fn text(value: &[u8]) -> Result<&str, Unreadable> {
+    if value.iter().all(u8::is_ascii_whitespace) {
+        return Err(Unreadable::new("empty", "the record's value is empty"));
+    }
+    std::str::from_utf8(value).map_err(|error| not_utf8(value, error.valid_up_to()))
 }
 
 /// Binary formats, by their first bytes, and what to do with them.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Around, FileInput, InputPlan, InputSpec, KafkaInput};
+use super::{Around, FileInput, Format, InputPlan, InputSpec, KafkaInput};
 use crate::document::{Mistakes, path};
 use crate::spec::{ColumnType, Entries, Span};
 
@@ -76,15 +76,4 @@ impl Input {
             }
         }
     }
-}
-
-/// How a record is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// One JSON object.
-    Json,
-    /// Comma-separated values (RFC 4180). A file begins with a line of column names, unless `header: false`; a Kafka
-    /// record holds the values of `columns` in their order.
-    Csv,
 }

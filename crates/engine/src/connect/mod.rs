@@ -4,6 +4,7 @@
 //! (what is written, and what it can), its folder in `gristmill-connect` (what it does), and a line in each catalog.
 
 mod file;
+mod format;
 mod http;
 mod input;
 mod kafka;
@@ -14,8 +15,9 @@ mod properties;
 pub use file::{
     FileInput, FilePlan, FileTarget, FileTargetPlan, LookupFile, LookupFilePlan, Shards, Stdout, StdoutPlan,
 };
+pub use format::Format;
 pub use http::{Http, HttpPlan};
-pub use input::{Format, Input};
+pub use input::Input;
 pub use kafka::{Create, CreatePlan, KafkaInput, KafkaPlan, KafkaTarget, LookupTopic, LookupTopicPlan, TopicPlan};
 pub use lookup::Lookup;
 pub(crate) use output::ADD_DEAD_LETTERS;

@@ -7,7 +7,7 @@ use gristmill_learn::Kind;
 
 use super::Plan;
 use crate::describe;
-use crate::spec::{Format, Guarantee, PythonModel, Snapshot, Span};
+use crate::spec::{Guarantee, PythonModel, Snapshot, Span};
 
 impl Plan {
     fn column_list(&self, columns: impl IntoIterator<Item = usize>) -> String {
@@ -16,10 +16,7 @@ impl Plan {
     }
 
     fn input_line(&self) -> String {
-        let format = match self.format {
-            Format::Json => "JSON",
-            Format::Csv => "CSV",
-        };
+        let format = self.format.shown();
         let group = if self.input.shared() { format!(" as group {}", self.group) } else { String::new() };
         format!("{format} from {}{group}, {}", self.input, self.input.shards_in_words())
     }

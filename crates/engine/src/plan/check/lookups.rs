@@ -35,8 +35,7 @@ impl Checker<'_> {
             (Some(format), _) => Some(format),
             (None, Some(file)) => self.format_of(file, under(&["file", "path"])),
             (None, None) => {
-                let help = "add `format: json` or `format: csv` beside it";
-                self.wrong_with_help(at.clone(), "`format` is missing", help);
+                self.wrong_with_help(at.clone(), "`format` is missing", Format::choice());
                 None
             }
         };
@@ -89,17 +88,12 @@ impl Checker<'_> {
 
     /// The format that a file's name tells.
     pub(super) fn format_of(&mut self, file: &str, at: Path) -> Option<Format> {
-        let name = file.to_lowercase();
-        let bare = name.strip_suffix(".gz").or(name.strip_suffix(".zst")).unwrap_or(&name);
-        if bare.ends_with(".csv") {
-            Some(Format::Csv)
-        } else if [".ndjson", ".jsonl", ".json"].iter().any(|ending| bare.ends_with(ending)) {
-            Some(Format::Json)
-        } else {
+        let format = Format::of_name(file);
+        if format.is_none() {
             let message = format!("the name `{file}` does not say how its records are written");
-            self.wrong_with_help(at, message, "add `format: json` or `format: csv` beside it");
-            None
+            self.wrong_with_help(at, message, Format::choice());
         }
+        format
     }
 
     fn lookup_column(&mut self, table: &Lookup, name: &str, at: Path) -> Option<usize> {

@@ -209,8 +209,7 @@ impl Checker<'_> {
             (Some(format), _) => Some(format),
             (None, Some(file)) => self.format_of(file, path(["input", "file", "path"])),
             (None, None) => {
-                let help = "add `format: json` or `format: csv` beside it";
-                self.wrong_with_help(path(["input"]), "`format` is missing", help);
+                self.wrong_with_help(path(["input"]), "`format` is missing", Format::choice());
                 None
             }
         }
