@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::{Done, root};
+use crate::{Done, events, root};
 
 /// The generated files and their expected contents.
 pub(crate) fn pages() -> Result<Vec<(PathBuf, String)>, String> {
@@ -25,6 +25,8 @@ pub(crate) fn pages() -> Result<Vec<(PathBuf, String)>, String> {
         index.push_str(&format!("- [{name}]({kind}/{name}.md): {}\n", summary.join(" ")));
         pages.push((root().join(format!("docs/reference/{kind}/{name}.md")), gristmill(&["describe", name])?));
     }
+    index.push_str("\n## log\n\n- [events](events.md): the events of the log, by their names\n");
+    pages.push((root().join("docs/reference/events.md"), events::page()?));
     pages.push((root().join("docs/reference/README.md"), index));
     Ok(pages)
 }

@@ -6,6 +6,7 @@ mod broker;
 mod builds;
 mod data;
 mod docs;
+mod events;
 mod frameworks;
 mod learners;
 mod parity;

@@ -4,6 +4,7 @@ mod arguments;
 mod commands;
 mod demo;
 mod failure;
+mod log;
 mod metrics;
 mod paths;
 mod screen;
@@ -18,7 +19,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = arguments::Arguments::parse();
-    screen::log(arguments.quiet);
+    log::start(arguments.quiet);
     if let Some(library) = std::env::var_os("ORT_DYLIB_PATH") {
         gristmill_models::find_onnxruntime(library.into());
     }

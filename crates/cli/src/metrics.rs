@@ -33,14 +33,16 @@ pub(crate) fn tell(control: &Control, plan: &Plan, (members, every): (usize, Dur
             Some(report) => {
                 let rate = report.rows_read.saturating_sub(rows) as f64 / seconds;
                 rows = report.rows_read;
-                tracing::info!("{}", line(&report, rate));
+                tracing::info!(name: "metrics", "{}", line(&report, rate));
                 // The figures in a warning change with every line: warn once; the last report repeats it.
                 if !warned {
-                    report.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+                    report.warnings.iter().for_each(|warning| tracing::warn!(name: "document_warning", "{warning}"));
                     warned = !report.warnings.is_empty();
                 }
             }
-            None => control.work().iter().for_each(|work| tracing::info!("no metrics: {work}")),
+            None => {
+                control.work().iter().for_each(|work| tracing::info!(name: "metrics_missing", "no metrics: {work}"))
+            }
         }
     }
 }

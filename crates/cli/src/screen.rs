@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use gristmill_runtime::run::Control;
 use indicatif::{ProgressBar, ProgressStyle};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::failure::Failure;
@@ -14,7 +13,7 @@ use crate::failure::Failure;
 static BAR: OnceLock<ProgressBar> = OnceLock::new();
 
 /// Writes above the progress bar instead of through it.
-struct AboveBar;
+pub(crate) struct AboveBar;
 
 impl Write for AboveBar {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -35,18 +34,6 @@ impl MakeWriter<'_> for AboveBar {
     fn make_writer(&self) -> Self {
         Self
     }
-}
-
-/// Starts the log; `GRISTMILL_LOG=debug` logs more.
-pub(crate) fn log(quiet: bool) {
-    let default = if quiet { "error" } else { "info" };
-    let filter = EnvFilter::try_from_env("GRISTMILL_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(AboveBar)
-        .init();
 }
 
 /// Shows why the command failed.

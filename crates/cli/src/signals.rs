@@ -37,10 +37,10 @@ pub(crate) fn listen(control: &Arc<Control>) -> Result<(), Failure> {
 }
 
 fn stop(control: &Control) {
-    tracing::info!("stopping: committing and leaving the group; once more to stop at once");
+    tracing::info!(name: "run_stopping", "stopping: committing and leaving the group; once more to stop at once");
     std::thread::sleep(LONG);
     for work in control.work() {
-        tracing::warn!("still stopping: {work}; once more to stop at once");
+        tracing::warn!(name: "run_still_stopping", "still stopping: {work}; once more to stop at once");
     }
 }
 
@@ -51,12 +51,12 @@ fn stop_at_once(signal: i32, control: Arc<Control>) -> ! {
         let name = signal_name(signal).unwrap_or("a signal");
         let work = control.work();
         if work.is_empty() {
-            tracing::error!("stopped at once by a second {name}: no member was in a step");
+            tracing::error!(name: "run_stopped_at_once", "stopped at once by a second {name}: no member was in a step");
         }
         for work in work {
-            tracing::error!("stopped at once by a second {name}: {}", work.replace(" is ", " was "));
+            tracing::error!(name: "run_stopped_at_once", "stopped at once by a second {name}: {}", work.replace(" is ", " was "));
         }
-        tracing::error!("what was not committed is read again at the next start");
+        tracing::error!(name: "run_stopped_at_once", "what was not committed is read again at the next start");
         python::kill();
         done.send(())
     });

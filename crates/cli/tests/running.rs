@@ -23,6 +23,30 @@ dead_letters: {file: {path: dead.ndjson}}
 ";
 
 #[test]
+fn a_program_reads_the_log_by_the_names_of_its_events() {
+    let folder = folder("running-events");
+    write(&folder, "p.yaml", format!("name: p\ninput:\n  file: {{path: rows.csv}}\n  {COLUMNS}"));
+    write(&folder, "rows.csv", "");
+    let log = |format: &str| {
+        let output = gristmill(&folder, &["run", "p.yaml", "--json"]).env("GRISTMILL_LOG_FORMAT", format).output();
+        Said::from(&output.unwrap()).err
+    };
+    let events: Vec<serde_json::Value> = log("json")
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{line}: {why}")))
+        .collect();
+    let empty = events.iter().find(|event| event["event"] == "input_empty").unwrap();
+    assert_eq!(
+        (&empty["level"], &empty["message"]),
+        (&json!("WARN"), &json!("rows.csv is empty: there is nothing to do"))
+    );
+    assert!(empty["time"].as_str().unwrap().ends_with('Z'), "{empty}");
+    // People get the sentence and nothing else.
+    let sentence = log("text");
+    assert!(sentence.trim_end().ends_with(" WARN rows.csv is empty: there is nothing to do"), "{sentence}");
+}
+
+#[test]
 fn a_run_says_what_it_has_read_itself() {
     let folder = folder("running-kept");
     let rows =

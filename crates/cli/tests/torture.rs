@@ -89,8 +89,9 @@ impl Process {
     /// Whether the last event of its commits is that one was sent.
     fn in_transaction(&self) -> bool {
         let said = self.said();
-        let commit = |line: &&str| line.contains("a commit is sent") || line.contains("a commit is done");
-        said.lines().rev().find(commit).is_some_and(|line| line.contains("is sent"))
+        let name = |event: serde_json::Value| event["event"].as_str().map(str::to_string);
+        let commits = events(&said).filter_map(name).filter(|name| name == "commit_sent" || name == "commit_done");
+        commits.last().is_some_and(|name| name == "commit_sent")
     }
 
     /// Stops it in the middle of a transaction, if one begins soon.
@@ -144,6 +145,7 @@ impl Torture<'_> {
         let mut command = gristmill(self.folder, &["run", "t.yaml"]);
         command
             .env("GRISTMILL_LOG", "gristmill_runtime=debug,gristmill_connect=debug,info")
+            .env("GRISTMILL_LOG_FORMAT", "json")
             .stdout(std::process::Stdio::null());
         let child = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
         self.processes.push(Process { child, log, until: None });
@@ -225,20 +227,26 @@ impl Torture<'_> {
     fn count(&mut self) {
         let mut owners: BTreeMap<String, BTreeSet<PathBuf>> = BTreeMap::new();
         for process in self.processes.iter().chain(&self.ended) {
-            for line in process.said().lines() {
-                // By the coordinator of transactions, or by the group, which does not know the member's epoch any more.
-                let by_group = line.contains("ended early") && line.contains("Failed to commit offsets");
-                self.happened.fenced += usize::from(by_group || line.contains("this producer was fenced"));
-                self.happened.resent += usize::from(line.contains("was aborted and is sent again"));
-                self.happened.replays += usize::from(line.contains("records replayed"));
-                if let Some((before, _)) = line.split_once(" resumed at ") {
-                    let partition = before.rsplit(' ').next().unwrap().to_string();
-                    owners.entry(partition).or_default().insert(process.log.clone());
+            for event in events(&process.said()) {
+                match event["event"].as_str() {
+                    Some("transaction_ended_early") => self.happened.fenced += usize::from(event["fenced"] == true),
+                    Some("commit_resent") => self.happened.resent += 1,
+                    Some("partition_resumed") => {
+                        self.happened.replays += usize::from(event["replayed"].as_u64() > Some(0));
+                        let partition = event["partition"].as_str().unwrap().to_string();
+                        owners.entry(partition).or_default().insert(process.log.clone());
+                    }
+                    _ => {}
                 }
             }
         }
         self.happened.taken_over = owners.values().map(|logs| logs.len().saturating_sub(1)).sum();
     }
+}
+
+/// The events in a log; what was cut off by a kill is none.
+fn events(log: &str) -> impl Iterator<Item = serde_json::Value> + '_ {
+    log.lines().filter_map(|line| serde_json::from_str(line).ok())
 }
 
 fn last_lines(text: &str) -> String {

@@ -121,7 +121,7 @@ impl HttpSink {
             if tried >= self.http.retries {
                 return failed(format!("{why}, after {} tries", tried.saturating_add(1)));
             }
-            tracing::warn!("{}: {why}; trying again in {} ms", self.http.url, wait.as_millis());
+            tracing::warn!(name: "request_retried", "{}: {why}; trying again in {} ms", self.http.url, wait.as_millis());
             let until = Instant::now() + wait;
             while Instant::now() < until {
                 if (self.stopped)() && stopping.get_or_insert_with(Instant::now).elapsed() > PATIENCE_AT_STOP {

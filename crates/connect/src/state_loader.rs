@@ -113,7 +113,7 @@ fn find(
             Ok(Some(found)) => return Some(Ok(found)),
             Ok(None) => {}
             Err(error) if error.broker().is_some_and(|failure| failure.kind == Kind::Unreachable) => {
-                tracing::warn!("{partition} cannot be opened yet: {error}; trying again");
+                tracing::warn!(name: "partition_waits", partition = %partition, reason = %error, "{partition} cannot be opened yet: {error}; trying again");
                 // A client that has failed is replaced.
                 *store = None;
                 std::thread::sleep(AGAIN);

@@ -41,7 +41,7 @@ pub fn load(plan: &Arc<Plan>) -> Result<Arc<Plan>, LookupError> {
     let mut loaded = Plan::clone(plan);
     for table in &mut loaded.lookups {
         let content = read(plan, table)?;
-        tracing::info!("table {}: {} rows", table.name, content.len());
+        tracing::info!(name: "table_loaded", "table {}: {} rows", table.name, content.len());
         table.content = Some(Arc::new(content));
     }
     Ok(Arc::new(loaded))

@@ -105,7 +105,7 @@ fn run_unnamed(plan: &Arc<Plan>, options: Options, control: &Arc<Control>) -> Re
         let message = "a file is read by one member: leave `--members` out";
         return Err(RunError::Usage(if shared { "`--members` must be at least 1" } else { message }.into()));
     }
-    plan.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    plan.warnings.iter().for_each(|warning| tracing::warn!(name: "document_warning", "{warning}"));
     let extent = connector::prepare(plan, &|| control.stopped(), false)?;
     let plan = &lookup::load(plan)?;
     models::load(plan)?;

@@ -9,7 +9,7 @@ mod words;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::{Done, builds, docs, root};
+use crate::{Done, builds, docs, events, root};
 
 /// Violations, each as a message.
 type Problems = Vec<String>;
@@ -38,6 +38,7 @@ pub(crate) fn run() -> Done {
         siblings()?,
         attributes()?,
         systems::problems()?,
+        events::nameless()?,
         words::problems()?,
         builds::shared()?,
         generated()?,
@@ -65,7 +66,7 @@ pub(crate) fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(found)
 }
 
-fn texts(folder: &str) -> Result<Vec<(String, String)>, String> {
+pub(crate) fn texts(folder: &str) -> Result<Vec<(String, String)>, String> {
     let read = |path: PathBuf| {
         let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
         let name = path.strip_prefix(root()).unwrap_or(&path).display().to_string();

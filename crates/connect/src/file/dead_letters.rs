@@ -35,7 +35,7 @@ impl DeadLetters for LetterFile {
         self.number += 1;
         if !line.ends_with('\n') {
             tracing::warn!(
-                "{}: line {} has no end: it is being written, or was torn, and is passed over",
+                name: "dead_letter_torn", "{}: line {} has no end: it is being written, or was torn, and is passed over",
                 self.path,
                 self.number
             );

@@ -76,7 +76,7 @@ impl Lines {
                 })?;
                 if whole < there {
                     tracing::warn!(
-                        "{target}: the last line was torn after {} bytes, as by a kill or a full disk, and is cut off: its \
+                        name: "output_cut", "{target}: the last line was torn after {} bytes, as by a kill or a full disk, and is cut off: its \
                          record is answered again",
                         there - whole
                     );

@@ -56,7 +56,7 @@ impl Reader {
         let csv = (plan.format == Format::Csv).then_some(*delimiter);
         let reader = Self::of(path, csv, *named, read)?;
         if reader.ended {
-            tracing::warn!("{path} is empty: there is nothing to do");
+            tracing::warn!(name: "input_empty", "{path} is empty: there is nothing to do");
         }
         Ok((reader, size(path)))
     }
@@ -136,7 +136,7 @@ impl Reader {
             let more = self.records.next(&mut self.record).map_err(|cut| cut_short(&self.path, cut))?;
             if !more {
                 if self.next == Position::START && rows.is_empty() {
-                    tracing::warn!("{} is empty: there is nothing to do", self.path);
+                    tracing::warn!(name: "input_empty", "{} is empty: there is nothing to do", self.path);
                 }
                 self.ended = true;
                 break;

@@ -59,7 +59,7 @@ impl AtLeastOnceCommitter {
             }
             if !is_transient(&error) || began.elapsed() > PATIENCE {
                 // The next owner reads the records again: at least once is kept.
-                tracing::warn!("{failure}; what was not committed will be read again");
+                tracing::warn!(name: "offsets_not_committed", "{failure}; what was not committed will be read again");
                 break;
             }
             std::thread::sleep(Duration::from_millis(100));

@@ -85,7 +85,7 @@ impl InternalTopics {
         while self.bounds(&self.reader, &topic, partition.number)?.1 < seen && wanted() {
             if told.elapsed() > ANSWER {
                 told = Instant::now();
-                tracing::warn!("{partition} cannot be opened yet: a transaction of the member before is still pending");
+                tracing::warn!(name: "partition_waits", partition = %partition, "{partition} cannot be opened yet: a transaction of the member before is still pending");
             }
             std::thread::sleep(LOOK);
         }

@@ -79,7 +79,7 @@ impl Follow for FollowedTopic {
             Err(KafkaError::PartitionEOF(_)) => None,
             Err(error) => {
                 if !is_transient(&error) {
-                    tracing::warn!("topic {}: {error}; changes are not heard of meanwhile", self.name);
+                    tracing::warn!(name: "models_unheard", "topic {}: {error}; changes are not heard of meanwhile", self.name);
                     std::thread::sleep(wait);
                 }
                 None

@@ -19,7 +19,7 @@ impl Outage {
         self.began.get_or_insert_with(Instant::now);
         if self.said.is_none_or(|said| said.elapsed() > PAUSE) {
             self.said = Some(Instant::now());
-            tracing::warn!("{what}; trying again");
+            tracing::warn!(name: "brokers_away", "{what}; trying again");
         }
     }
 
@@ -32,7 +32,7 @@ impl Outage {
     pub(crate) fn is_over(&mut self, brokers: &str) {
         if let Some(began) = self.began.take() {
             self.said = None;
-            tracing::info!("the brokers at {brokers} answer again, after {} s", began.elapsed().as_secs());
+            tracing::info!(name: "brokers_back", "the brokers at {brokers} answer again, after {} s", began.elapsed().as_secs());
         }
     }
 }

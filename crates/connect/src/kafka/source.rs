@@ -156,7 +156,7 @@ impl KafkaSource {
         let failure = self.failure("reading from the group", &error);
         let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
         if failure.kind == Kind::Protocol && self.may_fall_back {
-            tracing::warn!("the broker does not offer the group protocol of KIP-848: using the classic one");
+            tracing::warn!(name: "protocol_fell_back", "the broker does not offer the group protocol of KIP-848: using the classic one");
             self.may_fall_back = false;
             self.fell_back = true;
             self.seat.leave();
@@ -170,7 +170,7 @@ impl KafkaSource {
             }
             // How librdkafka 2.12 fails when the group has expelled a member for its silence.
             Some(RDKafkaErrorCode::InvalidRequest) if fatal && self.comebacks < COMEBACKS => {
-                tracing::warn!("member {}: the group has given it up: joining it anew", self.member);
+                tracing::warn!(name: "member_rejoins", member = self.member, "member {}: the group has given it up: joining it anew", self.member);
                 self.come_back(Duration::ZERO);
                 Ok(())
             }
@@ -199,7 +199,7 @@ impl KafkaSource {
     fn warn(&mut self, what: &dyn std::fmt::Display) {
         if self.last_warning.is_none_or(|last| last.elapsed() > WARNING_PAUSE) {
             let reason = self.consumer.context().reason().unwrap_or_default();
-            tracing::warn!("{what} {reason}; trying again");
+            tracing::warn!(name: "poll_failed", "{what} {reason}; trying again");
             self.last_warning = Some(Instant::now());
         }
     }
@@ -452,7 +452,7 @@ impl KafkaSource {
                         return Err(failure);
                     }
                     if unreachable {
-                        tracing::warn!("{failure}; trying again");
+                        tracing::warn!(name: "subscription_retried", "{failure}; trying again");
                     }
                     std::thread::sleep(Duration::from_millis(100));
                 }

@@ -50,7 +50,7 @@ pub(super) fn prepare(plan: &Plan, stopped: &dyn Fn() -> bool, once: bool) -> Re
         let failure = match preparation.run() {
             Ok(topics) => {
                 if waited {
-                    tracing::info!("the brokers at {} answer", plan.connections.kafka.brokers());
+                    tracing::info!(name: "brokers_back", "the brokers at {} answer", plan.connections.kafka.brokers());
                 }
                 return Ok(topics);
             }
@@ -63,7 +63,7 @@ pub(super) fn prepare(plan: &Plan, stopped: &dyn Fn() -> bool, once: bool) -> Re
             return Err(rights::named(plan, &failure).unwrap_or(failure));
         }
         waited = true;
-        tracing::warn!("{failure}; trying again in {} s", backoff.as_secs());
+        tracing::warn!(name: "brokers_away", "{failure}; trying again in {} s", backoff.as_secs());
         sleep(backoff, stopped);
         backoff = (backoff * 2).min(LONGEST_BACKOFF);
     }
@@ -299,7 +299,7 @@ impl Preparation<'_> {
     fn await_topic(&self, topic: &str) -> Result<i32, BrokerError> {
         for _ in 0..100 {
             if let Some(count) = self.partitions(topic)? {
-                tracing::info!("created topic {topic} with {count} partitions");
+                tracing::info!(name: "topic_created", topic = %topic, "created topic {topic} with {count} partitions");
                 return Ok(count);
             }
             std::thread::sleep(Duration::from_millis(100));
@@ -383,7 +383,7 @@ impl Preparation<'_> {
         let needed = input + HEADROOM;
         if self.largest(topic).is_some_and(|limit| limit < needed) {
             tracing::warn!(
-                "topic {topic} takes smaller records than a dead letter of the input's largest record needs; raise it: \
+                name: "dead_letter_topic_small", topic = %topic, "topic {topic} takes smaller records than a dead letter of the input's largest record needs; raise it: \
                  kafka-configs.sh --alter --entity-type topics --entity-name {topic} --add-config \
                  max.message.bytes={needed}"
             );

@@ -66,6 +66,12 @@ enum Broken {
     Final(CommitterError),
 }
 
+/// Whether another member has taken this one's place: the coordinator of transactions says so, or the group, which does not know
+/// the member's epoch any more.
+fn is_fenced(answer: Answer, why: &str) -> bool {
+    why.contains("Failed to commit offsets") || (answer == Answer::Fatal && why.contains("ence"))
+}
+
 impl Broken {
     fn because(plan: &Plan, refusal: Refusal) -> Self {
         match refusal {
@@ -282,7 +288,8 @@ impl BlockingCommitter for TransactionalCommitter {
             Err(Broken::Final(error)) => return Err(error),
             Err(Broken::Answer(answer, why)) => (answer, why),
         };
-        tracing::debug!("a transaction ended early, {answer:?}: {why}");
+        let fenced = is_fenced(answer, &why);
+        tracing::debug!(name: "transaction_ended_early", fenced, "a transaction ended early, {answer:?}: {why}");
         let answer = match answer {
             Answer::Abortable => match self.retry(&sink, || sink.producer.abort_transaction(ANSWER)) {
                 Ok(()) => Answer::Abortable,
@@ -302,7 +309,7 @@ impl BlockingCommitter for TransactionalCommitter {
                 Answer::Fatal => "its producer cannot go on",
                 _ => "no answer came",
             };
-            tracing::warn!("a commit was cut off, {how} ({why})");
+            tracing::warn!(name: "commit_cut_off", fenced, "a commit was cut off, {how} ({why})");
         }
         Ok((answer, Vec::new()))
     }

@@ -197,7 +197,7 @@ impl Member {
             }
             Event::Lost(partitions) => {
                 for partition in &partitions {
-                    tracing::info!("member {}: {partition} lost: the session expired", self.number);
+                    tracing::info!(name: "partition_lost", member = self.number, partition = %partition, "member {}: {partition} lost: the session expired", self.number);
                     self.lose(partition);
                 }
                 // Acknowledged by `release_revoked`, too: the member rejoins then, and an in-flight commit would pass
@@ -343,19 +343,19 @@ impl Member {
         }
         match after(answer, true) {
             After::Forget | After::Drop => {
-                tracing::debug!("member {}: a commit is done", self.number);
+                tracing::debug!(name: "commit_done", member = self.number, "member {}: a commit is done", self.number);
                 self.control.committed();
                 Ok(())
             }
             After::Resend if sent.attempts >= ATTEMPTS => self.rejoin(),
             After::Resend => {
-                tracing::info!("member {}: a commit was aborted and is sent again ({})", self.number, sent.attempts);
+                tracing::info!(name: "commit_resent", member = self.number, attempts = sent.attempts, "member {}: a commit was aborted and is sent again ({})", self.number, sent.attempts);
                 let pause = Duration::from_millis(10).saturating_mul(sent.attempts).min(LONGEST_PAUSE);
                 self.in_flight = Some(InFlightCommit { again: Some(self.clock.now() + pause), ..sent });
                 Ok(())
             }
             After::AskJournal => {
-                tracing::warn!("member {}: the outcome of a commit is unknown: asking the journal", self.number);
+                tracing::warn!(name: "commit_outcome_unknown", member = self.number, "member {}: the outcome of a commit is unknown: asking the journal", self.number);
                 let sent = self.still_ours(sent);
                 self.committer.resolve_outcome(sent.commit.clone())?;
                 self.in_flight = Some(sent);
@@ -367,7 +367,7 @@ impl Member {
     /// A member whose commits are refused repeatedly was expelled without notice: the new owners of its partitions read
     /// again what it has done since its last commit.
     fn rejoin(&mut self) -> Result<(), MemberError> {
-        tracing::warn!("member {}: the group refuses its commits: joining it anew", self.number);
+        tracing::warn!(name: "commit_fenced", member = self.number, "member {}: the group refuses its commits: joining it anew", self.number);
         for partition in self.partitions.all() {
             self.lose(&partition);
         }
@@ -446,7 +446,7 @@ impl Member {
             return Ok(());
         }
         let commit = Commit { parts, urgent };
-        tracing::debug!("member {}: a commit is sent", self.number);
+        tracing::debug!(name: "commit_sent", member = self.number, "member {}: a commit is sent", self.number);
         self.committer.send(commit.clone())?;
         self.in_flight = Some(InFlightCommit { commit, assignment_epochs, attempts: 1, again: None });
         Ok(())

@@ -287,7 +287,7 @@ impl Partitions {
             let mut closed = Vec::new();
             for partition in &partitions {
                 let Some(stage) = self.remove(partition) else { continue };
-                tracing::info!("member {}: {partition} goes back to the group", self.number);
+                tracing::info!(name: "partition_released", member = self.number, partition = %partition, "member {}: {partition} goes back to the group", self.number);
                 let ShardState::Running(mut live) = stage else { continue };
                 closed.push(Gone { closed: Closed::of(&live.shard), committed: !live.uncommitted() });
                 if live.suspend() {
@@ -408,12 +408,12 @@ fn tell(number: usize, live: &mut RunningShard, holding: &AssignedPartition, now
     let milliseconds = |from: Duration, to: Duration| to.saturating_sub(from).as_millis();
     let (found, read) = (milliseconds(holding.assigned, holding.loaded), milliseconds(holding.loaded, now));
     if sequence == 0 && again == 0 {
-        tracing::info!("member {number}: {partition} starts at {positions}");
+        tracing::info!(name: "partition_started", member = number, partition = %partition, positions = %positions, "member {number}: {partition} starts at {positions}");
     } else if again == 0 {
-        tracing::info!("member {number}: {partition} resumed at {positions} (found and loaded in {found} ms)");
+        tracing::info!(name: "partition_resumed", member = number, partition = %partition, positions = %positions, replayed = again, "member {number}: {partition} resumed at {positions} (found and loaded in {found} ms)");
     } else {
         tracing::info!(
-            "member {number}: {partition} resumed at {positions}, {again} records replayed \
+            name: "partition_resumed", member = number, partition = %partition, positions = %positions, replayed = again, "member {number}: {partition} resumed at {positions}, {again} records replayed \
              (found and loaded in {found} ms, replayed in {read} ms)"
         );
     }

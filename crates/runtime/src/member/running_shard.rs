@@ -140,7 +140,7 @@ impl RunningShard {
         };
         let newest = scoring.versions.newest();
         if newest != self.shard.version() && self.shard.take_version(newest) {
-            tracing::info!("{}: version {newest} of the model scores from {} on", self.partition(), self.positions);
+            tracing::info!(name: "model_version_taken", partition = %self.partition(), version = newest, "{}: version {newest} of the model scores from {} on", self.partition(), self.positions);
         }
     }
 

@@ -29,7 +29,7 @@ pub fn load(plan: &Arc<Plan>) -> Result<(), BrokerError> {
     let registry = Arc::new(std::sync::Mutex::new(registry));
     scoring.versions.ask(Box::new(move |number| {
         let registry = registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        registry.version(number).map_err(|why| tracing::error!("version {number} of the model: {why}")).ok().flatten()
+        registry.version(number).map_err(|why| tracing::error!(name: "model_version_unreadable", version = number, "version {number} of the model: {why}")).ok().flatten()
     }));
     Ok(())
 }

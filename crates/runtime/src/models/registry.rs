@@ -101,7 +101,9 @@ impl ModelRegistry {
             match self.version(change.number) {
                 Ok(Some(version)) => return versions.add(version),
                 Ok(None) => {}
-                Err(why) => tracing::error!("version {} of the model is left out: {why}", change.number),
+                Err(why) => {
+                    tracing::error!(name: "model_version_refused", version = change.number, "version {} of the model is left out: {why}", change.number)
+                }
             }
         }
     }
@@ -138,6 +140,8 @@ pub(super) fn take(topic: &str, position: Position, value: &[u8], changes: &mut 
     match serde_json::from_slice::<ModelVersion>(value) {
         Ok(change) if changes.iter().all(|known| known.number != change.number) => changes.push(change),
         Ok(_) => {}
-        Err(error) => tracing::error!("topic {topic}, offset {position}: this is no change of a model: {error}"),
+        Err(error) => {
+            tracing::error!(name: "model_version_unreadable", "topic {topic}, offset {position}: this is no change of a model: {error}")
+        }
     }
 }

@@ -63,6 +63,8 @@ fn renew(plan: &Arc<Plan>, registry: &ModelRegistry) {
                 changes.into_iter().filter(|change| change.number > scoring.versions.newest()).collect();
             registry.activate(&newer, &scoring.versions);
         }
-        Err(failure) => tracing::error!("a change of the model cannot be read: {failure}"),
+        Err(failure) => {
+            tracing::error!(name: "model_version_unreadable", "a change of the model cannot be read: {failure}")
+        }
     }
 }

@@ -72,7 +72,7 @@ impl PythonScores {
             Ok(answer) if answer.ok => Ok(answer),
             Ok(answer) => Err(Failed::Said(answer.error)),
             Err(Silent(why)) => {
-                tracing::warn!("member {}: {}: {why}; it is started again", self.member, self.python.path);
+                tracing::warn!(name: "python_restarted", member = self.member, "member {}: {}: {why}; it is started again", self.member, self.python.path);
                 running.process = None;
                 Err(Failed::Gone(why))
             }
@@ -142,7 +142,7 @@ impl PythonScores {
         let held = running.process.as_ref().and_then(Process::memory).unwrap_or(0);
         if held > limit.0 {
             let path = &self.python.path;
-            tracing::warn!("member {}: {path} holds {held} bytes, more than {limit}; it is started again", self.member);
+            tracing::warn!(name: "python_restarted", member = self.member, "member {}: {path} holds {held} bytes, more than {limit}; it is started again", self.member);
             running.process = None;
         }
     }

@@ -140,7 +140,7 @@ fn log(path: &str, member: usize, errors: impl Read) {
     let mut line = Vec::new();
     while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
         line.truncate(LONGEST_LINE);
-        tracing::info!("member {member}: {path}: {}", String::from_utf8_lossy(&line).trim_end());
+        tracing::info!(name: "python_said", member = member, "member {member}: {path}: {}", String::from_utf8_lossy(&line).trim_end());
         line.clear();
     }
 }

@@ -14,7 +14,7 @@ pub fn openable(plan: &Arc<Plan>) -> Result<(), CommitterError> {
     }
     let connector = connector::input(plan);
     if let Err(failure) = connector.at_rest(plan) {
-        tracing::warn!("{failure}; what it keeps was not tried");
+        tracing::warn!(name: "state_not_tried", "{failure}; what it keeps was not tried");
         return Ok(());
     }
     let store = connector.store(plan)?;

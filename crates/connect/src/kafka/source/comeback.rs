@@ -30,7 +30,7 @@ impl KafkaSource {
             let known = self.plan.connections.kafka.properties_for("C").find(|(name, _)| *name == "group.instance.id");
             let instance = known.map_or(String::new(), |(_, value)| format!("{value}-{}", self.member));
             tracing::warn!(
-                "member {}: the group still keeps the place of the member `{instance}` (`group.instance.id`), which was \
+                name: "static_member_waits", member = self.member, "member {}: the group still keeps the place of the member `{instance}` (`group.instance.id`), which was \
                  killed or runs elsewhere: waiting until it leaves, or its session has run out ({})",
                 self.member,
                 session(&self.plan.connections.kafka, self.consumer_protocol())
@@ -56,7 +56,7 @@ impl KafkaSource {
             );
         }
         tracing::warn!(
-            "member {}: it did not ask for records for longer than max.poll.interval.ms ({interval} ms), so the group \
+            name: "poll_interval_exceeded", member = self.member, "member {}: it did not ask for records for longer than max.poll.interval.ms ({interval} ms), so the group \
              takes its partitions away{advice}",
             self.member
         );

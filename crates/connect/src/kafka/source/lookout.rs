@@ -74,7 +74,7 @@ impl Lookout {
             && since.elapsed() > WITHOUT
         {
             *said = true;
-            tracing::info!("member {member}: {}", waits_for(&plan.connections.kafka, consumer_protocol));
+            tracing::info!(name: "member_waits", member = member, "member {member}: {}", waits_for(&plan.connections.kafka, consumer_protocol));
         }
         let topic = plan.input_name();
         let answer = client.fetch_metadata(Some(topic), GLANCE);
