@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::tidy::texts;
+use crate::sources::texts;
 
 /// Crates that log.
 const CRATES: [&str; 3] = ["crates/connect/src", "crates/runtime/src", "crates/cli/src"];

@@ -12,6 +12,7 @@ mod learners;
 mod parity;
 mod python;
 mod soak;
+mod sources;
 mod sql;
 mod test;
 mod tidy;

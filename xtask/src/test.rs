@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::{Done, broker, python, root, tidy};
+use crate::{Done, broker, python, root, sources};
 
 /// The counts that the test runners printed.
 #[derive(Default)]
@@ -34,7 +34,7 @@ pub(crate) fn without_data() -> Done {
 fn reading_data() -> Result<Vec<String>, String> {
     let crates = root().join("crates");
     let mut targets = BTreeSet::new();
-    for file in tidy::sources(&crates)? {
+    for file in sources::sources(&crates)? {
         let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
         if !text.contains("tests/data.rs\"]") {
             continue;
