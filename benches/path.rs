@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gristmill::plan::Plan;
+use gristmill::resources::RunnablePlan;
 use gristmill::rows::{Partition, Position, RawRecord, RawRows};
 use gristmill::shard::{Outbox, Shard};
-use gristmill_formats::Decoder;
+use gristmill_formats::{Decoder, encoder};
 
 const ROWS: usize = 200_000;
 const BATCH: usize = 1_000;
@@ -47,7 +48,8 @@ fn measure(name: &str, document: &str, batches: &[RawRows], upto: Upto) {
     let mut rates: Vec<f64> = (0..7)
         .map(|_| {
             let mut decoder = Decoder::new(&plan, None).unwrap();
-            let mut shard = Shard::open(Arc::clone(&plan), Partition::new("transactions", 0), None).unwrap();
+            let mut shard =
+                Shard::open(&RunnablePlan::alone(&plan, encoder), Partition::new("transactions", 0), None).unwrap();
             let (mut refusals, mut outbox) = (Vec::new(), Outbox::default());
             let began = Instant::now();
             for raw in batches {

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use gristmill::connect::System;
 use gristmill::lookup::LookupPlan;
 use gristmill::plan::{Plan, TargetPlan};
+use gristmill::resources::RunnablePlan;
 use gristmill::rows::{Partition, Position};
 
 use crate::broker::BrokerError;
@@ -77,7 +78,7 @@ pub trait Input {
     /// Where it ends, if it has an end of its own.
     fn extent(&self) -> Option<Extent>;
     /// Joins as member number `member` of this process, with the plan as that member has it.
-    fn join(&mut self, plan: &Arc<Plan>, member: usize) -> Result<Joined, OpenError>;
+    fn join(&mut self, plan: &RunnablePlan, member: usize) -> Result<Joined, OpenError>;
 }
 
 /// One system.

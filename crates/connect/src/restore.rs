@@ -4,12 +4,13 @@ use std::cell::OnceCell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use gristmill::plan::Plan;
 use gristmill::protocol::{
     Code, CommitOutcome, Recovery, Restored, Stop, StoredInput, StoredState, commit_outcome, restore,
 };
+use gristmill::resources::RunnablePlan;
 use gristmill::rows::{Partition, Positions};
 use gristmill::shard::{Shard, ShardError};
 use gristmill::spec::Guarantee;
@@ -66,7 +67,7 @@ pub fn outcome_of(part: &PartitionCommit, sequence: Option<u64>, committed: &Pos
 }
 
 /// Opens a shard from its stored state; none while a transaction is pending.
-pub fn reopen(plan: &Arc<Plan>, partition: &Partition, kept: &StoredState) -> Result<Option<Found>, CommitterError> {
+pub fn reopen(plan: &RunnablePlan, partition: &Partition, kept: &StoredState) -> Result<Option<Found>, CommitterError> {
     let stop = |input, stop| Err(StateFailure::Stop { partition: partition.beside(input), stop }.into());
     if !plan.journals() {
         for StoredInput { name, committed, first, .. } in &kept.inputs {
@@ -74,7 +75,7 @@ pub fn reopen(plan: &Arc<Plan>, partition: &Partition, kept: &StoredState) -> Re
                 return stop(name, Stop::RecordsGone { position, first: *first });
             }
         }
-        let shard = Shard::open(Arc::clone(plan), partition.clone(), None)?;
+        let shard = Shard::open(plan, partition.clone(), None)?;
         return Ok(Some(Found::Open(Box::new(Recovery::without_state(kept)), Box::new(shard))));
     }
     let own = OnceCell::new();
@@ -88,12 +89,12 @@ pub fn reopen(plan: &Arc<Plan>, partition: &Partition, kept: &StoredState) -> Re
     }
 }
 
-fn open(plan: &Arc<Plan>, partition: &Partition, recovery: &Recovery) -> Result<Shard, CommitterError> {
-    let Some(saved) = &recovery.saved else { return Ok(Shard::open(Arc::clone(plan), partition.clone(), None)?) };
+fn open(plan: &RunnablePlan, partition: &Partition, recovery: &Recovery) -> Result<Shard, CommitterError> {
+    let Some(saved) = &recovery.saved else { return Ok(Shard::open(plan, partition.clone(), None)?) };
     if saved.manifest.plan == plan.fingerprint() {
-        return Shard::open(Arc::clone(plan), partition.clone(), Some(&saved.state)).map_err(unusable);
+        return Shard::open(plan, partition.clone(), Some(&saved.state)).map_err(unusable);
     }
-    let adapted = Shard::adapt(Arc::clone(plan), partition.clone(), &saved.state, &[]).map_err(unusable)?;
+    let adapted = Shard::adapt(plan, partition.clone(), &saved.state, &[]).map_err(unusable)?;
     if adapted.changed.is_empty() {
         return Ok(adapted.shard);
     }

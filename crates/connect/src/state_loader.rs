@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gristmill::plan::Plan;
 use gristmill::protocol::CommitOutcome;
+use gristmill::resources::RunnablePlan;
 use gristmill::rows::Partition;
 
 use crate::broker::{BrokerError, Kind};
@@ -34,7 +34,7 @@ fn lock(results: &Mutex<Results>) -> std::sync::MutexGuard<'_, Results> {
 
 impl StateLoader {
     /// Begins to wait for requests; `open` opens the store, anew after each failure.
-    pub(crate) fn start(plan: Arc<Plan>, open: OpenStore) -> Result<Self, CommitterError> {
+    pub(crate) fn start(plan: RunnablePlan, open: OpenStore) -> Result<Self, CommitterError> {
         let (requests, todo) = channel::<(Partition, Option<Known>, u64)>();
         let results: Arc<Mutex<Results>> = Arc::default();
         let (found, own) = (Arc::clone(&results), Arc::clone(&open));
@@ -96,7 +96,7 @@ impl StateLoader {
 
 /// The result; none if it is no longer needed.
 fn find(
-    plan: &Arc<Plan>,
+    plan: &RunnablePlan,
     open: &OpenStore,
     store: &mut Option<Box<dyn StateStore>>,
     partition: &Partition,
@@ -125,7 +125,7 @@ fn find(
 }
 
 fn attempt(
-    plan: &Arc<Plan>,
+    plan: &RunnablePlan,
     store: &dyn StateStore,
     partition: &Partition,
     known: Option<&Known>,

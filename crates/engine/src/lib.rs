@@ -28,6 +28,7 @@
 pub mod augment;
 pub mod clean;
 pub mod connect;
+pub mod decision;
 pub mod describe;
 pub mod document;
 mod doubts;
@@ -38,6 +39,7 @@ pub mod plan;
 pub mod pretrained;
 pub mod protocol;
 pub mod report;
+pub mod resources;
 pub mod rows;
 pub mod schema;
 mod section;

@@ -7,6 +7,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, NullArray};
 use gristmill_learn::Task;
 use gristmill_sql::{Column as Named, Item, Kind, Mistake, Program, Setting, Windows};
 
+use crate::decision::{Field, Values};
 use crate::rows::Column;
 
 /// What expressions of outputs may name besides the columns of a row, in the order of their columns.
@@ -39,13 +40,13 @@ pub(crate) enum Answer<'a> {
 }
 
 /// The result of an output for a batch.
-pub(crate) struct Acted {
+pub(crate) struct Acted<'a> {
     when: Option<BooleanArray>,
-    /// The payload's columns, by the names of its fields.
-    pub(crate) payload: Vec<Column>,
+    /// What is selected; empty: the whole decision.
+    pub(crate) payload: Vec<Field<'a>>,
 }
 
-impl Acted {
+impl Acted<'_> {
     /// Whether the output selects a row.
     pub(crate) fn takes(&self, row: usize) -> bool {
         self.when.as_ref().is_none_or(|when| when.is_valid(row) && when.value(row))
@@ -93,7 +94,7 @@ impl OutputQuery {
 
     /// The condition and the payload of each row of a batch. A value that cannot be computed is missing; a missing
     /// condition does not hold.
-    pub(crate) fn act(&self, columns: &[ArrayRef], rows: usize, answer: &dyn Fn(Answer<'_>) -> ArrayRef) -> Acted {
+    pub(crate) fn act(&self, columns: &[ArrayRef], rows: usize, answer: &dyn Fn(Answer<'_>) -> ArrayRef) -> Acted<'_> {
         let reads = self.program.reads();
         let mut base = columns.to_vec();
         for (place, (_, named)) in ANSWERS.iter().enumerate() {
@@ -105,6 +106,8 @@ impl OutputQuery {
         // If an item failed, its column is missing.
         let mut columns = made.columns.into_iter();
         let when = self.when.then(|| columns.next()).flatten().map(|column| column.as_boolean().clone());
-        Acted { when, payload: columns.map(|column| Column::of(&column)).collect() }
+        let payload = self.fields.iter().zip(columns);
+        let payload = payload.map(|(name, column)| Field { name, values: Values::Column(Column::of(&column)) });
+        Acted { when, payload: payload.collect() }
     }
 }

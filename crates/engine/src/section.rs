@@ -5,12 +5,13 @@ use gristmill_learn::{LearnError, StateError, StateReader, Stateful};
 use serde_json::{Map, Value};
 
 use crate::plan::{Definition, Plan};
+use crate::resources::Resources;
 use crate::rows::Partition;
 
 /// A section of a shard.
 pub(crate) trait Section: Sized {
     /// The section of a shard that has taken nothing in.
-    fn open(plan: &Plan, partition: &Partition) -> Result<Self, LearnError>;
+    fn open(plan: &Plan, resources: &Resources, partition: &Partition) -> Result<Self, LearnError>;
 
     /// What each of its parts depends on, in the order of [`Self::parts`]. `seen`: what the model sees of a row so far, to
     /// which a section adds what it makes of it.

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray};
 use gristmill::plan::Plan;
+use gristmill::resources::RunnablePlan;
 use gristmill::rows::{Column, Partition, Position, RawRecord, RawRows, Refusal, Rows, SchemaDrift};
 use gristmill::shard::{Outbox, Shard};
+use gristmill_formats::encoder;
 use gristmill_learn::{Built, Component, Signature, Task};
 use serde_json::{Map, Value};
 
@@ -60,7 +62,7 @@ fn block(form: &Form, labels: &[Option<&str>]) -> (RawRows, Rows) {
 
 /// The decisions of these rows, and how many of them are alerts.
 fn decided(plan: &Arc<Plan>, form: &Form, labels: &[Option<&str>]) -> (Vec<Map<String, Value>>, usize) {
-    let mut shard = Shard::open(Arc::clone(plan), Partition::new("t", 0), None).unwrap();
+    let mut shard = Shard::open(&RunnablePlan::alone(plan, encoder), Partition::new("t", 0), None).unwrap();
     let (raw, rows) = block(form, labels);
     let (mut refusals, mut outbox) = (Vec::<Refusal>::new(), Outbox::default());
     shard.step(&raw, &rows, &mut refusals, &mut outbox).unwrap();
@@ -159,7 +161,7 @@ fn decided_with(model: &str, values: &[Option<f64>]) -> Option<Vec<Map<String, V
         )
     };
     let plan = labels.iter().find_map(|label| Plan::read("t.yaml", &document(label), &|_| None).ok())?;
-    let mut shard = Shard::open(Arc::new(plan), Partition::new("t", 0), None).unwrap();
+    let mut shard = Shard::open(&RunnablePlan::alone(&Arc::new(plan), encoder), Partition::new("t", 0), None).unwrap();
     let mut raw = RawRows::new(Partition::new("t", 0));
     for number in 0..40 {
         let position = Position::number(number);

@@ -16,8 +16,10 @@ use gristmill::augment::Augment;
 use gristmill::clean::Clean;
 use gristmill::lookup::Content;
 use gristmill::plan::Plan;
+use gristmill::resources::{Resources, RunnablePlan};
 use gristmill::rows::{Column, Partition, Position, RawRecord, RawRows, Rows, SchemaDrift};
 use gristmill::shard::{Outbox, Shard, saved_parts};
+use gristmill_formats::encoder;
 
 const HEAD: &str = "
 name: t
@@ -82,17 +84,23 @@ fn folder() -> PathBuf {
 }
 
 fn plan(name: &str, document: &str) -> Arc<Plan> {
-    let mut plan = Plan::read("t.yaml", document, &|_| None).unwrap_or_else(|problems| panic!("{name}: {problems}"));
-    for table in &mut plan.lookups {
+    let plan = Plan::read("t.yaml", document, &|_| None).unwrap_or_else(|problems| panic!("{name}: {problems}"));
+    Arc::new(plan)
+}
+
+/// The plan with filled tables.
+fn runnable(plan: &Arc<Plan>) -> RunnablePlan {
+    let content = |_| {
         let codes = ["c0", "c2"];
         let columns = vec![
             Column::String(codes.iter().map(Some).collect::<StringArray>()),
             Column::Float64([Some(7.5), None].into_iter().collect::<Float64Array>()),
         ];
         let rows = codes.iter().zip(0..).map(|(code, row)| ((*code).into(), Some(row)));
-        table.content = Some(Arc::new(Content::of(columns, rows, None)));
-    }
-    Arc::new(plan)
+        Arc::new(Content::of(columns, rows, None))
+    };
+    let tables = plan.lookups.iter().map(content).collect();
+    RunnablePlan::new(plan, Resources { tables, ..Resources::new(plan, encoder) })
 }
 
 /// Rows from one number on: with missing values, times that go back, repeated notes and ids.
@@ -127,7 +135,7 @@ fn step(shard: &mut Shard, numbers: std::ops::Range<i64>) -> Vec<String> {
 }
 
 fn open(plan: &Arc<Plan>, saved: Option<&[u8]>) -> Shard {
-    Shard::open(Arc::clone(plan), Partition::new("t", 3), saved).unwrap_or_else(|error| panic!("{error}"))
+    Shard::open(&runnable(plan), Partition::new("t", 3), saved).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn unpacked(state: &str) -> Vec<u8> {
@@ -198,7 +206,7 @@ fn a_default_that_is_written_out_changes_nothing() {
         open(&plan(long, &other), Some(&saved));
     }
     let other = document.replace("l2: 0.001", "l2: 0.002");
-    assert!(Shard::open(plan("other", &other), Partition::new("t", 3), Some(&saved)).is_err());
+    assert!(Shard::open(&runnable(&plan("other", &other)), Partition::new("t", 3), Some(&saved)).is_err());
 }
 
 /// Together the golden files have every part that any of the catalogs can put into a shard.

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
 use gristmill::plan::Plan;
+use gristmill::resources::RunnablePlan;
 use gristmill::rows::{Cell, Column, Partition, Position, RawRecord, RawRows, Rows, SchemaDrift};
 use gristmill::shard::Shard;
+use gristmill_formats::encoder;
 use serde_json::Value;
 
 /// DuckDB's windows over random tables; see `cargo xtask sql-golden`.
@@ -112,7 +114,7 @@ fn rows_out_of_order_have_the_windows_of_rows_in_order() {
         let (table, cases) = (golden["rows"].as_array().unwrap(), golden["cases"].as_array().unwrap());
         let sql: Vec<&str> = cases.iter().map(|case| case["sql"].as_str().unwrap()).collect();
         let plan = plan(&sql);
-        let mut shard = Shard::open(Arc::clone(&plan), Partition::new("t", 0), None).unwrap();
+        let mut shard = Shard::open(&RunnablePlan::alone(&plan, encoder), Partition::new("t", 0), None).unwrap();
         let order = jumbled(table);
         moved += order.iter().enumerate().filter(|(place, row)| place != *row).count();
         let (mut refusals, mut seen) = (Vec::new(), Vec::new());
@@ -147,12 +149,14 @@ fn rows_that_are_given_up_are_counted() {
     let golden: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     let table = golden["rows"].as_array().unwrap();
     let plan = waiting(&["x + 1"], GRACE);
-    let mut shard = Shard::open(Arc::clone(&plan), Partition::new("t", 0), None).unwrap();
+    let mut shard = Shard::open(&RunnablePlan::alone(&plan, encoder), Partition::new("t", 0), None).unwrap();
     let (raw, rows) = block(table, &jumbled(table));
     shard.prepare(&raw, &rows, &mut Vec::new()).unwrap();
     let waits = shard.waiting();
     assert!(waits > 0);
-    let adapt = |plan| Shard::adapt(plan, Partition::new("t", 0), &shard.snapshot(), &[]).unwrap();
+    let adapt = |plan| {
+        Shard::adapt(&RunnablePlan::alone(&plan, encoder), Partition::new("t", 0), &shard.snapshot(), &[]).unwrap()
+    };
     let longer = adapt(waiting(&["x + 1"], 2 * GRACE));
     assert_eq!((longer.lost[0].rows, longer.shard.waiting()), (waits, 0));
     assert!(longer.changed.contains(&"grace".to_string()));

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray};
 use gristmill::plan::Plan;
 use gristmill::pretrained::{Pretrained, Reading};
+use gristmill::resources::RunnablePlan;
 use gristmill::rows::{Column, Partition, Position, RawRecord, RawRows, Rows, SchemaDrift};
 use gristmill::shard::{Outbox, Shard};
+use gristmill_formats::encoder;
 use serde_json::Value;
 
 const LIGHTGBM: &str = include_str!("../../models/tests/boosters/lightgbm.jsonl");
@@ -40,7 +42,7 @@ fn scores(plan: Plan, columns: Vec<Column>, count: usize) -> Vec<f64> {
         let position = Position::number(number);
         raw.push(RawRecord { position, timestamp: Some(7), key: None, value: Some(b"{}"), headers: &[] });
     }
-    let mut shard = Shard::open(Arc::new(plan), Partition::new("t", 0), None).unwrap();
+    let mut shard = Shard::open(&RunnablePlan::alone(&Arc::new(plan), encoder), Partition::new("t", 0), None).unwrap();
     let (mut refusals, mut outbox) = (Vec::new(), Outbox::default());
     let rows = Rows { columns, records: (0..count).collect(), drift: SchemaDrift::default() };
     shard.step(&raw, &rows, &mut refusals, &mut outbox).unwrap();

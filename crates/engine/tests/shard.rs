@@ -7,8 +7,10 @@ use arrow_array::{Float64Array, StringArray};
 use gristmill::augment::Augment;
 use gristmill::clean::Clean;
 use gristmill::plan::Plan;
+use gristmill::resources::RunnablePlan;
 use gristmill::rows::{Column, Partition, Position, RawRecord, RawRows, Refusal, Rows, SchemaDrift};
 use gristmill::shard::{Outbox, Shard};
+use gristmill_formats::encoder;
 use proptest::prelude::*;
 
 const DOCUMENT: &str = "
@@ -132,7 +134,7 @@ fn plan() -> Arc<Plan> {
 }
 
 fn open(snapshot: Option<&[u8]>) -> Shard {
-    Shard::open(plan(), Partition::new("t", 3), snapshot).unwrap()
+    Shard::open(&RunnablePlan::alone(&plan(), encoder), Partition::new("t", 3), snapshot).unwrap()
 }
 
 /// Decisions by output and offset, rejections, and the state at the end.
@@ -140,7 +142,8 @@ type Folded = (Vec<(usize, Position, Vec<u8>)>, usize, Vec<u8>);
 
 /// Folds rows, cut and snapshotted at these places.
 fn fold(plan: &Arc<Plan>, rows: &[Row], cuts: &[usize], snapshot: bool) -> Folded {
-    let open = |saved: Option<&[u8]>| Shard::open(Arc::clone(plan), Partition::new("t", 3), saved).unwrap();
+    let open =
+        |saved: Option<&[u8]>| Shard::open(&RunnablePlan::alone(plan, encoder), Partition::new("t", 3), saved).unwrap();
     let mut shard = open(None);
     let (mut answers, mut refused) = (Vec::new(), 0);
     let mut bounds: Vec<usize> = cuts.iter().map(|cut| cut % (rows.len() + 1)).chain([0, rows.len()]).collect();
@@ -205,7 +208,7 @@ dead_letters: {file: {path: dead}}
 ";
     let plan = plan_of(document);
     let answered = |order: &[i64]| {
-        let mut shard = Shard::open(Arc::clone(&plan), Partition::new("t", 3), None).unwrap();
+        let mut shard = Shard::open(&RunnablePlan::alone(&plan, encoder), Partition::new("t", 3), None).unwrap();
         let (mut offsets, mut late) = (Vec::new(), 0);
         for (offset, time) in order.iter().enumerate() {
             let mut raw = RawRows::new(Partition::new("t", 3));
@@ -262,7 +265,7 @@ fn scores_are_corrected_for_what_was_learned_from() {
 #[test]
 fn every_rule_of_the_law_is_used() {
     let plan = plan_of(&cleaned());
-    let mut shard = Shard::open(Arc::clone(&plan), Partition::new("t", 3), None).unwrap();
+    let mut shard = Shard::open(&RunnablePlan::alone(&plan, encoder), Partition::new("t", 3), None).unwrap();
     let wave = |row: usize| ((row * 37 % 100) as f64 / 10.0 - 5.0, (row * 53 % 100) as f64 / 10.0 - 5.0);
     let rows: Vec<Row> =
         (0..60).map(|row| (Some(wave(row).0), Some(wave(row).1).filter(|_| row % 9 > 0), Some("a"))).collect();
@@ -287,11 +290,17 @@ fn state_of_another_pipeline_or_cut_is_refused() {
     let saved = shard.snapshot();
     assert_eq!(open(Some(&saved)).positions().to_string(), "1");
     for cut in 0..saved.len() {
-        assert!(Shard::open(plan(), Partition::new("t", 3), Some(&saved[..cut])).is_err(), "cut at {cut}");
+        assert!(
+            Shard::open(&RunnablePlan::alone(&plan(), encoder), Partition::new("t", 3), Some(&saved[..cut])).is_err(),
+            "cut at {cut}"
+        );
     }
     let wider = DOCUMENT.replace("  - ratio: x / y", "  - ratio: x / y + 1");
     let wider = Arc::new(Plan::read("t.yaml", &wider, &|_| None).unwrap());
-    let error = Shard::open(wider, Partition::new("t", 3), Some(&saved)).err().unwrap().to_string();
+    let error = Shard::open(&RunnablePlan::alone(&wider, encoder), Partition::new("t", 3), Some(&saved))
+        .err()
+        .unwrap()
+        .to_string();
     assert!(error.contains("t-3: saved state cannot be used"), "{error}");
 }
 
@@ -340,7 +349,8 @@ fn a_feature_that_fails_is_named_and_its_neighbours_go_on() {
 fn a_label_that_is_late_is_learned_when_it_is_known_and_not_before() {
     let row = |class| (Some(1.0), Some(2.0), class);
     let (raw, rows) = blocks(&[row(Some("a")), row(Some("b")), row(None), row(Some("a")), row(Some("a"))], 0);
-    let mut shard = Shard::open(plan_of(&delayed()), Partition::new("t", 3), None).unwrap();
+    let mut shard =
+        Shard::open(&RunnablePlan::alone(&plan_of(&delayed()), encoder), Partition::new("t", 3), None).unwrap();
     shard.step(&raw, &rows, &mut Vec::new(), &mut Outbox::default()).unwrap();
     // Rows come a second apart: at the fifth the labels of the first two are known.
     assert_eq!((shard.counts().scored, shard.counts().learned), (5, 2));
@@ -358,7 +368,9 @@ fn windows_without_room_forget_or_stop() {
     let rows: Vec<Row> = (0..3_000).map(|row| (Some(-f64::from(row)), Some(1.0), Some("a"))).collect();
     let (raw, decoded) = blocks(&rows, 0);
     let fold = |windows: &str| {
-        let mut shard = Shard::open(plan_of(&document(windows)), Partition::new("t", 3), None).unwrap();
+        let mut shard =
+            Shard::open(&RunnablePlan::alone(&plan_of(&document(windows)), encoder), Partition::new("t", 3), None)
+                .unwrap();
         shard.step(&raw, &decoded, &mut Vec::new(), &mut Outbox::default()).map(|_| shard.forgotten())
     };
     assert_eq!(fold("{max_memory: 100 MB, on_limit: stop}").unwrap(), []);

@@ -1,14 +1,14 @@
-//! Decodes records to typed columns, one by one: a bad record never affects its batch.
+//! Decodes records to typed columns, one by one: a bad record never affects its batch. Encodes decisions.
 
 mod column;
 mod csv;
 mod decimal;
 mod json;
-mod layout;
 
 use std::sync::Arc;
 
 use gristmill::connect::Framing;
+use gristmill::decision::Encode;
 use gristmill::plan::{ColumnPlan, Need, Plan};
 use gristmill::rows::{RawRows, Refusal, Rows, SchemaDrift, Stage};
 use gristmill::spec::Format;
@@ -34,8 +34,18 @@ trait Decode: Send {
 
 type Open = fn(&[ColumnPlan], Option<&[String]>, Framing) -> Result<Box<dyn Decode>, String>;
 
-/// The formats that there are: one line each.
-const FORMATS: [(Format, Open); 2] = [(Format::Json, json::open), (Format::Csv, csv::open)];
+/// The formats that there are, how each is read and how it is written: one line each.
+fn codec(format: Format) -> (Open, &'static dyn Encode) {
+    match format {
+        Format::Json => (json::open, &json::Json),
+        Format::Csv => (csv::open, &csv::Csv),
+    }
+}
+
+/// What writes decisions in a format.
+pub fn encoder(format: Format) -> &'static dyn Encode {
+    codec(format).1
+}
 
 /// The columns being built.
 struct Table {
@@ -77,7 +87,7 @@ impl Decoder {
         header: Option<&[String]>,
         framing: Framing,
     ) -> Result<Self, String> {
-        let open = FORMATS.iter().find(|(known, _)| *known == format).map_or(json::open as Open, |(_, open)| *open);
+        let (open, _) = codec(format);
         let builders = columns.iter().map(|column| Builder::new(&column.kind)).collect();
         Ok(Self {
             table: Table { columns: columns.into(), builders, rows: 0, drift: SchemaDrift::default() },

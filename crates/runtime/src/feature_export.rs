@@ -16,7 +16,8 @@ use gristmill_connect::source::{Event, SourceError};
 use gristmill_formats::Decoder;
 
 use crate::export::{Table, TableError};
-use crate::lookup::{self, LookupError};
+use crate::lookup::LookupError;
+use crate::resources;
 
 /// What was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,7 +63,7 @@ pub fn write(plan: &Arc<Plan>, out: &Path) -> Result<Written, FeatureExportError
     if plan.input.shared() {
         return Err(FeatureExportError::Topic);
     }
-    let plan = &lookup::load(plan)?;
+    let plan = &resources::load(plan)?;
     let columns = columns(plan);
     let mut table = Table::create(out, schema(plan, &columns))?;
     let mut source = connector::input(plan).whole(plan)?.ok_or(FeatureExportError::Topic)?;
@@ -74,7 +75,7 @@ pub fn write(plan: &Arc<Plan>, out: &Path) -> Result<Written, FeatureExportError
             Some(Event::Assigned(assigned)) => {
                 for one in assigned {
                     let decoder = Decoder::new(plan, one.header.as_deref()).map_err(FeatureExportError::Header)?;
-                    let shard = Shard::open(Arc::clone(plan), one.partition.clone(), None)?;
+                    let shard = Shard::open(plan, one.partition.clone(), None)?;
                     source.resume(&one.partition, Position::START)?;
                     open.insert(one.partition, (decoder, shard));
                 }

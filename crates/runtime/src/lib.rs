@@ -15,6 +15,7 @@ pub mod member;
 pub mod models;
 pub mod python;
 pub mod rehearse;
+pub mod resources;
 pub mod run;
 pub mod state;
 pub mod usage;

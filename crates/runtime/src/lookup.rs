@@ -33,18 +33,14 @@ pub enum LookupError {
     },
 }
 
-/// The plan with the current content of its tables.
-pub fn load(plan: &Arc<Plan>) -> Result<Arc<Plan>, LookupError> {
-    if plan.lookups.is_empty() {
-        return Ok(Arc::clone(plan));
-    }
-    let mut loaded = Plan::clone(plan);
-    for table in &mut loaded.lookups {
+/// The current content of a plan's tables.
+pub fn load(plan: &Arc<Plan>) -> Result<Vec<Arc<Content>>, LookupError> {
+    let loaded = |table: &LookupPlan| {
         let content = read(plan, table)?;
         tracing::info!(name: "table_loaded", "table {}: {} rows", table.name, content.len());
-        table.content = Some(Arc::new(content));
-    }
-    Ok(Arc::new(loaded))
+        Ok(Arc::new(content))
+    };
+    plan.lookups.iter().map(loaded).collect()
 }
 
 /// The rows of a table while it is read.

@@ -9,10 +9,10 @@ use gristmill_connect::connector;
 use gristmill_connect::source::Event;
 use gristmill_formats::Decoder;
 
-use crate::lookup;
 use crate::member::MemberError;
 use crate::models;
 use crate::python;
+use crate::resources;
 use crate::run::RunError;
 use crate::state;
 
@@ -20,7 +20,7 @@ use crate::state;
 pub fn rehearse(plan: &Arc<Plan>) -> Result<(), RunError> {
     connector::prepare(plan, &|| false, true)?;
     connector::rehearse(plan)?;
-    let plan = &lookup::load(plan)?;
+    let plan = &resources::load(plan)?;
     models::load(plan)?;
     let plan = &python::started(plan, 0)?;
     header(plan)?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gristmill::plan::Plan;
 use gristmill::report::{Report, Tally};
+use gristmill::resources::RunnablePlan;
 use gristmill_connect::broker::BrokerError;
 use gristmill_connect::committer::CommitterError;
 use gristmill_connect::connector::{self, Extent, OpenError};
@@ -12,10 +13,11 @@ use gristmill_learn::StateError;
 
 use crate::clock::{Clock, Machine};
 pub use crate::control::Control;
-use crate::lookup::{self, LookupError};
+use crate::lookup::LookupError;
 use crate::member::{Ended, Member, MemberError};
 use crate::models;
 use crate::python;
+use crate::resources;
 use crate::usage;
 
 /// The options of a run.
@@ -107,7 +109,7 @@ fn run_unnamed(plan: &Arc<Plan>, options: Options, control: &Arc<Control>) -> Re
     }
     plan.warnings.iter().for_each(|warning| tracing::warn!(name: "document_warning", "{warning}"));
     let extent = connector::prepare(plan, &|| control.stopped(), false)?;
-    let plan = &lookup::load(plan)?;
+    let plan = &resources::load(plan)?;
     models::load(plan)?;
     let _watch = models::Watch::start(plan)?;
     let members = prepare(plan, options, control, extent)?;
@@ -149,7 +151,7 @@ fn report(tally: Tally, plan: &Plan, control: &Control) -> Result<Report, RunErr
 
 /// Finds every problem outside the program before the first member starts.
 fn prepare(
-    plan: &Arc<Plan>,
+    plan: &RunnablePlan,
     options: Options,
     control: &Arc<Control>,
     extent: Extent,
@@ -169,7 +171,7 @@ fn prepare(
     let join = |number: usize| {
         let plan = &python::started(plan, number)?;
         let (source, committer) = input.join(plan, number)?;
-        Ok(Member::new(Arc::clone(plan), number, source, committer, Arc::clone(&clock), Arc::clone(control)))
+        Ok(Member::new(plan.clone(), number, source, committer, Arc::clone(&clock), Arc::clone(control)))
     };
     (0..options.members).map(join).collect()
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gristmill::plan::Plan;
 use gristmill::protocol::{Answer, CommitOutcome, StoredInput, StoredState};
+use gristmill::resources::RunnablePlan;
 use gristmill::rows::{Partition, Position, Positions};
 use gristmill::spec::Guarantee;
 use gristmill_connect::commit::{Commit, PartitionCommit};
@@ -19,7 +19,7 @@ use crate::world::{Shared, World, lock};
 
 /// A member's committer.
 pub struct SimulatedCommitter {
-    plan: Arc<Plan>,
+    plan: RunnablePlan,
     world: Shared,
     member: usize,
     /// The end of each partition's journal when the search for it began.
@@ -30,8 +30,8 @@ pub struct SimulatedCommitter {
 
 impl SimulatedCommitter {
     /// The committer of a member.
-    pub fn new(plan: &Arc<Plan>, world: &Shared, member: usize) -> Self {
-        let (plan, world) = (Arc::clone(plan), Arc::clone(world));
+    pub fn new(plan: &RunnablePlan, world: &Shared, member: usize) -> Self {
+        let (plan, world) = (plan.clone(), Arc::clone(world));
         Self { plan, world, member, seen: BTreeMap::new(), renewing: None }
     }
 

@@ -7,9 +7,11 @@ use gristmill::clean::Clean;
 use gristmill::describe;
 use gristmill::lookup::Content;
 use gristmill::plan::{InputPlan, Plan, TargetPlan};
-use gristmill::pretrained::{Candidate, Pretrained, Reading, Scoring, Version, Versions};
+use gristmill::pretrained::{Candidate, Pretrained, Reading, Version};
+use gristmill::resources::{Resources, RunnablePlan};
 use gristmill::rows::Column;
 use gristmill::spec::{Commit, Format, Guarantee, Snapshot, Span, State};
+use gristmill_formats::encoder;
 use gristmill_learn::{Component, Signature, Task};
 
 use crate::cluster::{DEAD, INPUT};
@@ -63,13 +65,14 @@ pub(crate) fn version(number: u64) -> Option<Version> {
     Some(Version { number, model: model(number)?, shadow: shadow.map(|model| Candidate { number, model }) })
 }
 
-/// A plan with versions of its own: other simulations of the plan also start with the document's model.
-pub(crate) fn with_versions(plan: &Arc<Plan>) -> Arc<Plan> {
-    let Some(scoring) = &plan.scoring else { return Arc::clone(plan) };
-    let versions = Versions::new(scoring.written().clone());
-    versions.ask(Box::new(version));
-    let scoring = Scoring { versions: Arc::new(versions), ..scoring.clone() };
-    Arc::new(plan.scoring_by(scoring))
+/// A plan with filled tables, and with versions of its own: other simulations of it also start with the document's model.
+pub(crate) fn runnable(plan: &Arc<Plan>) -> RunnablePlan {
+    let mut resources = Resources::new(plan, encoder);
+    if let Some(versions) = &resources.versions {
+        versions.ask(Box::new(version));
+    }
+    resources.tables.iter_mut().for_each(|table| *table = Arc::new(shops()));
+    RunnablePlan::new(plan, resources)
 }
 
 /// A plan whose shards have the inputs of a system.
@@ -136,7 +139,7 @@ pub fn another() -> Result<Plan, String> {
 /// A pipeline that cleans by every rule, computes windows by key, and learns by every rule of augmentation from labels that
 /// are known later.
 pub fn prepared() -> Result<Plan, String> {
-    read("prepared.yaml", &cleaned_by(&Clean::every(false))?).map(furnished)
+    read("prepared.yaml", &cleaned_by(&Clean::every(false))?)
 }
 
 fn cleaned_by(rules: &[Clean]) -> Result<String, String> {
@@ -146,20 +149,17 @@ fn cleaned_by(rules: &[Clean]) -> Result<String, String> {
     Ok(PREPARED.replace("FLAGS", &flags).replace("CLEAN", &clean).replace("AUGMENT", &augment))
 }
 
-/// Fills the tables of a plan.
-fn furnished(mut plan: Plan) -> Plan {
-    for table in &mut plan.lookups {
-        let columns = vec![Column::Float64([Some(0.5), None, Some(2.5)].into_iter().collect())];
-        let rows = ["S1", "S4", "S6"].into_iter().zip(0..).map(|(key, row)| (key.into(), Some(row)));
-        table.content = Some(Arc::new(Content::of(columns, rows, None)));
-    }
-    plan
+/// The content of every table.
+fn shops() -> Content {
+    let columns = vec![Column::Float64([Some(0.5), None, Some(2.5)].into_iter().collect())];
+    let rows = ["S1", "S4", "S6"].into_iter().zip(0..).map(|(key, row)| (key.into(), Some(row)));
+    Content::of(columns, rows, None)
 }
 
 /// The same with a grace: rows are buffered and reordered.
 pub fn patient() -> Result<Plan, String> {
     let text = cleaned_by(&Clean::every(true))?;
-    read("patient.yaml", &text.replace("  time: ts\n", "  time: ts\n  grace: 9 days\n")).map(furnished)
+    read("patient.yaml", &text.replace("  time: ts\n", "  time: ts\n  grace: 9 days\n"))
 }
 
 const PREPARED: &str = "name: simulated

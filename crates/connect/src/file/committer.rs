@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gristmill::plan::Plan;
 use gristmill::protocol::{Answer, CommitOutcome, StoredInput, StoredState};
+use gristmill::resources::RunnablePlan;
 use gristmill::rows::Partition;
 
 use super::StateFolder;
@@ -15,7 +15,7 @@ use crate::sink::Sink;
 
 /// Commits and answers synchronously.
 pub(super) struct FileCommitter {
-    plan: Arc<Plan>,
+    plan: RunnablePlan,
     sinks: Vec<Box<dyn Sink>>,
     folder: Option<StateFolder>,
     answered: Option<Answered>,
@@ -23,7 +23,7 @@ pub(super) struct FileCommitter {
 
 impl FileCommitter {
     /// Writes to these sinks; stores the rest in the folder, if there is one.
-    pub(super) fn new(plan: Arc<Plan>, sinks: Vec<Box<dyn Sink>>, folder: Option<StateFolder>) -> Self {
+    pub(super) fn new(plan: RunnablePlan, sinks: Vec<Box<dyn Sink>>, folder: Option<StateFolder>) -> Self {
         Self { plan, sinks, folder, answered: None }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use gristmill::connect::System;
 use gristmill::lookup::LookupPlan;
 use gristmill::plan::{Plan, TargetPlan};
+use gristmill::resources::RunnablePlan;
 use gristmill::rows::Partition;
 
 use super::dead_letters::LetterFile;
@@ -42,12 +43,12 @@ impl Input for OpenFile {
         Some(self.extent.clone())
     }
 
-    fn join(&mut self, plan: &Arc<Plan>, _: usize) -> Result<Joined, OpenError> {
+    fn join(&mut self, plan: &RunnablePlan, _: usize) -> Result<Joined, OpenError> {
         let source = self.source.take().ok_or_else(|| SourceError::File {
             path: plan.input_name().to_string(),
             why: "it is read by one member".into(),
         })?;
-        let committer = FileCommitter::new(Arc::clone(plan), std::mem::take(&mut self.sinks), self.folder.take());
+        let committer = FileCommitter::new(plan.clone(), std::mem::take(&mut self.sinks), self.folder.take());
         Ok((Box::new(source), Box::new(committer)))
     }
 }

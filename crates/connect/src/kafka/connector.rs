@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gristmill::connect::System;
 use gristmill::lookup::LookupPlan;
 use gristmill::plan::{Plan, TargetPlan};
+use gristmill::resources::RunnablePlan;
 use gristmill::rows::Partition;
 use gristmill::spec::Guarantee;
 
@@ -46,7 +47,7 @@ impl Input for OpenTopic {
         None
     }
 
-    fn join(&mut self, plan: &Arc<Plan>, member: usize) -> Result<Joined, OpenError> {
+    fn join(&mut self, plan: &RunnablePlan, member: usize) -> Result<Joined, OpenError> {
         let seat = Arc::new(GroupMember::default());
         let (sinks, stopped) = (self.outputs.sinks()?, Arc::clone(&self.stopped));
         let committer = committer(plan, &seat, sinks, &format!("{}-{member}", self.identity), stopped)?;
@@ -55,7 +56,7 @@ impl Input for OpenTopic {
 }
 
 fn committer(
-    plan: &Arc<Plan>,
+    plan: &RunnablePlan,
     seat: &Arc<GroupMember>,
     sinks: Vec<Box<dyn Sink>>,
     identity: &str,
@@ -63,7 +64,7 @@ fn committer(
 ) -> Result<Box<dyn Committer>, CommitterError> {
     let ours = Arc::clone(plan);
     let open: OpenStore = Arc::new(move || Ok(Box::new(TopicStore::open(&ours)?)));
-    let loader = StateLoader::start(Arc::clone(plan), open)?;
+    let loader = StateLoader::start(plan.clone(), open)?;
     let (plan, seat) = (Arc::clone(plan), Arc::clone(seat));
     let committer: Box<dyn BlockingCommitter> = match plan.guarantee {
         Guarantee::ExactlyOnce => Box::new(TransactionalCommitter::new(plan, seat, sinks, identity, stopped)?),

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::Cleaner;
 use crate::plan::Plan;
 use crate::plan::definition::{Definition, given, shortest};
+use crate::resources::Resources;
 use crate::rows::Partition;
 use crate::section::{Counted, Figure, Section, each_is_a_part};
 
@@ -13,7 +14,7 @@ use crate::section::{Counted, Figure, Section, each_is_a_part};
 static CHANGED: Figure = Figure::summed("clean", "clean", |values| format!("{} {}", values.count, values.of));
 
 impl Section for Vec<Cleaner> {
-    fn open(plan: &Plan, _: &Partition) -> Result<Self, LearnError> {
+    fn open(plan: &Plan, _: &Resources, _: &Partition) -> Result<Self, LearnError> {
         Ok(plan.clean.clone())
     }
 

@@ -33,8 +33,6 @@ pub struct LookupPlan {
     pub time: Option<usize>,
     /// The names of the columns that rows gain: all but the key.
     pub names: Vec<String>,
-    /// Its content, once it has been read.
-    pub content: Option<Arc<Content>>,
 }
 
 impl LookupPlan {
@@ -57,15 +55,9 @@ pub(crate) struct Lookup {
 }
 
 impl Lookup {
-    /// A table that was read; an empty one if it was not.
-    pub(crate) fn new(plan: &LookupPlan) -> Self {
-        Self {
-            content: plan.content.clone().unwrap_or_else(|| Arc::new(Content::new(&plan.columns))),
-            kept: !plan.source.stays(),
-            on: plan.on,
-            key: plan.key,
-            unmatched: 0,
-        }
+    /// A table with its content.
+    pub(crate) fn new(plan: &LookupPlan, content: &Arc<Content>) -> Self {
+        Self { content: Arc::clone(content), kept: !plan.source.stays(), on: plan.on, key: plan.key, unmatched: 0 }
     }
 
     /// The number of rows without a match.
@@ -77,11 +69,9 @@ impl Lookup {
         self.content.digest()
     }
 
-    /// Uses the plan's content from now on.
-    pub(crate) fn renew(&mut self, plan: &LookupPlan) {
-        if let Some(content) = &plan.content {
-            self.content = Arc::clone(content);
-        }
+    /// Uses this content from now on.
+    pub(crate) fn renew(&mut self, content: &Arc<Content>) {
+        self.content = Arc::clone(content);
     }
 
     /// The match of each row; missing if there is none. `time`: the column of event time.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{Lookup, LookupPlan};
 use crate::plan::Plan;
 use crate::plan::definition::{Definition, given, typed};
+use crate::resources::Resources;
 use crate::rows::Partition;
 use crate::section::{Counted, Figure, Section, each_is_a_part};
 
@@ -31,8 +32,9 @@ static UNMATCHED: Figure =
     Figure::summed("unmatched", "lookup", |rows| format!("{} rows not in {}", rows.count, rows.of));
 
 impl Section for Vec<Lookup> {
-    fn open(plan: &Plan, _: &Partition) -> Result<Self, LearnError> {
-        Ok(plan.lookups.iter().map(Lookup::new).collect())
+    fn open(plan: &Plan, resources: &Resources, _: &Partition) -> Result<Self, LearnError> {
+        let tables = plan.lookups.iter().zip(&resources.tables);
+        Ok(tables.map(|(plan, content)| Lookup::new(plan, content)).collect())
     }
 
     fn define(plan: &Plan, _: &mut Map<String, Value>) -> Vec<Definition> {

@@ -177,6 +177,8 @@ pub struct OutputPlan {
     pub name: String,
     /// The target.
     pub target: TargetPlan,
+    /// How decisions are written there.
+    pub format: Format,
     /// Which decisions, and which of their fields; none: all decisions, whole.
     pub acting: Option<OutputQuery>,
     /// Which decisions, as written.
@@ -187,7 +189,7 @@ impl Plan {
     /// Whether a pretrained model decides alone, and its numbers are decision values: they are not probabilities, and a
     /// single one has a threshold of 0.
     pub(crate) fn decides_at_zero(&self) -> bool {
-        self.model.is_empty() && self.scoring.as_ref().is_some_and(|scoring| scoring.written().decides_at_zero())
+        self.model.is_empty() && self.scoring.as_ref().is_some_and(|scoring| scoring.model.decides_at_zero())
     }
 
     /// Reads a document: the plan, or all its mistakes.
@@ -253,12 +255,6 @@ impl Plan {
         }
         let computed = self.computed.as_ref()?;
         Some((&computed.items.get(item)?.name, computed.type_of(item)))
-    }
-
-    /// The same plan with another pretrained model.
-    #[must_use]
-    pub fn scoring_by(&self, scoring: Scoring) -> Self {
-        Self { scoring: Some(scoring), definition: OnceLock::new(), ..self.clone() }
     }
 
     /// Whether the state of shards is kept: of a group where there is any, else where there is a folder.

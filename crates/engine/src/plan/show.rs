@@ -75,7 +75,7 @@ impl Plan {
             steps.push(("categories", format!("{nominal}: of each {}", self.told_apart())));
         }
         let file = self.scoring.as_ref().map(|scoring| {
-            let (pretrained, signature) = (scoring.written(), scoring.written().signature());
+            let (pretrained, signature) = (&scoring.model, scoring.model.signature());
             if let Some(python) = &scoring.python {
                 let learns = python.learn_batch.map_or(String::new(), |rows| {
                     format!("; learns here, {rows} rows at a time; that the same rows teach the same depends on it")

@@ -227,17 +227,10 @@ impl Scores for NotStarted {
 pub struct Scoring {
     /// For each input of the model its index among the features.
     pub inputs: Vec<usize>,
-    /// The model that the document names, and those that replaced it while the group runs.
-    pub versions: Arc<Versions>,
+    /// The model that the document names.
+    pub model: Arc<Pretrained>,
     /// How to start it, if it is in Python.
     pub python: Option<PythonModel>,
     /// How its file, and those of its replacements, are used.
     pub reading: Reading,
-}
-
-impl Scoring {
-    /// The model that the document names.
-    pub fn written(&self) -> &Pretrained {
-        self.versions.written()
-    }
 }

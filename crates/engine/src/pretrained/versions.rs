@@ -30,7 +30,6 @@ pub struct Candidate {
 ///
 /// Which one scored a row depends only on the journal: a shard is given the number.
 pub struct Versions {
-    written: Arc<Pretrained>,
     /// The newest one and those that are still in use.
     held: RwLock<Vec<Arc<Version>>>,
     newest: AtomicU64,
@@ -42,33 +41,21 @@ pub type Ask = Box<dyn Fn(u64) -> Option<Version> + Send + Sync>;
 
 impl fmt::Debug for Versions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}, version {} in force", self.written, self.newest())
+        write!(f, "version {} in force", self.newest())
     }
 }
 
 impl Versions {
     /// The document's model alone.
-    pub fn new(written: Pretrained) -> Self {
-        let written = Arc::new(written);
-        let first = Version { number: 0, model: Arc::clone(&written), shadow: None };
-        let held = RwLock::new(vec![Arc::new(first)]);
-        Self { written, held, newest: AtomicU64::new(0), ask: OnceLock::new() }
+    pub fn new(model: Arc<Pretrained>) -> Self {
+        let held = RwLock::new(vec![Arc::new(Version { number: 0, model, shadow: None })]);
+        Self { held, newest: AtomicU64::new(0), ask: OnceLock::new() }
     }
 
     /// Sets the lookup of versions that are not held; once.
     pub fn ask(&self, ask: Ask) {
         // The first one set is used.
         let _ = self.ask.set(ask);
-    }
-
-    /// The document's own model, as a shared reference.
-    pub fn document(&self) -> Arc<Pretrained> {
-        Arc::clone(&self.written)
-    }
-
-    /// The document's own model.
-    pub fn written(&self) -> &Pretrained {
-        &self.written
     }
 
     /// Adds a version, which is in force from now on unless there is a newer one.

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::sections::Sections;
 use super::{Shard, ShardError};
-use crate::plan::{Definition, Plan, definition};
+use crate::plan::{Definition, definition};
+use crate::resources::RunnablePlan;
 use crate::rows::Partition;
 use crate::section::Lost;
 
@@ -35,7 +36,12 @@ type Part<'a> = (&'a str, &'a str, &'a [u8]);
 impl Shard {
     /// A shard with the state that was saved under another plan. `keep`: steps of the model that keep their state
     /// although their settings have changed; refused if it may have another shape now.
-    pub fn adapt(plan: Arc<Plan>, partition: Partition, saved: &[u8], keep: &[String]) -> Result<Adapted, ShardError> {
+    pub fn adapt(
+        plan: &RunnablePlan,
+        partition: Partition,
+        saved: &[u8],
+        keep: &[String],
+    ) -> Result<Adapted, ShardError> {
         let mut shard = Self::open(plan, partition, None)?;
         let failed = |shard: &Self, source| ShardError::State { partition: shard.partition.clone(), source };
         let mut then = Vec::new();

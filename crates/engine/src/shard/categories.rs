@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::plan::Plan;
 use crate::plan::definition::{Definition, given, items};
+use crate::resources::Resources;
 use crate::rows::{Cell, Column, Partition};
 use crate::section::{Counted, Figure, Section, is_a_part};
 
@@ -53,7 +54,7 @@ impl Categories {
         let input = |place: usize| {
             let scoring = plan.scoring.as_ref()?;
             let input = scoring.inputs.iter().position(|input| *input == place)?;
-            scoring.written().signature().inputs.get(input)
+            scoring.model.signature().inputs.get(input)
         };
         let column = |(place, kind): (usize, &Kind)| {
             let input = input(place);
@@ -143,7 +144,7 @@ static KNOWN: Figure = Figure { key: "categories", said: None, highest: true };
 
 /// Codes of text depend on what produces the text.
 impl Section for Categories {
-    fn open(plan: &Plan, _: &Partition) -> Result<Self, LearnError> {
+    fn open(plan: &Plan, _: &Resources, _: &Partition) -> Result<Self, LearnError> {
         Ok(Self::new(plan))
     }
 

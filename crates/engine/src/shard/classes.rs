@@ -1,12 +1,13 @@
 //! The classes of a classification and their names.
 
-use gristmill_learn::{LearnError, Prediction, StateError, StateReader, StateWriter, Stateful, Task, Truth};
+use gristmill_learn::{LearnError, StateError, StateReader, StateWriter, Stateful, Task, Truth};
 
 use gristmill_models::Output;
 use serde_json::{Map, Value, json};
 
 use crate::plan::Plan;
 use crate::plan::definition::{Definition, given, typed};
+use crate::resources::Resources;
 use crate::rows::{Cell, Partition};
 use crate::section::{Section, is_a_part};
 
@@ -32,7 +33,7 @@ impl Classes {
         let label = plan.label.as_ref();
         // A learner after it names its own.
         let alone = plan.scoring.as_ref().filter(|_| plan.model.is_empty());
-        let brought = alone.map(|scoring| &scoring.written().signature().output);
+        let brought = alone.map(|scoring| &scoring.model.signature().output);
         let both = match brought {
             Some(Output::Probability([negative, positive]) | Output::Margin([negative, positive]))
                 if label.is_none() =>
@@ -108,6 +109,14 @@ impl Classes {
         }
     }
 
+    /// The names of the classes, by their index.
+    pub(super) fn of(&self, task: Task) -> Vec<&str> {
+        match task {
+            Task::Classification => self.names.iter().map(String::as_str).collect(),
+            _ => vec![&self.negative, &self.positive],
+        }
+    }
+
     /// The index of a class by its name; none if there is no such class yet.
     pub(super) fn index(&self, task: Task, name: &str) -> Option<u32> {
         match task {
@@ -157,20 +166,10 @@ impl Classes {
             Cell::Timestamp(_) | Cell::Missing => false,
         }
     }
-
-    /// The predicted class or value.
-    pub(super) fn prediction(&self, task: Task, said: Prediction<'_>) -> Cell<'_> {
-        match task {
-            Task::Regression | Task::AnomalyDetection | Task::Clustering => Cell::Float64(said.number()),
-            Task::BinaryClassification | Task::Classification => {
-                said.class().map_or(Cell::Missing, |class| Cell::String(self.name(task, class)))
-            }
-        }
-    }
 }
 
 impl Section for Classes {
-    fn open(plan: &Plan, _: &Partition) -> Result<Self, LearnError> {
+    fn open(plan: &Plan, _: &Resources, _: &Partition) -> Result<Self, LearnError> {
         Ok(Self::new(plan))
     }
 

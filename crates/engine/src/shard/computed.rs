@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::plan::definition::{Definition, given, items};
 use crate::plan::{Computed, Plan};
+use crate::resources::Resources;
 use crate::rows::{Column, Partition, Refusal, Rows, Stage};
 use crate::section::{Counted, Figure, Section, each_is_a_part};
 
@@ -36,7 +37,7 @@ static MISSING: Figure = Figure::summed("missing_windows", "rows", |rows| {
 });
 
 impl Section for Option<Windows> {
-    fn open(plan: &Plan, _: &Partition) -> Result<Self, LearnError> {
+    fn open(plan: &Plan, _: &Resources, _: &Partition) -> Result<Self, LearnError> {
         let windows = |computed: &Computed| Windows::new(&computed.program).with_limit(plan.windows.max_memory.0);
         Ok(plan.computed.as_ref().map(windows))
     }

@@ -1,20 +1,23 @@
 //! Turns scores into decisions: a block of rows at once, once all of them are scored and learned.
 
 use std::cell::OnceCell;
+use std::iter;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, StringArray, UInt32Array};
 use arrow_select::take::take;
 
-use gristmill_learn::Prediction;
+use gristmill_learn::{Prediction, Task};
 
 use super::classes::Classes;
-use super::decision::{Facts, ScoredBy};
 use super::scoring::Scorer;
-use super::{Outbox, Shard, decision, measured, outlier_label, shown_score};
-use crate::output_query::{Answer, OutputQuery};
+use super::{Outbox, Shard, measured, outlier_label, shown_score};
+use crate::decision::{Field, Values};
+use crate::output_query::{Acted, Answer, OutputQuery};
 use crate::plan::Plan;
-use crate::rows::{Column, RawRows, Rows};
+use crate::pretrained::Version;
+use crate::rows::{Cell, Column, RawRows, Rows};
+use crate::timestamp;
 
 /// Rows that were scored and not yet decided, with the model's numbers for each.
 #[derive(Debug, Default)]
@@ -39,56 +42,170 @@ impl Answered {
         self.rows.push(Row { row, record, numbers: (start, self.numbers.len()), version });
     }
 
-    fn said(&self, row: &Row) -> &[f64] {
-        self.numbers.get(row.numbers.0..row.numbers.1).unwrap_or_default()
+    fn clear(&mut self) {
+        self.rows.clear();
+        self.numbers.clear();
     }
+}
 
-    /// The columns of the scored rows.
-    fn of(&self, rows: &Rows) -> Vec<ArrayRef> {
-        let whole = self.rows.len() == rows.len();
-        let places: UInt32Array = self.rows.iter().map(|row| Some(row.row as u32)).collect();
-        let column = |column: &Column| {
-            let array = column.array();
-            // Every index belongs to them.
-            if whole { array } else { take(&array, &places, None).unwrap_or(array) }
-        };
-        rows.columns.iter().map(column).collect()
-    }
+/// What decisions are made of: scored rows, and what was known when they were scored.
+struct Scored<'a> {
+    plan: &'a Plan,
+    classes: &'a Classes,
+    raw: &'a RawRows,
+    rows: &'a Rows,
+    answered: &'a Answered,
+    /// The version of the pretrained model, if there is one.
+    version: Option<&'a Version>,
+}
 
-    /// A column of their scores; a value that is not a number is missing.
-    fn column(&self, named: Answer<'_>, plan: &Plan, classes: &Classes, by: &ScoredBy<'_>) -> ArrayRef {
-        let (task, at_zero) = (plan.task, plan.decides_at_zero());
-        let said = self.rows.iter().map(|row| measured(plan.reading, at_zero, self.said(row)));
-        let score = |row: &Row| shown_score(plan.reading, at_zero, self.said(row));
-        let shown = |shown: &dyn Fn(f64) -> f64| -> ArrayRef {
-            let numbers = self.rows.iter().map(|row| Some(shown(score(row))).filter(|number| number.is_finite()));
-            Arc::new(numbers.collect::<Float64Array>())
-        };
-        let numbers = |number: &dyn Fn(Prediction<'_>) -> f64| -> ArrayRef {
-            let numbers = said.clone().map(|said| Some(number(said)).filter(|number| number.is_finite()));
-            Arc::new(numbers.collect::<Float64Array>())
-        };
-        match named {
-            Answer::Score => shown(&|score| score),
-            Answer::Prediction if task.is_classification() => {
-                let names = said.map(|said| said.class().map(|class| classes.name(task, class)));
-                Arc::new(names.collect::<StringArray>())
-            }
-            Answer::Prediction if at_zero => shown(&outlier_label),
-            Answer::Prediction => numbers(&|said| said.number()),
-            Answer::Model => {
-                let names = self.rows.iter().map(|row| Some(format!("{}@{}", by.name, row.version)));
-                Arc::new(names.collect::<StringArray>())
-            }
-            Answer::Probability(class) => match classes.index(task, class) {
-                // A row may have been scored before the class existed.
-                Some(class) => numbers(&|said| match said {
-                    Prediction::Classes(numbers) if class as usize >= numbers.len() => f64::NAN,
-                    said => said.probability(class),
-                }),
-                None => Arc::new(Float64Array::new_null(self.rows.len())),
-            },
+impl<'a> Scored<'a> {
+    /// The values of a column for these rows.
+    fn column(&self, column: &Column) -> ArrayRef {
+        let (array, rows) = (column.array(), &self.answered.rows);
+        if rows.len() == self.rows.len() {
+            return array;
         }
+        let places: UInt32Array = rows.iter().map(|row| Some(row.row as u32)).collect();
+        // Every index belongs to them.
+        take(&array, &places, None).unwrap_or(array)
+    }
+
+    fn said(&self, row: &Row) -> &'a [f64] {
+        self.answered.numbers.get(row.numbers.0..row.numbers.1).unwrap_or_default()
+    }
+
+    /// The model's predictions.
+    fn predictions(&self) -> impl Iterator<Item = Prediction<'a>> {
+        let (reading, at_zero) = (self.plan.reading, self.plan.decides_at_zero());
+        self.answered.rows.iter().map(move |row| measured(reading, at_zero, self.said(row)))
+    }
+
+    fn scores(&self) -> impl Iterator<Item = f64> {
+        let (reading, at_zero) = (self.plan.reading, self.plan.decides_at_zero());
+        self.answered.rows.iter().map(move |row| shown_score(reading, at_zero, self.said(row)))
+    }
+
+    /// What an output takes of these rows. `columns`: all of their columns.
+    fn act<'q>(&self, output: &'q OutputQuery, columns: &[ArrayRef]) -> Acted<'q> {
+        let count = self.answered.rows.len();
+        output.act(columns, count, &|named| self.named(named).array(count))
+    }
+
+    /// What a name in an output's expressions stands for.
+    fn named(&self, named: Answer<'_>) -> Values<'a> {
+        match named {
+            Answer::Score => numbers(self.scores()),
+            Answer::Prediction => self.prediction(),
+            Answer::Model => self.model(),
+            Answer::Probability(class) => self.probability(class),
+        }
+    }
+
+    fn prediction(&self) -> Values<'a> {
+        let task = self.plan.task;
+        if task.is_classification() {
+            let names = self.classes.of(task);
+            return Values::Named { names, indices: self.predictions().map(Prediction::class).collect() };
+        }
+        if self.plan.decides_at_zero() {
+            return numbers(self.scores().map(outlier_label));
+        }
+        numbers(self.predictions().map(Prediction::number))
+    }
+
+    /// The probability of a class.
+    fn probability(&self, class: &str) -> Values<'a> {
+        let Some(class) = self.classes.index(self.plan.task, class) else {
+            return numbers(iter::repeat_n(f64::NAN, self.answered.rows.len()));
+        };
+        numbers(self.predictions().map(|said| match said {
+            // A row may have been scored before the class existed.
+            Prediction::Classes(numbers) if class as usize >= numbers.len() => f64::NAN,
+            said => said.probability(class),
+        }))
+    }
+
+    /// The probability of every class: the positive one first, or all in the order in which they appeared.
+    fn probabilities(&self) -> Values<'a> {
+        let mut names = self.classes.of(self.plan.task);
+        if self.plan.task == Task::BinaryClassification {
+            names.reverse();
+        }
+        let (mut numbers, mut ends) = (Vec::new(), Vec::with_capacity(self.answered.rows.len()));
+        for said in self.predictions() {
+            match said {
+                Prediction::Number(_) => numbers.extend([said.probability(1), said.probability(0)]),
+                several => numbers.extend((0..several.numbers().len() as u32).map(|class| several.probability(class))),
+            }
+            ends.push(numbers.len());
+        }
+        Values::Classes { names, numbers, ends }
+    }
+
+    /// The model that decided: the pipeline's if one learns here, else the pretrained one; with how much it had learned,
+    /// or its version.
+    fn model(&self) -> Values<'a> {
+        let alone = self.version.filter(|_| self.plan.model.is_empty());
+        let name = alone.map_or(&*self.plan.name, |version| &version.model.name);
+        Values::Numbered { name, numbers: self.answered.rows.iter().map(|row| row.version).collect() }
+    }
+
+    fn id(&self) -> Values<'a> {
+        let Some(id) = self.plan.id.and_then(|id| self.rows.columns.get(id)) else {
+            let record = |row: &Row| self.raw.get(row.record).map(|record| record.position).unwrap_or_default();
+            let positions = self.answered.rows.iter().map(record).collect();
+            return Values::Places { partition: &self.raw.partition, positions };
+        };
+        if let Column::String(_) = id {
+            return Values::Column(Column::of(&self.column(id)));
+        }
+        let texts = self.answered.rows.iter().map(|row| identity(id.cell(row.row)));
+        Values::Column(Column::String(texts.collect::<StringArray>()))
+    }
+
+    /// The fields of a decision that selects none.
+    fn whole(&self) -> Vec<Field<'a>> {
+        let mut fields = vec![Field { name: "id", values: self.id() }];
+        let mut add = |name, values| fields.push(Field { name, values });
+        if let Some(time) = self.plan.time.and_then(|time| self.rows.columns.get(time)) {
+            add("time", Values::Column(Column::of(&self.column(time))));
+        }
+        add("prediction", self.prediction());
+        add("score", numbers(self.scores()));
+        if self.plan.task.is_classification() && !self.plan.decides_at_zero() {
+            add("probability", self.probabilities());
+        }
+        add("model", self.model());
+        if let Some(Version { model, number, .. }) = self.version {
+            if !self.plan.model.is_empty() {
+                add("file", Values::Text(format!("{}@{number}", model.name).into()));
+            }
+            add("digest", Values::Text(format!("{:032x}", model.digest).into()));
+        }
+        fields
+    }
+}
+
+/// A column of numbers, in which those that are not finite are missing.
+fn numbers<'a>(numbers: impl Iterator<Item = f64>) -> Values<'a> {
+    let numbers = numbers.map(|number| Some(number).filter(|number| number.is_finite()));
+    Values::Column(Column::Float64(numbers.collect::<Float64Array>()))
+}
+
+/// An id as text.
+fn identity(id: Cell<'_>) -> Option<String> {
+    match id {
+        Cell::Missing => None,
+        Cell::Int64(id) => Some(itoa::Buffer::new().format(id).to_string()),
+        Cell::Float64(id) if !id.is_finite() => Some("null".into()),
+        Cell::Float64(id) => Some(ryu::Buffer::new().format_finite(id).to_string()),
+        Cell::Timestamp(id) => {
+            let mut text = Vec::new();
+            timestamp::write(id, &mut text);
+            String::from_utf8(text).ok()
+        }
+        other => Some(other.text().into_owned()),
     }
 }
 
@@ -103,40 +220,35 @@ impl Shard {
         outbox: &mut Outbox,
     ) {
         let plan = Arc::clone(&self.plan);
-        let columns = OnceCell::new();
         let version = self.sections.scorer.as_ref().map(Scorer::version);
-        let by = ScoredBy::new(&plan, version);
-        let answer = |named: Answer<'_>| answered.column(named, &plan, classes, &by);
-        let act =
-            |acting: &OutputQuery| acting.act(columns.get_or_init(|| answered.of(rows)), answered.rows.len(), &answer);
-        let acting = plan.outputs.iter().map(|output| output.acting.as_ref());
-        let acted: Vec<_> = acting.map(|acting| acting.map(|acting| (acting, act(acting)))).collect();
+        let scored = Scored { plan: &plan, classes, raw, rows, answered, version };
+        let (columns, whole) = (OnceCell::<Vec<ArrayRef>>::new(), OnceCell::new());
+        let acted = plan.outputs.iter().map(|output| {
+            let columns = || columns.get_or_init(|| rows.columns.iter().map(|column| scored.column(column)).collect());
+            output.acting.as_ref().map(|acting| scored.act(acting, columns()))
+        });
+        let acted: Vec<Option<Acted<'_>>> = acted.collect();
         for (place, row) in answered.rows.iter().enumerate() {
             let Some(record) = raw.get(row.record) else { continue };
-            let mut whole = None;
-            for (output, acted) in acted.iter().enumerate() {
-                if acted.as_ref().is_some_and(|(_, acted)| !acted.takes(place)) {
+            // Outputs of one format share a decision that is not selected from.
+            let mut shared = None;
+            for (number, (output, acted)) in plan.outputs.iter().zip(&acted).enumerate() {
+                if acted.as_ref().is_some_and(|acted| !acted.takes(place)) {
                     continue;
                 }
-                let value = match acted {
-                    Some((acting, acted)) if !acting.fields.is_empty() => {
-                        outbox.value(|bytes| decision::write_payload(&acting.fields, &acted.payload, place, bytes))
-                    }
-                    _ => *whole.get_or_insert_with(|| {
-                        let (numbers, at_zero) = (answered.said(row), plan.decides_at_zero());
-                        let said = measured(plan.reading, at_zero, numbers);
-                        let score = shown_score(plan.reading, at_zero, numbers);
-                        let facts = Facts { rows, row: row.row, said, score, version: row.version, by: &by };
-                        outbox.value(|bytes| decision::write(&plan, classes, raw, &record, &facts, bytes))
-                    }),
+                let encoder = (self.plan.resources.encoders)(output.format);
+                let mut written = |fields: &[Field<'_>]| outbox.value(|bytes| encoder.encode(fields, place, bytes));
+                let value = match (acted.as_ref().filter(|acted| !acted.payload.is_empty()), shared) {
+                    (Some(acted), _) => written(&acted.payload),
+                    (None, Some((format, value))) if format == output.format => value,
+                    (None, _) => shared.insert((output.format, written(whole.get_or_init(|| scored.whole())))).1,
                 };
-                outbox.push(output, &self.partition, &record, value);
-                if let Some(count) = self.written.get_mut(output) {
+                outbox.push(number, &self.partition, &record, value);
+                if let Some(count) = self.written.get_mut(number) {
                     *count += 1;
                 }
             }
         }
-        answered.rows.clear();
-        answered.numbers.clear();
+        answered.clear();
     }
 }

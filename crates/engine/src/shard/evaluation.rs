@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::plan::definition::{Definition, shortest};
 use crate::plan::{Plan, Reading};
+use crate::resources::Resources;
 use crate::rows::Partition;
 use crate::section::Section;
 
@@ -132,7 +133,7 @@ fn absorb(mine: &mut Metrics, theirs: &Metrics) -> Result<(), StateError> {
 }
 
 impl Section for Evaluation {
-    fn open(plan: &Plan, _: &Partition) -> Result<Self, LearnError> {
+    fn open(plan: &Plan, _: &Resources, _: &Partition) -> Result<Self, LearnError> {
         Ok(Self::new(&plan.metrics, plan.task))
     }
 

@@ -8,7 +8,6 @@ mod categories;
 mod classes;
 mod computed;
 mod decide;
-mod decision;
 mod evaluation;
 mod outbox;
 mod pending;
@@ -34,7 +33,8 @@ use gristmill_learn::{
     Task, Truth,
 };
 
-use crate::plan::{Plan, Reading};
+use crate::plan::Reading;
+use crate::resources::RunnablePlan;
 use crate::rows::{Cell, Partition, Positions, Refusal, Rows, SchemaDrift, SharedPosition, Stage, count};
 use crate::spec::Size;
 use categories::usable;
@@ -96,7 +96,7 @@ pub enum ShardError {
 
 /// The state of one partition.
 pub struct Shard {
-    plan: Arc<Plan>,
+    plan: RunnablePlan,
     partition: Partition,
     /// The next record of each input, once one of it was read.
     positions: Positions,
@@ -119,14 +119,14 @@ pub struct Shard {
 
 impl Shard {
     /// A shard for a partition, untrained or as it was saved.
-    pub fn open(plan: Arc<Plan>, partition: Partition, snapshot: Option<&[u8]>) -> Result<Self, ShardError> {
-        let sections = Sections::open(&plan, &partition)
+    pub fn open(plan: &RunnablePlan, partition: Partition, snapshot: Option<&[u8]>) -> Result<Self, ShardError> {
+        let sections = Sections::open(plan, &plan.resources, &partition)
             .map_err(|source| ShardError::Model { partition: partition.clone(), source })?;
         let written = vec![0; plan.outputs.len()];
         let mut shard = Self {
             sections,
             known: 0,
-            plan,
+            plan: plan.clone(),
             partition,
             positions: Positions::default(),
             at: Arc::default(),
@@ -205,10 +205,10 @@ impl Shard {
         self.sections.lookups.iter().fold(0, |all, table| all.rotate_left(7) ^ table.digest())
     }
 
-    /// Uses the content of the plan's tables from now on.
+    /// Uses the current content of the tables from now on.
     pub fn renew_tables(&mut self) {
-        for (table, plan) in self.sections.lookups.iter_mut().zip(&self.plan.lookups) {
-            table.renew(plan);
+        for (table, content) in self.sections.lookups.iter_mut().zip(&self.plan.resources.tables) {
+            table.renew(content);
         }
     }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::plan::Plan;
 use crate::plan::definition::{Definition, shortest};
+use crate::resources::Resources;
 use crate::rows::Partition;
 use crate::section::{Lost, Section, each_is_a_part};
 
@@ -50,7 +51,7 @@ impl Pending {
 }
 
 impl Section for Option<Pending> {
-    fn open(plan: &Plan, _: &Partition) -> Result<Self, LearnError> {
+    fn open(plan: &Plan, _: &Resources, _: &Partition) -> Result<Self, LearnError> {
         Ok(plan.delay().map(|delay| Pending { delay, rows: VecDeque::new() }))
     }
 

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::plan::Plan;
 use crate::plan::definition::Definition;
+use crate::resources::Resources;
 use crate::rows::{Cell, Column, Header, Partition, Position, RawRecord, RawRows, Rows, SchemaDrift};
 use crate::section::{Counted, Figure, Lost, Section, each_is_a_part};
 
@@ -218,7 +219,7 @@ fn save_optional(bytes: Option<&[u8]>, to: &mut StateWriter) {
 static WAITING: Figure = Figure::summed("waiting", "rows", |rows| format!("{} wait for those before them", rows.count));
 
 impl Section for Option<ReorderBuffer> {
-    fn open(plan: &Plan, partition: &Partition) -> Result<Self, LearnError> {
+    fn open(plan: &Plan, _: &Resources, partition: &Partition) -> Result<Self, LearnError> {
         Ok(ReorderBuffer::new(plan, partition))
     }
 

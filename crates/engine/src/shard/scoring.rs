@@ -16,6 +16,7 @@ use crate::describe;
 use crate::plan::definition::{Definition, given, shortest};
 use crate::plan::{Plan, Reading};
 use crate::pretrained::{Asked, ShardModel, TrainingLog, Version, Versions};
+use crate::resources::Resources;
 use crate::rows::{Cell, Column, Partition, Refusal, Rows, Stage};
 use crate::section::{Section, each_is_a_part};
 
@@ -67,8 +68,7 @@ pub struct ShadowEvaluation {
 }
 
 impl Scorer {
-    pub(super) fn new(plan: &Plan, partition: &Partition) -> Option<Self> {
-        let versions = Arc::clone(&plan.scoring.as_ref()?.versions);
+    pub(super) fn new(plan: &Plan, versions: &Arc<Versions>, partition: &Partition) -> Option<Self> {
         let version = versions.get(0)?;
         // A shadow is evaluated as a whole, not by segment.
         let metrics = plan.metrics.iter().filter(|metric| metric.by().is_none()).cloned().collect();
@@ -78,7 +78,7 @@ impl Scorer {
             metrics,
             task: plan.task,
             reading: plan.reading,
-            versions,
+            versions: Arc::clone(versions),
             version,
             trial: None,
             taught,
@@ -363,15 +363,15 @@ fn among(said: &[f64], count: usize) -> Vec<f64> {
 }
 
 impl Section for Option<Scorer> {
-    fn open(plan: &Plan, partition: &Partition) -> Result<Self, LearnError> {
-        Ok(Scorer::new(plan, partition))
+    fn open(plan: &Plan, resources: &Resources, partition: &Partition) -> Result<Self, LearnError> {
+        Ok(resources.versions.as_ref().and_then(|versions| Scorer::new(plan, versions, partition)))
     }
 
     fn define(plan: &Plan, seen: &mut Map<String, Value>) -> Vec<Definition> {
         let Some(scoring) = &plan.scoring else { return Vec::new() };
         let takes: Value = scoring.inputs.iter().map(|place| plan.named(plan.features.get(*place).copied())).collect();
         let file = json!({
-            "digest": format!("{:032x}", scoring.written().digest),
+            "digest": format!("{:032x}", scoring.model.digest),
             "inputs": takes,
             "runtime": scoring.reading.runtime,
             "rounds": scoring.reading.rounds,
@@ -385,7 +385,7 @@ impl Section for Option<Scorer> {
 
 /// The model that learns here; none if a pretrained one decides alone.
 impl Section for Option<Chain> {
-    fn open(plan: &Plan, _: &Partition) -> Result<Self, LearnError> {
+    fn open(plan: &Plan, _: &Resources, _: &Partition) -> Result<Self, LearnError> {
         let alone = plan.scoring.is_some() && plan.model.is_empty();
         if alone { Ok(None) } else { Chain::new(&plan.model, &plan.signature).map(Some) }
     }

@@ -13,6 +13,7 @@ use crate::augment::Augmenter;
 use crate::clean::Cleaner;
 use crate::lookup::Lookup;
 use crate::plan::{Definition, Plan};
+use crate::resources::Resources;
 use crate::rows::Partition;
 use crate::section::{Counted, Lost, Section};
 
@@ -25,8 +26,8 @@ macro_rules! sections {
 
         impl Sections {
             /// The sections of a shard that has taken nothing in.
-            pub(super) fn open(plan: &Plan, partition: &Partition) -> Result<Self, LearnError> {
-                Ok(Self { $($name: Section::open(plan, partition)?,)* })
+            pub(super) fn open(plan: &Plan, resources: &Resources, partition: &Partition) -> Result<Self, LearnError> {
+                Ok(Self { $($name: Section::open(plan, resources, partition)?,)* })
             }
 
             /// What each part depends on, in the order of [`Self::parts`].

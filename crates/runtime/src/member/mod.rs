@@ -14,10 +14,10 @@ pub use error::MemberError;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gristmill::plan::Plan;
 use gristmill::pretrained::at_home;
 use gristmill::protocol::{After, Answer, CommitOutcome, after};
 use gristmill::report::{Closed, Tally};
+use gristmill::resources::RunnablePlan;
 use gristmill::rows::{Partition, Position, RawRows, Refusal};
 
 use crate::clock::Clock;
@@ -66,7 +66,7 @@ pub struct Ended {
 
 /// One member of the group.
 pub struct Member {
-    plan: Arc<Plan>,
+    plan: RunnablePlan,
     number: usize,
     source: Box<dyn Source>,
     committer: Box<dyn Committer>,
@@ -93,7 +93,7 @@ pub struct Member {
 impl Member {
     /// A member that has not started.
     pub fn new(
-        plan: Arc<Plan>,
+        plan: RunnablePlan,
         number: usize,
         source: Box<dyn Source>,
         committer: Box<dyn Committer>,
@@ -102,7 +102,7 @@ impl Member {
     ) -> Self {
         let asked = clock.now();
         Self {
-            partitions: Partitions::new(Arc::clone(&plan), number),
+            partitions: Partitions::new(plan.clone(), number),
             plan,
             number,
             source,

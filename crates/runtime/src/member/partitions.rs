@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gristmill::plan::Plan;
 use gristmill::report::Closed;
+use gristmill::resources::RunnablePlan;
 use gristmill::rows::{Partition, Position};
 
 use super::MemberError;
@@ -55,7 +55,7 @@ pub(super) struct Gone {
 
 /// All partitions of a member.
 pub(super) struct Partitions {
-    plan: Arc<Plan>,
+    plan: RunnablePlan,
     number: usize,
     held: BTreeMap<Partition, AssignedPartition>,
     assignment_epochs: u64,
@@ -67,7 +67,7 @@ pub(super) struct Partitions {
 }
 
 impl Partitions {
-    pub(super) fn new(plan: Arc<Plan>, number: usize) -> Self {
+    pub(super) fn new(plan: RunnablePlan, number: usize) -> Self {
         let (held, retained) = (BTreeMap::new(), BTreeMap::new());
         Self {
             plan,
@@ -380,7 +380,7 @@ fn replay_a_slice(partition: &Partition, live: &mut RunningShard, source: &mut d
 }
 
 fn found_shard(
-    plan: &Arc<Plan>,
+    plan: &RunnablePlan,
     partition: &Partition,
     header: Option<&[String]>,
     found: Found,
@@ -391,7 +391,7 @@ fn found_shard(
         (Found::Open(recovery, shard), _) => {
             let decoder =
                 Decoder::new(plan, header).map_err(|why| MemberError::Header { partition: partition.clone(), why })?;
-            Ok(Box::new(RunningShard::new(Arc::clone(plan), *shard, decoder, &recovery, now)))
+            Ok(Box::new(RunningShard::new(plan.clone(), *shard, decoder, &recovery, now)))
         }
         (Found::Unchanged, Some(live)) => Ok(live),
         (Found::Unchanged, None) => {

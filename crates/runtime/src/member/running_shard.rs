@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gristmill::lookup::LookupPlan;
-use gristmill::plan::Plan;
 use gristmill::protocol::{Code, Consumed, Entry, Manifest, Piece, Recovery, Replay, Run};
+use gristmill::resources::RunnablePlan;
 use gristmill::rows::{Partition, Position, Positions, RawRows, Refusal};
 use gristmill::shard::{Outbox, Shard};
 
@@ -20,7 +20,7 @@ use gristmill_formats::Decoder;
 
 /// A running shard.
 pub(super) struct RunningShard {
-    plan: Arc<Plan>,
+    plan: RunnablePlan,
     /// The code that learns, for the journal; none without a journal.
     code: Option<Code>,
     pub(super) shard: Shard,
@@ -53,7 +53,7 @@ pub(super) struct RunningShard {
 
 impl RunningShard {
     /// A shard that resumes from a recovery.
-    pub(super) fn new(plan: Arc<Plan>, shard: Shard, decoder: Decoder, recovery: &Recovery, now: Duration) -> Self {
+    pub(super) fn new(plan: RunnablePlan, shard: Shard, decoder: Decoder, recovery: &Recovery, now: Duration) -> Self {
         let replay = Replay::new(recovery.replay.iter().cloned());
         let manifest = recovery.saved.as_ref().map(|saved| &saved.manifest);
         // A topic's content may differ at the next start, so it is saved with the first rows.
@@ -135,10 +135,9 @@ impl RunningShard {
 
     /// Switches to the newest version of the pretrained model, at the beginning of a journal run: it names one.
     fn renew_model(&mut self) {
-        let Some(scoring) = self.plan.scoring.as_ref().filter(|_| self.rows() == 0 && !self.flushed) else {
-            return;
-        };
-        let newest = scoring.versions.newest();
+        let versions = self.plan.resources.versions.as_ref();
+        let Some(versions) = versions.filter(|_| self.rows() == 0 && !self.flushed) else { return };
+        let newest = versions.newest();
         if newest != self.shard.version() && self.shard.take_version(newest) {
             tracing::info!(name: "model_version_taken", partition = %self.partition(), version = newest, "{}: version {newest} of the model scores from {} on", self.partition(), self.positions);
         }

@@ -25,7 +25,7 @@ fn open(plan: &Arc<Plan>) -> Result<(ModelRegistry, &Pretrained), BrokerError> {
     let registry = ModelRegistry::open(plan)?.ok_or_else(|| {
         refused("a pipeline over a file takes the model that its document names: change `path` there")
     })?;
-    Ok((registry, scoring.written()))
+    Ok((registry, &scoring.model))
 }
 
 /// A model that can replace the document's own, stored in the topic.

@@ -16,18 +16,20 @@ pub use watch::Watch;
 
 use std::sync::Arc;
 
-use gristmill::plan::Plan;
+use gristmill::resources::RunnablePlan;
 use gristmill_connect::broker::BrokerError;
 
 use registry::ModelRegistry;
 
 /// Makes the versions available that a group's members may need: the newest now, older ones on demand.
-pub fn load(plan: &Arc<Plan>) -> Result<(), BrokerError> {
-    let (Some(scoring), Some(registry)) = (&plan.scoring, ModelRegistry::open(plan)?) else { return Ok(()) };
+pub fn load(plan: &RunnablePlan) -> Result<(), BrokerError> {
+    let Some((versions, registry)) = plan.resources.versions.as_ref().zip(ModelRegistry::open(plan)?) else {
+        return Ok(());
+    };
     let changes = registry.changes()?;
-    registry.activate(&changes, &scoring.versions);
+    registry.activate(&changes, versions);
     let registry = Arc::new(std::sync::Mutex::new(registry));
-    scoring.versions.ask(Box::new(move |number| {
+    versions.ask(Box::new(move |number| {
         let registry = registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         registry.version(number).map_err(|why| tracing::error!(name: "model_version_unreadable", version = number, "version {number} of the model: {why}")).ok().flatten()
     }));

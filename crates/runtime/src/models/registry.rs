@@ -75,7 +75,7 @@ impl ModelRegistry {
     fn model(&self, stored: &Stored) -> Result<Arc<Pretrained>, String> {
         let Some(scoring) = &self.plan.scoring else { return Err("this pipeline has no model from outside".into()) };
         let model = Pretrained::from_bytes(&stored.name, &self.bytes(stored)?, scoring.reading)?;
-        match model.unlike(scoring.written()) {
+        match model.unlike(&scoring.model) {
             None => Ok(Arc::new(model)),
             Some(why) => Err(format!("{} cannot stand in the place of the document's model: {why}", stored.name)),
         }
@@ -88,7 +88,7 @@ impl ModelRegistry {
         let Some(scoring) = &self.plan.scoring else { return Ok(None) };
         let model = match &change.model {
             Some(stored) => self.model(stored)?,
-            None => scoring.versions.document(),
+            None => Arc::clone(&scoring.model),
         };
         let shadow = change.shadow.as_ref().map(|stored| self.model(stored)).transpose()?;
         Ok(Some(Version { number, model, shadow: shadow.map(|model| Candidate { number, model }) }))

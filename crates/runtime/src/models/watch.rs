@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use gristmill::plan::Plan;
+use gristmill::pretrained::Versions;
+use gristmill::resources::RunnablePlan;
 use gristmill_connect::broker::{BrokerError, Kind};
 
 use super::change::{Record, record};
@@ -22,9 +23,9 @@ pub struct Watch {
 
 impl Watch {
     /// Begins at the current end of the topic; none for a pipeline without such a topic.
-    pub fn start(plan: &Arc<Plan>) -> Result<Option<Self>, BrokerError> {
+    pub fn start(plan: &RunnablePlan) -> Result<Option<Self>, BrokerError> {
         let Some(registry) = ModelRegistry::open(plan)? else { return Ok(None) };
-        let (ended, ours) = (Arc::new(AtomicBool::new(false)), Arc::clone(plan));
+        let (ended, ours) = (Arc::new(AtomicBool::new(false)), plan.resources.versions.clone());
         let mut log = registry.follow()?;
         let told = Arc::clone(&ended);
         let body = move || {
@@ -34,7 +35,7 @@ impl Watch {
                     Some(true) => changed = true,
                     Some(false) => {}
                     // Of several changes at once the last counts.
-                    None if std::mem::take(&mut changed) => renew(&ours, &registry),
+                    None if std::mem::take(&mut changed) => renew(ours.as_deref(), &registry),
                     None => {}
                 }
             }
@@ -55,13 +56,12 @@ impl Drop for Watch {
     }
 }
 
-fn renew(plan: &Arc<Plan>, registry: &ModelRegistry) {
-    let Some(scoring) = &plan.scoring else { return };
+fn renew(versions: Option<&Versions>, registry: &ModelRegistry) {
+    let Some(versions) = versions else { return };
     match registry.changes() {
         Ok(changes) => {
-            let newer: Vec<_> =
-                changes.into_iter().filter(|change| change.number > scoring.versions.newest()).collect();
-            registry.activate(&newer, &scoring.versions);
+            let newer: Vec<_> = changes.into_iter().filter(|change| change.number > versions.newest()).collect();
+            registry.activate(&newer, versions);
         }
         Err(failure) => {
             tracing::error!(name: "model_version_unreadable", "a change of the model cannot be read: {failure}")

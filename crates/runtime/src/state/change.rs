@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use gristmill::plan::Plan;
 use gristmill::protocol::Stop;
+use gristmill::resources::RunnablePlan;
 use gristmill::rows::{Partition, Positions};
 use gristmill::shard::{Adapted, Lost};
 
@@ -66,7 +67,7 @@ pub fn reset_changed(plan: &Arc<Plan>, keep: &[String]) -> Done<String> {
 
 type Install<'a> = &'a mut dyn FnMut() -> Done<()>;
 
-fn change(plan: &Arc<Plan>, keep: &[String], mut each: impl FnMut(Install<'_>, Change) -> Done<()>) -> Done<()> {
+fn change(plan: &RunnablePlan, keep: &[String], mut each: impl FnMut(Install<'_>, Change) -> Done<()>) -> Done<()> {
     let mut store = store::open(plan)?;
     for partition in store.partitions()? {
         let there = store.read(&partition, &|| true)?;

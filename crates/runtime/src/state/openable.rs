@@ -1,14 +1,12 @@
 //! Whether a run could resume from the stored state.
 
-use std::sync::Arc;
-
-use gristmill::plan::Plan;
+use gristmill::resources::RunnablePlan;
 use gristmill_connect::committer::CommitterError;
 use gristmill_connect::connector;
 use gristmill_connect::restore::reopen;
 
 /// Opens every shard as a run would, while the group has no members; the error is the run's.
-pub fn openable(plan: &Arc<Plan>) -> Result<(), CommitterError> {
+pub fn openable(plan: &RunnablePlan) -> Result<(), CommitterError> {
     if !plan.journals() {
         return Ok(());
     }

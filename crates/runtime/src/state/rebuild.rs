@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gristmill::plan::Plan;
 use gristmill::protocol::{Consumed, Entry, Learned, Run, Saved, Stop, StoredInput, StoredState, learned, lineage};
+use gristmill::resources::RunnablePlan;
 use gristmill::rows::{Partition, Position, Positions};
 use gristmill::shard::{Adapted, Outbox, Shard};
 
@@ -35,15 +36,15 @@ pub(super) fn next_sequence(kept: &StoredState) -> u64 {
 
 /// The state of a snapshot; parts with other definitions in the plan begin untrained, except those to `keep`.
 pub(super) fn adapted(
-    plan: &Arc<Plan>,
+    plan: &RunnablePlan,
     partition: &Partition,
     saved: Option<&Saved>,
     keep: &[String],
 ) -> Result<Adapted, CommitterError> {
-    let shard = || Shard::open(Arc::clone(plan), partition.clone(), None);
+    let shard = || Shard::open(plan, partition.clone(), None);
     Ok(match saved {
         // A part that was to be kept and cannot be reports it itself.
-        Some(saved) => Shard::adapt(Arc::clone(plan), partition.clone(), &saved.state, keep)
+        Some(saved) => Shard::adapt(plan, partition.clone(), &saved.state, keep)
             .map_err(|error| if keep.is_empty() { unusable(error) } else { error.into() })?,
         None => Adapted { shard: shard()?, kept: vec![], changed: vec![], dropped: vec![], lost: vec![] },
     })
@@ -52,7 +53,7 @@ pub(super) fn adapted(
 /// The shard as of a position of its first input, and its positions then. `past` reads the records since the snapshot; `kept`
 /// has the journal since then.
 pub(super) fn rebuild(
-    plan: &Arc<Plan>,
+    plan: &RunnablePlan,
     partition: &Partition,
     kept: &StoredState,
     position: Position,

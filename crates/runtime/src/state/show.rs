@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use gristmill::plan::Plan;
 use gristmill::protocol::{StoredInput, StoredState};
+use gristmill::resources::RunnablePlan;
 use gristmill::rows::{Partition, Position, Positions};
 use gristmill::shard::{Adapted, Shard, saved_parts};
 use gristmill_connect::committer::CommitterError;
@@ -16,16 +17,16 @@ use gristmill_learn::StateWriter;
 
 use super::rebuild::{adapted, next_sequence, rebuild, tail};
 use super::store::{self, Place};
-use crate::lookup;
 use crate::member::MemberError;
 use crate::models;
 use crate::python;
+use crate::resources;
 
 pub(super) type Done<T> = Result<T, MemberError>;
 
 /// The plan with the tables and models with which records were looked up and scored.
-pub(super) fn loaded(plan: &Arc<Plan>) -> Done<Arc<Plan>> {
-    let plan = lookup::load(plan)?;
+pub(super) fn loaded(plan: &Arc<Plan>) -> Done<RunnablePlan> {
+    let plan = resources::load(plan)?;
     models::load(&plan).map_err(CommitterError::from)?;
     python::started(&plan, 0).map_err(|source| {
         let partition = Partition::new(plan.input_name(), 0);

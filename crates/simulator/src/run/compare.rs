@@ -1,7 +1,5 @@
 //! Compares the result of a simulation with that of one uninterrupted fold.
 
-use std::sync::Arc;
-
 use gristmill::protocol::Run;
 use gristmill::rows::{Partition, Position, RawRows};
 use gristmill::shard::{Outbox, Shard};
@@ -93,7 +91,7 @@ impl Simulation {
 
     fn uninterrupted(&self, world: &World, number: i32) -> Result<Expected, String> {
         let partition = Partition::new(INPUT, number);
-        let mut shard = Shard::open(Arc::clone(&self.plan), partition, None).map_err(|error| error.to_string())?;
+        let mut shard = Shard::open(&self.plan, partition, None).map_err(|error| error.to_string())?;
         let mut decoder = Decoder::new(&self.plan, None)?;
         let (mut outbox, mut letters, mut total) = (Outbox::default(), Vec::new(), 0);
         for Taken { raw, flushed, version } in self.taken(world, number)? {

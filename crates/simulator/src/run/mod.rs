@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use gristmill::plan::Plan;
 use gristmill::report::Tally;
+use gristmill::resources::RunnablePlan;
 use gristmill::rows::{Partition, Position};
 use gristmill_runtime::clock::Clock;
 use gristmill_runtime::control::Control;
@@ -33,7 +34,7 @@ struct Process {
 
 /// A simulation in progress.
 pub struct Simulation {
-    plan: Arc<Plan>,
+    plan: RunnablePlan,
     /// The world, for tests that interfere with it.
     pub world: Shared,
     clock: Arc<dyn Clock>,
@@ -122,7 +123,7 @@ pub fn run_into(
     schedule.actions.iter().try_for_each(|action| simulation.act(*action))?;
     simulation.crash_all();
     simulation.pass(2 * TRANSACTION.as_millis() as u64);
-    simulation.plan = Arc::clone(other);
+    simulation.plan = load::runnable(other);
     let answers = |simulation: &Simulation| {
         let world = lock(&simulation.world);
         let topics = simulation.plan.outputs.iter().map(|output| format!("out-{}", output.name));
@@ -177,12 +178,11 @@ impl Simulation {
 
     /// A simulation in which nothing has happened yet.
     pub fn new(plan: &Arc<Plan>, schedule: &Schedule, mutant: Option<Mutant>) -> Self {
-        let plan = &load::with_inputs(&load::with_versions(plan), schedule.system);
         let cluster = Cluster::new(schedule.kind, schedule.system, schedule.partitions);
         let world: Shared = Arc::new(Mutex::new(World::new(cluster, schedule.seed, mutant)));
         let clock = Arc::new(Simulated(Arc::clone(&world)));
         Self {
-            plan: Arc::clone(plan),
+            plan: load::runnable(&load::with_inputs(plan, schedule.system)),
             world,
             clock,
             processes: BTreeMap::new(),
@@ -213,16 +213,16 @@ impl Simulation {
         let source = Box::new(SimulatedSource::join(&self.world, number));
         let committer = Box::new(SimulatedCommitter::new(&self.plan, &self.world, number));
         let clock = Arc::clone(&self.clock);
-        let member = Member::new(Arc::clone(&self.plan), number, source, committer, clock, Arc::clone(&control));
+        let member = Member::new(self.plan.clone(), number, source, committer, clock, Arc::clone(&control));
         self.processes.insert(number, Process { member, control, stalled_until: Duration::ZERO });
     }
 
     /// The next version of the pretrained model, if there is one, becomes known.
     fn change_model(&mut self) {
-        if let Some(scoring) = &self.plan.scoring {
-            let next = scoring.versions.newest() + 1;
+        if let Some(versions) = &self.plan.resources.versions {
+            let next = versions.newest() + 1;
             if let Some(version) = load::version(next) {
-                scoring.versions.add(version);
+                versions.add(version);
                 lock(&self.world).facts.changes += 1;
             }
         }

@@ -56,17 +56,7 @@ impl Checker<'_> {
         let given = columns.iter().enumerate().filter(|(index, _)| Some(*index) != key);
         let names = given.map(|(_, column)| format!("{name}.{}", column.name)).collect();
         let name = name.to_string();
-        Some(LookupPlan {
-            name,
-            source: source?.clone(),
-            format: format?,
-            columns,
-            key,
-            on: on?,
-            time,
-            names,
-            content: None,
-        })
+        Some(LookupPlan { name, source: source?.clone(), format: format?, columns, key, on: on?, time, names })
     }
 
     /// The column that says from when a row of the table holds.

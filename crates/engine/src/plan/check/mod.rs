@@ -77,10 +77,10 @@ impl Checker<'_> {
         let task = model.map(|task| self.task(task));
         let label = self.label(task);
         let alone = scoring.as_ref().filter(|_| steps.is_empty());
-        let positive = alone.map_or(1, |scoring| self.positive_class(scoring.written(), label.as_ref()));
+        let positive = alone.map_or(1, |scoring| self.positive_class(&scoring.model, label.as_ref()));
         let reading = model.zip(task).map(|(model, task)| Reading::of(model, task, positive));
         self.augment(task);
-        let at_zero = steps.is_empty() && scoring.as_ref().is_some_and(|scoring| scoring.written().decides_at_zero());
+        let at_zero = steps.is_empty() && scoring.as_ref().is_some_and(|scoring| scoring.model.decides_at_zero());
         let segments = self.metrics(task, at_zero);
         let outputs = self.outputs(task, at_zero, computed.as_ref());
         let dead_letters = self.dead_letters();
@@ -147,7 +147,7 @@ impl Checker<'_> {
             self.inputs_fit(scoring, signature);
         }
         match scoring {
-            Some(scoring) if steps.is_empty() => self.pretrained_task(scoring.written()),
+            Some(scoring) if steps.is_empty() => self.pretrained_task(&scoring.model),
             Some(scoring) => {
                 *signature = Self::behind(scoring, signature);
                 self.model(steps, signature, features)

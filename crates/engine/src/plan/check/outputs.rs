@@ -7,7 +7,7 @@ use crate::document::{Problem, path};
 use crate::expression::explained;
 use crate::output_query::OutputQuery;
 use crate::plan::{Computed, InputPlan, OutputPlan, Plan, TargetPlan};
-use crate::spec::{Feature, Guarantee, Output};
+use crate::spec::{Feature, Format, Guarantee, Output};
 
 impl Checker<'_> {
     /// `at_zero`: scores are decision values, not probabilities.
@@ -23,7 +23,8 @@ impl Checker<'_> {
             let target = output.written().plan(self, &at);
             let acting = self.acting(output, name, (task, at_zero), computed);
             if let Some(target) = target {
-                plans.push(OutputPlan { name: name.clone(), target, acting, when_text: output.when.clone() });
+                let (name, when_text) = (name.clone(), output.when.clone());
+                plans.push(OutputPlan { name, target, format: Format::Json, acting, when_text });
             }
         }
         plans

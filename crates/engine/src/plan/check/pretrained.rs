@@ -6,7 +6,7 @@ use gristmill_models::{Input, InputKind, Output};
 use super::Checker;
 use crate::document::path;
 use crate::plan::LabelPlan;
-use crate::pretrained::{ModelFiles, Pretrained, Reading, Scoring, Versions};
+use crate::pretrained::{ModelFiles, Pretrained, Reading, Scoring};
 use crate::spec::{ColumnType, ModelFile, PythonModel, PythonOutput, Step};
 
 impl Checker<'_> {
@@ -43,7 +43,7 @@ impl Checker<'_> {
             pretrained.name.clone_from(name);
         }
         let inputs = self.inputs(&pretrained, &file.path, more)?;
-        Some(Scoring { inputs, versions: Versions::new(pretrained).into(), python: None, reading })
+        Some(Scoring { inputs, model: pretrained.into(), python: None, reading })
     }
 
     fn python(&mut self, python: &PythonModel, step: usize, more: bool, files: ModelFiles<'_>) -> Option<Scoring> {
@@ -69,8 +69,8 @@ impl Checker<'_> {
             self.wrong(at("output"), "`classes` names at least two classes");
         }
         let inputs = (0..self.pipeline.features.len()).collect();
-        let versions = Versions::new(pretrained).into();
-        Some(Scoring { inputs, versions, python: Some(python.clone()), reading: Reading::default() })
+        let model = pretrained.into();
+        Some(Scoring { inputs, model, python: Some(python.clone()), reading: Reading::default() })
     }
 
     /// For each input of the model its index among the features: by name, or by position if the model knows none of the
@@ -146,7 +146,7 @@ impl Checker<'_> {
             }
             return;
         }
-        for (input, place) in scoring.written().signature().inputs.iter().zip(&scoring.inputs) {
+        for (input, place) in scoring.model.signature().inputs.iter().zip(&scoring.inputs) {
             let kind = signature.kinds().get(*place).copied().unwrap_or(Kind::Numeric);
             if let Some((why, help)) = unfit(input, kind) {
                 self.wrong_with_help(path(["features"]), format!("`{}` {why}", input.name), help);
@@ -156,7 +156,7 @@ impl Checker<'_> {
 
     /// The inputs of steps after the model: the features, then its outputs.
     pub(super) fn behind(scoring: &Scoring, signature: &Signature) -> Signature {
-        let said = scoring.written().signature().output.width();
+        let said = scoring.model.signature().output.width();
         Signature::new(signature.kinds().iter().copied().chain((0..said).map(|_| Kind::Numeric)).collect())
     }
 

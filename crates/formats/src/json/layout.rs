@@ -3,9 +3,9 @@
 
 use gristmill::rows::SchemaDrift;
 
-use super::Table;
-use super::column::Builder;
-use super::decimal;
+use crate::Table;
+use crate::column::Builder;
+use crate::decimal;
 
 /// The keys of an object in their order, and the column of each.
 pub(super) type Keys = Vec<(String, Option<usize>)>;

@@ -8,12 +8,12 @@ use serde::de::{self, DeserializeSeed, Deserializer, Error as _, IgnoredAny, Map
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::column::{Builder, wrong_type};
 use super::layout::{Keys, Layout};
-use super::{Decode, Table, Unreadable, decimal, packed, text};
+use crate::column::{Builder, wrong_type};
+use crate::{Decode, Table, Unreadable, decimal, packed, text};
 
 /// A decoder of objects.
-pub(super) fn open(_: &[ColumnPlan], _: Option<&[String]>, _: Framing) -> Result<Box<dyn Decode>, String> {
+pub(crate) fn open(_: &[ColumnPlan], _: Option<&[String]>, _: Framing) -> Result<Box<dyn Decode>, String> {
     Ok(Box::new(Layout::default()))
 }
 

@@ -5,8 +5,8 @@ use gristmill::connect::Framing;
 use gristmill::document::nearest;
 use gristmill::plan::{ColumnPlan, Need};
 
-use super::column::wrong_type;
-use super::{Decode, Table, Unreadable, text};
+use crate::column::wrong_type;
+use crate::{Decode, Table, Unreadable, text};
 
 /// Which field belongs to which column.
 struct Fields {
@@ -21,7 +21,7 @@ struct Fields {
 }
 
 /// A decoder of records whose fields a header names, or else stand in the order of the columns.
-pub(super) fn open(
+pub(crate) fn open(
     columns: &[ColumnPlan],
     header: Option<&[String]>,
     framing: Framing,
