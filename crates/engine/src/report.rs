@@ -159,7 +159,7 @@ impl Tally {
             // A shard that moved to another member took its counts along: the last one has them all.
             self.shards.dedup_by(|later, first| later.partition == first.partition);
         }
-        let mut merged = Evaluation::new(&plan.metrics, plan.task);
+        let mut merged = Evaluation::new(&plan.metrics, plan.output.task);
         let mut totals = Counts::default();
         let mut partitions: Map<String, Value> = Map::new();
         let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
@@ -188,7 +188,7 @@ impl Tally {
             let before = partitions.get(&partition.to_string()).and_then(Value::as_u64).unwrap_or(0);
             partitions.insert(partition.to_string(), (before + counts.rows).into());
             if let Some(evaluation) = evaluation {
-                if plan.task == Task::Classification {
+                if plan.output.task == Task::Classification {
                     evaluation.rename(&numbered(classes, &mut names));
                 } else {
                     // Two classes have the same indices everywhere.

@@ -11,7 +11,7 @@ mod pretrained;
 use std::ops::{Deref, DerefMut};
 use std::sync::OnceLock;
 
-use super::{ColumnPlan, InputPlan, LabelPlan, Need, Plan, Reading};
+use super::{ColumnPlan, InputPlan, LabelPlan, Need, OutputSchema, Plan, Reading};
 use crate::clean::Clean;
 use crate::connect::{Around, Connections};
 use crate::document::{Document, Mistakes, Path, Place, Problem, path, with_nearest};
@@ -114,8 +114,7 @@ impl Checker<'_> {
             signature,
             model: steps,
             scoring,
-            task: task?,
-            reading: reading?,
+            output: OutputSchema { task: task?, reading: reading?, decision_values: at_zero },
             metrics: pipeline.evaluate.clone(),
             segments,
             outputs,
