@@ -2,9 +2,10 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::commit::PartitionCommit;
+use crate::lock::lock;
 use crate::sink::{Sink, SinkError};
 
 /// How much of an existing file is kept.
@@ -19,6 +20,40 @@ pub(super) enum Keep {
     Lines,
     /// This many bytes: those after them were never committed.
     Bytes(u64),
+}
+
+impl Keep {
+    /// How long a file of this length stays, or why it cannot be written to.
+    fn length(self, path: &str, there: u64) -> io::Result<Result<u64, String>> {
+        Ok(Ok(match self {
+            Self::Lines => match whole_lines(path, there)? {
+                Some(whole) => {
+                    if whole < there {
+                        tracing::warn!(
+                            name: "output_cut", "file {path}: the last line was torn after {} bytes, as by a kill or a full disk, and is cut off: its \
+                             record is answered again",
+                            there - whole
+                        );
+                    }
+                    whole
+                }
+                None => {
+                    let why = "its last line has no end and is none of this program's: end it with a line break, or name \
+                               another file";
+                    return Ok(Err(why.into()));
+                }
+            },
+            Self::Bytes(bytes) if bytes > there => {
+                return Ok(Err(format!(
+                    "{bytes} bytes of answers were committed to it, but it has {there}: somebody else has changed it. \
+                     Put it back, or start over with `gristmill state reset FILE`"
+                )));
+            }
+            Self::Bytes(bytes) => bytes,
+            Self::All => there,
+            Self::Nothing => 0,
+        }))
+    }
 }
 
 /// An open file or standard output that the members of a process share.
@@ -47,54 +82,20 @@ impl Lines {
             };
             SinkError::Write { target: target.clone(), why }
         };
-        let refused = |why: String| SinkError::Write { target: target.clone(), why };
         let mut file = File::options().create(true).write(true).truncate(false).open(path).map_err(failed)?;
         let data = file.metadata().map_err(failed)?;
-        if !data.is_file() {
-            // A pipe or a device has no length.
-            let handle = file.try_clone().map_err(failed)?;
-            let writer = Box::new(BufWriter::with_capacity(1 << 16, file));
-            return Ok(Self::new(target, Inner { writer, file: Some(handle), length: 0 }));
-        }
-        if let Err(TryLockError::WouldBlock) = file.try_lock() {
-            return Err(refused(
-                "another run writes to it, and each would write into the lines of the other: give every process of a \
-                 group a file of its own"
-                    .into(),
-            ));
-        }
-        let there = data.len();
-        let length = match keep {
-            Keep::Lines => {
-                let whole = whole_lines(path, there).map_err(failed)?;
-                let whole = whole.ok_or_else(|| {
-                    refused(
-                        "its last line has no end and is none of this program's: end it with a line break, or name \
-                         another file"
-                            .into(),
-                    )
-                })?;
-                if whole < there {
-                    tracing::warn!(
-                        name: "output_cut", "{target}: the last line was torn after {} bytes, as by a kill or a full disk, and is cut off: its \
-                         record is answered again",
-                        there - whole
-                    );
-                }
-                whole
+        // A pipe or a device has no length.
+        let mut length = 0;
+        if data.is_file() {
+            if let Err(TryLockError::WouldBlock) = file.try_lock() {
+                let why = "another run writes to it, and each would write into the lines of the other: give every process of a \
+                           group a file of its own";
+                return Err(SinkError::Write { target, why: why.into() });
             }
-            Keep::Bytes(bytes) if bytes > there => {
-                let why = format!(
-                    "{bytes} bytes of answers were committed to it, but it has {there}: somebody else has changed it. \
-                     Put it back, or start over with `gristmill state reset FILE`"
-                );
-                return Err(refused(why));
-            }
-            Keep::Bytes(bytes) => bytes,
-            Keep::All => there,
-            Keep::Nothing => 0,
-        };
-        file.set_len(length).and_then(|()| file.seek(SeekFrom::Start(length))).map_err(failed)?;
+            let kept = keep.length(path, data.len()).map_err(failed)?;
+            length = kept.map_err(|why| SinkError::Write { target: target.clone(), why })?;
+            file.set_len(length).and_then(|()| file.seek(SeekFrom::Start(length))).map_err(failed)?;
+        }
         let handle = file.try_clone().map_err(failed)?;
         let writer = Box::new(BufWriter::with_capacity(1 << 16, file));
         Ok(Self::new(target, Inner { writer, file: Some(handle), length }))
@@ -122,8 +123,7 @@ impl Lines {
     }
 
     fn with(&self, write: impl FnOnce(&mut Inner) -> io::Result<()>) -> Result<(), SinkError> {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        write(&mut inner).map_err(|error| match error.kind() {
+        write(&mut lock(&self.inner)).map_err(|error| match error.kind() {
             io::ErrorKind::BrokenPipe => SinkError::Closed,
             _ => SinkError::Write { target: self.target.clone(), why: error.to_string() },
         })

@@ -22,7 +22,7 @@ use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::describe::settings_line;
+use crate::spec::settings_line;
 pub(crate) use batch::Batch;
 pub use check::Check;
 pub use deduplicate::Deduplicate;

@@ -2,11 +2,13 @@
 
 mod apart;
 pub(crate) mod check;
+mod column;
 pub(crate) mod definition;
 mod reading;
 mod show;
 
 pub use crate::connect::{Connections, CreatePlan, InputPlan, LookupSource, Start, TargetPlan};
+pub use column::{ColumnPlan, Need};
 pub use definition::Definition;
 pub use reading::Reading;
 
@@ -24,7 +26,7 @@ use crate::lookup::LookupPlan;
 use crate::output_query::OutputQuery;
 use crate::pretrained::{ModelFiles, Scoring};
 use crate::schema;
-use crate::spec::{Batch, ColumnType, Commit, Format, Guarantee, Pipeline, Snapshot, State, Windows};
+use crate::spec::{Batch, Commit, Format, Guarantee, Pipeline, Snapshot, State, Windows};
 
 /// A pipeline ready to run.
 #[derive(Debug, Clone)]
@@ -106,28 +108,6 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// The result of [`Self::definition`], once computed.
     pub(crate) definition: OnceLock<Vec<Definition>>,
-}
-
-/// A column of a record.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ColumnPlan {
-    /// Its name.
-    pub name: String,
-    /// Its type.
-    pub kind: ColumnType,
-    /// What a record must contain of it.
-    pub need: Need,
-}
-
-/// What a record must contain of a column, or else it is a dead letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Need {
-    /// Nothing: it may be absent.
-    Nothing,
-    /// It must be present, if only as `null`: a missing value that the model accepts.
-    Presence,
-    /// It must have a value: an identity and a time are indispensable.
-    Value,
 }
 
 /// Columns that SQL expressions compute.

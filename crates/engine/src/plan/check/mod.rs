@@ -57,7 +57,8 @@ impl Checker<'_> {
     fn plan(&mut self, files: ModelFiles<'_>) -> Option<Plan> {
         let pipeline = self.pipeline;
         self.name();
-        let (connections, group, start) = Connections::read(&pipeline.name, pipeline.properties(), &mut self.mistakes);
+        let (connections, group, start) =
+            Connections::read(&pipeline.name, pipeline.client_properties(), &mut self.mistakes);
         let input = self.input();
         let input = input.as_ref();
         let format = self.format(input);
