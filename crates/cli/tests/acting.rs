@@ -63,6 +63,54 @@ fn outputs_take_what_meets_the_condition_and_write_what_is_selected() {
     assert!(said.out.contains("amount * 2 > 10: id, ts, prediction, cents, risk, next, by"), "{}", said.out);
 }
 
+/// A CSV file holds what an NDJSON file does, under a header; a run over it reads the same back.
+#[test]
+fn a_csv_file_holds_the_same_fields() {
+    let folder = folder("acting-csv");
+    write(&folder, "rows.csv", rows());
+    let fields = "select: [id, ts, n, score, prediction, {note: \"CASE WHEN n < 3 THEN 'a, \\\"b\\\"' END\"}]";
+    let outputs = format!(
+        "outputs:\n  json: {{file: {{path: o.ndjson}}, {fields}}}\n  csv: {{file: {{path: o.csv}}, format: csv, {fields}}}\n  \
+         out: {{stdout: {{}}, format: csv, {fields}}}\n"
+    );
+    let (before, _) = DOCUMENT.split_once("outputs:").unwrap();
+    write(&folder, "p.yaml", format!("{before}{outputs}"));
+    let said = run(&folder, &["run", "p.yaml"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let csv = std::fs::read_to_string(folder.join("o.csv")).unwrap();
+    assert!(csv.starts_with("id,ts,n,score,prediction,note\na,2026-01-01T00:10:00Z,1,"), "{csv}");
+    assert!(csv.contains(",\"a, \"\"b\"\"\"\n") && said.out.starts_with(&csv), "{csv}\n{}", said.out);
+    let again = "name: again\ninput: {file: {path: o.csv}, columns: {id: string, ts: timestamp, n: int64, score: float64, \
+                 prediction: string, note: {string: {optional: true}}}}\nfeatures: [n]\nmodel: [half_space_trees]\n\
+                 outputs: {o: {file: {path: again.ndjson}, select: [id, ts, n, {score: input.score}, prediction, note]}}\n";
+    let again = again.replace("score: float64, prediction: string", "s: float64, p: string");
+    let again = again.replace("{score: input.score}, prediction", "{score: s}, {prediction: p}");
+    write(&folder, "o.csv", csv.replacen("score,prediction", "s,p", 1));
+    write(&folder, "again.yaml", again);
+    let said = run(&folder, &["run", "again.yaml"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(lines(&folder.join("again.ndjson")), lines(&folder.join("o.ndjson")));
+}
+
+/// CSV where it cannot be is refused; JSON in a file that is named after CSV is worth a warning.
+#[test]
+fn a_format_fits_its_output() {
+    let folder = folder("acting-format");
+    write(&folder, "rows.csv", rows());
+    for (output, code, words) in [
+        ("{file: {path: o.csv}, format: csv}", 2, "add `select: [score, prediction, …]`"),
+        ("{http: {url: \"http://x\"}, format: csv, select: [id]}", 2, "takes JSON, and not CSV"),
+        ("{file: {path: o.csv}, format: cvs}", 2, "did you mean `csv`?"),
+        ("{file: {path: o.csv}, select: [id]}", 0, "writes JSON to file o.csv, whose name says CSV: `format: csv`"),
+        ("{file: {path: o.txt}, format: csv, select: [id]}", 0, ""),
+    ] {
+        let (before, _) = DOCUMENT.split_once("outputs:").unwrap();
+        write(&folder, "p.yaml", format!("{before}outputs: {{o: {output}}}\n"));
+        let said = run(&folder, &["check", "p.yaml"]);
+        assert!(said.code == code && (said.err + &said.out).contains(words), "{output}: {words}");
+    }
+}
+
 #[test]
 fn mistakes_in_conditions_and_payloads_have_their_place() {
     let folder = folder("acting-mistakes");

@@ -22,6 +22,7 @@ evaluate: [accuracy, roc_auc, log_loss, {f1: {window: 100}}]
 outputs:
   all: {file: {path: all.ndjson}}
   some: {file: {path: some.ndjson}, when: score > 0.6}
+  table: {file: {path: table.csv}, format: csv, select: [id, class, score]}
 dead_letters: {file: {path: dead.ndjson}}
 commit: {rows: 1000, every: 20 ms}
 state: {directory: state, snapshot: {rows: 20000, every: 1 hour}}
@@ -41,7 +42,7 @@ fn rows(count: usize) -> String {
     text
 }
 
-const FILES: [&str; 4] = ["all.ndjson", "some.ndjson", "dead.ndjson", "exported"];
+const FILES: [&str; 5] = ["all.ndjson", "some.ndjson", "table.csv", "dead.ndjson", "exported"];
 
 /// What a finished run has left: outputs, dead letters, state, and its report.
 fn result(folder: &Path) -> (Vec<Vec<u8>>, serde_json::Value) {

@@ -83,7 +83,7 @@ fn of_labels(plan: &Plan, labels: &Labels) -> Option<String> {
     let label = plan.label.as_ref()?;
     let column = plan.columns.get(label.column).map_or("the label", |column| &column.name);
     let all: u64 = labels.iter().map(|(_, rows)| rows).sum();
-    if plan.task != Task::BinaryClassification {
+    if plan.output.task != Task::BinaryClassification {
         let message = format!(
             "`{column}` was infinite or beyond 1e75 in {all} rows: these were scored, not measured and not learned from"
         );

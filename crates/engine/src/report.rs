@@ -191,7 +191,7 @@ impl Totals {
             absent: Map::new(),
             labels: Labels::new(),
             counted: Vec::new(),
-            evaluation: Evaluation::new(&plan.metrics, plan.task),
+            evaluation: Evaluation::new(&plan.metrics, plan.output.task),
             classes: Vec::new(),
             shadow: None,
             partitions: Map::new(),
@@ -213,7 +213,7 @@ impl Totals {
         shard.refused.into_iter().for_each(|(reason, count)| *self.reasons.entry(reason).or_default() += count);
         add(&mut self.partitions, &[(shard.partition.to_string(), rows)]);
         if let Some(mut evaluation) = shard.evaluation {
-            if plan.task == Task::Classification {
+            if plan.output.task == Task::Classification {
                 evaluation.rename(&numbered(&shard.classes, &mut self.classes));
             } else {
                 // Two classes have the same indices everywhere.

@@ -124,8 +124,8 @@ impl Connector for Files {
 fn writable(path: &str, committed: Option<u64>) -> Result<(), SinkError> {
     let there = std::fs::metadata(path).map(|file| file.len());
     match committed.filter(|length| there.as_ref().is_ok_and(|there| length > there)) {
-        Some(length) => Lines::open(path, Keep::Bytes(length))?,
-        None => Lines::open(path, Keep::All)?,
+        Some(length) => Lines::open(path, Keep::Bytes(length), None)?,
+        None => Lines::open(path, Keep::All, None)?,
     };
     if there.is_err() && Path::new(path).is_file() {
         // It was created a moment ago; a run does not care whether it stays.

@@ -1,7 +1,7 @@
-//! Writes decisions and dead letters as lines of JSON, to a file or standard output.
+//! Writes decisions and dead letters, each on a line of its own, to a file or standard output.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex};
 
 use crate::commit::PartitionCommit;
@@ -22,40 +22,6 @@ pub(super) enum Keep {
     Bytes(u64),
 }
 
-impl Keep {
-    /// How long a file of this length stays, or why it cannot be written to.
-    fn length(self, path: &str, there: u64) -> io::Result<Result<u64, String>> {
-        Ok(Ok(match self {
-            Self::Lines => match whole_lines(path, there)? {
-                Some(whole) => {
-                    if whole < there {
-                        tracing::warn!(
-                            name: "output_cut", "file {path}: the last line was torn after {} bytes, as by a kill or a full disk, and is cut off: its \
-                             record is answered again",
-                            there - whole
-                        );
-                    }
-                    whole
-                }
-                None => {
-                    let why = "its last line has no end and is none of this program's: end it with a line break, or name \
-                               another file";
-                    return Ok(Err(why.into()));
-                }
-            },
-            Self::Bytes(bytes) if bytes > there => {
-                return Ok(Err(format!(
-                    "{bytes} bytes of answers were committed to it, but it has {there}: somebody else has changed it. \
-                     Put it back, or start over with `gristmill state reset FILE`"
-                )));
-            }
-            Self::Bytes(bytes) => bytes,
-            Self::All => there,
-            Self::Nothing => 0,
-        }))
-    }
-}
-
 /// An open file or standard output that the members of a process share.
 #[derive(Clone)]
 pub(super) struct Lines {
@@ -70,35 +36,44 @@ struct Inner {
 }
 
 impl Lines {
-    /// Opens the file, for one run at a time.
-    pub(super) fn open(path: &str, keep: Keep) -> Result<Self, SinkError> {
+    /// Opens the file, for one run at a time. `header`: the line that it begins with, in a format that has one; the records
+    /// of such a format may hold line breaks between quotes.
+    pub(super) fn open(path: &str, keep: Keep, header: Option<&[u8]>) -> Result<Self, SinkError> {
         let target = format!("file {path}");
-        let failed = |error: io::Error| {
-            let why = match error.kind() {
-                io::ErrorKind::NotFound => "its folder does not exist; create it first".into(),
-                io::ErrorKind::PermissionDenied => "permission denied; may this user write there?".into(),
-                io::ErrorKind::IsADirectory => "it is a folder; name a file in it".into(),
-                _ => error.to_string(),
-            };
-            SinkError::Write { target: target.clone(), why }
-        };
+        let failed = |error: io::Error| SinkError::Write { target: target.clone(), why: why_not_opened(&error) };
+        let refused = |why: String| SinkError::Write { target: target.clone(), why };
         let mut file = File::options().create(true).write(true).truncate(false).open(path).map_err(failed)?;
         let data = file.metadata().map_err(failed)?;
         // A pipe or a device has no length.
         let mut length = 0;
         if data.is_file() {
             if let Err(TryLockError::WouldBlock) = file.try_lock() {
-                let why = "another run writes to it, and each would write into the lines of the other: give every process of a \
-                           group a file of its own";
-                return Err(SinkError::Write { target, why: why.into() });
+                return Err(refused(ANOTHER_RUN.into()));
             }
-            let kept = keep.length(path, data.len()).map_err(failed)?;
-            length = kept.map_err(|why| SinkError::Write { target: target.clone(), why })?;
+            length = match keep {
+                Keep::Lines => whole(path, data.len(), header).map_err(failed)?.map_err(refused)?,
+                Keep::Bytes(bytes) if bytes > data.len() => return Err(refused(cut_since(bytes, data.len()))),
+                Keep::Bytes(bytes) => bytes,
+                Keep::All => data.len(),
+                Keep::Nothing => 0,
+            };
+            if let Some(header) = header.filter(|_| length > 0)
+                && !begins_with(path, header).map_err(failed)?
+            {
+                return Err(refused(OTHER_HEADER.into()));
+            }
             file.set_len(length).and_then(|()| file.seek(SeekFrom::Start(length))).map_err(failed)?;
         }
         let handle = file.try_clone().map_err(failed)?;
         let writer = Box::new(BufWriter::with_capacity(1 << 16, file));
-        Ok(Self::new(target, Inner { writer, file: Some(handle), length }))
+        let lines = Self::new(target, Inner { writer, file: Some(handle), length });
+        lines.begin(header.filter(|_| length == 0 && keep != Keep::All))?;
+        Ok(lines)
+    }
+
+    /// Writes the header, if there is one.
+    pub(super) fn begin(&self, header: Option<&[u8]>) -> Result<(), SinkError> {
+        header.map_or(Ok(()), |header| self.with(|inner| inner.line(header)))
     }
 
     /// Standard output.
@@ -128,6 +103,66 @@ impl Lines {
             _ => SinkError::Write { target: self.target.clone(), why: error.to_string() },
         })
     }
+}
+
+const ANOTHER_RUN: &str = "another run writes to it, and each would write into the lines of the other: give every process \
+                           of a group a file of its own";
+const NOT_OURS: &str =
+    "its last line has no end and is none of this program's: end it with a line break, or name another file";
+const OTHER_HEADER: &str = "its first line does not name the fields that `select` names now: name another file, so that each \
+                            has one meaning for its columns";
+
+fn why_not_opened(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "its folder does not exist; create it first".into(),
+        io::ErrorKind::PermissionDenied => "permission denied; may this user write there?".into(),
+        io::ErrorKind::IsADirectory => "it is a folder; name a file in it".into(),
+        _ => error.to_string(),
+    }
+}
+
+fn cut_since(committed: u64, there: u64) -> String {
+    format!(
+        "{committed} bytes of answers were committed to it, but it has {there}: somebody else has changed it. Put it back, or \
+         start over with `gristmill state reset FILE`"
+    )
+}
+
+/// The length up to the last whole record, which alone is kept; an error where the rest is none of this program's.
+fn whole(path: &str, there: u64, header: Option<&[u8]>) -> io::Result<Result<u64, String>> {
+    let whole = match header {
+        Some(_) => Some(whole_records(path)?),
+        None => whole_lines(path, there)?,
+    };
+    let Some(whole) = whole else { return Ok(Err(NOT_OURS.into())) };
+    if whole < there {
+        tracing::warn!(
+            name: "output_cut", "file {path}: the last line was torn after {} bytes, as by a kill or a full disk, and is cut off: its \
+             record is answered again",
+            there - whole
+        );
+    }
+    Ok(Ok(whole))
+}
+
+fn begins_with(path: &str, header: &[u8]) -> io::Result<bool> {
+    let mut begin = Vec::new();
+    File::open(path)?.take(header.len() as u64 + 1).read_to_end(&mut begin)?;
+    Ok(begin == [header, b"\n"].concat())
+}
+
+/// Where the last whole record ends, if records may hold line breaks between quotes.
+fn whole_records(path: &str) -> io::Result<u64> {
+    let (mut end, mut at, mut quoted) = (0, 0, false);
+    for byte in BufReader::new(File::open(path)?).bytes() {
+        at += 1;
+        match byte? {
+            b'"' => quoted = !quoted,
+            b'\n' if !quoted => end = at,
+            _ => {}
+        }
+    }
+    Ok(end)
 }
 
 /// Where the last whole line of a file ends; none if the bytes after it are not the beginning of a decision, which is
@@ -207,7 +242,7 @@ mod tests {
     }
 
     fn written(path: &str, keep: Keep) -> Vec<u8> {
-        let lines = Lines::open(path, keep).unwrap();
+        let lines = Lines::open(path, keep, None).unwrap();
         lines.with(|inner| inner.line(b"{\"new\":1}")).unwrap();
         lines.sync().unwrap();
         drop(lines);
@@ -231,11 +266,35 @@ mod tests {
         }
     }
 
+    /// The same for records that hold line breaks: the header stays, and nothing is written under another one.
+    #[test]
+    fn a_torn_record_is_cut_off_and_columns_keep_their_meaning() {
+        let records = ["id,note\n", "1,\"two\nlines, \"\"quoted\"\"\"\n", "2,\n"];
+        let whole = records.concat();
+        for cut in 0..=whole.len() {
+            let path = file("torn-record", &whole.as_bytes()[..cut]);
+            let ends = (0..=3).map(|count| records[..count].concat().len());
+            let kept = ends.filter(|end| *end <= cut).max().unwrap().max(records[0].len());
+            let lines = Lines::open(&path, Keep::Lines, Some(b"id,note")).unwrap();
+            lines.with(|inner| inner.line(b"3,new")).unwrap();
+            lines.sync().unwrap();
+            drop(lines);
+            let found = std::fs::read_to_string(&path).unwrap();
+            assert_eq!(found, format!("{}3,new\n", &whole[..kept]), "cut at {cut}");
+            for keep in [Keep::Lines, Keep::Bytes(8)] {
+                let refusal = Lines::open(&path, keep, Some(b"id,score")).err().unwrap().to_string();
+                assert!(refusal.contains("does not name the fields that `select` names now"), "{refusal}");
+            }
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), found);
+            std::fs::remove_file(&path).unwrap();
+        }
+    }
+
     #[test]
     fn what_is_not_ours_is_not_cut() {
         for text in ["precious", "{\"a\":1}\nprecious", "\0\0"] {
             let path = file("precious", text.as_bytes());
-            let refusal = Lines::open(&path, Keep::Lines).err().unwrap().to_string();
+            let refusal = Lines::open(&path, Keep::Lines, None).err().unwrap().to_string();
             assert!(refusal.contains("none of this program's"), "{refusal}");
             assert_eq!(std::fs::read(&path).unwrap(), text.as_bytes());
             std::fs::remove_file(&path).unwrap();
@@ -246,8 +305,8 @@ mod tests {
     fn two_runs_do_not_write_into_each_others_lines() {
         for keep in [Keep::Lines, Keep::Nothing, Keep::Bytes(3)] {
             let path = file("shared", b"{}\n");
-            let first = Lines::open(&path, Keep::Lines).unwrap();
-            let refusal = Lines::open(&path, keep).err().unwrap().to_string();
+            let first = Lines::open(&path, Keep::Lines, None).unwrap();
+            let refusal = Lines::open(&path, keep, None).err().unwrap().to_string();
             assert!(refusal.contains("another run writes to it"), "{refusal}");
             assert_eq!(std::fs::read(&path).unwrap(), b"{}\n");
             drop(first);
@@ -258,13 +317,14 @@ mod tests {
     #[test]
     fn devices_are_written_to_as_they_are() {
         for keep in [Keep::Lines, Keep::Nothing] {
-            let (null, again) = (Lines::open("/dev/null", keep).unwrap(), Lines::open("/dev/null", keep).unwrap());
+            let (null, again) =
+                (Lines::open("/dev/null", keep, None).unwrap(), Lines::open("/dev/null", keep, None).unwrap());
             for lines in [null, again] {
                 lines.with(|inner| inner.line(b"{}")).unwrap();
                 lines.with(|inner| inner.writer.flush()).unwrap();
             }
         }
-        let full = Lines::open("/dev/full", Keep::Lines).unwrap();
+        let full = Lines::open("/dev/full", Keep::Lines, None).unwrap();
         let refused = full.with(|inner| inner.line(b"{}").and_then(|()| inner.writer.flush())).unwrap_err().to_string();
         assert!(refused.contains("file /dev/full: No space left on device"), "{refused}");
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use gristmill::connect::StdoutPlan;
-use gristmill::plan::{Plan, TargetPlan};
+use gristmill::plan::{OutputPlan, Plan, TargetPlan};
+use gristmill_formats::encoder;
 
 use super::{Keep, Lengths, LineSink, Lines};
 use crate::connector::Run;
@@ -25,14 +26,18 @@ impl Targets {
     /// Opens what the plan names. `keep`: how much of a file that is there is kept, by its path.
     pub(super) fn open(plan: &Plan, keep: &dyn Fn(&str) -> Keep) -> Result<Self, SinkError> {
         let stdout = Lines::stdout();
-        let one = |target: &TargetPlan| match (target.file(), target.of()) {
-            (Some(path), _) => Lines::open(path, keep(path)).map(Some),
-            (None, Some(StdoutPlan)) => Ok(Some(stdout.clone())),
+        let one = |target: &TargetPlan, header: Option<&[u8]>| match (target.file(), target.of()) {
+            (Some(path), _) => Lines::open(path, keep(path), header).map(Some),
+            (None, Some(StdoutPlan)) => stdout.begin(header).map(|()| Some(stdout.clone())),
             (None, None) => Ok(None),
         };
+        let output = |output: &OutputPlan| {
+            let header = encoder(output.format).header(output.fields());
+            one(&output.target, header.as_deref())
+        };
         Ok(Self {
-            outputs: plan.outputs.iter().map(|output| one(&output.target)).collect::<Result<_, _>>()?,
-            dead_letters: plan.dead_letters.as_ref().map(one).transpose()?.flatten(),
+            outputs: plan.outputs.iter().map(output).collect::<Result<_, _>>()?,
+            dead_letters: plan.dead_letters.as_ref().map(|target| one(target, None)).transpose()?.flatten(),
         })
     }
 

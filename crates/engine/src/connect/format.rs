@@ -14,6 +14,13 @@ macro_rules! formats {
         }
 
         impl Format {
+            /// Its key in a document.
+            pub fn key(self) -> &'static str {
+                match self {
+                    $(Self::$name => $key,)+
+                }
+            }
+
             /// Its name in texts.
             pub fn shown(self) -> &'static str {
                 match self {

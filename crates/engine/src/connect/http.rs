@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{HTTP, System, TargetKind, TargetPlan, TargetSpec};
+use super::{Format, HTTP, System, TargetKind, TargetPlan, TargetSpec};
 use crate::document::{Mistakes, Path, path};
 use crate::spec::{Entries, Span};
 
@@ -77,5 +77,10 @@ impl TargetKind for HttpPlan {
 
     fn transactional(&self) -> bool {
         false
+    }
+
+    /// Requests say that they are JSON.
+    fn takes(&self, format: Format) -> bool {
+        format == Format::Json
     }
 }

@@ -164,6 +164,10 @@ pub trait TargetKind: Any + Debug + Display + Send + Sync {
     fn file(&self) -> Option<&str> {
         None
     }
+    /// Whether decisions may be written there in a format.
+    fn takes(&self, _format: Format) -> bool {
+        true
+    }
 }
 
 /// A part of a plan that only its own system knows from within.

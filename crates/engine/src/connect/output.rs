@@ -1,10 +1,10 @@
-//! Where decisions and dead letters go.
+//! Where decisions and dead letters go. Targets of dead letters keep a record byte for byte.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::choice::{Choice, choice};
-use super::{FileTarget, Http, KafkaTarget, Stdout, TargetPlan, TargetSpec};
+use super::{FileTarget, Format, Http, KafkaTarget, Stdout, TargetPlan, TargetSpec};
 use crate::document::{Mistakes, Path};
 use crate::spec::Feature;
 
@@ -27,6 +27,9 @@ pub struct Output {
     /// and `probability['class']`. Where it is NULL, since a value is missing or cannot be computed, the decision is not
     /// taken. Default: all.
     pub when: Option<String>,
+    /// How decisions are written: `json`, or `csv` with the fields of `select`, whose files begin with a line of their
+    /// names. Default: `json`.
+    pub format: Option<Format>,
     /// What is written: names as in `when`, or `{name: SQL expression}`. What is missing or cannot be computed is `null`.
     /// Default: the whole decision.
     pub select: Vec<Feature>,

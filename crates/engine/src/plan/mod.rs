@@ -4,18 +4,18 @@ mod apart;
 pub(crate) mod check;
 mod column;
 pub(crate) mod definition;
-mod reading;
+mod output_schema;
 mod show;
 
 pub use crate::connect::{Connections, CreatePlan, InputPlan, LookupSource, Start, TargetPlan};
 pub use column::{ColumnPlan, Need};
 pub use definition::Definition;
-pub use reading::Reading;
+pub use output_schema::{OutputSchema, Reading};
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-use gristmill_learn::{Component, MetricKind, Signature, Task};
+use gristmill_learn::{Component, MetricKind, Signature};
 use gristmill_sql::{Item, Kind, Program};
 
 use crate::augment::Augment;
@@ -80,10 +80,8 @@ pub struct Plan {
     pub model: Vec<Component>,
     /// The pretrained model; any steps after it see its outputs after the features.
     pub scoring: Option<Scoring>,
-    /// What it predicts.
-    pub task: Task,
-    /// How the numbers that decide are interpreted.
-    pub reading: Reading,
+    /// What it gives for a row.
+    pub output: OutputSchema,
     /// The metrics.
     pub metrics: Vec<MetricKind>,
     /// The metrics shown by segment: which one, and the column.
@@ -165,13 +163,14 @@ pub struct OutputPlan {
     pub when_text: Option<String>,
 }
 
-impl Plan {
-    /// Whether a pretrained model decides alone, and its numbers are decision values: they are not probabilities, and a
-    /// single one has a threshold of 0.
-    pub(crate) fn decides_at_zero(&self) -> bool {
-        self.model.is_empty() && self.scoring.as_ref().is_some_and(|scoring| scoring.model.decides_at_zero())
+impl OutputPlan {
+    /// The fields that are selected; none: the whole decision.
+    pub fn fields(&self) -> &[String] {
+        self.acting.as_ref().map_or(&[], |acting| &acting.fields)
     }
+}
 
+impl Plan {
     /// Reads a document: the plan, or all its mistakes.
     pub fn read(name: &str, text: &str, environment: Environment<'_>) -> Result<Self, Problems> {
         Self::read_with(name, text, environment, &|_| Err("there are no files where this document is read".into()))
@@ -248,7 +247,7 @@ impl Plan {
     /// Whether the model learns here: from labels, or without.
     pub fn learns(&self) -> bool {
         let outside = self.scoring.as_ref().and_then(|scoring| scoring.python.as_ref()?.learn_batch);
-        (!self.model.is_empty() || outside.is_some()) && (self.label.is_some() || self.task.is_unsupervised())
+        (!self.model.is_empty() || outside.is_some()) && (self.label.is_some() || self.output.task.is_unsupervised())
     }
 
     /// Whether anything besides the model depends on earlier rows.
@@ -259,7 +258,7 @@ impl Plan {
             || self.scoring.is_some()
             || self.grace.is_some()
             || !self.lookups.is_empty()
-            || self.clean.iter().any(|rule| rule.written.remembers())
+            || self.clean.iter().any(|rule| rule.written.settings().remembers())
     }
 
     /// How much later than their rows labels are known, in microseconds of event time.

@@ -130,7 +130,7 @@ impl Classes {
 
     /// The current names, if the next label may settle one of them.
     pub(super) fn unsettled(&self, plan: &Plan) -> Option<Self> {
-        let may = plan.task == Task::BinaryClassification && plan.label.is_some() && !self.settled;
+        let may = plan.output.task == Task::BinaryClassification && plan.label.is_some() && !self.settled;
         may.then(|| self.clone())
     }
 

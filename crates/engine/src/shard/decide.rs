@@ -11,10 +11,10 @@ use gristmill_learn::{Prediction, Task};
 
 use super::classes::Classes;
 use super::scoring::Scorer;
-use super::{Outbox, Shard, measured, outlier_label, shown_score};
+use super::{Outbox, Shard};
 use crate::decision::{Field, Values};
 use crate::output_query::{Acted, Answer, OutputQuery};
-use crate::plan::Plan;
+use crate::plan::{OutputSchema, Plan};
 use crate::pretrained::Version;
 use crate::rows::{Cell, Column, RawRows, Rows};
 use crate::timestamp;
@@ -77,13 +77,11 @@ impl<'a> Scored<'a> {
 
     /// The model's predictions.
     fn predictions(&self) -> impl Iterator<Item = Prediction<'a>> {
-        let (reading, at_zero) = (self.plan.reading, self.plan.decides_at_zero());
-        self.answered.rows.iter().map(move |row| measured(reading, at_zero, self.said(row)))
+        self.answered.rows.iter().map(|row| self.plan.output.prediction(self.said(row)))
     }
 
     fn scores(&self) -> impl Iterator<Item = f64> {
-        let (reading, at_zero) = (self.plan.reading, self.plan.decides_at_zero());
-        self.answered.rows.iter().map(move |row| shown_score(reading, at_zero, self.said(row)))
+        self.answered.rows.iter().map(|row| self.plan.output.score(self.said(row)))
     }
 
     /// What an output takes of these rows. `columns`: all of their columns.
@@ -103,20 +101,17 @@ impl<'a> Scored<'a> {
     }
 
     fn prediction(&self) -> Values<'a> {
-        let task = self.plan.task;
+        let OutputSchema { task, .. } = self.plan.output;
         if task.is_classification() {
             let names = self.classes.of(task);
             return Values::Named { names, indices: self.predictions().map(Prediction::class).collect() };
         }
-        if self.plan.decides_at_zero() {
-            return numbers(self.scores().map(outlier_label));
-        }
-        numbers(self.predictions().map(Prediction::number))
+        numbers(self.answered.rows.iter().map(|row| self.plan.output.number(self.said(row))))
     }
 
     /// The probability of a class.
     fn probability(&self, class: &str) -> Values<'a> {
-        let Some(class) = self.classes.index(self.plan.task, class) else {
+        let Some(class) = self.classes.index(self.plan.output.task, class) else {
             return numbers(iter::repeat_n(f64::NAN, self.answered.rows.len()));
         };
         numbers(self.predictions().map(|said| match said {
@@ -128,8 +123,8 @@ impl<'a> Scored<'a> {
 
     /// The probability of every class: the positive one first, or all in the order in which they appeared.
     fn probabilities(&self) -> Values<'a> {
-        let mut names = self.classes.of(self.plan.task);
-        if self.plan.task == Task::BinaryClassification {
+        let mut names = self.classes.of(self.plan.output.task);
+        if self.plan.output.task == Task::BinaryClassification {
             names.reverse();
         }
         let (mut numbers, mut ends) = (Vec::new(), Vec::with_capacity(self.answered.rows.len()));
@@ -173,7 +168,7 @@ impl<'a> Scored<'a> {
         }
         add("prediction", self.prediction());
         add("score", numbers(self.scores()));
-        if self.plan.task.is_classification() && !self.plan.decides_at_zero() {
+        if self.plan.output.has_probabilities() {
             add("probability", self.probabilities());
         }
         add("model", self.model());

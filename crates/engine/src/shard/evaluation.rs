@@ -8,7 +8,7 @@ use gristmill_learn::{
 use serde_json::{Map, Value, json};
 
 use crate::plan::definition::{Definition, shortest};
-use crate::plan::{Plan, Reading};
+use crate::plan::{OutputSchema, Plan};
 use crate::resources::Resources;
 use crate::rows::Partition;
 use crate::section::Section;
@@ -60,7 +60,7 @@ impl Evaluation {
             self.room.clear();
             baseline.predict(&mut self.room);
             if !self.room.is_empty() {
-                let prediction = Reading::of(self.task, self.task, 1).read(self.room.row(0));
+                let prediction = OutputSchema::of(self.task).prediction(self.room.row(0));
                 metrics.iter_mut().for_each(|metric| metric.update(truth, prediction));
             }
             baseline.learn(truth);
@@ -134,13 +134,13 @@ fn absorb(mine: &mut Metrics, theirs: &Metrics) -> Result<(), StateError> {
 
 impl Section for Evaluation {
     fn open(plan: &Plan, _: &Resources, _: &Partition) -> Result<Self, LearnError> {
-        Ok(Self::new(&plan.metrics, plan.task))
+        Ok(Self::new(&plan.metrics, plan.output.task))
     }
 
     fn define(plan: &Plan, _: &mut Map<String, Value>) -> Vec<Definition> {
         let metrics = || plan.metrics.iter().map(shortest);
         let measured = plan.metrics.iter().zip(metrics()).map(|(metric, of)| Definition::new(metric.key(), &of));
-        let compared = json!({"task": plan.task, "metrics": metrics().collect::<Value>()});
+        let compared = json!({"task": plan.output.task, "metrics": metrics().collect::<Value>()});
         measured.chain([Definition::new("baselines", &compared)]).collect()
     }
 

@@ -29,11 +29,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gristmill_learn::{
-    Features, Labels, LearnError, Learner, MAX_CLASSES, Prediction, Predictions, StateError, StateReader, StateWriter,
-    Task, Truth,
+    Features, Labels, LearnError, Learner, MAX_CLASSES, Predictions, StateError, StateReader, StateWriter, Task, Truth,
 };
 
-use crate::plan::Reading;
 use crate::resources::RunnablePlan;
 use crate::rows::{Cell, Partition, Positions, Refusal, Rows, SchemaDrift, SharedPosition, Stage, count};
 use crate::spec::Size;
@@ -241,7 +239,7 @@ impl Shard {
 
     /// The names of the classes, by their index in metrics; none without classification.
     pub fn classes(&self) -> Vec<String> {
-        match self.plan.task {
+        match self.plan.output.task {
             Task::Classification => self.sections.classes.names.clone(),
             Task::BinaryClassification => {
                 vec![self.sections.classes.negative.clone(), self.sections.classes.positive.clone()]
@@ -289,11 +287,11 @@ impl Shard {
         self.predict(rows, row, answer)?;
         self.counts.scored += 1;
         self.counts.decisions += 1;
-        let task = self.plan.task;
+        let task = self.plan.output.task;
         let learns = self.sections.model.is_some() || self.outside_learns();
         let version = if learns { self.counts.learned } else { self.version() };
         answered.push(row, record, self.predictions.row(0), version);
-        let said = measured(plan.reading, plan.decides_at_zero(), self.predictions.row(0));
+        let said = plan.output.prediction(self.predictions.row(0));
         // Clusters are measured without a label: none of their metrics reads it.
         let clusters = (task == Task::Clustering).then_some(Truth::Value(f64::NAN));
         let segment =
@@ -324,10 +322,10 @@ impl Shard {
                 self.sections.evaluation.of(*metric, segment);
             }
             let own = row.said.get(..self.said_width()).unwrap_or(&row.said);
-            let said = measured(self.plan.reading, self.plan.decides_at_zero(), own);
+            let said = self.plan.output.prediction(own);
             self.sections.evaluation.update(row.truth, said, Some(row.time));
             self.evaluate_shadow(row.truth, &row.said, Some(row.time));
-            if !self.plan.task.is_unsupervised() {
+            if !self.plan.output.task.is_unsupervised() {
                 self.features = row.features;
                 self.learn(Some(row.truth))?;
             }
@@ -351,7 +349,7 @@ impl Shard {
     fn truth(&mut self, rows: &Rows, row: usize) -> Result<Option<Truth>, String> {
         let Some(label) = &self.plan.label else { return Ok(None) };
         let cell = rows.columns.get(label.column).map_or(Cell::Missing, |column| column.cell(row));
-        let truth = match self.plan.task {
+        let truth = match self.plan.output.task {
             Task::Regression => usable(cell.number()).map(Truth::Value),
             Task::BinaryClassification | Task::AnomalyDetection => self.sections.classes.truth(cell)?,
             Task::Classification | Task::Clustering => self.sections.classes.named(cell, self.class_limit())?,
@@ -361,7 +359,7 @@ impl Shard {
                 count(&mut self.labels, "infinite", 1)
             }
             Cell::Missing => {}
-            label if self.plan.task == Task::BinaryClassification => count(&mut self.labels, &label.text(), 1),
+            label if self.plan.output.task == Task::BinaryClassification => count(&mut self.labels, &label.text(), 1),
             _ => {}
         }
         Ok(truth)
@@ -379,7 +377,7 @@ impl Shard {
             self.features = features;
             return learned;
         };
-        let (classes, task) = (&self.sections.classes, self.plan.task);
+        let (classes, task) = (&self.sections.classes, self.plan.output.task);
         let examples = augment.examples(&self.features, truth, &|class| classes.name(task, class).to_string());
         examples.iter().try_for_each(|example| self.learn_from(&example.features, Some(example.truth)))
     }
@@ -394,47 +392,13 @@ impl Shard {
         };
         let features = Features::row(features);
         match truth {
-            _ if self.plan.task.is_unsupervised() => model.learn(&features, Labels::None),
+            _ if self.plan.output.task.is_unsupervised() => model.learn(&features, Labels::None),
             Some(Truth::Class(class)) => model.learn(&features, Labels::Classes(&[class])),
             Some(Truth::Value(value)) => model.learn(&features, Labels::Values(&[value])),
             None => return Ok(()),
         }?;
         self.counts.learned += 1;
         Ok(())
-    }
-}
-
-/// The model's prediction if numbers may be decision values (`at_zero`): a single one is mapped to between 0 and 1,
-/// preserving its order and its side of one half, as metrics require.
-fn measured(reading: Reading, at_zero: bool, numbers: &[f64]) -> Prediction<'_> {
-    match numbers {
-        [value] if at_zero => (0.5 + 0.5 * value / (1.0 + value.abs())).into(),
-        numbers => reading.read(numbers),
-    }
-}
-
-/// The score that is shown if numbers may be decision values.
-fn shown_score(reading: Reading, at_zero: bool, numbers: &[f64]) -> f64 {
-    match numbers {
-        [value] if at_zero => *value,
-        numbers => score(reading.read(numbers)),
-    }
-}
-
-/// The label that a pretrained model gives outliers and all other rows, as its framework does.
-fn outlier_label(score: f64) -> f64 {
-    match score {
-        score if score.is_nan() => f64::NAN,
-        score if score > 0.0 => -1.0,
-        _ => 1.0,
-    }
-}
-
-/// The number that conditions and decisions show: among any number of classes the probability of the predicted one.
-fn score(said: Prediction<'_>) -> f64 {
-    match said {
-        Prediction::Number(_) | Prediction::Distances(_) => said.number(),
-        Prediction::Classes(_) => said.class().map_or(f64::NAN, |class| said.probability(class)),
     }
 }
 

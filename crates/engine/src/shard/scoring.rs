@@ -5,16 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::{Array, ArrayRef};
 use gristmill_learn::{
-    Chain, Component, Features, LearnError, MetricKind, Model, StateError, StateReader, StateWriter, Stateful, Task,
-    Truth,
+    Chain, Component, Features, LearnError, MetricKind, Model, StateError, StateReader, StateWriter, Stateful, Truth,
 };
 use serde_json::{Map, Value, json};
 
+use super::Shard;
 use super::evaluation::Evaluation;
-use super::{Shard, measured};
 use crate::describe;
 use crate::plan::definition::{Definition, given, shortest};
-use crate::plan::{Plan, Reading};
+use crate::plan::{OutputSchema, Plan, Reading};
 use crate::pretrained::{Asked, ShardModel, TrainingLog, Version, Versions};
 use crate::resources::Resources;
 use crate::rows::{Cell, Column, Partition, Refusal, Rows, Stage};
@@ -23,8 +22,7 @@ use crate::section::{Section, each_is_a_part};
 /// The pretrained model that scores, and the evaluation of its shadow.
 pub(super) struct Scorer {
     metrics: Vec<MetricKind>,
-    task: Task,
-    reading: Reading,
+    output: OutputSchema,
     versions: Arc<Versions>,
     version: Arc<Version>,
     trial: Option<Trial>,
@@ -76,8 +74,7 @@ impl Scorer {
         let name = format!("{partition}#{}", OPENED.fetch_add(1, Ordering::Relaxed));
         Some(Self {
             metrics,
-            task: plan.task,
-            reading: plan.reading,
+            output: plan.output,
             versions: Arc::clone(versions),
             version,
             trial: None,
@@ -114,7 +111,7 @@ impl Scorer {
         let Some(version) = self.versions.get(number) else { return false };
         let trial = version.shadow.as_ref().map(|shadow| shadow.number);
         if trial != self.trial.as_ref().map(|trial| trial.number) {
-            let new = || Evaluation::alone(&self.metrics, self.task);
+            let new = || Evaluation::alone(&self.metrics, self.output.task);
             self.trial = trial.map(|number| Trial { number, rows: 0, model: new(), candidate: new() });
         }
         self.version = version;
@@ -146,9 +143,8 @@ impl Scorer {
         let Some((said_then, [number, tried @ ..])) = row.split_at_checked(width) else { return };
         let Some(trial) = self.trial.as_mut().filter(|trial| trial.number as f64 == *number) else { return };
         trial.rows += 1;
-        let at_zero = self.version.model.decides_at_zero();
-        trial.model.update(truth, measured(self.reading, at_zero, said_then), time);
-        trial.candidate.update(truth, measured(self.reading, at_zero, tried), time);
+        trial.model.update(truth, self.output.prediction(said_then), time);
+        trial.candidate.update(truth, self.output.prediction(tried), time);
     }
 }
 
@@ -341,7 +337,7 @@ impl Shard {
         model.predict(&Features::row(&self.features), &mut self.predictions)?;
         // An ensemble of learners of two classes has both before they have occurred.
         let said = self.predictions.row(0);
-        if self.plan.reading == Reading::Classes && said.len() > self.known {
+        if self.plan.output.reading == Reading::Classes && said.len() > self.known {
             let said = among(said, self.known);
             self.predictions.clear();
             self.predictions.push_row(said);

@@ -46,12 +46,14 @@ impl Shard {
                 refusals.extend(why.map(|why| refusal(*record, why)));
             }
         }
-        let Some(label) = self.plan.label.as_ref().filter(|_| self.plan.task != Task::Regression) else { return };
+        let Some(label) = self.plan.label.as_ref().filter(|_| self.plan.output.task != Task::Regression) else {
+            return;
+        };
         let Some(column) = rows.columns.get(label.column) else { return };
         // Labels name classes as they occur: the first rows of a block may make a later one wrong.
         let (mut classes, limit) = (self.sections.classes.clone(), self.class_limit());
         for (row, record) in rows.records.iter().enumerate() {
-            let truth = match self.plan.task {
+            let truth = match self.plan.output.task {
                 Task::Classification | Task::Clustering => classes.named(column.cell(row), limit),
                 _ => classes.truth(column.cell(row)),
             };

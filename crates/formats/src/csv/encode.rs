@@ -54,3 +54,57 @@ fn text(text: &str, to: &mut Vec<u8>) {
     to.extend_from_slice(text.replace('"', "\"\"").as_bytes());
     to.push(b'"');
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
+    use gristmill::decision::Values;
+    use gristmill::rows::Column;
+
+    use super::*;
+
+    /// What another reader of CSV finds in a line.
+    fn read(line: &[u8]) -> Vec<String> {
+        let (mut fields, mut ends) = (vec![0; line.len() + 1], vec![0; line.len() + 2]);
+        let line = [line, b"\n"].concat();
+        let (_, _, _, count) = csv_core::Reader::new().read_record(&line, &mut fields, &mut ends);
+        let begins = std::iter::once(0).chain(ends.iter().copied());
+        let fields = begins.zip(&ends).take(count).map(|(from, to)| fields.get(from..*to).unwrap_or_default());
+        fields.map(|field| String::from_utf8_lossy(field).into_owned()).collect()
+    }
+
+    fn encoded(columns: Vec<Column>, row: usize) -> Vec<u8> {
+        let fields: Vec<Field<'_>> =
+            columns.into_iter().map(|column| Field { name: "f", values: Values::Column(column) }).collect();
+        let mut line = Vec::new();
+        Csv.encode(&fields, row, &mut line);
+        line
+    }
+
+    #[test]
+    fn a_line_reads_back_as_what_was_written() {
+        let texts = ["plain", "a,b", "\"quoted\"", "two\nlines", "", " spaced ", "cr\r"];
+        for (row, text) in texts.iter().enumerate() {
+            let columns = vec![
+                Column::String(StringArray::from(texts.to_vec())),
+                Column::Int64(Int64Array::from(vec![i64::MIN; 7])),
+                Column::Float64(Float64Array::from(vec![0.1, 1.0, -1e300, f64::NAN, f64::INFINITY, 5e-324, 0.0])),
+                Column::Boolean(BooleanArray::from(vec![true; 7])),
+                Column::Timestamp(TimestampMicrosecondArray::from(vec![1_500_000; 7])),
+            ];
+            let found = read(&encoded(columns, row));
+            let number = ["0.1", "1.0", "-1e300", "", "", "5e-324", "0.0"][row];
+            let expected = [*text, "-9223372036854775808", number, "true", "1970-01-01T00:00:01.500Z"];
+            assert_eq!(found, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_an_empty_field_and_no_line_is_empty() {
+        let missing = || Column::String(StringArray::from(vec![None, Some("")]));
+        assert_eq!(encoded(vec![missing()], 0), b"\"\"");
+        assert_eq!(encoded(vec![missing(), missing()], 0), b",");
+        assert_eq!(encoded(vec![missing(), missing()], 1), b"\"\",\"\"");
+        assert_eq!(Csv.header(&["id".into(), "a,b".into()]).unwrap(), b"id,\"a,b\"");
+    }
+}

@@ -99,3 +99,52 @@ fn number(number: f64, to: &mut Vec<u8>) {
 fn whole(number: impl itoa::Integer, to: &mut Vec<u8>) {
     to.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{Float64Array, StringArray};
+    use gristmill::decision::Values;
+    use gristmill::rows::{Column, Partition, Position};
+    use serde_json::{Value as Read, json};
+
+    use super::*;
+
+    /// What a reader of JSON finds.
+    fn read(values: Values<'_>, row: usize) -> Read {
+        let mut bytes = Vec::new();
+        Json.encode(&[Field { name: "a \"name\"", values }], row, &mut bytes);
+        serde_json::from_slice::<Read>(&bytes).unwrap()["a \"name\""].take()
+    }
+
+    #[test]
+    fn values_read_back_as_what_they_were() {
+        let texts = ["", "plain", "\"quoted\" \\ \u{1} \u{7f} ü 🦀", "two\nlines"];
+        for (row, text) in texts.iter().enumerate() {
+            let column = Column::String(StringArray::from(texts.to_vec()));
+            assert_eq!(read(Values::Column(column), row), json!(text));
+        }
+        let numbers = [0.1, -1e300, 5e-324, f64::MAX];
+        for (row, number) in numbers.iter().enumerate() {
+            let column = Column::Float64(Float64Array::from(numbers.to_vec()));
+            assert_eq!(read(Values::Column(column), row).as_f64(), Some(*number));
+        }
+        let infinite = Column::Float64(Float64Array::from(vec![f64::INFINITY]));
+        assert_eq!(read(Values::Column(infinite), 0), json!(null));
+    }
+
+    #[test]
+    fn names_and_places_are_written_whole() {
+        let numbered = Values::Numbered { name: "the \"best\"", numbers: vec![1, 7] };
+        assert_eq!(read(numbered, 1), json!("the \"best\"@7"));
+        let partition = Partition::new("t.x", 3);
+        let positions = vec![Position::number(9), Position::in_parts(2, 5, 1).unwrap()];
+        let places = || Values::Places { partition: &partition, positions: positions.clone() };
+        assert_eq!([read(places(), 0), read(places(), 1)], [json!("t.x-3-9"), json!("t.x-3-2:5:1")]);
+        let named = Values::Named { names: vec!["no", "yes"], indices: vec![Some(1), None] };
+        assert_eq!(read(named, 0), json!("yes"));
+        let classes = Values::Classes { names: vec!["a", "b"], numbers: vec![1.0, 0.25, 0.75], ends: vec![1, 3] };
+        assert_eq!(read(classes, 0), json!({"a": 1.0}));
+        let classes = Values::Classes { names: vec!["a", "b"], numbers: vec![1.0, 0.25, 0.75], ends: vec![1, 3] };
+        assert_eq!(read(classes, 1), json!({"a": 0.25, "b": 0.75}));
+    }
+}

@@ -11,8 +11,7 @@ mod pretrained;
 use std::ops::{Deref, DerefMut};
 use std::sync::OnceLock;
 
-use super::{ColumnPlan, InputPlan, LabelPlan, Need, Plan, Reading};
-use crate::clean::Clean;
+use super::{ColumnPlan, InputPlan, LabelPlan, Need, OutputSchema, Plan, Reading};
 use crate::connect::{Around, Connections};
 use crate::document::{Document, Mistakes, Path, Place, Problem, path, with_nearest};
 use crate::pretrained::{ModelFiles, Scoring};
@@ -115,8 +114,7 @@ impl Checker<'_> {
             signature,
             model: steps,
             scoring,
-            task: task?,
-            reading: reading?,
+            output: OutputSchema { task: task?, reading: reading?, decision_values: at_zero },
             metrics: pipeline.evaluate.clone(),
             segments,
             outputs,
@@ -258,7 +256,7 @@ impl Checker<'_> {
     }
 
     fn column_plans(&self, features: &[usize], identity: [Option<usize>; 2]) -> Vec<ColumnPlan> {
-        let takes_absence: Vec<&String> = self.pipeline.clean.iter().flat_map(Clean::takes_absence).collect();
+        let takes_absence: Vec<&String> = self.pipeline.clean.iter().flat_map(|rule| rule.settings().takes_absence()).collect();
         let need = |index: usize, name: &String, kind: &ColumnType| match index {
             index if identity.contains(&Some(index)) => Need::Value,
             _ if takes_absence.contains(&name) => Need::Nothing,

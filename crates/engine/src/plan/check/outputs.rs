@@ -22,11 +22,34 @@ impl Checker<'_> {
             let target = output.written().plan(self, &at);
             let acting = self.acting(output, name, (task, at_zero), computed);
             if let Some(target) = target {
+                let format = self.written_as(output, name, &target);
                 let (name, when_text) = (name.clone(), output.when.clone());
-                plans.push(OutputPlan { name, target, format: Format::Json, acting, when_text });
+                plans.push(OutputPlan { name, target, format, acting, when_text });
             }
         }
         plans
+    }
+
+    /// The format of an output.
+    fn written_as(&mut self, output: &Output, name: &str, target: &TargetPlan) -> Format {
+        let format = output.format.unwrap_or(Format::Json);
+        let at = path(["outputs", name, "format"]);
+        if !target.takes(format) {
+            let message = format!("{target} takes JSON, and not {}", format.shown());
+            self.wrong_with_help(at, message, "leave `format` out");
+        } else if format == Format::Csv && output.select.is_empty() {
+            let message = "a whole decision holds an object of probabilities, which CSV has no form for";
+            self.wrong_with_help(
+                at,
+                message,
+                "add `select: [score, prediction, …]`: the fields of a line, in their order",
+            );
+        } else if let Some(named) = target.file().and_then(Format::of_name).filter(|named| *named != format) {
+            let (file, key) = (named.shown(), named.key());
+            let message = format!("output `{name}` writes {} to {target}, whose name says {file}", format.shown());
+            self.warnings.push(format!("{message}: `format: {key}` writes {file}"));
+        }
+        format
     }
 
     /// The condition and the payload of an output, if it has any.

@@ -1,4 +1,4 @@
-//! How a model's numbers for a row are interpreted.
+//! What a pipeline predicts, and how a model's numbers for a row are interpreted.
 
 use gristmill_learn::{Prediction, Task};
 
@@ -36,6 +36,61 @@ impl Reading {
             Self::Positive(_) if numbers.is_empty() => f64::NAN.into(),
             Self::Positive(class) => Prediction::Classes(numbers).probability(class).into(),
             Self::Distances => Prediction::Distances(numbers),
+        }
+    }
+}
+
+/// What a pipeline gives for a row: everything behind the model asks it what the numbers mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutputSchema {
+    /// What is predicted.
+    pub task: Task,
+    /// What the model's numbers are.
+    pub reading: Reading,
+    /// Whether a pretrained model decides alone, and its numbers are decision values: they are not probabilities, and a
+    /// single one has a threshold of 0.
+    pub decision_values: bool,
+}
+
+impl OutputSchema {
+    /// Of a model that predicts this by itself.
+    pub fn of(task: Task) -> Self {
+        Self { task, reading: Reading::of(task, task, 1), decision_values: false }
+    }
+
+    /// Whether there is a probability for each class.
+    pub fn has_probabilities(self) -> bool {
+        self.task.is_classification() && !self.decision_values
+    }
+
+    /// The prediction. A single decision value is mapped to between 0 and 1, preserving its order and its side of one half,
+    /// as metrics require.
+    pub fn prediction(self, numbers: &[f64]) -> Prediction<'_> {
+        match numbers {
+            [value] if self.decision_values => (0.5 + 0.5 * value / (1.0 + value.abs())).into(),
+            numbers => self.reading.read(numbers),
+        }
+    }
+
+    /// The number that conditions and decisions show: among any number of classes the probability of the predicted one.
+    pub fn score(self, numbers: &[f64]) -> f64 {
+        match (numbers, self.reading.read(numbers)) {
+            ([value], _) if self.decision_values => *value,
+            (_, said @ Prediction::Classes(_)) => said.class().map_or(f64::NAN, |class| said.probability(class)),
+            (_, said) => said.number(),
+        }
+    }
+
+    /// The number that is predicted where no class is. Of decision values it is the label that the framework gives, -1 for
+    /// outliers and 1 for all other rows.
+    pub fn number(self, numbers: &[f64]) -> f64 {
+        if !self.decision_values {
+            return self.prediction(numbers).number();
+        }
+        match self.score(numbers) {
+            score if score.is_nan() => f64::NAN,
+            score if score > 0.0 => -1.0,
+            _ => 1.0,
         }
     }
 }
