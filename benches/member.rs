@@ -102,51 +102,56 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-fn main() {
-    let number = |name: &str, default: usize| std::env::var(name).map_or(default, |text| text.parse().unwrap());
-    let (records, rounds) = (number("RECORDS", 3_000_000), number("ROUNDS", 5));
-    let folder = folder("bench");
-    let topic = unique("transactions");
-    for (name, partitions) in [(topic.clone(), 4), (format!("{topic}-out"), 4), (format!("{topic}-dead"), 1)] {
+fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap())
+}
+
+/// Makes the topics, and fills the input.
+fn load(topic: &str, records: usize) {
+    for (name, partitions) in [(topic.to_string(), 4), (format!("{topic}-out"), 4), (format!("{topic}-dead"), 1)] {
         create(&name, partitions, &[]);
     }
-    let load: Vec<Record> = payments::payments(records)
-        .map(|payment| Record {
-            partition: (payment.customer % 4) as i32,
-            key: Some(payment.customer.to_string().into()),
-            value: Some(payment.json.into()),
-            ..Record::default()
-        })
-        .collect();
-    produce(&topic, &load);
-    drop(load);
+    let load = payments::payments(records).map(|payment| Record {
+        partition: (payment.customer % 4) as i32,
+        key: Some(payment.customer.to_string().into()),
+        value: Some(payment.json.into()),
+        ..Record::default()
+    });
+    produce(topic, &load.collect::<Vec<_>>());
+}
+
+fn print(round: usize, who: &str, records: usize, run: &Run) {
+    println!(
+        "{round}\t{who}\t{records}\t{:.3}\t{:.0}\t{:.2}\t{}",
+        run.seconds,
+        records as f64 / run.seconds,
+        run.cpu * 1e6 / records as f64,
+        run.memory.map_or("-".into(), |mb| mb.to_string())
+    );
+}
+
+fn main() {
+    let (records, rounds) = (number("RECORDS", 3_000_000), number("ROUNDS", 5));
+    let (folder, topic) = (folder("bench"), unique("transactions"));
+    load(&topic, records);
     let peer = std::env::var("GRISTMILL_RAW_RUST").ok();
     println!("round\twho\trecords\tseconds\trecords_per_second\tcpu_us_per_record\tpeak_mb");
-    let print = |round: usize, who: &str, run: &Run| {
-        println!(
-            "{round}\t{who}\t{records}\t{:.3}\t{:.0}\t{:.2}\t{}",
-            run.seconds,
-            records as f64 / run.seconds,
-            run.cpu * 1e6 / records as f64,
-            run.memory.map_or("-".into(), |mb| mb.to_string())
-        );
-    };
     for mode in &MODES {
         let (mut rates, mut costs, mut ours_cpu) = (Vec::new(), Vec::new(), Vec::new());
         for round in 1..=rounds {
             let theirs = peer.as_ref().map(|program| theirs(program, &topic, records, mode));
             let ours = ours(&folder, &topic, records, mode);
-            print(round, &format!("gristmill {}", mode.name), &ours);
+            print(round, &format!("gristmill {}", mode.name), records, &ours);
             ours_cpu.push(ours.cpu);
             if let Some(theirs) = theirs {
-                print(round, &format!("raw_rust {}", mode.name), &theirs);
+                print(round, &format!("raw_rust {}", mode.name), records, &theirs);
                 rates.push(theirs.seconds / ours.seconds);
                 costs.push(ours.cpu / theirs.cpu);
             }
         }
         if let (Some(classes), "eos") = (std::env::var("GRISTMILL_KAFKA_STREAMS").ok(), mode.name) {
             let streams = streams(&classes, &folder, &topic, records);
-            print(1, "kafka_streams eos", &streams);
+            print(1, "kafka_streams eos", records, &streams);
             println!("eos: {:.2} of Kafka Streams' CPU", median(ours_cpu.clone()) / streams.cpu);
         }
         if peer.is_some() {

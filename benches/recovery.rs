@@ -52,7 +52,28 @@ fn records(from: usize, count: usize) -> Vec<Record> {
 fn main() {
     let count = std::env::var("RECORDS").map_or(2_000_000, |text| text.parse::<usize>().unwrap());
     let (folder, name) = (folder("recovery"), unique("recovery"));
-    create(&name, PARTITIONS, &[]);
+    prepare(&folder, &name, count);
+    let processes = [start(&folder, 0), start(&folder, 1)];
+    until("the state is built", Duration::from_secs(300), || lag(&name, &name, PARTITIONS) == 0);
+    std::thread::sleep(Duration::from_secs(12));
+    let (stop, steady) = (AtomicBool::new(false), records(count, 100_000));
+    let killed = std::thread::scope(|scope| {
+        scope.spawn(|| send(&name, &steady, &stop));
+        kill_one(processes, &stop)
+    });
+    let shown = run(&folder, &["state", "show", "recovery.yaml"]).out;
+    let size: u64 = shown
+        .lines()
+        .filter_map(|line| line.strip_prefix("snapshot")?.split(", ").find(|part| part.ends_with("bytes")))
+        .map(|part| part.split(' ').next().unwrap().parse::<u64>().unwrap())
+        .sum();
+    println!("state: {} MB in {PARTITIONS} partitions", size >> 20);
+    pauses(&name, killed);
+}
+
+/// Makes the topics and the document, and fills the input.
+fn prepare(folder: &std::path::Path, name: &str, count: usize) {
+    create(name, PARTITIONS, &[]);
     create(&format!("{name}-out"), PARTITIONS, &[("message.timestamp.type", "LogAppendTime")]);
     create(&format!("{name}-dead"), 1, &[]);
     let more = format!(
@@ -64,53 +85,43 @@ commit: {{every: 50 ms, rows: 5000}}",
     );
     let document = payments::document(&format!("kafka: {{topics: [{name}]}}"), "json", &more);
     let window = count / PARTITIONS as usize;
-    write(&folder, "recovery.yaml", document.replace("roc_auc]", &format!("{{accuracy: {{window: {window}}}}}]")));
-    produce(&name, &records(0, count));
-    let processes = [start(&folder, 0), start(&folder, 1)];
-    until("the state is built", Duration::from_secs(300), || lag(&name, &name, PARTITIONS) == 0);
-    std::thread::sleep(Duration::from_secs(12));
-    let (stop, steady) = (AtomicBool::new(false), records(count, 100_000));
-    let mut killed = 0;
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let producer: ThreadedProducer<DefaultProducerContext> =
-                ClientConfig::new().set("bootstrap.servers", broker()).create().unwrap();
-            for record in &steady {
-                if stop.load(Ordering::SeqCst) {
-                    return;
-                }
-                let record = BaseRecord::<[u8], [u8]>::to(&name)
-                    .partition(record.partition)
-                    .payload(record.value.as_deref().unwrap());
-                producer.send(record).unwrap();
-                std::thread::sleep(Duration::from_micros(450));
-            }
-        });
-        std::thread::sleep(Duration::from_secs(6));
-        let [mut victim, mut other] = processes;
-        victim.child.kill().unwrap();
-        killed = now();
-        victim.child.wait().unwrap();
-        let said = || std::fs::read_to_string(&other.log).unwrap();
-        let moved = || said().lines().filter(|line| line.contains("resumed at") && after(line, killed)).count();
-        until("the other one has taken over", Duration::from_secs(90), || moved() >= 2);
-        std::thread::sleep(Duration::from_secs(3));
-        stop.store(true, Ordering::SeqCst);
-        for line in said().lines().filter(|line| line.contains(" resumed at ") && after(line, killed)) {
-            let back = of_day(line) - (killed % 86_400_000) as f64;
-            println!("{back:.0} ms after the kill: {}", line.split(" INFO ").last().unwrap());
+    write(folder, "recovery.yaml", document.replace("roc_auc]", &format!("{{accuracy: {{window: {window}}}}}]")));
+    produce(name, &records(0, count));
+}
+
+/// Sends records at a steady rate, until it is to stop.
+fn send(topic: &str, records: &[Record], stop: &AtomicBool) {
+    let producer: ThreadedProducer<DefaultProducerContext> =
+        ClientConfig::new().set("bootstrap.servers", broker()).create().unwrap();
+    for record in records {
+        if stop.load(Ordering::SeqCst) {
+            return;
         }
-        signal(&other.child, "-TERM");
-        other.child.wait().unwrap();
-    });
-    let shown = run(&folder, &["state", "show", "recovery.yaml"]).out;
-    let size: u64 = shown
-        .lines()
-        .filter_map(|line| line.strip_prefix("snapshot")?.split(", ").find(|part| part.ends_with("bytes")))
-        .map(|part| part.split(' ').next().unwrap().parse::<u64>().unwrap())
-        .sum();
-    println!("state: {} MB in {PARTITIONS} partitions", size >> 20);
-    pauses(&name, killed);
+        let record =
+            BaseRecord::<[u8], [u8]>::to(topic).partition(record.partition).payload(record.value.as_deref().unwrap());
+        producer.send(record).unwrap();
+        std::thread::sleep(Duration::from_micros(450));
+    }
+}
+
+/// Kills one of two processes; returns when, once the other has taken over and has stopped.
+fn kill_one([mut victim, mut other]: [Process; 2], stop: &AtomicBool) -> i64 {
+    std::thread::sleep(Duration::from_secs(6));
+    victim.child.kill().unwrap();
+    let killed = now();
+    victim.child.wait().unwrap();
+    let said = || std::fs::read_to_string(&other.log).unwrap();
+    let moved = || said().lines().filter(|line| line.contains("resumed at") && after(line, killed)).count();
+    until("the other one has taken over", Duration::from_secs(90), || moved() >= 2);
+    std::thread::sleep(Duration::from_secs(3));
+    stop.store(true, Ordering::SeqCst);
+    for line in said().lines().filter(|line| line.contains(" resumed at ") && after(line, killed)) {
+        let back = of_day(line) - (killed % 86_400_000) as f64;
+        println!("{back:.0} ms after the kill: {}", line.split(" INFO ").last().unwrap());
+    }
+    signal(&other.child, "-TERM");
+    other.child.wait().unwrap();
+    killed
 }
 
 /// Whether a line of a log was written after a moment.

@@ -34,7 +34,10 @@ pub(crate) fn page() -> Result<String, String> {
     for (_, text) in sources()? {
         for Logged { level, name, sentence } in logged(&text) {
             let line = format!("| {level} | {} |", sentence.replace('|', "\\|"));
-            named.entry(name.unwrap_or_default().to_string()).or_default().push(line);
+            let lines = named.entry(name.unwrap_or_default().to_string()).or_default();
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
         }
     }
     let mut page = String::from(

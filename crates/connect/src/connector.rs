@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use gristmill::connect::System;
+use gristmill::connect::{FILE, KAFKA, System};
 use gristmill::lookup::LookupPlan;
 use gristmill::plan::{Plan, TargetPlan};
 use gristmill::resources::RunnablePlan;
 use gristmill::rows::{Partition, Position};
 
-use crate::broker::BrokerError;
+use crate::broker::{BrokerError, Kind};
 use crate::committer::{Committer, CommitterError};
 use crate::dead_letter::{Begin, DeadLetters, Resend};
 use crate::log::{Log, TableReader};
@@ -20,7 +20,7 @@ use crate::store::StateStore;
 use crate::{file, kafka};
 
 /// The connectors that there are, by the key of their section in a document: one line each.
-const CONNECTORS: [(System, &dyn Connector); 2] = [("file", &file::Files), ("kafka", &kafka::Kafka)];
+const CONNECTORS: [(System, &dyn Connector); 2] = [(FILE, &file::Files), (KAFKA, &kafka::Kafka)];
 
 /// What a run lends its connectors.
 pub struct Run {
@@ -120,9 +120,13 @@ fn all(plan: &Plan) -> impl Iterator<Item = &'static dyn Connector> {
 }
 
 /// The connector of the plan's input.
-pub fn input(plan: &Plan) -> &'static dyn Connector {
-    // An input of a system without a connector is read by nobody but a test.
-    of(plan.input.system()).unwrap_or(&file::Files)
+pub fn input(plan: &Plan) -> Result<&'static dyn Connector, BrokerError> {
+    known(plan.input.system())
+}
+
+/// An input of a system without a connector is read by nobody but a test.
+fn known(system: System) -> Result<&'static dyn Connector, BrokerError> {
+    of(system).ok_or_else(|| BrokerError::new(Kind::Other, format!("there is no connector for `{system}`")))
 }
 
 /// Makes ready whatever the plan names, in every system, and says where the input ends: see [`Connector::prepare`].
@@ -149,8 +153,7 @@ pub fn named(plan: &Plan, failure: &BrokerError) -> Option<BrokerError> {
 
 /// The rows of a table.
 pub fn table(plan: &Arc<Plan>, table: &LookupPlan) -> Result<Box<dyn TableReader>, SourceError> {
-    let connector = of(table.source.system()).unwrap_or(&file::Files);
-    connector.table(plan, table)
+    known(table.source.system())?.table(plan, table)
 }
 
 /// The dead letters of a plan, where they are in a system that they can be read from.

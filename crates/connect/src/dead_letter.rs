@@ -111,7 +111,7 @@ impl DeadLetter {
 
     /// The place of the record, for messages.
     pub fn place(&self) -> String {
-        format!("topic {}, partition {}, offset {}", self.partition.topic, self.partition.number, self.position)
+        self.partition.place(self.position)
     }
 
     /// The headers with its origin and the reason.

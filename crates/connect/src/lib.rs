@@ -15,6 +15,7 @@ pub mod dead_letter;
 mod file;
 mod http;
 mod kafka;
+mod lock;
 pub mod log;
 mod outputs;
 pub mod restore;
@@ -23,6 +24,8 @@ pub mod source;
 pub mod state;
 mod state_loader;
 pub mod store;
+
+pub use lock::lock;
 
 /// A broker within this process, and clients of it.
 pub mod local {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gristmill::connect::System;
+use gristmill::connect::{FILE, HTTP, KAFKA, System};
 use gristmill::plan::Plan;
 
 use crate::connector::Run;
@@ -12,7 +12,7 @@ use crate::{file, http, kafka};
 type Open = fn(&Arc<Plan>, &Run) -> Result<Box<dyn OpenTargets>, SinkError>;
 
 /// The systems that can be written to, in the order in which answers go out: one line each.
-const SYSTEMS: [(System, Open); 3] = [("http", http::open), ("file", file::open), ("kafka", kafka::open)];
+const SYSTEMS: [(System, Open); 3] = [(HTTP, http::open), (FILE, file::open), (KAFKA, kafka::open)];
 
 /// What the members of a process write to, besides what their committer writes itself.
 pub(crate) struct Outputs(Vec<Box<dyn OpenTargets>>);

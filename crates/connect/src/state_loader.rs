@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use gristmill::protocol::CommitOutcome;
 use gristmill::resources::RunnablePlan;
@@ -11,6 +11,7 @@ use gristmill::rows::Partition;
 use crate::broker::{BrokerError, Kind};
 use crate::commit::PartitionCommit;
 use crate::committer::{CommitterError, Found, Known};
+use crate::lock::lock;
 use crate::restore::{outcome_of, reopen, unchanged};
 use crate::store::{OpenStore, StateStore};
 
@@ -26,10 +27,6 @@ pub(crate) struct StateLoader {
     requests: Sender<(Partition, Option<Known>, u64)>,
     results: Arc<Mutex<Results>>,
     asked: u64,
-}
-
-fn lock(results: &Mutex<Results>) -> std::sync::MutexGuard<'_, Results> {
-    results.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl StateLoader {

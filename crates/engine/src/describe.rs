@@ -8,7 +8,7 @@ use crate::augment::Augment;
 use crate::clean::Clean;
 use crate::document::{nearest, summary};
 use crate::schema;
-use crate::spec::Span;
+use crate::spec::settings_line;
 
 /// A component of a kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,19 +38,6 @@ pub fn name_of(component: &Component) -> String {
         Ok(Value::String(name)) => name,
         _ => String::new(),
     }
-}
-
-/// Settings on one line as in a document, durations in their largest unit.
-pub(crate) fn settings_line(settings: &Value) -> String {
-    fn readable(value: &Value) -> Value {
-        match value {
-            Value::String(text) => text.parse::<Span>().map_or_else(|_| text.clone(), |span| span.to_string()).into(),
-            Value::Array(items) => items.iter().map(readable).collect(),
-            Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), readable(value))).collect(),
-            other => other.clone(),
-        }
-    }
-    readable(settings).to_string().replace('"', "").replace(':', ": ").replace(',', ", ")
 }
 
 /// A component as in a document, with the settings that differ from the defaults.

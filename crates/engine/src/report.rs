@@ -159,79 +159,109 @@ impl Tally {
             // A shard that moved to another member took its counts along: the last one has them all.
             self.shards.dedup_by(|later, first| later.partition == first.partition);
         }
-        let mut merged = Evaluation::new(&plan.metrics, plan.output.task);
-        let mut totals = Counts::default();
-        let mut partitions: Map<String, Value> = Map::new();
-        let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
-        let mut written = vec![0; plan.outputs.len()];
-        let mut names: Vec<String> = Vec::new();
-        let (mut unknown, mut absent): (Map<String, Value>, Map<String, Value>) = Default::default();
-        let mut counted: Vec<Counted> = Vec::new();
-        let mut tried: Option<ShadowEvaluation> = None;
-        let mut labels = Labels::new();
-        for shard in &mut self.shards {
-            shard.counted.iter().for_each(|more| join(&mut counted, more));
-            shard.labels.iter().for_each(|(name, rows)| count(&mut labels, name, *rows));
-            let Closed { partition, counts, written: more, refused, drift, .. } = shard;
-            let (classes, evaluation) = (&mut shard.classes, &mut shard.evaluation);
-            tried = together(tried, shard.tried.take())?;
-            written.iter_mut().zip(more).for_each(|(all, more)| *all += *more);
-            totals.scored += counts.scored;
-            totals.learned += counts.learned;
-            totals.decisions += counts.decisions;
-            totals.rows += counts.rows;
-            add(&mut unknown, &drift.unknown);
-            add(&mut absent, &drift.absent);
-            for (reason, count) in refused {
-                *reasons.entry(reason.clone()).or_default() += *count;
-            }
-            let before = partitions.get(&partition.to_string()).and_then(Value::as_u64).unwrap_or(0);
-            partitions.insert(partition.to_string(), (before + counts.rows).into());
-            if let Some(evaluation) = evaluation {
-                if plan.output.task == Task::Classification {
-                    evaluation.rename(&numbered(classes, &mut names));
-                } else {
-                    // Two classes have the same indices everywhere.
-                    names.clone_from(classes);
-                }
-                merged.absorb(evaluation)?;
-            }
+        let mut totals = Totals::new(plan);
+        self.shards.into_iter().try_for_each(|shard| totals.add(plan, shard))?;
+        Ok(totals.report(plan))
+    }
+}
+
+/// What all shards come to.
+struct Totals {
+    counts: Counts,
+    written: Vec<u64>,
+    reasons: BTreeMap<String, u64>,
+    unknown: Map<String, Value>,
+    absent: Map<String, Value>,
+    labels: Labels,
+    counted: Vec<Counted>,
+    evaluation: Evaluation,
+    /// The classes, by their index in the merged metrics.
+    classes: Vec<String>,
+    shadow: Option<ShadowEvaluation>,
+    partitions: Map<String, Value>,
+}
+
+impl Totals {
+    fn new(plan: &Plan) -> Self {
+        Self {
+            counts: Counts::default(),
+            written: vec![0; plan.outputs.len()],
+            reasons: BTreeMap::new(),
+            unknown: Map::new(),
+            absent: Map::new(),
+            labels: Labels::new(),
+            counted: Vec::new(),
+            evaluation: Evaluation::new(&plan.metrics, plan.output.task),
+            classes: Vec::new(),
+            shadow: None,
+            partitions: Map::new(),
         }
-        let baselines = merged.baselines().into_iter().map(|(name, scores)| (name.to_string(), object(scores).into()));
-        let (metrics, baselines) = (object(merged.scores()), baselines.collect());
-        Ok(Report {
+    }
+
+    fn add(&mut self, plan: &Plan, shard: Closed) -> Result<(), StateError> {
+        let rows = shard.counts.rows;
+        shard.counted.iter().for_each(|more| join(&mut self.counted, more));
+        shard.labels.iter().for_each(|(name, rows)| count(&mut self.labels, name, *rows));
+        self.shadow = together(self.shadow.take(), shard.tried)?;
+        self.written.iter_mut().zip(shard.written).for_each(|(all, more)| *all += more);
+        self.counts.scored += shard.counts.scored;
+        self.counts.learned += shard.counts.learned;
+        self.counts.decisions += shard.counts.decisions;
+        self.counts.rows += rows;
+        add(&mut self.unknown, &shard.drift.unknown);
+        add(&mut self.absent, &shard.drift.absent);
+        shard.refused.into_iter().for_each(|(reason, count)| *self.reasons.entry(reason).or_default() += count);
+        add(&mut self.partitions, &[(shard.partition.to_string(), rows)]);
+        if let Some(mut evaluation) = shard.evaluation {
+            if plan.output.task == Task::Classification {
+                evaluation.rename(&numbered(&shard.classes, &mut self.classes));
+            } else {
+                // Two classes have the same indices everywhere.
+                self.classes = shard.classes;
+            }
+            self.evaluation.absorb(&evaluation)?;
+        }
+        Ok(())
+    }
+
+    fn report(self, plan: &Plan) -> Report {
+        let baselines = self.evaluation.baselines().into_iter();
+        let baselines = baselines.map(|(name, scores)| (name.to_string(), object(scores).into())).collect();
+        let metrics = object(self.evaluation.scores());
+        let outputs = plan.outputs.iter().zip(self.written);
+        Report {
             pipeline: plan.name.to_string(),
-            rows: totals.rows,
+            rows: self.counts.rows,
             rows_read: 0,
-            scored: totals.scored,
-            learned: totals.learned,
-            decisions: totals.decisions,
-            outputs: plan.outputs.iter().zip(written).map(|(output, all)| (output.name.clone(), all.into())).collect(),
+            scored: self.counts.scored,
+            learned: self.counts.learned,
+            decisions: self.counts.decisions,
+            outputs: outputs.map(|(output, all)| (output.name.clone(), all.into())).collect(),
             dead_letters: DeadLetters {
-                total: reasons.values().sum(),
-                by_reason: reasons.into_iter().map(|(reason, count)| (reason, count.into())).collect(),
+                total: self.reasons.values().sum(),
+                by_reason: self.reasons.into_iter().map(|(reason, count)| (reason, count.into())).collect(),
             },
-            unknown_columns: unknown,
-            absent_columns: absent,
-            warnings: doubts(plan, &labels, &named(&counted, "categories"), &metrics, &baselines),
-            counted,
+            unknown_columns: self.unknown,
+            absent_columns: self.absent,
+            warnings: doubts(plan, &self.labels, &named(&self.counted, "categories"), &metrics, &baselines),
+            counted: self.counted,
             seconds: 0.0,
             run_seconds: 0.0,
             cpu_seconds: 0.0,
             peak_memory_mb: 0,
             metrics,
-            details: details(&merged, &names),
+            details: details(&self.evaluation, &self.classes),
             baselines,
-            shadow: tried.map(|tried| {
+            shadow: self.shadow.map(|shadow| {
                 serde_json::json!({
-                    "name": tried.name,
-                    "rows": tried.rows,
-                    "metrics": object(tried.candidate.scores()),
-                    "model": object(tried.model.scores()),
+                    "name": shadow.name,
+                    "rows": shadow.rows,
+                    "metrics": object(shadow.candidate.scores()),
+                    "model": object(shadow.model.scores()),
                 })
             }),
-            partitions,
-        })
+            partitions: self.partitions,
+        }
     }
 }
 
@@ -355,21 +385,26 @@ impl fmt::Display for Report {
         if !self.metrics.is_empty() {
             self.table(f)?;
         }
-        if let Some(shadow) = &self.shadow {
-            let rows = shadow.get("rows").and_then(Value::as_u64).unwrap_or(0);
-            let name = shadow.get("name").and_then(Value::as_str).unwrap_or_default();
-            writeln!(f, "\n{name} beside it, over {rows} rows with a label")?;
-            for (metric, value) in shadow.get("metrics").and_then(Value::as_object).into_iter().flatten() {
-                let model = figure(shadow.get("model").and_then(|model| model.get(metric)));
-                writeln!(f, "  {metric}: {}, where the model in force has {model}", figure(Some(value)))?;
-            }
-        }
+        self.beside(f)?;
         self.shown(f)?;
         self.warnings.iter().try_for_each(|warning| writeln!(f, "\nwarning: {warning}"))
     }
 }
 
 impl Report {
+    /// The shadow's metrics.
+    fn beside(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(shadow) = &self.shadow else { return Ok(()) };
+        let rows = shadow.get("rows").and_then(Value::as_u64).unwrap_or(0);
+        let name = shadow.get("name").and_then(Value::as_str).unwrap_or_default();
+        writeln!(f, "\n{name} beside it, over {rows} rows with a label")?;
+        for (metric, value) in shadow.get("metrics").and_then(Value::as_object).into_iter().flatten() {
+            let model = figure(shadow.get("model").and_then(|model| model.get(metric)));
+            writeln!(f, "  {metric}: {}, where the model in force has {model}", figure(Some(value)))?;
+        }
+        Ok(())
+    }
+
     /// What metrics show besides their values: a line for each class.
     fn shown(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (metric, details) in &self.details {

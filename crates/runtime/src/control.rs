@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use gristmill::plan::Plan;
 use gristmill::report::{Closed, Report, Tally};
 use gristmill::rows::{Partition, Position};
+use gristmill_connect::lock;
 
 use crate::usage;
 use crate::work::Work;
@@ -36,10 +37,6 @@ pub struct Control {
     asked: AtomicU64,
     live: Mutex<BTreeMap<usize, Vec<Closed>>>,
     work: Mutex<BTreeMap<usize, Work>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Control {

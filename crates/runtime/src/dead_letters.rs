@@ -37,7 +37,7 @@ pub fn list(plan: &Plan, visit: &mut dyn FnMut(Listed) -> bool) -> Result<(), De
 
 /// Sends every dead letter that was not sent before back to the input, as it was; returns how many.
 pub fn replay(plan: &Plan) -> Result<u64, DeadLetterError> {
-    let mut input = connector::input(plan).resend(plan)?.ok_or(DeadLetterError::File)?;
+    let mut input = connector::input(plan).map_err(SourceError::from)?.resend(plan)?.ok_or(DeadLetterError::File)?;
     let mut letters = open(plan, Begin::AfterReplayed)?.ok_or(DeadLetterError::Nowhere)?;
     let mut count = 0;
     while let Some(Listed { letter, .. }) = letters.next()? {

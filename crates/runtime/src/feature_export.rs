@@ -66,7 +66,8 @@ pub fn write(plan: &Arc<Plan>, out: &Path) -> Result<Written, FeatureExportError
     let plan = &resources::load(plan)?;
     let columns = columns(plan);
     let mut table = Table::create(out, schema(plan, &columns))?;
-    let mut source = connector::input(plan).whole(plan)?.ok_or(FeatureExportError::Topic)?;
+    let mut source =
+        connector::input(plan).map_err(SourceError::from)?.whole(plan)?.ok_or(FeatureExportError::Topic)?;
     let mut open: BTreeMap<Partition, (Decoder, Shard)> = BTreeMap::new();
     let names = table.schema().fields().iter().map(|field| field.name().clone()).collect();
     let mut written = Written { columns: names, ..Written::default() };

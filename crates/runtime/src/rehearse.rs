@@ -32,7 +32,7 @@ fn header(plan: &Arc<Plan>) -> Result<(), RunError> {
     if plan.input.file() == Some("-") {
         return Ok(());
     }
-    let Some(mut source) = connector::input(plan).whole(plan)? else { return Ok(()) };
+    let Some(mut source) = connector::input(plan)?.whole(plan)? else { return Ok(()) };
     let Some(Event::Assigned(shards)) = source.poll(Duration::ZERO, false)? else { return Ok(()) };
     for shard in shards {
         let partition = shard.partition;

@@ -163,7 +163,7 @@ fn prepare(
         bytes: Arc::clone(&control.bytes),
         identity: identity(),
     };
-    let mut input = connector::input(plan).open(plan, &run)?;
+    let mut input = connector::input(plan)?.open(plan, &run)?;
     // An input that has no end is read to where it ends now, if that is asked for.
     if let Some(Extent { filled, ends, total }) = input.extent().or(options.until_end.then_some(extent)) {
         control.bound(filled, ends, total);

@@ -10,26 +10,7 @@ use gristmill_connect::commit::{Commit, PartitionCommit};
 use gristmill_connect::restore::program;
 
 use crate::cluster::{DEAD, INPUT, JOURNAL, Refused, STATE};
-use crate::log::Transaction;
-use crate::world::{Faults, Mutant, World};
-
-/// How far a commit has progressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    Begin,
-    Write(usize),
-    Offsets,
-    End,
-}
-
-/// An in-flight commit.
-pub struct UnderWay {
-    commit: Commit,
-    step: Step,
-    transaction: Option<Transaction>,
-    pub(crate) places: Vec<(Partition, Position)>,
-    pub(crate) answer: Option<Answer>,
-}
+use crate::world::{Faults, Mutant, Step, UnderWay, World};
 
 impl UnderWay {
     /// Starts a commit; what the member has prewritten of it is written already.
@@ -43,11 +24,6 @@ impl UnderWay {
             }
         }
         Self { commit, step, transaction, places: Vec::new(), answer: None }
-    }
-
-    /// Its transaction, while it is open.
-    pub fn transaction(&self) -> Option<Transaction> {
-        self.transaction
     }
 }
 
@@ -122,7 +98,7 @@ impl World {
     pub fn gone(&mut self, member: usize) -> bool {
         self.ids.remove(&member);
         let ahead = self.prewritten.remove(&member).map(|(open, _)| open);
-        let under_way = self.under_way.remove(&member).and_then(|one| one.transaction());
+        let under_way = self.under_way.remove(&member).and_then(|one| one.transaction);
         [ahead, under_way].into_iter().flatten().any(|transaction| self.cluster.is_open(transaction))
     }
 
@@ -143,50 +119,52 @@ impl World {
     }
 
     fn transact(&mut self, plan: &Plan, member: usize, one: &mut UnderWay, faults: Faults) -> Option<Answer> {
-        let step =
-            match one.step {
-                Step::Begin => {
-                    one.transaction = Some(self.cluster.begin());
-                    self.facts.in_pieces +=
-                        u64::from(one.commit.parts.iter().any(|part| {
-                            part.pieces.len() == 1 && matches!(part.pieces.first(), Some(Piece::Manifest(_)))
-                        }));
-                    Ok(Step::Write(0))
+        let step = match one.step {
+            Step::Begin => {
+                one.transaction = Some(self.cluster.begin());
+                let last = |part: &Arc<PartitionCommit>| matches!(part.pieces.as_slice(), [Piece::Manifest(_)]);
+                self.facts.in_pieces += u64::from(one.commit.parts.iter().any(last));
+                Ok(Step::Write(0))
+            }
+            Step::Write(part) => self.write(plan, one, part),
+            Step::Offsets => {
+                let offsets = self.offsets(&one.commit);
+                // Of several parts of one partition the last counts.
+                let id = self.ids.get(&member).copied().unwrap_or_default();
+                let generation = self.cluster.group.generation() - u64::from(faults.stale);
+                self.cluster.add_offsets(one.transaction?, id, generation, offsets).map(|()| Step::End)
+            }
+            Step::End if faults.breaks => Err(Refused::Generation),
+            Step::End if faults.lost_before => {
+                self.facts.unanswered += 1;
+                return Some(Answer::Unknown);
+            }
+            Step::End => match self.cluster.commit(one.transaction?) {
+                Ok(()) => {
+                    one.transaction = None;
+                    self.facts.unanswered += u64::from(faults.lost_after);
+                    return Some(if faults.lost_after { Answer::Unknown } else { Answer::Done });
                 }
-                Step::Write(part) => self.write(plan, one, part),
-                Step::Offsets => {
-                    let offsets = self.offsets(&one.commit);
-                    // Of several parts of one partition the last counts.
-                    let id = self.ids.get(&member).copied().unwrap_or_default();
-                    let generation = self.cluster.group.generation() - u64::from(faults.stale);
-                    let added = self.cluster.add_offsets(one.transaction?, id, generation, offsets);
-                    added.map(|()| Step::End)
-                }
-                Step::End if faults.breaks => Err(Refused::Generation),
-                Step::End if faults.lost_before => {
-                    self.facts.unanswered += 1;
-                    return Some(Answer::Unknown);
-                }
-                Step::End => match self.cluster.commit(one.transaction?) {
-                    Ok(()) => {
-                        one.transaction = None;
-                        self.facts.unanswered += u64::from(faults.lost_after);
-                        return Some(if faults.lost_after { Answer::Unknown } else { Answer::Done });
-                    }
-                    Err(refused) => Err(refused),
-                },
-            };
+                Err(refused) => Err(refused),
+            },
+        };
         match step {
             Ok(step) => {
                 one.step = step;
                 None
             }
-            Err(Refused::Fenced) => {
+            Err(refused) => self.refused(member, one, refused),
+        }
+    }
+
+    fn refused(&mut self, member: usize, one: &mut UnderWay, refused: Refused) -> Option<Answer> {
+        match refused {
+            Refused::Fenced => {
                 self.facts.fenced += 1;
                 one.transaction = None;
                 Some(Answer::Fatal)
             }
-            Err(Refused::Generation) => {
+            Refused::Generation => {
                 self.facts.aborted += 1;
                 self.cluster.abort(one.transaction.take()?);
                 Some(self.abortable(member, one))
@@ -231,11 +209,11 @@ impl World {
 
     /// At least once: outputs, then journal and snapshots, then offsets, each visible at once.
     fn flush(&mut self, plan: &Plan, member: usize, one: &mut UnderWay) -> Option<Answer> {
-        let kept = |topic: &str| topic == JOURNAL || topic == STATE;
+        let internal = |topic: &str| topic == JOURNAL || topic == STATE;
         let parts = one.commit.parts.clone();
         for part in &parts {
             for (topic, key, value) in records(plan, part, None) {
-                if kept(&topic) == (one.step == Step::Offsets) && one.step != Step::End {
+                if internal(&topic) == (one.step == Step::Offsets) && one.step != Step::End {
                     let written = self.cluster.write(&topic, part.partition.number, (key, Some(value)), None);
                     if let (Ok(offset), JOURNAL) = (written, topic.as_str()) {
                         one.places.push((part.partition.clone(), offset));

@@ -13,9 +13,9 @@ use gristmill_connect::committer::{Answered, Committer, CommitterError, Found, K
 use gristmill_connect::restore::{outcome_of, reopen, unchanged};
 
 use crate::cluster::JOURNAL;
-use crate::commit::UnderWay;
+
 use crate::log::Log;
-use crate::world::{Shared, World, lock};
+use crate::world::{Shared, UnderWay, World, lock};
 
 /// A member's committer.
 pub struct SimulatedCommitter {
@@ -130,7 +130,7 @@ impl Committer for SimulatedCommitter {
         if let Some((open, _)) = world.prewritten.remove(&self.member) {
             world.cluster.abort(open);
         }
-        if let Some(transaction) = world.under_way.remove(&self.member).and_then(|one| one.transaction()) {
+        if let Some(transaction) = world.under_way.remove(&self.member).and_then(|one| one.transaction) {
             world.cluster.abort(transaction);
         }
         let ends = commit.last_parts().map(|part| {

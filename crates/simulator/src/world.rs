@@ -1,18 +1,20 @@
 //! State shared by the members of a simulation.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use gristmill::protocol::Answer;
 use gristmill::rows::{Partition, Position};
-use gristmill_connect::commit::PartitionCommit;
+use gristmill_connect::commit::{Commit, PartitionCommit};
 use gristmill_runtime::clock::Clock;
 
 use crate::cluster::Cluster;
-use crate::commit::UnderWay;
 use crate::group::Id;
 use crate::log::Transaction;
 use crate::random::Random;
+
+pub use gristmill_connect::lock;
 
 /// A mistake that the simulation must detect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +95,24 @@ pub struct Faults {
     pub lost_before: bool,
 }
 
+/// How far a commit has progressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Begin,
+    Write(usize),
+    Offsets,
+    End,
+}
+
+/// An in-flight commit.
+pub struct UnderWay {
+    pub(crate) commit: Commit,
+    pub(crate) step: Step,
+    pub(crate) transaction: Option<Transaction>,
+    pub(crate) places: Vec<(Partition, Position)>,
+    pub(crate) answer: Option<Answer>,
+}
+
 /// State shared by all members.
 pub struct World {
     /// The cluster.
@@ -117,11 +137,6 @@ pub struct World {
 
 /// Shared by the members of one simulation.
 pub type Shared = Arc<Mutex<World>>;
-
-/// The world, locked.
-pub fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
-    world.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 impl World {
     /// A world in which nothing has happened yet.

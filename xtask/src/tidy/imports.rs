@@ -6,16 +6,6 @@ use std::iter::Peekable;
 
 use super::{Problems, texts};
 
-/// Files that import each other today, by crate; the list may only shrink.
-const CIRCLES: [(&str, &[&str]); 6] = [
-    ("crates/connect/src", &["kafka/clients", "kafka/context"]),
-    ("crates/connect/src", &["kafka/internal_topics", "kafka/topics"]),
-    ("crates/engine/src", &["clean", "describe", "schema", "spec"]),
-    ("crates/engine/src", &["document/parse", "document/problem", "document/set"]),
-    ("crates/engine/src", &["lookup", "plan"]),
-    ("crates/simulator/src", &["commit", "world"]),
-];
-
 /// A path: of a module within its crate, or of an item.
 type Path = Vec<String>;
 
@@ -24,18 +14,10 @@ struct Imports(BTreeMap<Path, Vec<Path>>);
 
 pub(super) fn circles() -> Result<Problems, String> {
     let mut problems = Vec::new();
-    let mut known = CIRCLES.to_vec();
     for folder in super::crates()? {
-        for circle in Imports::of(&folder)?.circles() {
-            let listed = |(of, files): &(&str, &[&str])| *of == folder && circle.iter().eq(files.iter());
-            match known.iter().position(listed) {
-                Some(at) => _ = known.remove(at),
-                None => problems.push(format!("{folder}: these files import each other: {}", circle.join(", "))),
-            }
-        }
+        let circles = Imports::of(&folder)?.circles().into_iter();
+        problems.extend(circles.map(|files| format!("{folder}: these files import each other: {}", files.join(", "))));
     }
-    let gone = known.iter().map(|(of, files)| format!("{of}: {} is no circle any more; take it off", files.join(", ")));
-    problems.extend(gone);
     Ok(problems)
 }
 

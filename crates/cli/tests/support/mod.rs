@@ -154,6 +154,27 @@ fn client(isolation: &str) -> BaseConsumer {
         .unwrap()
 }
 
+/// The first offset of a partition and the next one. One that was created a moment ago may still be without a leader.
+fn bounds(client: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64) {
+    let leaderless = [
+        RDKafkaErrorCode::NotLeaderForPartition,
+        RDKafkaErrorCode::LeaderNotAvailable,
+        RDKafkaErrorCode::UnknownTopicOrPartition,
+    ];
+    let began = Instant::now();
+    loop {
+        match client.fetch_watermarks(topic, partition, Duration::from_secs(20)) {
+            Err(error)
+                if error.rdkafka_error_code().is_some_and(|code| leaderless.contains(&code))
+                    && began.elapsed() < Duration::from_secs(10) =>
+            {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            found => return found.unwrap(),
+        }
+    }
+}
+
 /// Everything in a topic, partition by partition in order. A transaction that a killed member has left open hides
 /// what comes after it; this waits until the broker aborts it.
 pub(crate) fn consume(topic: &str) -> Vec<Record> {
@@ -162,8 +183,7 @@ pub(crate) fn consume(topic: &str) -> Vec<Record> {
     let mut list = TopicPartitionList::new();
     let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(20)).unwrap();
     for partition in metadata.topics().first().unwrap().partitions() {
-        let bounds =
-            |client: &BaseConsumer| client.fetch_watermarks(topic, partition.id(), Duration::from_secs(20)).unwrap();
+        let bounds = |client: &BaseConsumer| bounds(client, topic, partition.id());
         let (begin, end) = bounds(&uncommitted);
         until("no transaction is pending", Duration::from_secs(60), || bounds(&consumer).1 >= end);
         if end > begin {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use gristmill::connect::System;
+use gristmill::connect::FILE;
 use gristmill::lookup::LookupPlan;
 use gristmill::plan::{Plan, TargetPlan};
 use gristmill::resources::RunnablePlan;
@@ -24,8 +24,6 @@ use crate::outputs::Outputs;
 use crate::sink::{OpenTargets, Sink, SinkError};
 use crate::source::{Source, SourceError};
 use crate::store::StateStore;
-
-const SYSTEM: System = "file";
 
 /// Files.
 pub(crate) struct Files;
@@ -83,7 +81,7 @@ impl Connector for Files {
         if let Some(folder) = &mut folder {
             folder.watch(targets.files(plan));
         }
-        let mut sinks = Outputs::open(plan, run, SYSTEM)?.sinks()?;
+        let mut sinks = Outputs::open(plan, run, FILE)?.sinks()?;
         sinks.extend(targets.sinks()?);
         Ok(Box::new(OpenFile { source: Some(source), extent, folder, sinks }))
     }

@@ -2,9 +2,10 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::commit::PartitionCommit;
+use crate::lock::lock;
 use crate::sink::{Sink, SinkError};
 
 /// How much of an existing file is kept.
@@ -97,8 +98,7 @@ impl Lines {
     }
 
     fn with(&self, write: impl FnOnce(&mut Inner) -> io::Result<()>) -> Result<(), SinkError> {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        write(&mut inner).map_err(|error| match error.kind() {
+        write(&mut lock(&self.inner)).map_err(|error| match error.kind() {
             io::ErrorKind::BrokenPipe => SinkError::Closed,
             _ => SinkError::Write { target: self.target.clone(), why: error.to_string() },
         })

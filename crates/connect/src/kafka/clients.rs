@@ -1,15 +1,18 @@
 //! The Kafka clients and their configuration.
 
+use std::sync::{Arc, Mutex};
+
 use gristmill::connect::KafkaPlan;
 use gristmill::plan::Plan;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::ThreadedProducer;
 
 use super::connection::unreadable;
 use super::{MemberContext, PlainContext};
 use crate::broker::{BrokerError, Kind};
+use crate::lock::lock;
 
 /// A consumer that is a member of the group.
 pub(super) type Consumer = BaseConsumer<MemberContext>;
@@ -18,6 +21,29 @@ pub(super) type Producer = ThreadedProducer<PlainContext>;
 
 /// A client outside the group.
 pub(super) type Reader = BaseConsumer<PlainContext>;
+
+/// The group member that a source reads as and a committer commits for.
+#[derive(Default)]
+pub(super) struct GroupMember(Mutex<Option<Arc<Consumer>>>);
+
+impl GroupMember {
+    /// Its consumer; none once it has left.
+    pub(super) fn consumer(&self) -> Option<Arc<Consumer>> {
+        lock(&self.0).clone()
+    }
+
+    /// Joins as this consumer from now on.
+    pub(super) fn join(&self, consumer: Consumer) {
+        *lock(&self.0) = Some(Arc::new(consumer));
+    }
+
+    /// Leaves the group. From now on changes are acknowledged at once: the member no longer answers them.
+    pub(super) fn leave(&self) {
+        if let Some(consumer) = lock(&self.0).take() {
+            consumer.context().close();
+        }
+    }
+}
 
 /// Larger than any record that a broker would accept: brokers limit records, not this client. Batches still stay at
 /// librdkafka's 1 MB.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gristmill::connect::System;
+use gristmill::connect::KAFKA;
 use gristmill::lookup::LookupPlan;
 use gristmill::plan::{Plan, TargetPlan};
 use gristmill::resources::RunnablePlan;
@@ -29,8 +29,6 @@ use crate::sink::{Sink, Stopped};
 use crate::source::{Source, SourceError};
 use crate::state_loader::StateLoader;
 use crate::store::{OpenStore, StateStore};
-
-const SYSTEM: System = "kafka";
 
 /// Kafka.
 pub(crate) struct Kafka;
@@ -91,7 +89,7 @@ impl Connector for Kafka {
 
     fn open(&self, plan: &Arc<Plan>, run: &Run) -> Result<Box<dyn Input>, OpenError> {
         let (stopped, identity) = (Arc::clone(&run.stopped), run.identity.clone());
-        Ok(Box::new(OpenTopic { outputs: Outputs::open(plan, run, SYSTEM)?, stopped, identity }))
+        Ok(Box::new(OpenTopic { outputs: Outputs::open(plan, run, KAFKA)?, stopped, identity }))
     }
 
     fn whole(&self, _: &Arc<Plan>) -> Result<Option<Box<dyn Source>>, SourceError> {

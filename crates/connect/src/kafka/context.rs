@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use gristmill::rows::Position;
@@ -17,10 +17,7 @@ use rdkafka::{Message, TopicPartitionList};
 
 use super::failure::is_refusal;
 use super::position_of;
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use crate::lock::lock;
 
 /// librdkafka's own log is shown only on request: what matters is also reported as an error, with a message of ours.
 fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -200,29 +197,6 @@ pub(super) struct MemberContext {
     trouble: Trouble,
     rebalances: Mutex<VecDeque<Rebalance>>,
     closing: AtomicBool,
-}
-
-/// The group member that a source reads as and a committer commits for.
-#[derive(Default)]
-pub(super) struct GroupMember(Mutex<Option<Arc<super::Consumer>>>);
-
-impl GroupMember {
-    /// Its consumer; none once it has left.
-    pub(super) fn consumer(&self) -> Option<Arc<super::Consumer>> {
-        lock(&self.0).clone()
-    }
-
-    /// Joins as this consumer from now on.
-    pub(super) fn join(&self, consumer: super::Consumer) {
-        *lock(&self.0) = Some(Arc::new(consumer));
-    }
-
-    /// Leaves the group. From now on changes are acknowledged at once: the member no longer answers them.
-    pub(super) fn leave(&self) {
-        if let Some(consumer) = lock(&self.0).take() {
-            consumer.context().close();
-        }
-    }
 }
 
 impl MemberContext {

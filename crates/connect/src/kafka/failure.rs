@@ -114,3 +114,16 @@ fn shorten(reason: &str) -> &str {
     let reason = reason.split(" (after ").next().unwrap_or(reason);
     reason.strip_prefix("sasl_plaintext://").unwrap_or(reason)
 }
+
+/// Whether a partition has no leader, as one that was created a moment ago.
+pub(super) fn leaderless(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownPartition
+        )
+    )
+}

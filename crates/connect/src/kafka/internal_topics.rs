@@ -9,10 +9,11 @@ use gristmill::protocol::{Entry, Manifest, Slots, StoredInput, StoredState};
 use gristmill::rows::{Partition, Position, Positions, RawRecord};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
+use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::clients::{reader, uncommitted_client};
-use super::{Reader, failure_of, is_transient, offset_of, position_of, topics};
+use super::{Reader, failure_of, is_transient, leaderless, offset_of, position_of, topic_administrator};
 use crate::broker::{BrokerError, Kind};
 use crate::store::Tail;
 
@@ -52,7 +53,7 @@ impl InternalTopics {
     fn failure(&self, doing: &str, error: &KafkaError) -> BrokerError {
         let failure =
             failure_of(doing, error, self.plan.connections.kafka.brokers(), self.reader.context().reason().as_deref());
-        if is_transient(error) || topics::leaderless(error) {
+        if is_transient(error) || leaderless(error) {
             BrokerError { kind: Kind::Unreachable, ..failure }
         } else {
             failure
@@ -100,7 +101,7 @@ impl InternalTopics {
             let found = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
             self.partitions.set(i32::try_from(found).unwrap_or(i32::MAX));
         }
-        if self.partitions.get() <= partition { topics::grow(&self.plan, partition) } else { Ok(()) }
+        if self.partitions.get() <= partition { topic_administrator::grow(&self.plan, partition) } else { Ok(()) }
     }
 
     /// The group's committed position in a partition of an input, once no pending transaction would move it.
@@ -231,9 +232,10 @@ impl InternalTopics {
             return Ok(());
         }
         let doing = format!("reading {topic}-{partition}");
+        let failed = |error: KafkaError| self.failure(&doing, &error);
         let mut list = TopicPartitionList::new();
         let added = list.add_partition_offset(topic, partition, offset_of(from.max(position_of(first))));
-        added.and_then(|()| self.reader.assign(&list)).map_err(|error| self.failure(&doing, &error))?;
+        added.and_then(|()| self.reader.assign(&list)).map_err(failed)?;
         let mut heard = Instant::now();
         while wanted() {
             match self.reader.poll(LOOK) {
@@ -242,20 +244,14 @@ impl InternalTopics {
                     if message.topic() != topic || message.partition() != partition {
                         continue;
                     }
-                    visit(&RawRecord {
-                        position: position_of(message.offset()),
-                        timestamp: message.timestamp().to_millis(),
-                        key: message.key(),
-                        value: message.payload(),
-                        headers: &[],
-                    })?;
+                    visit(&record_of(&message))?;
                     if message.offset() + 1 >= end {
                         break;
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => break,
                 Some(Err(error)) if is_transient(&error) && heard.elapsed() < SILENCE => {}
-                Some(Err(error)) => return Err(self.failure(&doing, &error)),
+                Some(Err(error)) => return Err(failed(error)),
                 None if heard.elapsed() > SILENCE => {
                     return Err(BrokerError::new(Kind::Unreachable, format!("{doing}: no answer")));
                 }
@@ -263,7 +259,18 @@ impl InternalTopics {
             }
         }
         // Not to be confused with the next read.
-        self.reader.unassign().map_err(|error| self.failure(&doing, &error))
+        self.reader.unassign().map_err(failed)
+    }
+}
+
+/// A record without its headers.
+fn record_of<'a>(message: &'a BorrowedMessage<'_>) -> RawRecord<'a> {
+    RawRecord {
+        position: position_of(message.offset()),
+        timestamp: message.timestamp().to_millis(),
+        key: message.key(),
+        value: message.payload(),
+        headers: &[],
     }
 }
 

@@ -20,13 +20,16 @@ mod sink;
 mod source;
 mod store;
 mod table;
+mod topic_administrator;
 mod topics;
 mod transactional;
 
-use clients::{Consumer, Producer, Reader, consumer, offsets_client, producer, reader, tailing_client, transactional};
+use clients::{
+    Consumer, GroupMember, Producer, Reader, consumer, offsets_client, producer, reader, tailing_client, transactional,
+};
 pub(crate) use connector::Kafka;
-use context::{GroupMember, MemberContext, Place, PlainContext, Rebalance, Undelivered};
-use failure::{connection_refused, failure_of, is_transient};
+use context::{MemberContext, Place, PlainContext, Rebalance, Undelivered};
+use failure::{connection_refused, failure_of, is_transient, leaderless};
 use headers::{headers_of, to_headers};
 use internal_topics::InternalTopics;
 pub use local::{LocalBroker, Tail, Writer};
@@ -34,4 +37,4 @@ use outage::Outage;
 use positions::{offset_of, position_of};
 pub(crate) use sink::open;
 use sink::{KafkaSink, Refusal};
-use topics::{forget_group, leaderless, prepare};
+use topics::{forget_group, prepare};

@@ -156,43 +156,33 @@ impl KafkaSource {
         let failure = self.failure("reading from the group", &error);
         let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
         if failure.kind == Kind::Protocol && self.may_fall_back {
-            tracing::warn!(name: "protocol_fell_back", "the broker does not offer the group protocol of KIP-848: using the classic one");
-            self.may_fall_back = false;
-            self.fell_back = true;
-            self.seat.leave();
-            self.consumer = subscribed(&self.plan, &self.seat, self.member, false, &self.topic)?;
-            return Ok(());
+            return self.fall_back();
         }
         match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::UnreleasedInstanceId) if fatal => {
-                self.place_is_taken();
-                Ok(())
-            }
+            Some(RDKafkaErrorCode::UnreleasedInstanceId) if fatal => self.place_is_taken(),
             // How librdkafka 2.12 fails when the group has expelled a member for its silence.
             Some(RDKafkaErrorCode::InvalidRequest) if fatal && self.comebacks < COMEBACKS => {
                 tracing::warn!(name: "member_rejoins", member = self.member, "member {}: the group has given it up: joining it anew", self.member);
                 self.come_back(Duration::ZERO);
-                Ok(())
             }
-            _ if fatal || matches!(failure.kind, Kind::Refused | Kind::Forbidden) => Err(failure.into()),
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => Err(failure.into()),
-            Some(RDKafkaErrorCode::PollExceeded) => {
-                self.was_too_slow();
-                Ok(())
-            }
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
-                self.lookout.suspect();
-                Ok(())
-            }
-            _ if failure.kind == Kind::Unreachable => {
-                self.lookout.outage.lasts(&failure);
-                Ok(())
-            }
-            _ => {
-                self.warn(&failure);
-                Ok(())
-            }
+            _ if fatal || matches!(failure.kind, Kind::Refused | Kind::Forbidden) => return Err(failure.into()),
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => return Err(failure.into()),
+            Some(RDKafkaErrorCode::PollExceeded) => self.was_too_slow(),
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => self.lookout.suspect(),
+            _ if failure.kind == Kind::Unreachable => self.lookout.outage.lasts(&failure),
+            _ => self.warn(&failure),
         }
+        Ok(())
+    }
+
+    /// Joins by the classic protocol.
+    fn fall_back(&mut self) -> Result<(), SourceError> {
+        tracing::warn!(name: "protocol_fell_back", "the broker does not offer the group protocol of KIP-848: using the classic one");
+        self.may_fall_back = false;
+        self.fell_back = true;
+        self.seat.leave();
+        self.consumer = subscribed(&self.plan, &self.seat, self.member, false, &self.topic)?;
+        Ok(())
     }
 
     /// librdkafka recovers by itself; a warning now and then is enough.

@@ -47,6 +47,6 @@ impl TableReader for TopicTable {
     }
 
     fn place(&self, partition: &Partition, position: Position) -> String {
-        format!("topic {}, partition {}, offset {position}", partition.topic, partition.number)
+        partition.place(position)
     }
 }

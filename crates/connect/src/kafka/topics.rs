@@ -1,31 +1,23 @@
 //! Checks or creates topics before the start.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gristmill::connect::{CreatePlan, LookupTopicPlan, TopicPlan};
 use gristmill::plan::Plan;
 use gristmill::spec::Guarantee;
-use rdkafka::admin::{
-    AdminClient, AdminOptions, ConfigResource, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
-};
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::admin::AdminOptions;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::clients::{administrator, reader};
 use super::connection::hung_up;
-use super::failure::is_forbidden;
-use super::rights::{self, Operation, Resource, Right};
-use super::{PlainContext, connection_refused, failure_of};
+use super::topic_administrator::{ATTEMPT, TopicAdministrator};
+use super::{failure_of, leaderless, rights};
 use crate::broker::{BrokerError, Kind};
 
-/// The duration of one attempt to reach the brokers, after which a message is logged.
-const ATTEMPT: Duration = Duration::from_secs(5);
 /// How long the events of a refused client are taken from its queue.
 const EVENTS: Duration = Duration::from_millis(50);
-/// How long a broker has for answers that are useful but not required.
-const GLANCE: Duration = Duration::from_secs(2);
 /// How often in a row a broker may disconnect.
 const HANDSHAKES: u32 = 3;
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
@@ -46,8 +38,8 @@ pub(super) fn prepare(plan: &Plan, stopped: &dyn Fn() -> bool, once: bool) -> Re
     let client = reader(&plan.connections.kafka)?;
     let (mut backoff, mut hung_up, mut waited) = (Duration::from_secs(1), 0, false);
     loop {
-        let preparation = Preparation { plan, client: &client, mute: Cell::default() };
-        let failure = match preparation.run() {
+        let administrator = TopicAdministrator::new(plan, &client);
+        let failure = match administrator.run() {
             Ok(topics) => {
                 if waited {
                     tracing::info!(name: "brokers_back", "the brokers at {} answer", plan.connections.kafka.brokers());
@@ -78,14 +70,7 @@ fn sleep(time: Duration, stopped: &dyn Fn() -> bool) {
     }
 }
 
-struct Preparation<'a> {
-    plan: &'a Plan,
-    client: &'a BaseConsumer<PlainContext>,
-    /// Whether the broker does not show us the settings of topics.
-    mute: Cell<bool>,
-}
-
-impl Preparation<'_> {
+impl TopicAdministrator<'_> {
     fn run(&self) -> Result<Topics, BrokerError> {
         self.reach()?;
         let mut topics = Topics::default();
@@ -113,13 +98,13 @@ impl Preparation<'_> {
             self.headroom(topic, largest);
         }
         if self.plan.journals() && topics.partitions > 0 {
-            self.kept(topics.partitions)?;
+            self.internal_topics(topics.partitions)?;
         }
         Ok(topics)
     }
 
     /// The group's internal topics: created if they are missing, checked if they exist.
-    fn kept(&self, partitions: i32) -> Result<(), BrokerError> {
+    fn internal_topics(&self, partitions: i32) -> Result<(), BrokerError> {
         let (journal, state) = (self.plan.journal_topic(), self.plan.state_topic());
         let input = self.plan.input_name();
         let replication = self.plan.state.as_ref().and_then(|state| state.replication);
@@ -168,10 +153,10 @@ impl Preparation<'_> {
     fn write_origin(&self, state: &str, partitions: i32) -> Result<(), BrokerError> {
         use rdkafka::producer::{BaseRecord, Producer as _};
         let plan = std::sync::Arc::new(self.plan.clone());
-        let kept = super::InternalTopics::open(&plan)?;
+        let internal = super::InternalTopics::open(&plan)?;
         let began = std::time::Instant::now();
         let known = loop {
-            match kept.origin() {
+            match internal.origin() {
                 // A topic created a moment ago may still be without a leader.
                 Err(_) if began.elapsed() < ATTEMPT => std::thread::sleep(Duration::from_millis(100)),
                 other => break other?,
@@ -186,32 +171,9 @@ impl Preparation<'_> {
             .partition(0)
             .key(super::internal_topics::ORIGIN.as_bytes())
             .payload(value.as_bytes());
-        let failed = |error: &rdkafka::error::KafkaError| self.failure(&format!("writing to topic {state}"), error);
+        let failed = |error: &KafkaError| self.failure(&format!("writing to topic {state}"), error);
         producer.send(record).map_err(|(error, _)| failed(&error))?;
         producer.flush(ATTEMPT).map_err(|error| failed(&error))
-    }
-
-    /// More partitions for a topic.
-    fn extend(&self, topic: &str, partitions: i32) -> Result<(), BrokerError> {
-        let client = administrator(&self.plan.connections.kafka)?;
-        let options = AdminOptions::new().request_timeout(Some(ATTEMPT)).operation_timeout(Some(ATTEMPT));
-        let count = usize::try_from(partitions).unwrap_or_default();
-        let doing = format!("giving topic {topic} {partitions} partitions");
-        let answers = pollster::block_on(client.create_partitions([&NewPartitions::new(topic, count)], &options));
-        match answers.map_err(|error| self.failure(&doing, &error))?.into_iter().next() {
-            // Another member was faster.
-            Some(Err((_, RDKafkaErrorCode::InvalidPartitions))) | Some(Ok(_)) | None => Ok(()),
-            Some(Err((_, code))) => Err(self.refused(&doing, Operation::Alter, topic, code)),
-        }
-    }
-
-    /// A change of a topic that the broker refuses.
-    fn refused(&self, doing: &str, operation: Operation, topic: &str, code: RDKafkaErrorCode) -> BrokerError {
-        if is_forbidden(code) {
-            let right = Right::new(operation, Resource::Topic(topic.to_string()));
-            return rights::refused(self.plan, Some(doing), &[right]);
-        }
-        failure_of(doing, &rdkafka::error::KafkaError::AdminOp(code), self.plan.connections.kafka.brokers(), None)
     }
 
     /// A compacted topic deletes records that a replay would need.
@@ -228,26 +190,6 @@ impl Preparation<'_> {
                 );
                 Err(BrokerError::new(Kind::Topic, message))
             }
-        }
-    }
-
-    /// A topic's setting, if the broker shows it.
-    fn setting(&self, topic: &str, name: &str) -> Option<String> {
-        if self.mute.get() {
-            return None;
-        }
-        let found = settings(&administrator(&self.plan.connections.kafka).ok()?, topic);
-        // A broker that does not show it once will not show it the next time, either.
-        self.mute.set(found.is_none());
-        found?.get(name)?.value.clone()
-    }
-
-    fn failure(&self, doing: &str, error: &rdkafka::error::KafkaError) -> BrokerError {
-        let context = self.client.client().context();
-        let brokers = self.plan.connections.kafka.brokers();
-        match context.reason() {
-            Some(reason) if context.refused() => connection_refused(brokers, &reason),
-            reason => failure_of(doing, error, brokers, reason.as_deref()),
         }
     }
 
@@ -294,54 +236,6 @@ impl Preparation<'_> {
         let limit = largest.map(|largest| ("max.message.bytes", (largest + HEADROOM).to_string()));
         self.create(topic, create, limit.as_slice())?;
         self.await_topic(topic)
-    }
-
-    fn await_topic(&self, topic: &str) -> Result<i32, BrokerError> {
-        for _ in 0..100 {
-            if let Some(count) = self.partitions(topic)? {
-                tracing::info!(name: "topic_created", topic = %topic, "created topic {topic} with {count} partitions");
-                return Ok(count);
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        Err(BrokerError::new(Kind::Topic, format!("the topic `{topic}` was created but has no leader yet; try again")))
-    }
-
-    fn partitions(&self, topic: &str) -> Result<Option<i32>, BrokerError> {
-        let doing = format!("asking for topic `{topic}`");
-        let answer = self.client.fetch_metadata(Some(topic), ATTEMPT);
-        let metadata = answer.map_err(|error| self.failure(&doing, &error))?;
-        let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
-        match found.error().map(RDKafkaErrorCode::from) {
-            None => Ok(i32::try_from(found.partitions().len()).ok().filter(|count| *count > 0)),
-            Some(
-                RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownTopic
-                | RDKafkaErrorCode::LeaderNotAvailable,
-            ) => Ok(None),
-            Some(code) => {
-                let error = rdkafka::error::KafkaError::MetadataFetch(code);
-                Err(failure_of(&doing, &error, self.plan.connections.kafka.brokers(), None))
-            }
-        }
-    }
-
-    fn create(&self, topic: &str, create: CreatePlan, settings: &[(&str, String)]) -> Result<(), BrokerError> {
-        let client = administrator(&self.plan.connections.kafka)?;
-        let replication = TopicReplication::Fixed(create.replication.unwrap_or(-1));
-        let mut new = NewTopic::new(topic, create.partitions, replication);
-        for (name, value) in settings {
-            new = new.set(name, value);
-        }
-        let options = AdminOptions::new().request_timeout(Some(ATTEMPT)).operation_timeout(Some(ATTEMPT));
-        let doing = format!("creating topic `{topic}`");
-        let answers = pollster::block_on(client.create_topics([&new], &options));
-        match answers.map_err(|error| self.failure(&doing, &error))?.into_iter().next() {
-            Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => {
-                Err(self.refused(&doing, Operation::Create, topic, code))
-            }
-            _ => Ok(()),
-        }
     }
 
     fn bounds(&self, topic: &str, partitions: i32) -> Result<BTreeMap<i32, (i64, i64)>, BrokerError> {
@@ -391,31 +285,13 @@ impl Preparation<'_> {
     }
 }
 
-pub(super) fn leaderless(error: &rdkafka::error::KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            RDKafkaErrorCode::NotLeaderForPartition
-                | RDKafkaErrorCode::LeaderNotAvailable
-                | RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownPartition
-        )
-    )
-}
-
-fn settings(client: &AdminClient<PlainContext>, topic: &str) -> Option<ConfigResource> {
-    let options = AdminOptions::new().request_timeout(Some(GLANCE));
-    let answers = pollster::block_on(client.describe_configs([&ResourceSpecifier::Topic(topic)], &options)).ok()?;
-    answers.into_iter().next()?.ok()
-}
-
 /// Deletes what a group stores: its journal, its snapshots, its offsets.
 pub(super) fn forget_group(plan: &Plan) -> Result<(), BrokerError> {
     let client = administrator(&plan.connections.kafka)?;
     let options = AdminOptions::new().request_timeout(Some(ATTEMPT)).operation_timeout(Some(ATTEMPT));
     let (journal, state, models) = (plan.journal_topic(), plan.state_topic(), plan.models_topic());
     let brokers = plan.connections.kafka.brokers();
-    let failed = |doing: &str, code| failure_of(doing, &rdkafka::error::KafkaError::AdminOp(code), brokers, None);
+    let failed = |doing: &str, code| failure_of(doing, &KafkaError::AdminOp(code), brokers, None);
     let doing = format!("deleting group {}", plan.group);
     let answers = pollster::block_on(client.delete_groups(&[&plan.group], &options));
     for answer in answers.map_err(|error| failure_of(&doing, &error, brokers, None))? {
@@ -434,18 +310,6 @@ pub(super) fn forget_group(plan: &Plan) -> Result<(), BrokerError> {
         match answer {
             Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)) => {}
             Err((_, code)) => return Err(failed(&doing, code)),
-        }
-    }
-    Ok(())
-}
-
-/// Ensures that the group's topics have this partition, too.
-pub(super) fn grow(plan: &Plan, partition: i32) -> Result<(), BrokerError> {
-    let client = reader(&plan.connections.kafka)?;
-    let preparation = Preparation { plan, client: &client, mute: Cell::default() };
-    for topic in [plan.journal_topic(), plan.state_topic()] {
-        if preparation.partitions(&topic)?.is_some_and(|count| count <= partition) {
-            preparation.extend(&topic, partition + 1)?;
         }
     }
     Ok(())

@@ -22,7 +22,7 @@ use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::describe::settings_line;
+use crate::spec::settings_line;
 pub(crate) use batch::Batch;
 pub use check::Check;
 pub use deduplicate::Deduplicate;
@@ -93,7 +93,7 @@ macro_rules! rules {
             pub fn every(grace: bool) -> Vec<Self> {
                 let mut every: Vec<Self> = Vec::new();
                 $(every.extend(<$rule as Settings>::every(grace).into_iter().map(Self::$rule));)*
-                every.sort_by_key(|rule| !rule.on_arrival());
+                every.sort_by_key(|rule| !rule.settings().on_arrival());
                 every
             }
 
@@ -104,43 +104,10 @@ macro_rules! rules {
                 }
             }
 
-            fn subject(&self) -> String {
+            /// What a rule is built from, whatever it is.
+            pub(crate) fn settings(&self) -> &dyn Settings {
                 match self {
-                    $(Self::$rule(settings) => settings.subject(),)*
-                }
-            }
-
-            /// What happens to a row that violates it, if the document says so.
-            pub(crate) fn then(&self) -> Option<&Then> {
-                match self {
-                    $(Self::$rule(settings) => settings.then(),)*
-                }
-            }
-
-            /// The columns that records may lack, since this rule handles their absence.
-            pub(crate) fn takes_absence(&self) -> &[String] {
-                match self {
-                    $(Self::$rule(settings) => settings.takes_absence(),)*
-                }
-            }
-
-            /// Whether its effect depends on earlier rows.
-            pub(crate) fn remembers(&self) -> bool {
-                match self {
-                    $(Self::$rule(settings) => settings.remembers(),)*
-                }
-            }
-
-            /// Whether it can process records on arrival, although later ones may be released before them.
-            pub(crate) fn on_arrival(&self) -> bool {
-                match self {
-                    $(Self::$rule(settings) => settings.on_arrival(),)*
-                }
-            }
-
-            pub(crate) fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, RuleError> {
-                match self {
-                    $(Self::$rule(settings) => settings.build(known),)*
+                    $(Self::$rule(settings) => settings,)*
                 }
             }
         }
@@ -160,7 +127,7 @@ rules! {
 impl Clean {
     /// The column that it adds, which says of which rows it holds.
     pub fn flag(&self) -> Option<&str> {
-        match self.then()? {
+        match self.settings().then()? {
             Then::Flag(name) => Some(name),
             Then::DeadLetter | Then::SetMissing | Then::Clip => None,
         }
@@ -168,27 +135,33 @@ impl Clean {
 }
 
 /// The settings that a rule is built from.
-pub(crate) trait Settings: Sized {
+pub(crate) trait Settings {
     /// Valid settings, for each way in which the rule works: see [`Clean::every`].
-    fn every(grace: bool) -> Vec<Self>;
+    fn every(grace: bool) -> Vec<Self>
+    where
+        Self: Sized;
 
     /// Its subject, shown beside its name.
     fn subject(&self) -> String;
 
     fn build(&self, known: &Known<'_>) -> Result<Box<dyn Rule>, RuleError>;
 
+    /// What happens to a row that violates it, if the document says so.
     fn then(&self) -> Option<&Then> {
         None
     }
 
+    /// The columns that records may lack, since this rule handles their absence.
     fn takes_absence(&self) -> &[String] {
         &[]
     }
 
+    /// Whether its effect depends on earlier rows.
     fn remembers(&self) -> bool {
         true
     }
 
+    /// Whether it can process records on arrival, although later ones may be released before them.
     fn on_arrival(&self) -> bool {
         !self.remembers()
     }
@@ -222,9 +195,9 @@ pub struct Cleaner {
 
 impl Cleaner {
     pub(crate) fn new(written: &Clean, known: &Known<'_>) -> Result<Self, RuleError> {
-        let subject = written.subject();
+        let subject = written.settings().subject();
         let name = if subject.is_empty() { written.name().into() } else { format!("{}[{subject}]", written.name()) };
-        Ok(Self { name, written: written.clone(), rule: written.build(known)?, count: 0 })
+        Ok(Self { name, written: written.clone(), rule: written.settings().build(known)?, count: 0 })
     }
 
     /// The number of values or records that it has changed, flagged or rejected.

@@ -120,6 +120,22 @@ impl Settings for Outliers {
                 return Err(RuleError::new(&["outliers", "of", &place.to_string()], message, "leave it out"));
             }
         }
+        let spread = self.spread()?;
+        let keys = columns.iter().map(|_| ByKey::new(spread.clone(), self.limit.bytes())).collect();
+        Ok(Box::new(Far {
+            names: columns.iter().map(|column| known.name(*column).to_string()).collect(),
+            columns,
+            key: known.by_key(self.by == By::Key, "outliers")?,
+            then: self.then.clone(),
+            flag: known.flag(&self.then),
+            keys,
+        }))
+    }
+}
+
+impl Outliers {
+    /// What is known of a column before its first value.
+    fn spread(&self) -> Result<Spread, RuleError> {
         let quantiles = self.method == Method::Quantiles;
         if quantiles && self.above.is_some() {
             let help = "use `between: [0.001, 0.999]`";
@@ -138,25 +154,9 @@ impl Settings for Outliers {
             Method::Mad => 3.5,
             Method::Iqr | Method::Quantiles => 1.5,
         };
-        let spread = Spread {
-            method: self.method,
-            above: self.above.unwrap_or(usual),
-            between,
-            after: self.after,
-            count: 0,
-            mean: 0.0,
-            squares: 0.0,
-            recent: Recent::new(usize::try_from(self.window).unwrap_or(usize::MAX)),
-        };
-        let keys = columns.iter().map(|_| ByKey::new(spread.clone(), self.limit.bytes())).collect();
-        Ok(Box::new(Far {
-            names: columns.iter().map(|column| known.name(*column).to_string()).collect(),
-            columns,
-            key: known.by_key(self.by == By::Key, "outliers")?,
-            then: self.then.clone(),
-            flag: known.flag(&self.then),
-            keys,
-        }))
+        let recent = Recent::new(usize::try_from(self.window).unwrap_or(usize::MAX));
+        let (method, above, after) = (self.method, self.above.unwrap_or(usual), self.after);
+        Ok(Spread { method, above, between, after, count: 0, mean: 0.0, squares: 0.0, recent })
     }
 }
 

@@ -6,14 +6,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Around, Framing, InputKind, InputPlan, InputSpec, LookupKind, LookupSource, LookupSpec, System, TargetKind,
+    Around, FILE, Framing, InputKind, InputPlan, InputSpec, LookupKind, LookupSource, LookupSpec, System, TargetKind,
     TargetPlan, TargetSpec,
 };
 use crate::document::{Mistakes, Path, path};
 use crate::rows::{Partition, Position};
 use crate::spec::Size;
 
-const SYSTEM: System = "file";
 /// Above this, a dead letter no longer fits in one record of any reasonable broker.
 const LARGEST_RECORD: Size = Size(64 << 20);
 
@@ -132,7 +131,7 @@ impl fmt::Display for FilePlan {
 
 impl InputKind for FilePlan {
     fn system(&self) -> System {
-        SYSTEM
+        FILE
     }
 
     fn name(&self) -> &str {
@@ -199,7 +198,7 @@ impl fmt::Display for FileTargetPlan {
 
 impl TargetKind for FileTargetPlan {
     fn system(&self) -> System {
-        SYSTEM
+        FILE
     }
 
     fn transactional(&self) -> bool {
@@ -229,7 +228,7 @@ impl fmt::Display for StdoutPlan {
 
 impl TargetKind for StdoutPlan {
     fn system(&self) -> System {
-        SYSTEM
+        FILE
     }
 
     fn transactional(&self) -> bool {
@@ -280,7 +279,7 @@ impl fmt::Display for LookupFilePlan {
 
 impl LookupKind for LookupFilePlan {
     fn system(&self) -> System {
-        SYSTEM
+        FILE
     }
 
     fn keyed(&self) -> bool {

@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Format, System, TargetKind, TargetPlan, TargetSpec};
+use super::{Format, HTTP, System, TargetKind, TargetPlan, TargetSpec};
 use crate::document::{Mistakes, Path, path};
 use crate::spec::{Entries, Span};
 
@@ -72,7 +72,7 @@ impl fmt::Display for HttpPlan {
 
 impl TargetKind for HttpPlan {
     fn system(&self) -> System {
-        "http"
+        HTTP
     }
 
     fn transactional(&self) -> bool {

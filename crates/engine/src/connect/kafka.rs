@@ -7,13 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Around, InputKind, InputPlan, InputSpec, LookupKind, LookupSource, LookupSpec, Start, System, TargetKind,
+    Around, InputKind, InputPlan, InputSpec, KAFKA, LookupKind, LookupSource, LookupSpec, Start, System, TargetKind,
     TargetPlan, TargetSpec,
 };
 use crate::document::{Mistakes, Path, Problem, path, with_nearest};
 use crate::spec::Entries;
-
-const SYSTEM: System = "kafka";
 
 /// Records from Kafka.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -81,7 +79,7 @@ impl fmt::Display for LookupTopicPlan {
 
 impl LookupKind for LookupTopicPlan {
     fn system(&self) -> System {
-        SYSTEM
+        KAFKA
     }
 
     fn keyed(&self) -> bool {
@@ -134,7 +132,7 @@ impl InputSpec for KafkaInput {
 
 impl InputKind for TopicPlan {
     fn system(&self) -> System {
-        SYSTEM
+        KAFKA
     }
 
     fn name(&self) -> &str {
@@ -169,7 +167,7 @@ impl fmt::Display for TopicPlan {
 
 impl TargetKind for TopicPlan {
     fn system(&self) -> System {
-        SYSTEM
+        KAFKA
     }
 
     fn transactional(&self) -> bool {
@@ -228,7 +226,7 @@ impl KafkaPlan {
 
     /// A pipeline that uses Kafka names its brokers.
     pub(super) fn check(&self, used: &BTreeSet<System>, mistakes: &mut Mistakes<'_>) {
-        if used.contains(SYSTEM) && self.brokers().is_empty() {
+        if used.contains(KAFKA) && self.brokers().is_empty() {
             let message = "this pipeline uses Kafka, but no broker is named";
             let help = "add `kafka: {bootstrap.servers: \"localhost:9092\"}` at the top";
             mistakes.wrong_with_help(path(["input"]), message, help);
@@ -242,7 +240,7 @@ impl KafkaPlan {
             Some(false) => "classic",
             None => "consumer (KIP-848) where the broker offers it, else classic",
         };
-        (input.system() == SYSTEM).then(|| ("protocol", protocol.into()))
+        (input.system() == KAFKA).then(|| ("protocol", protocol.into()))
     }
 
     /// The brokers as written.

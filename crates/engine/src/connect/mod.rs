@@ -3,6 +3,7 @@
 //! Whatever else is planned asks an input or a target what it can, not which system it is. A new system costs its file here
 //! (what is written, and what it can), its folder in `gristmill-connect` (what it does), and a line in each catalog.
 
+mod choice;
 mod file;
 mod format;
 mod http;
@@ -36,6 +37,13 @@ use crate::spec::Entries;
 
 /// A system, by the key of its section in a document.
 pub type System = &'static str;
+
+/// Files and standard output.
+pub const FILE: System = "file";
+/// Kafka.
+pub const KAFKA: System = "kafka";
+/// Web servers.
+pub const HTTP: System = "http";
 
 /// Where a group without committed positions starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -122,7 +130,7 @@ pub trait InputKind: Any + Debug + Display + Send + Sync {
     fn commits_where(&self) -> &'static str;
     /// Where a record is, in words.
     fn place(&self, partition: &Partition, position: Position) -> String {
-        format!("topic {}, partition {}, offset {position}", partition.topic, partition.number)
+        partition.place(position)
     }
     /// The shards, where the document says how many.
     fn shards(&self) -> i32 {
@@ -221,12 +229,8 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// What is written of each, in this order, the group's id, and where the group starts.
-    pub(crate) fn read(
-        name: &str,
-        [(_, kafka)]: [(System, &Entries<String>); 1],
-        mistakes: &mut Mistakes<'_>,
-    ) -> (Self, String, Start) {
+    /// What is written of Kafka's clients, the group's id, and where the group starts.
+    pub(crate) fn read(name: &str, kafka: &Entries<String>, mistakes: &mut Mistakes<'_>) -> (Self, String, Start) {
         let (kafka, start) = KafkaPlan::read(name, kafka, mistakes);
         let group = kafka.group.clone();
         (Self { kafka }, group, start)

@@ -166,7 +166,7 @@ impl<'a> Checker<'a> {
     /// A name, or `{name: settings}`.
     fn choice(&mut self, node: &mut Node, options: &'a [Value]) -> bool {
         let bare: Vec<&str> = options.iter().flat_map(|option| words(self.resolve(option))).collect();
-        let with_settings: Vec<(&str, &Value)> =
+        let with_settings: Vec<(&str, &'a Value)> =
             options.iter().filter_map(|option| properties(self.resolve(option))?.iter().next()).map(pair).collect();
         let mut names = bare.clone();
         names.extend(with_settings.iter().map(|(name, _)| *name).filter(|name| !bare.contains(name)));
@@ -174,37 +174,40 @@ impl<'a> Checker<'a> {
             return false;
         }
         let place = node.place;
-        let entry = match &mut node.kind {
-            NodeKind::Scalar { text, .. } if bare.contains(&text.as_str()) => return true,
+        match &mut node.kind {
+            NodeKind::Scalar { text, .. } if bare.contains(&text.as_str()) => true,
             NodeKind::Scalar { text, .. } if with_settings.iter().any(|(name, _)| name == text) => {
                 let message = format!("`{text}` needs settings");
-                return self.wrong(place, message, Some(format!("write it as {{{text}: {{…}}}}")));
+                self.wrong(place, message, Some(format!("write it as {{{text}: {{…}}}}")))
             }
             NodeKind::Scalar { text, .. } => {
                 let text = text.clone();
                 self.unknown(place, "name", &text, &names);
-                return take_as(node, nearest(&text, bare.iter().copied()));
+                take_as(node, nearest(&text, bare.iter().copied()))
             }
             NodeKind::Mapping(entries) => match entries.as_mut_slice() {
-                [entry] => entry,
+                [entry] => match with_settings.iter().find(|(name, _)| *name == entry.key) {
+                    Some((_, settings)) => self.settings(entry, &bare, settings),
+                    None if bare.contains(&entry.key.as_str()) => {
+                        let message = format!("`{}` has no settings: write the name alone", entry.key);
+                        self.wrong(entry.key_place, message, None)
+                    }
+                    None => self.unknown(entry.key_place, "name", &entry.key, &names),
+                },
                 _ => {
                     let message = "expected one name with its settings".to_string();
                     let help = "an item of a list is a name, or {name: {…}} with its settings".to_string();
-                    return self.wrong(place, message, Some(help));
+                    self.wrong(place, message, Some(help))
                 }
             },
             NodeKind::Sequence(_) => {
-                let message = format!("expected one of {}, found a list", names.join(", "));
-                return self.wrong(place, message, None);
+                self.wrong(place, format!("expected one of {}, found a list", names.join(", ")), None)
             }
-        };
-        let Some((_, settings)) = with_settings.iter().find(|(name, _)| *name == entry.key) else {
-            let (place, key) = (entry.key_place, entry.key.clone());
-            if bare.contains(&key.as_str()) {
-                return self.wrong(place, format!("`{key}` has no settings: write the name alone"), None);
-            }
-            return self.unknown(place, "name", &key, &names);
-        };
+        }
+    }
+
+    /// The settings below a name; none where the name may stand alone.
+    fn settings(&mut self, entry: &mut Entry, bare: &[&str], settings: &'a Value) -> bool {
         if entry.value.is_null() && bare.contains(&entry.key.as_str()) {
             entry.value = Node::empty(entry.value.place);
             return true;

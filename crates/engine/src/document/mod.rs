@@ -21,8 +21,7 @@ pub(crate) use mistakes::Mistakes;
 pub use nearest::nearest;
 pub(crate) use nearest::with_nearest;
 pub use node::{Node, NodeKind, Place};
-pub use problem::{Problem, Problems};
-pub use set::Argument;
+pub use problem::{Argument, Problem, Problems};
 pub(crate) use summary::summary;
 
 use serde::de::DeserializeOwned;

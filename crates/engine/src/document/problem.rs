@@ -4,7 +4,7 @@ use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
-use super::{Argument, Place};
+use super::Place;
 
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,28 @@ impl Problem {
     /// Adds what to do.
     pub fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
+    }
+}
+
+/// An override of a value. Its bytes follow those of the document, so that a place identifies where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Argument {
+    /// Its first byte.
+    pub start: usize,
+    /// The argument as written.
+    pub text: String,
+}
+
+impl Argument {
+    /// These overrides, for a document with this text.
+    pub(super) fn behind(text: &str, arguments: &[String]) -> Vec<Self> {
+        let mut start = text.len() + 1;
+        let place = |text: &String| {
+            let argument = Self { start, text: text.clone() };
+            start += text.len() + 1;
+            argument
+        };
+        arguments.iter().map(place).collect()
     }
 }
 

@@ -1,30 +1,8 @@
 //! `--set key.path=value`: overrides of values in a document.
 
 use super::node::Entry;
-use super::{Node, NodeKind, Place, Problem, nearest, parse, with_nearest};
+use super::{Argument, Node, NodeKind, Place, Problem, nearest, parse, with_nearest};
 use crate::connect::PROPERTIES;
-
-/// An override of a value. Its bytes follow those of the document, so that a place identifies where it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Argument {
-    /// Its first byte.
-    pub start: usize,
-    /// The argument as written.
-    pub text: String,
-}
-
-impl Argument {
-    /// These overrides, for a document with this text.
-    pub(super) fn behind(text: &str, arguments: &[String]) -> Vec<Self> {
-        let mut start = text.len() + 1;
-        let place = |text: &String| {
-            let argument = Self { start, text: text.clone() };
-            start += text.len() + 1;
-            argument
-        };
-        arguments.iter().map(place).collect()
-    }
-}
 
 /// A part of a path and where it is written.
 struct Key<'a> {

@@ -2,11 +2,13 @@
 
 mod apart;
 pub(crate) mod check;
+mod column;
 pub(crate) mod definition;
 mod output_schema;
 mod show;
 
 pub use crate::connect::{Connections, CreatePlan, InputPlan, LookupSource, Start, TargetPlan};
+pub use column::{ColumnPlan, Need};
 pub use definition::Definition;
 pub use output_schema::{OutputSchema, Reading};
 
@@ -24,7 +26,7 @@ use crate::lookup::LookupPlan;
 use crate::output_query::OutputQuery;
 use crate::pretrained::{ModelFiles, Scoring};
 use crate::schema;
-use crate::spec::{Batch, ColumnType, Commit, Format, Guarantee, Pipeline, Snapshot, State, Windows};
+use crate::spec::{Batch, Commit, Format, Guarantee, Pipeline, Snapshot, State, Windows};
 
 /// A pipeline ready to run.
 #[derive(Debug, Clone)]
@@ -104,28 +106,6 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// The result of [`Self::definition`], once computed.
     pub(crate) definition: OnceLock<Vec<Definition>>,
-}
-
-/// A column of a record.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ColumnPlan {
-    /// Its name.
-    pub name: String,
-    /// Its type.
-    pub kind: ColumnType,
-    /// What a record must contain of it.
-    pub need: Need,
-}
-
-/// What a record must contain of a column, or else it is a dead letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Need {
-    /// Nothing: it may be absent.
-    Nothing,
-    /// It must be present, if only as `null`: a missing value that the model accepts.
-    Presence,
-    /// It must have a value: an identity and a time are indispensable.
-    Value,
 }
 
 /// Columns that SQL expressions compute.
@@ -278,7 +258,7 @@ impl Plan {
             || self.scoring.is_some()
             || self.grace.is_some()
             || !self.lookups.is_empty()
-            || self.clean.iter().any(|rule| rule.written.remembers())
+            || self.clean.iter().any(|rule| rule.written.settings().remembers())
     }
 
     /// How much later than their rows labels are known, in microseconds of event time.

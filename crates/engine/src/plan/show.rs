@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use gristmill_learn::Kind;
 
-use super::Plan;
+use super::{OutputPlan, Plan};
 use crate::describe;
-use crate::spec::{Guarantee, PythonModel, Snapshot, Span};
+use crate::pretrained::Scoring;
+use crate::spec::{Guarantee, PythonModel, Snapshot, Span, settings_line};
+
+/// Names and texts of steps.
+type Steps = Vec<(&'static str, String)>;
 
 impl Plan {
     fn column_list(&self, columns: impl IntoIterator<Item = usize>) -> String {
@@ -44,6 +48,10 @@ impl Plan {
 
     /// Each step of the flow and what it does.
     pub fn steps(&self) -> Vec<(&'static str, String)> {
+        [self.input_steps(), self.feature_steps(), self.model_steps(), self.output_steps(), self.run_steps()].concat()
+    }
+
+    fn input_steps(&self) -> Steps {
         let mut steps = vec![
             ("pipeline", self.name.to_string()),
             ("input", self.input_line()),
@@ -56,42 +64,47 @@ impl Plan {
         }
         steps.extend(self.clean.iter().map(|rule| ("clean", rule.to_string())));
         for table in &self.lookups {
-            let on = self.column_list([table.on]);
-            let from = &table.source;
+            let (name, on, from) = (&table.name, self.column_list([table.on]), &table.source);
             let held = table.time.and_then(|time| table.columns.get(time));
             let held = held.map_or(String::new(), |time| format!(", as of {}", time.name));
-            steps.push(("lookup", format!("{} by {on}, from {from}{held}", table.name)));
+            steps.push(("lookup", format!("{name} by {on}, from {from}{held}")));
         }
-        steps.push(("features", self.column_list(self.features.iter().copied())));
+        steps
+    }
+
+    fn feature_steps(&self) -> Steps {
+        let mut steps = vec![("features", self.column_list(self.features.iter().copied()))];
         for item in self.computed.iter().flat_map(|computed| &computed.items) {
-            steps.push((
-                "computed",
-                format!("{} = {}", item.name, item.text.split_whitespace().collect::<Vec<_>>().join(" ")),
-            ));
+            let text: Vec<&str> = item.text.split_whitespace().collect();
+            steps.push(("computed", format!("{} = {}", item.name, text.join(" "))));
         }
         let nominal = self.signature.kinds().iter().zip(&self.features).filter(|(kind, _)| **kind == Kind::Nominal);
         let nominal = self.column_list(nominal.map(|(_, feature)| *feature));
         if !nominal.is_empty() && !self.model.is_empty() {
             steps.push(("categories", format!("{nominal}: of each {}", self.told_apart())));
         }
-        let file = self.scoring.as_ref().map(|scoring| {
-            let (pretrained, signature) = (&scoring.model, scoring.model.signature());
-            if let Some(python) = &scoring.python {
-                let learns = python.learn_batch.map_or(String::new(), |rows| {
-                    format!("; learns here, {rows} rows at a time; that the same rows teach the same depends on it")
-                });
-                return format!(
-                    "{}: {} in {}, a process for each member{learns}; digest {:032x}",
-                    pretrained.name, python.path, python.interpreter, pretrained.digest
-                );
-            }
-            let rounds = signature.rounds.as_ref().filter(|rounds| rounds.are_chosen());
-            let rounds = rounds.map_or(String::new(), |rounds| format!(", rounds {rounds}"));
-            let (format, made_of) = (&signature.format, &signature.made_of);
-            format!("{}: {format}, {made_of}{rounds}; digest {:032x}", pretrained.name, pretrained.digest)
-        });
-        let model: Vec<String> = file.into_iter().chain(self.model.iter().map(describe::written)).collect();
-        steps.push(("model", model.join(" → ")));
+        steps
+    }
+
+    fn pretrained_line(&self, scoring: &Scoring) -> String {
+        let (name, digest, signature) = (&scoring.model.name, scoring.model.digest, scoring.model.signature());
+        if let Some(python) = &scoring.python {
+            let learns = python.learn_batch.map_or(String::new(), |rows| {
+                format!("; learns here, {rows} rows at a time; that the same rows teach the same depends on it")
+            });
+            let (path, interpreter) = (&python.path, &python.interpreter);
+            return format!("{name}: {path} in {interpreter}, a process for each member{learns}; digest {digest:032x}");
+        }
+        let rounds = signature.rounds.as_ref().filter(|rounds| rounds.are_chosen());
+        let rounds = rounds.map_or(String::new(), |rounds| format!(", rounds {rounds}"));
+        let (format, made_of) = (&signature.format, &signature.made_of);
+        format!("{name}: {format}, {made_of}{rounds}; digest {digest:032x}")
+    }
+
+    fn model_steps(&self) -> Steps {
+        let file = self.scoring.iter().map(|scoring| self.pretrained_line(scoring));
+        let model: Vec<String> = file.chain(self.model.iter().map(describe::written)).collect();
+        let mut steps = vec![("model", model.join(" → "))];
         if let Some(label) = &self.label {
             let classes = match (&label.positive, &label.negative) {
                 (positive, _) if positive.is_empty() => String::new(),
@@ -102,7 +115,7 @@ impl Plan {
         }
         for rule in &self.augment {
             let settings = serde_json::to_value(rule).unwrap_or_default();
-            let settings = settings.get(rule.name()).map(describe::settings_line).unwrap_or_default();
+            let settings = settings.get(rule.name()).map(settings_line).unwrap_or_default();
             steps.push(("augment", format!("{} {settings}, for learning alone", rule.name())));
         }
         let metrics: Vec<String> = self.metrics.iter().map(|metric| metric.key()).collect();
@@ -112,22 +125,29 @@ impl Plan {
             let when = if learns { ", each row predicted before it is learned" } else { ", of each row with a label" };
             steps.push(("evaluate", metrics.join(", ") + when));
         }
-        for output in &self.outputs {
+        steps
+    }
+
+    fn output_steps(&self) -> Steps {
+        let output = |output: &OutputPlan| {
             let when = output.when_text.as_ref().map_or(String::new(), |when| format!(" when {when}"));
             let fields = output.acting.as_ref().map(|acting| acting.fields.join(", ")).unwrap_or_default();
             let select = if fields.is_empty() { String::new() } else { format!(": {fields}") };
-            steps.push(("output", format!("{} to {}{when}{select}", output.name, output.target)));
-        }
+            ("output", format!("{} to {}{when}{select}", output.name, output.target))
+        };
         let dead_letters = match &self.dead_letters {
             Some(target) => target.to_string(),
             None => "none: the run stops at the first record that cannot be read".into(),
         };
-        steps.push(("dead letters", dead_letters));
-        steps.extend(self.connections.lines(&self.input));
+        self.outputs.iter().map(output).chain([("dead letters", dead_letters)]).collect()
+    }
+
+    fn run_steps(&self) -> Steps {
         let guarantee = match self.guarantee {
             Guarantee::AtLeastOnce => "at_least_once",
             Guarantee::ExactlyOnce => "exactly_once",
         };
+        let mut steps: Steps = self.connections.lines(&self.input).into_iter().collect();
         steps.push(("guarantee", format!("{guarantee}: {}", self.guarantee_reason)));
         steps.push(("commit", format!("every {} or {} rows", self.commit.every, self.commit.rows)));
         steps.push(("state", self.state_line()));

@@ -248,6 +248,14 @@ impl fmt::Display for Stop {
                  gone. `gristmill state adopt FILE` goes on with what the snapshot holds, `gristmill state reset FILE` starts \
                  over"
             ),
+            Self::OtherPlan { .. } | Self::OtherProgram { .. } => self.learned_by_others(f),
+        }
+    }
+}
+
+impl Stop {
+    fn learned_by_others(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::OtherPlan { from, to } => write!(
                 f,
                 "what came from {from} to {to} was learned under another document, and this one would learn it \
@@ -263,6 +271,7 @@ impl fmt::Display for Stop {
                  without what came since the last snapshot: `gristmill state adopt FILE`; or start over: `gristmill state \
                  reset FILE`"
             ),
+            _ => Ok(()),
         }
     }
 }

@@ -22,6 +22,11 @@ pub struct Partition {
 }
 
 impl Partition {
+    /// Where the record at a position of a topic is, in words.
+    pub fn place(&self, position: Position) -> String {
+        format!("topic {}, partition {}, offset {position}", self.topic, self.number)
+    }
+
     /// A partition of a topic.
     pub fn new(topic: &str, number: i32) -> Self {
         Self { topic: topic.into(), number }

@@ -16,6 +16,7 @@ pub use entries::Entries;
 pub use feature::Feature;
 pub use model::{GraphRuntime, ModelFile, PythonModel, PythonOutput, Step};
 pub use rounds::BoostingRounds;
+pub(crate) use units::settings_line;
 pub use units::{Size, Span};
 pub use windows::{OnLimit, Windows};
 
@@ -25,7 +26,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::Augment;
 use crate::clean::Clean;
-use crate::connect::System;
 pub use crate::connect::{
     Create, FileInput, FileTarget, Format, Http, Input, KafkaInput, KafkaTarget, Lookup, LookupFile, LookupTopic,
     Output, Shards, Stdout, Target,
@@ -95,9 +95,9 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// The properties that are passed on to the clients of systems, by the section that they stand in.
-    pub(crate) fn properties(&self) -> [(System, &Entries<String>); 1] {
-        [("kafka", &self.kafka)]
+    /// The properties that are passed on to the clients of a system.
+    pub(crate) fn client_properties(&self) -> &Entries<String> {
+        &self.kafka
     }
 }
 

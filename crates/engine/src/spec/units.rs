@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A length of time: a number and its unit, `100 ms`, `7 days`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -161,6 +162,19 @@ macro_rules! as_text {
 
 as_text!(Span, "span", "A number and its unit: `100 ms`, `30 s`, `5 minutes`, `1 hour`, `7 days`.");
 as_text!(Size, "size", "A number and its unit: `512 B`, `64 KB`, `1 MB`, `1 GB`; a KB is 1024 bytes.");
+
+/// Settings on one line as in a document, durations in their largest unit.
+pub(crate) fn settings_line(settings: &Value) -> String {
+    fn readable(value: &Value) -> Value {
+        match value {
+            Value::String(text) => text.parse::<Span>().map_or_else(|_| text.clone(), |span| span.to_string()).into(),
+            Value::Array(items) => items.iter().map(readable).collect(),
+            Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), readable(value))).collect(),
+            other => other.clone(),
+        }
+    }
+    readable(settings).to_string().replace('"', "").replace(':', ": ").replace(',', ", ")
+}
 
 #[cfg(test)]
 mod tests {

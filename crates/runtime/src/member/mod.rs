@@ -244,7 +244,9 @@ impl Member {
             return Ok(());
         }
         // Records of a partition that is leaving or not yet open are read again from its position.
-        let Some(live) = self.partitions.open(&partition) else { return Ok(()) };
+        if self.partitions.open(&partition).is_none() {
+            return Ok(());
+        }
         let (mut reached, mut over) = (false, None);
         if let Some(end) = self.control.end(&partition) {
             // Records that came after the start of a bounded run are left for the next one.
@@ -255,17 +257,7 @@ impl Member {
             raw.truncate(wanted);
         }
         if !raw.is_empty() {
-            self.control.begin();
-            self.control.works(self.number, live.work(Doing::Step, &partition));
-            let bad = live.step(&raw);
-            self.control.rests(self.number);
-            let bad = bad?;
-            self.control.progress(bad.as_ref().map_or(raw.len(), |refusal| refusal.record) as u64);
-            self.since.get_or_insert(self.clock.now());
-            if let Some(refusal) = bad {
-                self.failed = Some(self.refused(&raw, &refusal));
-                self.begin_end();
-            }
+            self.step(&partition, &raw)?;
         }
         if let Some(end) = over.filter(|_| self.failed.is_none())
             && let Some(live) = self.partitions.open(&partition)
@@ -276,6 +268,22 @@ impl Member {
         if reached {
             self.source.pause(&partition)?;
             self.finish(&partition)?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, partition: &Partition, raw: &RawRows) -> Result<(), MemberError> {
+        let Some(live) = self.partitions.open(partition) else { return Ok(()) };
+        self.control.begin();
+        self.control.works(self.number, live.work(Doing::Step, partition));
+        let bad = live.step(raw);
+        self.control.rests(self.number);
+        let bad = bad?;
+        self.control.progress(bad.as_ref().map_or(raw.len(), |refusal| refusal.record) as u64);
+        self.since.get_or_insert(self.clock.now());
+        if let Some(refusal) = bad {
+            self.failed = Some(self.refused(raw, &refusal));
+            self.begin_end();
         }
         Ok(())
     }

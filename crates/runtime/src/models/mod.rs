@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use gristmill::resources::RunnablePlan;
 use gristmill_connect::broker::BrokerError;
+use gristmill_connect::lock;
 
 use registry::ModelRegistry;
 
@@ -30,7 +31,7 @@ pub fn load(plan: &RunnablePlan) -> Result<(), BrokerError> {
     registry.activate(&changes, versions);
     let registry = Arc::new(std::sync::Mutex::new(registry));
     versions.ask(Box::new(move |number| {
-        let registry = registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let registry = lock(&registry);
         registry.version(number).map_err(|why| tracing::error!(name: "model_version_unreadable", version = number, "version {number} of the model: {why}")).ok().flatten()
     }));
     Ok(())

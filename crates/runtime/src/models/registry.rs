@@ -25,7 +25,7 @@ impl ModelRegistry {
         if plan.scoring.is_none() {
             return Ok(None);
         }
-        let log = connector::input(plan).log(plan, plan.models_topic())?;
+        let log = connector::input(plan)?.log(plan, plan.models_topic())?;
         Ok(log.map(|log| Self { plan: Arc::clone(plan), log }))
     }
 

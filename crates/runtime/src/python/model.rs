@@ -1,10 +1,11 @@
 //! A model in Python that scores and learns, and survives failures of its process.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use gristmill::pretrained::{Asked, Learns, Scores, ShardModel, TrainingBatch};
 use gristmill::spec::{PythonModel, PythonOutput};
+use gristmill_connect::lock;
 use gristmill_learn::LearnError;
 
 use super::message::{Answer, Head, columns, encode, numbers, stream};
@@ -46,12 +47,8 @@ impl PythonScores {
     ) -> Result<Self, LearnError> {
         let running = Mutex::new(Running { process: None, opened: BTreeSet::new() });
         let scores = Self { python, names, width, member, running };
-        scores.running(&mut scores.lock())?;
+        scores.running(&mut lock(&scores.running))?;
         Ok(scores)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Running> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The process, started if there is none.
@@ -118,7 +115,7 @@ impl PythonScores {
         body: &[u8],
         again: bool,
     ) -> Result<Answer, LearnError> {
-        let mut running = self.lock();
+        let mut running = lock(&self.running);
         self.mind_memory(&mut running);
         let mut tries = if again { 2 } else { 1 };
         loop {
@@ -223,7 +220,7 @@ impl Learns for PythonScores {
     }
 
     fn forget(&self, name: &str) {
-        let mut running = self.lock();
+        let mut running = lock(&self.running);
         if running.opened.remove(name) {
             // A process that has ended no longer has it.
             let _ = self.ask(&mut running, &Head { what: "close", of: name, width: self.width }, &[]);

@@ -4,10 +4,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use gristmill::spec::PythonModel;
+use gristmill_connect::lock;
 
 use super::message::{Answer, decode, send};
 
@@ -17,10 +18,6 @@ const LONGEST_LINE: usize = 2_000;
 
 /// The running processes, for an exit of this one that does not drop them.
 static CHILDREN: Mutex<Vec<Weak<Mutex<Child>>>> = Mutex::new(Vec::new());
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Ends every running process: an exit at once cannot wait for an answer.
 pub fn kill() {

@@ -10,7 +10,7 @@ pub fn openable(plan: &RunnablePlan) -> Result<(), CommitterError> {
     if !plan.journals() {
         return Ok(());
     }
-    let connector = connector::input(plan);
+    let connector = connector::input(plan)?;
     if let Err(failure) = connector.at_rest(plan) {
         tracing::warn!(name: "state_not_tried", "{failure}; what it keeps was not tried");
         return Ok(());

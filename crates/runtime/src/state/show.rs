@@ -11,6 +11,7 @@ use gristmill::rows::{Partition, Position, Positions};
 use gristmill::shard::{Adapted, Shard, saved_parts};
 use gristmill_connect::committer::CommitterError;
 use gristmill_connect::connector;
+use gristmill_connect::source::SourceError;
 use gristmill_connect::state::StateFailure;
 use gristmill_connect::store::StateStore;
 use gristmill_learn::StateWriter;
@@ -183,7 +184,7 @@ pub fn adopt(plan: &Arc<Plan>, partition: Option<i32>) -> Done<String> {
 
 /// The same without stored state: records that were deleted before they were read are skipped.
 fn adopt_positions(plan: &Arc<Plan>, partition: Option<i32>) -> Done<String> {
-    let mut store = connector::input(plan).store(plan)?;
+    let mut store = connector::input(plan).map_err(SourceError::from)?.store(plan)?;
     let mut text = String::new();
     for partition in chosen(plan, &*store, partition)? {
         let kept = store.read(&partition, &|| true)?;
@@ -227,5 +228,5 @@ pub fn reset(plan: &Arc<Plan>) -> Done<()> {
 
 /// Whether the state may be changed: the group has no members.
 pub fn resting(plan: &Plan) -> Done<()> {
-    Ok(connector::input(plan).at_rest(plan)?)
+    Ok(connector::input(plan).map_err(SourceError::from)?.at_rest(plan)?)
 }

@@ -16,7 +16,7 @@ use gristmill_connect::store::StateStore;
 /// Opens what the plan says.
 pub(super) fn open(plan: &Arc<Plan>) -> Result<Box<dyn StateStore>, CommitterError> {
     keeps(plan)?;
-    connector::input(plan).store(plan)
+    connector::input(plan)?.store(plan)
 }
 
 /// Installs this as the state of a partition, at this position: a journal entry, with a snapshot after it. The
@@ -57,7 +57,7 @@ pub(super) fn install(
 /// Deletes everything, whatever it is: the next run starts over.
 pub(super) fn forget(plan: &Plan) -> Result<(), CommitterError> {
     keeps(plan)?;
-    connector::input(plan).forget(plan)
+    connector::input(plan)?.forget(plan)
 }
 
 /// Whether there is any state to show or to change.

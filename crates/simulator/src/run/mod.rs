@@ -311,27 +311,7 @@ impl Simulation {
 
     /// One step of a schedule.
     pub fn act(&mut self, action: Action) -> Result<(), String> {
-        let fault = |who: u64, set: &dyn Fn(&mut crate::world::Faults)| {
-            if let Some(number) = self.pick(who) {
-                set(lock(&self.world).faults.entry(number).or_default());
-            }
-        };
         match action {
-            Action::Turns(who, count) => {
-                let Some(number) = self.pick(who) else { return Ok(()) };
-                for _ in 0..count {
-                    if self.turn(number)? {
-                        break;
-                    }
-                }
-            }
-            Action::Progress(who, count) => {
-                let Some(number) = self.pick(who) else { return Ok(()) };
-                let now = lock(&self.world).cluster.now();
-                if self.processes.get(&number).is_some_and(|process| process.stalled_until <= now) {
-                    (0..count).for_each(|_| lock(&self.world).progress(&self.plan, number));
-                }
-            }
             Action::Pass(milliseconds) => self.pass(milliseconds),
             Action::Produce(who, count) => {
                 self.produce(self.partition(who), count, None);
@@ -341,27 +321,6 @@ impl Simulation {
             }
             Action::ProduceTransaction(who, commits) => self.produce(self.partition(who), 3, Some(commits)),
             Action::Join => self.join(),
-            Action::Leave(who) => {
-                if let Some(process) = self.pick(who).and_then(|number| self.processes.get(&number)) {
-                    process.control.stop();
-                }
-            }
-            Action::Crash(who) => {
-                if let Some(number) = self.pick(who) {
-                    self.crash(number);
-                }
-            }
-            Action::Stall(who, milliseconds) => {
-                let until = lock(&self.world).cluster.now() + Duration::from_millis(milliseconds);
-                if let Some(process) = self.pick(who).and_then(|number| self.processes.get_mut(&number)) {
-                    process.stalled_until = until;
-                }
-                self.pass(milliseconds);
-            }
-            Action::Stale(who) => fault(who, &|faults| faults.stale = true),
-            Action::Break(who) => fault(who, &|faults| faults.breaks = true),
-            Action::Lose(who, true) => fault(who, &|faults| faults.lost_after = true),
-            Action::Lose(who, false) => fault(who, &|faults| faults.lost_before = true),
             Action::Grow => {
                 let mut world = lock(&self.world);
                 if world.cluster.partitions() < 5 {
@@ -370,6 +329,54 @@ impl Simulation {
             }
             Action::Retain(who) => self.retain(self.partition(who)),
             Action::Expire(who) => self.expire(self.partition(who)),
+            Action::Turns(who, _)
+            | Action::Progress(who, _)
+            | Action::Leave(who)
+            | Action::Crash(who)
+            | Action::Stall(who, _)
+            | Action::Stale(who)
+            | Action::Break(who)
+            | Action::Lose(who, _) => {
+                if let Some(number) = self.pick(who) {
+                    self.act_on(number, action)?;
+                }
+                if let Action::Stall(_, milliseconds) = action {
+                    self.pass(milliseconds);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for a step of one process.
+    fn act_on(&mut self, number: usize, action: Action) -> Result<(), String> {
+        let Some(process) = self.processes.get_mut(&number) else { return Ok(()) };
+        let mut world = lock(&self.world);
+        let now = world.cluster.now();
+        let faults = world.faults.entry(number).or_default();
+        match action {
+            Action::Turns(_, count) => {
+                drop(world);
+                for _ in 0..count {
+                    if self.turn(number)? {
+                        break;
+                    }
+                }
+            }
+            Action::Progress(_, count) if process.stalled_until <= now => {
+                (0..count).for_each(|_| world.progress(&self.plan, number));
+            }
+            Action::Leave(_) => process.control.stop(),
+            Action::Crash(_) => {
+                drop(world);
+                self.crash(number);
+            }
+            Action::Stall(_, milliseconds) => process.stalled_until = now + Duration::from_millis(milliseconds),
+            Action::Stale(_) => faults.stale = true,
+            Action::Break(_) => faults.breaks = true,
+            Action::Lose(_, true) => faults.lost_after = true,
+            Action::Lose(_, false) => faults.lost_before = true,
+            _ => {}
         }
         Ok(())
     }

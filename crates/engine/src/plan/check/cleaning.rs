@@ -52,7 +52,7 @@ impl Checker<'_> {
     /// order of rows.
     pub(super) fn on_arrival(&mut self) -> usize {
         let rules = &self.pipeline.clean;
-        let count = rules.iter().take_while(|rule| rule.on_arrival()).count();
+        let count = rules.iter().take_while(|rule| rule.settings().on_arrival()).count();
         for (index, rule) in rules.iter().enumerate().skip(count) {
             if matches!(rule, Clean::Late(_)) {
                 let message =
@@ -65,7 +65,7 @@ impl Checker<'_> {
     }
 
     fn flag(&mut self, index: usize, rule: &Clean) {
-        let Some(Then::Flag(name)) = rule.then() else { return };
+        let Some(Then::Flag(name)) = rule.settings().then() else { return };
         let at = path(["clean", &index.to_string(), rule.name(), "then", "flag"]);
         if self.known.iter().any(|(known, _)| known == name) || matches!(name.as_str(), "score" | "prediction") {
             self.wrong(at, format!("`{name}` has another meaning already: give the flag another name"));
@@ -75,7 +75,7 @@ impl Checker<'_> {
     }
 
     fn somewhere_to_go(&mut self, index: usize, rule: &Clean) {
-        let refuses = matches!(rule.then(), Some(Then::DeadLetter)) || matches!(rule, Clean::Require(_));
+        let refuses = matches!(rule.settings().then(), Some(Then::DeadLetter)) || matches!(rule, Clean::Require(_));
         if refuses && self.pipeline.dead_letters.is_none() {
             let message = format!("`{}` refuses records, and there is no place for them", rule.name());
             let help = format!("add {ADD_DEAD_LETTERS}");

@@ -4,7 +4,7 @@ use gristmill_learn::{Kind, Signature};
 use gristmill_sql::{Column, Item, Mistake, Program, Setting};
 
 use super::Checker;
-use crate::document::{Problem, path};
+use crate::document::{Path, Problem, path};
 use crate::expression::explained;
 use crate::plan::{Computed, InputPlan};
 use crate::spec::{ColumnType, Feature};
@@ -49,20 +49,33 @@ impl Checker<'_> {
         if items.is_empty() {
             return (found, None);
         }
-        // Everywhere else the name means the column: in expressions, conditions and outputs.
-        let hidden = |item: &Item| self.known.iter().any(|(known, _)| *known == item.name);
-        let called = |item: &Item| if hidden(item) { format!("features.{}", item.name) } else { item.name.clone() };
-        let compiled: Vec<Item> = items.iter().map(|item| Item::new(called(item), &item.text)).collect();
-        match Program::compile(&self.setting(input, key, time), &compiled) {
-            Ok(program) => (found, Some(Computed { items, program })),
+        let setting = self.setting(input, key, time);
+        match self.compiled(&setting, items, &places) {
+            Some(computed) => (found, Some(computed)),
+            None => (Vec::new(), None),
+        }
+    }
+
+    /// What a computed feature is called in expressions, conditions and outputs, where the name of a column means the
+    /// column.
+    pub(super) fn called(&self, name: &str) -> String {
+        let hidden = self.known.iter().any(|(known, _)| known == name);
+        if hidden { format!("features.{name}") } else { name.to_string() }
+    }
+
+    /// Compiles the computed features, which stand at these places among all.
+    fn compiled(&mut self, setting: &Setting, items: Vec<Item>, places: &[usize]) -> Option<Computed> {
+        let compiled: Vec<Item> = items.iter().map(|item| Item::new(self.called(&item.name), &item.text)).collect();
+        match Program::compile(setting, &compiled) {
+            Ok(program) => Some(Computed { items, program }),
             Err(mistakes) => {
                 for mistake in mistakes {
-                    let (item, place) = (items.get(mistake.item), places.get(mistake.item));
-                    if let (Some(item), Some(place)) = (item, place) {
-                        self.mistaken(*place, item, mistake);
+                    if let (Some(item), Some(place)) = (items.get(mistake.item), places.get(mistake.item)) {
+                        let at = path(["features", &place.to_string(), &item.name]);
+                        self.mistaken(&at, Some(item.text.len()), mistake);
                     }
                 }
-                (Vec::new(), None)
+                None
             }
         }
     }
@@ -89,10 +102,9 @@ impl Checker<'_> {
         Setting { columns, time, key, partitioned, ..Setting::default() }
     }
 
-    /// Reports a mistake of an expression at its place in the document.
-    fn mistaken(&mut self, feature: usize, item: &Item, mistake: Mistake) {
-        let within = Some((mistake.from, mistake.to));
-        let place = self.within(&path(["features", &feature.to_string(), &item.name]), item.text.len(), within);
+    /// Reports a mistake of an expression at its place in the document; in it, if its length is known.
+    pub(super) fn mistaken(&mut self, at: &Path, length: Option<usize>, mistake: Mistake) {
+        let place = self.within(at, length.unwrap_or(0), length.map(|_| (mistake.from, mistake.to)));
         let (message, help) = explained(mistake);
         self.problems.push(Problem { place, message, help });
     }

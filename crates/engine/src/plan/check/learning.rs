@@ -1,7 +1,7 @@
 //! Checks the model, its label and its metrics.
 
 use gristmill_learn::metric::Window;
-use gristmill_learn::{Chain, Component, Kind, LearnError, Model, Signature, Task};
+use gristmill_learn::{Chain, Component, Kind, LearnError, MetricKind, Model, Signature, Task};
 
 use super::Checker;
 use crate::document::{path, with_nearest};
@@ -103,17 +103,7 @@ impl Checker<'_> {
 
     pub(super) fn label(&mut self, task: Option<Task>) -> Option<LabelPlan> {
         let Some(label) = &self.pipeline.label else {
-            let frozen = |step: &Step| match step {
-                Step::Component(_) => false,
-                Step::File(_) => true,
-                Step::Python(python) => python.learn_batch.is_none(),
-            };
-            let frozen = self.pipeline.model.iter().all(frozen);
-            if frozen || task.is_some_and(Task::is_unsupervised) {
-                return None;
-            }
-            self.warnings
-                .push("there is no `label`: the model is never trained, every score is its start value".into());
+            self.without_label(task);
             return None;
         };
         let column = self.column(Some(&label.column), path(["label", "column"]))?;
@@ -151,6 +141,18 @@ impl Checker<'_> {
                 Some(LabelPlan { column, positive: String::new(), negative: None, delay })
             }
             (Task::BinaryClassification | Task::AnomalyDetection, kind) => self.classes(column, kind),
+        }
+    }
+
+    fn without_label(&mut self, task: Option<Task>) {
+        let frozen = |step: &Step| match step {
+            Step::Component(_) => false,
+            Step::File(_) => true,
+            Step::Python(python) => python.learn_batch.is_none(),
+        };
+        if !task.is_some_and(Task::is_unsupervised) && !self.pipeline.model.iter().all(frozen) {
+            let message = "there is no `label`: the model is never trained, every score is its start value";
+            self.warnings.push(message.into());
         }
     }
 
@@ -197,6 +199,34 @@ impl Checker<'_> {
         })
     }
 
+    /// Why a metric cannot measure the model, and what can be done about it.
+    fn unfit(&self, kind: &MetricKind, task: Task, at_zero: bool) -> Option<(String, String)> {
+        let (message, help) = if !kind.build().accepts(task) {
+            let what = match task {
+                Task::BinaryClassification => "predicts one of two classes",
+                Task::Classification => "predicts one of many classes",
+                Task::Regression => "predicts a number",
+                Task::AnomalyDetection => "scores anomalies",
+                Task::Clustering => "finds clusters",
+            };
+            let all = MetricKind::every();
+            let fitting: Vec<_> = all.iter().filter(|one| one.build().accepts(task)).map(MetricKind::key).collect();
+            let help = format!("metrics for it: {}", fitting.join(", "));
+            return Some((format!("does not fit a model that {what}"), help));
+        } else if at_zero && kind.is_of_probabilities() {
+            (
+                "is about probabilities, and the model gives decision values",
+                "put `platt_calibration: {score: margin}` behind the model, which learns from the label what its scores \
+                 mean, or measure with `roc_auc`, `accuracy` or `f1`",
+            )
+        } else if matches!(kind.window(), Some(Window::Time(_))) && self.pipeline.input.time.is_none() {
+            ("looks back over event time, and there is none", "name the column of event time: `time: …` under `input`")
+        } else {
+            return None;
+        };
+        Some((message.into(), help.into()))
+    }
+
     /// Checks the metrics; those by segment, with their column. `at_zero`: scores are decision values, not
     /// probabilities.
     pub(super) fn metrics(&mut self, task: Option<Task>, at_zero: bool) -> Vec<(usize, usize)> {
@@ -206,32 +236,8 @@ impl Checker<'_> {
         for (index, kind) in self.pipeline.evaluate.iter().enumerate() {
             let at = path(["evaluate", &index.to_string()]);
             let key = kind.key();
-            if !kind.build().accepts(task) {
-                let fitting: Vec<String> = gristmill_learn::MetricKind::every()
-                    .iter()
-                    .filter(|other| other.build().accepts(task))
-                    .map(gristmill_learn::MetricKind::key)
-                    .collect();
-                let what = match task {
-                    Task::BinaryClassification => "predicts one of two classes",
-                    Task::Classification => "predicts one of many classes",
-                    Task::Regression => "predicts a number",
-                    Task::AnomalyDetection => "scores anomalies",
-                    Task::Clustering => "finds clusters",
-                };
-                let help = format!("metrics for it: {}", fitting.join(", "));
-                self.wrong_with_help(at, format!("`{key}` does not fit a model that {what}"), help);
-            } else if at_zero && kind.is_of_probabilities() {
-                let help = "put `platt_calibration: {score: margin}` behind the model, which learns from the label what its \
-                            scores mean, or measure with `roc_auc`, `accuracy` or `f1`";
-                self.wrong_with_help(
-                    at,
-                    format!("`{key}` is about probabilities, and the model gives decision values"),
-                    help,
-                );
-            } else if matches!(kind.window(), Some(Window::Time(_))) && self.pipeline.input.time.is_none() {
-                let help = "name the column of event time: `time: …` under `input`";
-                self.wrong_with_help(at, format!("`{key}` looks back over event time, and there is none"), help);
+            if let Some((message, help)) = self.unfit(kind, task, at_zero) {
+                self.wrong_with_help(at, format!("`{key}` {message}"), help);
             } else if keys.contains(&key) {
                 self.wrong(at, format!("`{key}` is listed twice"));
             }

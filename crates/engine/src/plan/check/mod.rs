@@ -12,7 +12,6 @@ use std::ops::{Deref, DerefMut};
 use std::sync::OnceLock;
 
 use super::{ColumnPlan, InputPlan, LabelPlan, Need, OutputSchema, Plan, Reading};
-use crate::clean::Clean;
 use crate::connect::{Around, Connections};
 use crate::document::{Document, Mistakes, Path, Place, Problem, path, with_nearest};
 use crate::pretrained::{ModelFiles, Scoring};
@@ -57,7 +56,8 @@ impl Checker<'_> {
     fn plan(&mut self, files: ModelFiles<'_>) -> Option<Plan> {
         let pipeline = self.pipeline;
         self.name();
-        let (connections, group, start) = Connections::read(&pipeline.name, pipeline.properties(), &mut self.mistakes);
+        let (connections, group, start) =
+            Connections::read(&pipeline.name, pipeline.client_properties(), &mut self.mistakes);
         let input = self.input();
         let input = input.as_ref();
         let format = self.format(input);
@@ -256,7 +256,7 @@ impl Checker<'_> {
     }
 
     fn column_plans(&self, features: &[usize], identity: [Option<usize>; 2]) -> Vec<ColumnPlan> {
-        let takes_absence: Vec<&String> = self.pipeline.clean.iter().flat_map(Clean::takes_absence).collect();
+        let takes_absence: Vec<&String> = self.pipeline.clean.iter().flat_map(|rule| rule.settings().takes_absence()).collect();
         let need = |index: usize, name: &String, kind: &ColumnType| match index {
             index if identity.contains(&Some(index)) => Need::Value,
             _ if takes_absence.contains(&name) => Need::Nothing,

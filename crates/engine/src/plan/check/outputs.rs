@@ -3,8 +3,7 @@
 use gristmill_learn::Task;
 
 use super::Checker;
-use crate::document::{Problem, path};
-use crate::expression::explained;
+use crate::document::{Path, path};
 use crate::output_query::OutputQuery;
 use crate::plan::{Computed, InputPlan, OutputPlan, Plan, TargetPlan};
 use crate::spec::{Feature, Format, Guarantee, Output};
@@ -67,39 +66,15 @@ impl Checker<'_> {
         let mut columns: Vec<(String, gristmill_sql::Kind)> =
             self.known.iter().map(|(name, kind)| (name.clone(), kind.sql())).collect();
         if let Some(computed) = computed {
-            // If a feature has the name of a column, the name means the column here as in every expression.
-            let hidden = |name: &str| self.known.iter().any(|(known, _)| known == name);
-            let called = |name: &String| if hidden(name) { format!("features.{name}") } else { name.clone() };
-            columns.extend(computed.items.iter().map(|item| called(&item.name)).zip(computed.program.kinds()));
+            let names = computed.items.iter().map(|item| self.called(&item.name));
+            columns.extend(names.zip(computed.program.kinds()));
         }
-        let text = |Feature { name, expression }: &Feature| {
-            expression.clone().unwrap_or_else(|| format!("\"{}\"", name.replace('"', "\"\"")))
-        };
-        let fields: Vec<(String, String)> =
-            output.select.iter().map(|field| (field.name.clone(), text(field))).collect();
-        let below = |at: &[&str]| [path(["outputs", name]), at.iter().map(|key| key.to_string()).collect()].concat();
-        for (index, (name, _)) in fields.iter().enumerate() {
-            if fields.iter().take(index).any(|(other, _)| other == name) {
-                self.wrong(below(&["select", &index.to_string()]), format!("`{name}` is selected twice"));
-            }
-        }
-        // The place of an item: the condition comes first.
-        let place = |item: usize| match (item.checked_sub(usize::from(output.when.is_some())), &output.when) {
-            (None, Some(text)) => (below(&["when"]), text.len()),
-            (field, _) => {
-                let index = field.unwrap_or_default();
-                let field = output.select.get(index);
-                let text = field.and_then(|field| field.expression.as_ref()).map_or(0, String::len);
-                let key = field.filter(|_| text > 0).map(|field| field.name.as_str());
-                let index = index.to_string();
-                (below(&[Some("select"), Some(&index), key].into_iter().flatten().collect::<Vec<_>>()), text)
-            }
-        };
+        let fields = self.selected(output, name);
         match OutputQuery::new(columns, task, output.when.as_deref(), &fields) {
             Ok(acting) => {
                 if let Some(why) = acting.unfit() {
                     let help = "compare it, as in `score > 0.5`; make a window a feature and name it here";
-                    self.wrong_with_help(place(0).0, why, help);
+                    self.wrong_with_help(place(name, output, 0).0, why, help);
                 }
                 if at_zero {
                     self.decision_values(&acting, output, name);
@@ -108,15 +83,26 @@ impl Checker<'_> {
             }
             Err(mistakes) => {
                 for mistake in mistakes {
-                    let (at, length) = place(mistake.item);
-                    let within = (length > 0).then_some((mistake.from, mistake.to));
-                    let place = self.within(&at, length, within);
-                    let (message, help) = explained(mistake);
-                    self.problems.push(Problem { place, message, help });
+                    let (at, length) = place(name, output, mistake.item);
+                    self.mistaken(&at, length, mistake);
                 }
                 None
             }
         }
+    }
+
+    /// What an output selects: names and expressions.
+    fn selected(&mut self, output: &Output, name: &str) -> Vec<(String, String)> {
+        let text = |Feature { name, expression }: &Feature| {
+            expression.clone().unwrap_or_else(|| format!("\"{}\"", name.replace('"', "\"\"")))
+        };
+        for (index, field) in output.select.iter().enumerate() {
+            if output.select.iter().take(index).any(|other| other.name == field.name) {
+                let at = path(["outputs", name, "select", &index.to_string()]);
+                self.wrong(at, format!("`{}` is selected twice", field.name));
+            }
+        }
+        output.select.iter().map(|field| (field.name.clone(), text(field))).collect()
     }
 
     /// Checks an output's use of a score that is a decision value.
@@ -206,6 +192,21 @@ impl Checker<'_> {
                 self.wrong([at.as_slice(), &path(below)].concat(), message);
             }
         }
+    }
+}
+
+/// The place of an item of an output, and the length of its expression, if it has one: the condition comes first.
+fn place(name: &str, output: &Output, item: usize) -> (Path, Option<usize>) {
+    let written = |text: &String| Some(text.len()).filter(|length| *length > 0);
+    let index = match (item.checked_sub(usize::from(output.when.is_some())), &output.when) {
+        (None, Some(text)) => return (path(["outputs", name, "when"]), written(text)),
+        (field, _) => field.unwrap_or_default(),
+    };
+    let at = path(["outputs", name, "select", &index.to_string()]);
+    let field = output.select.get(index);
+    match field.and_then(|field| Some((&field.name, written(field.expression.as_ref()?)?))) {
+        Some((name, length)) => ([at, path([name])].concat(), Some(length)),
+        None => (at, None),
     }
 }
 
