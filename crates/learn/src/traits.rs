@@ -331,6 +331,32 @@ impl<T: ByRow> Learner for T {
     }
 }
 
+/// What [`ByRow`] asks of every learner: its task, its width, whether it takes nominal columns and whether it merges.
+macro_rules! facts {
+    (takes_nominal) => {
+        fn takes_nominal(&self) -> bool {
+            true
+        }
+    };
+    (merges) => {
+        fn as_merge(&mut self) -> Option<&mut dyn $crate::Merge> {
+            Some(self)
+        }
+    };
+    ($task:ident $(, $more:ident)*; width: $($width:tt)+) => {
+        fn task(&self) -> $crate::Task {
+            $crate::Task::$task
+        }
+
+        fn width(&self) -> usize {
+            self.$($width)+
+        }
+
+        $($crate::traits::facts!($more);)*
+    };
+}
+pub(crate) use facts;
+
 /// Implements [`Merge`] for what can absorb another one of its kind.
 macro_rules! mergeable {
     ($kind:ty) => {

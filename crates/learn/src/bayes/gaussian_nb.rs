@@ -7,8 +7,8 @@ use crate::density::{Scale, distance, in_proportion, sum_to_one};
 use crate::features::is_complete;
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::traits::{ByRow, mergeable};
-use crate::{Merge, Predictions, Signature, Stateful, Task, Truth};
+use crate::traits::{ByRow, facts, mergeable};
+use crate::{Predictions, Signature, Stateful, Truth};
 
 component_settings! {
     /// Gaussian naive Bayes: each column of each class as a normal distribution.
@@ -220,13 +220,7 @@ impl GaussianNb {
 }
 
 impl ByRow for GaussianNb {
-    fn task(&self) -> Task {
-        Task::Classification
-    }
-
-    fn width(&self) -> usize {
-        self.width
-    }
+    facts!(Classification, merges; width: width);
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         let complete = is_complete(row);
@@ -250,9 +244,5 @@ impl ByRow for GaussianNb {
         if let Some(class) = self.classes.get_mut(class) {
             class.learn(row, weight);
         }
-    }
-
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
     }
 }

@@ -3,8 +3,8 @@
 use super::{answer, grow};
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::traits::{ByRow, mergeable};
-use crate::{Merge, Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts, mergeable};
+use crate::{Predictions, Signature, Truth};
 
 component_settings! {
     /// Multinomial naive Bayes: columns as counts, such as of words.
@@ -92,13 +92,7 @@ impl MultinomialNb {
 }
 
 impl ByRow for MultinomialNb {
-    fn task(&self) -> Task {
-        Task::Classification
-    }
-
-    fn width(&self) -> usize {
-        self.width
-    }
+    facts!(Classification, merges; width: width);
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         let log_joint = |class: &Class| (class.rows > 0.0).then(|| self.log_joint(class, row));
@@ -116,9 +110,5 @@ impl ByRow for MultinomialNb {
                 class.total += weight * count(*x);
             }
         }
-    }
-
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
     }
 }

@@ -101,9 +101,7 @@ macro_rules! descent_settings {
                 self.descent.step(row, gradient * weight);
             }
 
-            fn as_merge(&mut self) -> Option<&mut dyn $crate::Merge> {
-                Some(self)
-            }
+            $crate::traits::facts!(merges);
         }
     };
 }

@@ -2,8 +2,8 @@
 
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::traits::mergeable;
-use crate::{Kind, Merge, Signature, Transformer, Truth};
+use crate::traits::{facts, mergeable};
+use crate::{Kind, Signature, Transformer, Truth};
 
 component_settings! {
     /// Scales each column to [-1, 1] by the greatest absolute value seen; 0 stays 0.
@@ -66,7 +66,5 @@ impl Transformer for MaxAbsScaler {
         }));
     }
 
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
-    }
+    facts!(merges);
 }

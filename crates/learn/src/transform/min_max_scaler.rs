@@ -2,8 +2,8 @@
 
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::traits::mergeable;
-use crate::{Kind, Merge, Signature, Transformer, Truth};
+use crate::traits::{facts, mergeable};
+use crate::{Kind, Signature, Transformer, Truth};
 
 component_settings! {
     /// Scales each column to [0, 1] by the least and the greatest value seen.
@@ -70,7 +70,5 @@ impl Transformer for MinMaxScaler {
         }));
     }
 
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
-    }
+    facts!(merges);
 }

@@ -5,8 +5,8 @@ use super::forest::Forest;
 use super::settings::forest_settings;
 use super::{HoeffdingTreeClassifierSettings, LeafPrediction, SplitCriterion};
 use crate::state::stateful;
-use crate::traits::{ByRow, most_probable};
-use crate::{LearnError, Merge, Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts, most_probable};
+use crate::{LearnError, Merge, Predictions, Signature, Truth};
 
 forest_settings! {
     /// The adaptive random forest: Hoeffding trees on random columns and resampled rows, each replaced when its errors
@@ -96,17 +96,7 @@ impl Merge for AdaptiveRandomForestClassifier {
 }
 
 impl ByRow for AdaptiveRandomForestClassifier {
-    fn task(&self) -> Task {
-        Task::Classification
-    }
-
-    fn width(&self) -> usize {
-        self.width
-    }
-
-    fn takes_nominal(&self) -> bool {
-        true
-    }
+    facts!(Classification, takes_nominal, merges; width: width);
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         let mut votes = Vec::new();
@@ -136,9 +126,5 @@ impl ByRow for AdaptiveRandomForestClassifier {
             },
             |tree, times| tree.learn(row, class as usize, weight * times, room),
         );
-    }
-
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
     }
 }

@@ -5,8 +5,8 @@ use super::settings::forest_settings;
 use super::value_tree::ValueTree;
 use super::{HoeffdingTreeRegressorSettings, ValueLeafPrediction};
 use crate::state::stateful;
-use crate::traits::ByRow;
-use crate::{LearnError, Merge, Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{LearnError, Merge, Predictions, Signature, Truth};
 
 /// How the trees' predictions become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -115,17 +115,7 @@ fn normalised(record: &mut [f64; 3], error: f64) -> f64 {
 }
 
 impl ByRow for AdaptiveRandomForestRegressor {
-    fn task(&self) -> Task {
-        Task::Regression
-    }
-
-    fn width(&self) -> usize {
-        self.width
-    }
-
-    fn takes_nominal(&self) -> bool {
-        true
-    }
+    facts!(Regression, takes_nominal, merges; width: width);
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         let mut values: Vec<f64> = self.forest.trees.iter().map(|member| member.tree.predict(row)).collect();
@@ -151,9 +141,5 @@ impl ByRow for AdaptiveRandomForestRegressor {
             },
             |tree, times| tree.learn(row, y, weight * times),
         );
-    }
-
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
     }
 }

@@ -6,8 +6,8 @@ use super::growth::{ClassGrowth, LeafPrediction};
 use super::settings::tree_settings;
 use crate::random::Random;
 use crate::state::stateful;
-use crate::traits::ByRow;
-use crate::{Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{Predictions, Signature, Truth};
 
 tree_settings! {
     /// The Hoeffding tree, also called VFDT: a decision tree that splits a leaf as soon as its rows prove which column is
@@ -102,17 +102,7 @@ impl HoeffdingTreeClassifier {
 }
 
 impl ByRow for HoeffdingTreeClassifier {
-    fn task(&self) -> Task {
-        Task::Classification
-    }
-
-    fn width(&self) -> usize {
-        self.tree.width()
-    }
-
-    fn takes_nominal(&self) -> bool {
-        true
-    }
+    facts!(Classification, takes_nominal; width: tree.width());
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         out.push_with(|room| self.tree.predict(row, room));

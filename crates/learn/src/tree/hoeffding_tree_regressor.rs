@@ -5,8 +5,8 @@ use super::settings::tree_settings;
 use super::value_tree::ValueTree;
 use crate::random::Random;
 use crate::state::stateful;
-use crate::traits::ByRow;
-use crate::{Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{Predictions, Signature, Truth};
 
 tree_settings! {
     /// The Hoeffding tree for regression: splits a leaf as soon as its rows prove which column takes away the most variance.
@@ -87,17 +87,7 @@ pub struct HoeffdingTreeRegressor {
 stateful!(HoeffdingTreeRegressor, "hoeffding_tree_regressor", 1: tree);
 
 impl ByRow for HoeffdingTreeRegressor {
-    fn task(&self) -> Task {
-        Task::Regression
-    }
-
-    fn width(&self) -> usize {
-        self.tree.width()
-    }
-
-    fn takes_nominal(&self) -> bool {
-        true
-    }
+    facts!(Regression, takes_nominal; width: tree.width());
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         out.push(self.tree.predict(row));
