@@ -359,8 +359,8 @@ pub(crate) use facts;
 
 /// Implements [`Merge`] for what can absorb another one of its kind.
 macro_rules! mergeable {
-    ($kind:ty) => {
-        impl $crate::Merge for $kind {
+    ($(where [$($generic:tt)*])? $kind:ty) => {
+        impl$(<$($generic)*>)? $crate::Merge for $kind {
             fn merge(&mut self, saved: &[u8]) -> Result<(), $crate::LearnError> {
                 let mut other = self.clone();
                 $crate::StateReader::into(saved, &mut other)?;

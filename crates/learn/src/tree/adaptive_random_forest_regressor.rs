@@ -4,6 +4,7 @@ use super::forest::Forest;
 use super::settings::forest_settings;
 use super::value_tree::ValueTree;
 use super::{HoeffdingTreeRegressorSettings, ValueLeafPrediction};
+use crate::settings::taken;
 use crate::state::stateful;
 use crate::traits::{ByRow, facts};
 use crate::{LearnError, Merge, Predictions, Signature, Truth};
@@ -60,18 +61,11 @@ forest_settings! {
 impl AdaptiveRandomForestRegressorSettings {
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> AdaptiveRandomForestRegressor {
-        let tree = HoeffdingTreeRegressorSettings {
-            grace_period: self.grace_period,
-            max_depth: self.max_depth,
-            delta: self.delta,
-            tau: self.tau,
-            leaf_prediction: self.leaf_prediction,
-            model_selector_decay: self.model_selector_decay,
-            digits: self.digits,
-            min_samples_split: self.min_samples_split,
-            max_size: self.max_size,
+        let tree = taken!(self, HoeffdingTreeRegressorSettings {
+            grace_period, max_depth, delta, tau, leaf_prediction, model_selector_decay, digits,
+            min_samples_split, max_size;
             ..HoeffdingTreeRegressorSettings::default()
-        };
+        });
         let mut growth = tree.growth();
         growth.holds_back = true;
         growth.max_features = Some(self.max_features.of(signature.width()));

@@ -5,6 +5,7 @@ use super::class_tree::ClassTree;
 use super::growth::{ClassGrowth, LeafPrediction};
 use super::settings::tree_settings;
 use crate::random::Random;
+use crate::settings::taken;
 use crate::state::stateful;
 use crate::traits::{ByRow, facts};
 use crate::{Predictions, Signature, Truth};
@@ -59,21 +60,11 @@ tree_settings! {
 
 impl HoeffdingTreeClassifierSettings {
     pub(crate) fn growth(&self) -> ClassGrowth {
-        ClassGrowth {
-            grace_period: self.grace_period,
-            max_depth: self.max_depth,
-            split_criterion: self.split_criterion,
-            delta: self.delta,
-            tau: self.tau,
-            leaf_prediction: self.leaf_prediction,
-            nb_threshold: self.nb_threshold,
-            n_splits: self.n_splits,
-            binary_split: self.binary_split,
-            min_branch_fraction: self.min_branch_fraction,
-            max_share_to_split: self.max_share_to_split,
-            max_size: (self.max_size * f64::from(1 << 20)) as usize,
-            max_features: None,
-        }
+        taken!(self, ClassGrowth {
+            grace_period, max_depth, split_criterion, delta, tau, leaf_prediction, nb_threshold, n_splits,
+            binary_split, min_branch_fraction, max_share_to_split;
+            max_size: (self.max_size * f64::from(1 << 20)) as usize, max_features: None,
+        })
     }
 
     /// The model for rows of these columns.

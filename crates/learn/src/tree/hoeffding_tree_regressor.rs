@@ -4,6 +4,7 @@ use super::growth::{ValueGrowth, ValueLeafPrediction};
 use super::settings::tree_settings;
 use super::value_tree::ValueTree;
 use crate::random::Random;
+use crate::settings::taken;
 use crate::state::stateful;
 use crate::traits::{ByRow, facts};
 use crate::{Predictions, Signature, Truth};
@@ -54,22 +55,13 @@ tree_settings! {
 
 impl HoeffdingTreeRegressorSettings {
     pub(crate) fn growth(&self) -> ValueGrowth {
-        ValueGrowth {
-            grace_period: self.grace_period,
-            max_depth: self.max_depth,
-            delta: self.delta,
-            tau: self.tau,
-            leaf_prediction: self.leaf_prediction,
-            leaf_lr: self.leaf_lr,
-            forget: 0.0,
-            holds_back: false,
-            model_selector_decay: self.model_selector_decay,
+        taken!(self, ValueGrowth {
+            grace_period, max_depth, delta, tau, leaf_prediction, leaf_lr, model_selector_decay, min_samples_split,
+            binary_split;
+            forget: 0.0, holds_back: false, max_features: None,
             grid: (0..self.digits.min(10)).fold(1.0, |grid, _| grid * 10.0),
-            min_samples_split: self.min_samples_split,
-            binary_split: self.binary_split,
             max_size: (self.max_size * f64::from(1 << 20)) as usize,
-            max_features: None,
-        }
+        })
     }
 
     /// The model for rows of these columns.
