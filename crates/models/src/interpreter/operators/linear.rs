@@ -1,7 +1,7 @@
 //! Products of matrices, and the linear models of `ai.onnx.ml`.
 
 use super::arithmetic::places;
-use super::classes::{Classes, Finish, both, largest, scores};
+use super::classes::{Classes, Finish, scores};
 use crate::ReadError;
 use crate::graph::{Data, Fault, Tensor, volume};
 use crate::interpreter::{Arguments, Make, Making, Operation};

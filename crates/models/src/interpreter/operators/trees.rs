@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gristmill_learn::Features;
 
-use super::classes::{Classes, Finish, both, largest, scores};
+use super::classes::{Classes, Finish, scores};
 use crate::ReadError;
 use crate::graph::{Attribute, Fault};
 use crate::interpreter::{Arguments, Make, Making, Operation};
