@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -241,43 +242,11 @@ fn a_web_server_that_refuses_stops_the_run() {
 /// once, and the server has received each, retries under the same key.
 #[test]
 fn topics_are_exactly_once_beside_a_web_server() {
-    const ORDERS: usize = 10_000;
     let (address, requests) = server(&[]);
     let (name, folder) = (unique("orders"), folder("orders"));
-    let document = format!(
-        "name: {name}
-kafka: {{bootstrap.servers: \"{}\"}}
-input: {{kafka: {{topics: [{name}-in]}}, format: json, columns: {{id: string, x: float64, y: boolean}}, id: id}}
-features: [x]
-label: {{column: y}}
-model: [logistic_regression]
-outputs:
-  all: {{kafka: {{topic: {name}-out, create: {{partitions: 2}}}}}}
-  alerts: {{http: {{url: \"{address}\"}}}}
-  copy: {{file: {{path: copy.ndjson}}}}
-commit: {{rows: 500}}
-",
-        broker()
-    );
-    write(&folder, "p.yaml", document);
-    create(&format!("{name}-in"), 2, &[]);
-    let order = |number: usize| {
-        let json = format!(r#"{{"id":"{number}","x":{},"y":{}}}"#, number % 17, number % 17 > 8);
-        Record { partition: (number % 2) as i32, value: Some(json.into()), ..Record::default() }
-    };
-    produce(&format!("{name}-in"), &(0..ORDERS).map(order).collect::<Vec<_>>());
+    orders_to_decide(&folder, &name, &address);
     let told = || requests.lock().unwrap().len();
-    for part in 1..4 {
-        let log = folder.join(format!("log-{part}"));
-        let mut command = gristmill(&folder, &["run", "p.yaml"]);
-        command.stdout(Stdio::null()).stderr(std::fs::File::create(&log).unwrap());
-        let mut child = command.spawn().unwrap();
-        // In the middle of a commit.
-        let enough = told() + ORDERS / 5 + 77 * part;
-        until(&format!("it tells, see {}", log.display()), Duration::from_secs(180), || told() >= enough);
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
+    (1..4).for_each(|part| killed_while_it_tells(&folder, part, &told));
     let said = run(&folder, &["run", "p.yaml", "--until-end", "--json"]);
     assert_eq!((said.code, &said.report()["rows"]), (0, &ORDERS.into()), "{}", last_lines(&said.err));
     let decided: Vec<Value> = consume(&format!("{name}-out")).iter().map(Record::json).collect();
@@ -299,4 +268,44 @@ commit: {{rows: 500}}
     let words = "exactly_once: answers in topics, offsets and the journal of what was learned are committed in one \
                  transaction; `alerts`, `copy` are told before it and after a crash again, so at least once";
     assert!(said.out.contains(words), "{}", said.out);
+}
+
+const ORDERS: usize = 10_000;
+
+/// A pipeline that tells its decisions to a topic, a server and a file, and the orders it is to decide on.
+fn orders_to_decide(folder: &Path, name: &str, address: &str) {
+    let document = format!(
+        "name: {name}
+kafka: {{bootstrap.servers: \"{}\"}}
+input: {{kafka: {{topics: [{name}-in]}}, format: json, columns: {{id: string, x: float64, y: boolean}}, id: id}}
+features: [x]
+label: {{column: y}}
+model: [logistic_regression]
+outputs:
+  all: {{kafka: {{topic: {name}-out, create: {{partitions: 2}}}}}}
+  alerts: {{http: {{url: \"{address}\"}}}}
+  copy: {{file: {{path: copy.ndjson}}}}
+commit: {{rows: 500}}
+",
+        broker()
+    );
+    write(folder, "p.yaml", document);
+    create(&format!("{name}-in"), 2, &[]);
+    let order = |number: usize| {
+        let json = format!(r#"{{"id":"{number}","x":{},"y":{}}}"#, number % 17, number % 17 > 8);
+        Record { partition: (number % 2) as i32, value: Some(json.into()), ..Record::default() }
+    };
+    produce(&format!("{name}-in"), &(0..ORDERS).map(order).collect::<Vec<_>>());
+}
+
+/// A run that is killed in the middle of a commit.
+fn killed_while_it_tells(folder: &Path, part: usize, told: &dyn Fn() -> usize) {
+    let log = folder.join(format!("log-{part}"));
+    let mut command = gristmill(folder, &["run", "p.yaml"]);
+    command.stdout(Stdio::null()).stderr(std::fs::File::create(&log).unwrap());
+    let mut child = command.spawn().unwrap();
+    let enough = told() + ORDERS / 5 + 77 * part;
+    until(&format!("it tells, see {}", log.display()), Duration::from_secs(180), || told() >= enough);
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

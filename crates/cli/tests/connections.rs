@@ -47,29 +47,10 @@ fn certificates(folder: &Path) {
 #[test]
 fn the_setting_that_is_missing_is_named() {
     let folder = folder("connections");
-    certificates(&folder);
-    let store = folder.join("broker.p12");
-    let settings: Vec<String> = ["keystore", "truststore"]
-        .iter()
-        .flat_map(|kind| {
-            [("location", store.to_str().unwrap()), ("password", "secret-of-all"), ("type", "PKCS12")]
-                .map(|(name, value)| format!("ssl.{kind}.{name}={value}"))
-        })
-        .chain(["ssl.client.auth=required".to_string()])
-        .collect();
-    let own = Own::start(&folder, &settings.iter().map(String::as_str).collect::<Vec<_>>());
-    use_broker(&own.address);
-    create("in", 1, &[]);
+    let own = broker_with_certificates(&folder);
     let addresses = std::fs::read_to_string(own.dir.join("address")).unwrap();
     let addresses: Vec<&str> = addresses.lines().collect();
     let [plain, sasl, tls] = addresses.as_slice() else { panic!("{addresses:?}") };
-    let document = |address: &str, settings: &str| {
-        format!(
-            "name: connections\nkafka: {{bootstrap.servers: \"{address}\"{settings}}}\ninput: {{kafka: {{topics: [in]}}, \
-             format: json, columns: {{x: float64, y: boolean}}}}\nfeatures: [x]\nlabel: {{column: y}}\nmodel: \
-             [logistic_regression]\n"
-        )
-    };
     let ssl = ", security.protocol: SSL";
     let authority = format!("{ssl}, ssl.ca.location: authority.pem");
     let client = format!("{authority}, ssl.keystore.location: client.p12, ssl.keystore.password: secret-of-all");
@@ -103,12 +84,40 @@ fn the_setting_that_is_missing_is_named() {
         ),
     ] {
         write(&folder, "t.yaml", document(address, settings));
-        let command = gristmill(&folder, &["run", "t.yaml"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-        for said in [run(&folder, &["check", "t.yaml", "--connect"]), finish(command.unwrap(), LONG)] {
-            assert!(said.code == 1 && said.err.to_lowercase().contains(words), "{settings}: {words}\n{}", said.err);
-        }
+        said_by_both(&folder, settings, words);
     }
     write(&folder, "t.yaml", document(tls, &client));
     let said = run(&folder, &["check", "t.yaml", "--connect"]);
     assert_eq!((said.code, said.out.as_str()), (0, "t.yaml: fine\n"), "{said:?}");
+}
+
+/// What a check of the connection says, a run says.
+fn said_by_both(folder: &Path, settings: &str, words: &str) {
+    let command = gristmill(folder, &["run", "t.yaml"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    for said in [run(folder, &["check", "t.yaml", "--connect"]), finish(command.unwrap(), LONG)] {
+        assert!(said.code == 1 && said.err.to_lowercase().contains(words), "{settings}: {words}\n{}", said.err);
+    }
+}
+
+fn document(address: &str, settings: &str) -> String {
+    format!(
+        "name: connections\nkafka: {{bootstrap.servers: \"{address}\"{settings}}}\ninput: {{kafka: {{topics: [in]}}, \
+         format: json, columns: {{x: float64, y: boolean}}}}\nfeatures: [x]\nlabel: {{column: y}}\nmodel: \
+         [logistic_regression]\n"
+    )
+}
+
+/// A broker that asks its clients for a certificate.
+fn broker_with_certificates(folder: &Path) -> Own {
+    certificates(folder);
+    let store = folder.join("broker.p12");
+    let store = [("location", store.to_str().unwrap()), ("password", "secret-of-all"), ("type", "PKCS12")];
+    let mut settings = vec!["ssl.client.auth=required".to_string()];
+    for kind in ["keystore", "truststore"] {
+        settings.extend(store.map(|(name, value)| format!("ssl.{kind}.{name}={value}")));
+    }
+    let own = Own::start(folder, &settings.iter().map(String::as_str).collect::<Vec<_>>());
+    use_broker(&own.address);
+    create("in", 1, &[]);
+    own
 }

@@ -125,12 +125,18 @@ fn broken(way: &str, good: &serde_json::Value, before: &[u8]) -> Vec<u8> {
     text(&record)
 }
 
-#[test]
-fn every_record_ends_in_one_place_for_one_reason() {
-    let folder = folder("dirty");
-    let mut random = Random(7);
-    let (mut lines, mut expected, mut mended) = (Vec::new(), BTreeMap::new(), 0);
-    let (mut answered, mut before): (BTreeSet<String>, Vec<u8>) = Default::default();
+/// Records, one in five of them broken, and what is to become of them.
+#[derive(Default)]
+struct Records {
+    lines: Vec<Vec<u8>>,
+    /// How many are refused for each reason.
+    expected: BTreeMap<String, u64>,
+    mended: u64,
+    answered: BTreeSet<String>,
+}
+
+fn records() -> Records {
+    let (mut made, mut random, mut before) = (Records::default(), Random(7), Vec::new());
     for number in 0..20_000_u64 {
         let good = record(number, &mut random);
         let id = good["id"].as_str().unwrap().to_string();
@@ -138,20 +144,27 @@ fn every_record_ends_in_one_place_for_one_reason() {
         let line = if number >= 100 && random.below(5) == 0 {
             let (way, reason) = WAYS[random.below(WAYS.len() as u64) as usize];
             match reason {
-                Some(reason) => *expected.entry(reason.to_string()).or_insert(0_u64) += 1,
+                Some(reason) => *made.expected.entry(reason.to_string()).or_insert(0_u64) += 1,
                 None => {
-                    mended += 1;
-                    answered.insert(id);
+                    made.mended += 1;
+                    made.answered.insert(id);
                 }
             }
             broken(way, &good, &before)
         } else {
-            answered.insert(id);
+            made.answered.insert(id);
             before = good.to_string().into_bytes();
             before.clone()
         };
-        lines.push(line);
+        made.lines.push(line);
     }
+    made
+}
+
+#[test]
+fn every_record_ends_in_one_place_for_one_reason() {
+    let folder = folder("dirty");
+    let Records { lines, mut expected, mended, answered } = records();
     write(&folder, "dirty.yaml", PIPELINE);
     write(&folder, "dirty.ndjson", lines.join(&b'\n'));
     let said = run(&folder, &["run", "dirty.yaml", "--json", "--quiet"]);

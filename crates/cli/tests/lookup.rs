@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -146,36 +147,26 @@ fn a_table_that_changed_after_a_crash_is_noticed() {
 }
 
 /// A topic has changed when it is read after a crash: the state holds the content that was used.
-#[test]
-fn a_topic_is_a_table_that_may_change_between_runs() {
-    let (name, folder) = (unique("lookup"), folder("lookup-topic"));
-    create(&format!("{name}-in"), 2, &[]);
-    create(&format!("{name}-table"), 3, &[("cleanup.policy", "compact")]);
-    let keyed = |partition: i32, key: &str, value: Option<String>| Record {
-        partition,
-        key: Some(key.into()),
-        value: value.map(String::into_bytes),
-        ..Record::default()
+fn keyed(partition: i32, key: &str, value: Option<String>) -> Record {
+    Record { partition, key: Some(key.into()), value: value.map(String::into_bytes), ..Record::default() }
+}
+
+fn country(key: &str, country: &str) -> Record {
+    keyed(key.len() as i32 % 3, key, Some(format!(r#"{{"country":"{country}"}}"#)))
+}
+
+/// Payments to three merchants in turn.
+fn pay(name: &str, from: usize, count: usize) {
+    let one = |n: usize| {
+        let (merchant, x, y) = (["m1", "m22", "m333"][n % 3], n % 17, n % 17 > 8);
+        let json = format!(r#"{{"id":"{n}","merchant":"{merchant}","x":{x},"y":{y}}}"#);
+        keyed((n % 2) as i32, "k", Some(json))
     };
-    let country =
-        |key: &str, country: &str| keyed(key.len() as i32 % 3, key, Some(format!(r#"{{"country":"{country}"}}"#)));
-    produce(
-        &format!("{name}-table"),
-        &[country("m1", "NL"), country("m22", "DE"), country("m1", "BE"), country("m333", "NL")],
-    );
-    let pay = |from: usize, count: usize| {
-        let one = |n: usize| {
-            let json = format!(
-                r#"{{"id":"{n}","merchant":"{}","x":{},"y":{}}}"#,
-                ["m1", "m22", "m333"][n % 3],
-                n % 17,
-                n % 17 > 8
-            );
-            keyed((n % 2) as i32, "k", Some(json))
-        };
-        produce(&format!("{name}-in"), &(from..from + count).map(one).collect::<Vec<_>>());
-    };
-    let document = format!(
+    produce(&format!("{name}-in"), &(from..from + count).map(one).collect::<Vec<_>>());
+}
+
+fn with_a_topic_as_table(name: &str) -> String {
+    format!(
         "name: {name}
 kafka: {{bootstrap.servers: \"{}\"}}
 input: {{kafka: {{topics: [{name}-in]}}, format: json, columns: {{id: string, merchant: string, x: float64, y: boolean}}, id: id}}
@@ -189,32 +180,45 @@ commit: {{every: 1 s}}
 state: {{snapshot: {{rows: 1000000, every: 1 hour}}}}
 ",
         broker()
-    );
-    write(&folder, "t.yaml", document);
-    let dutch = || {
-        let mut ids: Vec<u64> = consume(&format!("{name}-out"))
-            .iter()
-            .map(|one| one.json()["id"].as_str().unwrap().parse().unwrap())
-            .collect();
-        ids.sort_unstable();
-        ids
-    };
-    pay(0, 600);
-    // Killed when something was committed: the table was saved along with it.
-    let mut child = gristmill(&folder, &["run", "t.yaml"]).stderr(Stdio::null()).spawn().unwrap();
+    )
+}
+
+/// A run that is killed when something was committed.
+fn killed_after_a_commit(folder: &Path, committed: impl Fn() -> bool) {
+    let mut child = gristmill(folder, &["run", "t.yaml"]).stderr(Stdio::null()).spawn().unwrap();
     let begun = Instant::now();
-    while dutch().len() < 200 {
+    while !committed() {
         assert!(begun.elapsed() < Duration::from_secs(60), "no decisions");
         std::thread::sleep(Duration::from_millis(50));
     }
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn a_topic_is_a_table_that_may_change_between_runs() {
+    let (name, folder) = (unique("lookup"), folder("lookup-topic"));
+    let table = format!("{name}-table");
+    create(&format!("{name}-in"), 2, &[]);
+    create(&table, 3, &[("cleanup.policy", "compact")]);
+    produce(&table, &[country("m1", "NL"), country("m22", "DE"), country("m1", "BE"), country("m333", "NL")]);
+    write(&folder, "t.yaml", with_a_topic_as_table(&name));
+    let dutch = || {
+        let decided = consume(&format!("{name}-out"));
+        let id = |one: &Record| one.json()["id"].as_str().unwrap().parse().unwrap();
+        let mut ids: Vec<u64> = decided.iter().map(id).collect();
+        ids.sort_unstable();
+        ids
+    };
+    pay(&name, 0, 600);
+    // The table was saved along with what was committed.
+    killed_after_a_commit(&folder, || dutch().len() >= 200);
     let said = run(&folder, &["run", "t.yaml", "--until-end", "--json"]);
     assert_eq!(said.code, 0, "{said:?}");
     assert_eq!(dutch(), (0..600).filter(|n| n % 3 == 2).collect::<Vec<u64>>());
     // What it saved holds the table; the topic changes, and rows that come then find the new one.
-    produce(&format!("{name}-table"), &[keyed(1, "m333", None), country("m1", "NL")]);
-    pay(600, 300);
+    produce(&table, &[keyed(1, "m333", None), country("m1", "NL")]);
+    pay(&name, 600, 300);
     let said = run(&folder, &["run", "t.yaml", "--until-end", "--json"]);
     assert_eq!(
         (said.code, &said.report()["rows"], &said.report()["unmatched"]["shop"]),
@@ -223,9 +227,7 @@ state: {{snapshot: {{rows: 1000000, every: 1 hour}}}}
     );
     let expected = (0..900).filter(|n| if *n < 600 { n % 3 == 2 } else { n % 3 == 0 });
     assert_eq!(dutch(), expected.collect::<Vec<u64>>());
-    let missing = std::fs::read_to_string(folder.join("t.yaml"))
-        .unwrap()
-        .replace(&format!("{name}-table"), &format!("{name}-tabel"));
+    let missing = std::fs::read_to_string(folder.join("t.yaml")).unwrap().replace(&table, &format!("{name}-tabel"));
     write(&folder, "t.yaml", missing);
     let said = run(&folder, &["run", "t.yaml", "--until-end"]);
     assert_eq!(said.code, 1, "{said:?}");

@@ -173,6 +173,14 @@ fn inputs_are_found_by_name_and_labels_measure() {
 }
 
 /// A frozen model that a learner corrects: its output is a column after the features, others may stand beside it.
+fn corrected_by(model: &str) -> String {
+    format!(
+        "name: p\ninput: {{file: {{path: p.csv}}, columns: {{hour: int64, amount: float64, shop: string, fraud: boolean}}}}\n\
+         features: [amount, shop, hour]\nlabel: {{column: fraud}}\nmodel: {model}\n\
+         evaluate: [accuracy, log_loss]\noutputs: {{all: {{file: {{path: all.ndjson}}}}}}\n"
+    )
+}
+
 #[test]
 fn a_learner_behind_it_corrects_it() {
     let folder = folder("corrected");
@@ -183,15 +191,8 @@ fn a_learner_behind_it_corrects_it() {
         format!("{hour},{amount},{shop},{}\n", hour > 12)
     };
     write(&folder, "p.csv", "hour,amount,shop,fraud\n".to_string() + &(0..3_000).map(row).collect::<String>());
-    let document = |model: &str| {
-        format!(
-            "name: p\ninput: {{file: {{path: p.csv}}, columns: {{hour: int64, amount: float64, shop: string, fraud: boolean}}}}\n\
-             features: [amount, shop, hour]\nlabel: {{column: fraud}}\nmodel: {model}\n\
-             evaluate: [accuracy, log_loss]\noutputs: {{all: {{file: {{path: all.ndjson}}}}}}\n"
-        )
-    };
     let metric = |model: &str, name: &str| {
-        write(&folder, "p.yaml", document(model));
+        write(&folder, "p.yaml", corrected_by(model));
         let said = run(&folder, &["run", "p.yaml", "--json"]);
         assert_eq!(said.code, 0, "{said:?}");
         said.report()["metrics"][name].as_f64().unwrap()
@@ -206,7 +207,7 @@ fn a_learner_behind_it_corrects_it() {
     assert_eq!((&last["model"], &last["file"]), (&"p@2999".into(), &"frozen@0".into()), "{last}");
     assert_eq!(last["digest"].as_str().unwrap().len(), 32);
     // Calibrated, its certainty costs less, however wrong it is.
-    let document_alone = document("[{file: {path: risk.txt}}]").replace("[amount, shop, hour]", "[amount, hour]");
+    let document_alone = corrected_by("[{file: {path: risk.txt}}]").replace("[amount, shop, hour]", "[amount, hour]");
     write(&folder, "p.yaml", document_alone);
     let raw = run(&folder, &["run", "p.yaml", "--json"]).report()["metrics"]["log_loss"].as_f64().unwrap();
     for calibration in ["platt_calibration", "isotonic_calibration"] {
@@ -218,7 +219,7 @@ fn a_learner_behind_it_corrects_it() {
         ("[{file: {path: risk.txt}}, standard_scaler]", "a model must end with a learner"),
         ("[{file: {path: risk.txt}}, logistic_regression]", "takes numbers, and `shop` holds categories"),
     ] {
-        write(&folder, "p.yaml", document(model));
+        write(&folder, "p.yaml", corrected_by(model));
         let said = run(&folder, &["check", "p.yaml"]);
         assert!(said.code == 2 && said.err.contains(words), "{words}\n{said:?}");
     }

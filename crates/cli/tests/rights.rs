@@ -110,6 +110,22 @@ fn advised(said: &Said) -> String {
     line.trim_start().splitn(4, ' ').nth(3).unwrap().to_string()
 }
 
+fn taken_away_and_granted_again(guarded: &Guarded, right: &str, resource: &str) {
+    guarded.acls(&format!("--remove --force --allow-principal User:alice {resource}"));
+    let words = format!("User:alice may not {right}; ");
+    let mut checked = None;
+    until(right, LONG, || {
+        checked = Some(guarded.check()).filter(|said| said.code == 1);
+        checked.is_some()
+    });
+    let checked = checked.unwrap();
+    for said in [&checked, &guarded.run()] {
+        assert!(said.code == 1 && said.err.contains(&words), "{right}:\n{}", last_lines(&said.err));
+    }
+    guarded.acls(&advised(&checked));
+    until(right, LONG, || guarded.check().code == 0);
+}
+
 #[test]
 fn every_right_that_is_missing_is_named_and_granted() {
     let guarded = Guarded::start("rights");
@@ -138,19 +154,7 @@ fn every_right_that_is_missing_is_named_and_granted() {
     assert_eq!(guarded.run().code, 0);
     for (right, resource) in RIGHTS.iter().filter(|(right, _)| !right.starts_with("CREATE")) {
         guarded.send();
-        guarded.acls(&format!("--remove --force --allow-principal User:alice {resource}"));
-        let words = format!("User:alice may not {right}; ");
-        let mut checked = None;
-        until(right, LONG, || {
-            checked = Some(guarded.check()).filter(|said| said.code == 1);
-            checked.is_some()
-        });
-        let checked = checked.unwrap();
-        for said in [&checked, &guarded.run()] {
-            assert!(said.code == 1 && said.err.contains(&words), "{right}:\n{}", last_lines(&said.err));
-        }
-        guarded.acls(&advised(&checked));
-        until(right, LONG, || guarded.check().code == 0);
+        taken_away_and_granted_again(&guarded, right, resource);
     }
     let said = guarded.run();
     assert_eq!((said.code, &said.report()["rows"]), (0, &20.into()), "{}", last_lines(&said.err));

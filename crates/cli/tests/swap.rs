@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gristmill::protocol::Entry;
@@ -117,80 +118,121 @@ fn digest(model: &str) -> String {
     format!("{:032x}", xxhash_rust::xxh3::xxh3_128(model.as_bytes()))
 }
 
-#[test]
-fn under_load_with_three_members_and_kills_every_decision_says_what_made_it() {
-    let (folder, group, input) = (folder("swap"), unique("swap"), unique("swap-in"));
-    create(&input, PARTITIONS, &[]);
+/// The models of the test in a folder, and their leaves by their digests.
+fn models(folder: &Path) -> BTreeMap<String, (f64, f64)> {
     let mut leaves = BTreeMap::new();
     let mut put = |name: &str, below: f64, above: f64| {
         let text = model(below, above);
         leaves.insert(digest(&text), (below, above));
-        write(&folder, name, text);
+        write(folder, name, text);
     };
     put("zero.txt", -1.0, 1.0);
     (1..=5).for_each(|number| put(&format!("m{number}.txt"), -1.0 - f64::from(number), 1.0 + f64::from(number) / 2.0));
-    write(&folder, "p.yaml", document(&group, &input));
     write(
-        &folder,
+        folder,
         "other.txt",
         model(0.0, 1.0).replace("=amount", "=a b").replace("idx=0", "idx=1").replace("[0:900]", "[0:9] [0:9]"),
     );
+    leaves
+}
 
-    let mut members: Vec<Child> = (0..3).map(|number| member(&folder, number)).collect();
-    let (stop, made) = (Arc::new(AtomicBool::new(false)), Arc::new(std::sync::atomic::AtomicUsize::new(0)));
-    let load = {
-        let (stop, made, input) = (Arc::clone(&stop), Arc::clone(&made), input.clone());
-        std::thread::spawn(move || {
-            let feed = feeder(&input);
-            while !stop.load(Ordering::SeqCst) {
-                let from = made.load(Ordering::SeqCst);
-                feed(&records(from, 18));
-                made.store(from + 18, Ordering::SeqCst);
+/// A thread that feeds records.
+struct Load {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<usize>,
+}
+
+impl Load {
+    fn start(input: String) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let (feed, mut made) = (feeder(&input), 0);
+            while !stopped.load(Ordering::SeqCst) {
+                feed(&records(made, 18));
+                made += 18;
                 std::thread::sleep(Duration::from_millis(20));
             }
             // Records that have not reached the broker would be lost with the feeder.
             std::thread::sleep(Duration::from_secs(1));
-        })
-    };
-    let out = format!("{group}-out");
-    let topic_there = || say(&folder, &["model", "list", "p.yaml"]).starts_with("0  zero of the document");
-    until("the group decides", Duration::from_secs(60), || topic_there() && count(&out, PARTITIONS) > 600);
+            made
+        });
+        Self { stop, thread }
+    }
 
-    // While nothing fails a change delays nothing.
+    /// How many records there are.
+    fn end(self) -> usize {
+        self.stop.store(true, Ordering::SeqCst);
+        self.thread.join().unwrap()
+    }
+}
+
+/// While nothing fails a change delays nothing.
+fn changes_delay_nothing(folder: &Path, out: &str) {
     let mut longest = Duration::ZERO;
     for number in 1..=2 {
         let watched = {
-            let out = out.clone();
+            let out = out.to_string();
             std::thread::spawn(move || longest_pause(&out, Duration::from_secs(3)))
         };
-        let said = say(&folder, &["model", "set", "p.yaml", &format!("m{number}.txt")]);
+        let said = say(folder, &["model", "set", "p.yaml", &format!("m{number}.txt")]);
         assert!(said.starts_with(&format!("version {number}  m{number}, ")), "{said}");
         longest = longest.max(watched.join().unwrap());
     }
     println!("longest pause around a change: {longest:?}");
     assert!(longest < Duration::from_secs(1), "a change held decisions up for {longest:?}");
+}
+
+/// Changes while members are killed and others come.
+fn changes_and_kills(folder: &Path, members: &mut Vec<Child>) {
+    for number in 3..=5 {
+        let mut killed = members.remove(0);
+        say(folder, &["model", "set", "p.yaml", &format!("m{number}.txt")]);
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        members.push(member(folder, number));
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    let said = say(folder, &["model", "rollback", "p.yaml"]);
+    assert!(said.contains("version 6  m4, ") && said.contains("(rollback to 4)"), "{said}");
+    let said = say(folder, &["model", "shadow", "p.yaml", "m1.txt"]);
+    assert!(said.contains("version 7  m4, ") && said.contains("tried beside it: m1, "), "{said}");
+    std::thread::sleep(Duration::from_secs(3));
+}
+
+/// The trial is in the report, beside the model in force, and promotion ends it.
+fn the_trial_is_reported_and_promoted(folder: &Path) {
+    let report = run(folder, &["run", "p.yaml", "--until-end", "--json"]).report();
+    assert_eq!(report["shadow"]["name"], "m1@7", "{report}");
+    assert!(report["shadow"]["rows"].as_u64().unwrap() >= 600, "{report}");
+    let (tried, in_force) = (&report["shadow"]["metrics"]["log_loss"], &report["shadow"]["model"]["log_loss"]);
+    assert!(tried.as_f64().unwrap() > in_force.as_f64().unwrap(), "m1 is less sure of the same: {report}");
+    assert!(say(folder, &["model", "promote", "p.yaml"]).contains("version 8  m1, "));
+    let said = say(folder, &["model", "rollback", "p.yaml", "--to", "0"]);
+    assert!(said.contains("version 9  the document's own model (rollback to 0)"), "{said}");
+    assert_eq!(say(folder, &["model", "list", "p.yaml"]).lines().count(), 10);
+}
+
+#[test]
+fn under_load_with_three_members_and_kills_every_decision_says_what_made_it() {
+    let (folder, group, input) = (folder("swap"), unique("swap"), unique("swap-in"));
+    create(&input, PARTITIONS, &[]);
+    let leaves = models(&folder);
+    write(&folder, "p.yaml", document(&group, &input));
+
+    let mut members: Vec<Child> = (0..3).map(|number| member(&folder, number)).collect();
+    let load = Load::start(input.clone());
+    let out = format!("{group}-out");
+    let topic_there = || say(&folder, &["model", "list", "p.yaml"]).starts_with("0  zero of the document");
+    until("the group decides", Duration::from_secs(60), || topic_there() && count(&out, PARTITIONS) > 600);
+    changes_delay_nothing(&folder, &out);
 
     // What does not fit is refused, and changes nothing.
     let said = run(&folder, &["model", "set", "p.yaml", "other.txt"]);
     assert!(said.code == 1 && said.err.contains("it takes 2 inputs, and zero takes 1"), "{said:?}");
 
-    // Changes while members are killed and others come.
-    for number in 3..=5 {
-        let mut killed = members.remove(0);
-        say(&folder, &["model", "set", "p.yaml", &format!("m{number}.txt")]);
-        killed.kill().unwrap();
-        killed.wait().unwrap();
-        members.push(member(&folder, number));
-        std::thread::sleep(Duration::from_secs(2));
-    }
-    let said = say(&folder, &["model", "rollback", "p.yaml"]);
-    assert!(said.contains("version 6  m4, ") && said.contains("(rollback to 4)"), "{said}");
-    let said = say(&folder, &["model", "shadow", "p.yaml", "m1.txt"]);
-    assert!(said.contains("version 7  m4, ") && said.contains("tried beside it: m1, "), "{said}");
-    std::thread::sleep(Duration::from_secs(3));
-    stop.store(true, Ordering::SeqCst);
-    load.join().unwrap();
-    let total = made.load(Ordering::SeqCst);
+    changes_and_kills(&folder, &mut members);
+    let total = load.end();
     until("all is decided", Duration::from_secs(120), || lag(&group, &input, PARTITIONS) == 0);
     for member in members {
         signal(&member, "-TERM");
@@ -200,17 +242,8 @@ fn under_load_with_three_members_and_kills_every_decision_says_what_made_it() {
     println!("{total} decisions by versions {used:?}");
     assert!(used.len() >= 6, "too few versions scored: {used:?}");
 
-    // The trial is in the report, beside the model in force, and promotion ends it.
     produce(&input, &records(total, 600));
-    let report = run(&folder, &["run", "p.yaml", "--until-end", "--json"]).report();
-    assert_eq!(report["shadow"]["name"], "m1@7", "{report}");
-    assert!(report["shadow"]["rows"].as_u64().unwrap() >= 600, "{report}");
-    let (tried, in_force) = (&report["shadow"]["metrics"]["log_loss"], &report["shadow"]["model"]["log_loss"]);
-    assert!(tried.as_f64().unwrap() > in_force.as_f64().unwrap(), "m1 is less sure of the same: {report}");
-    assert!(say(&folder, &["model", "promote", "p.yaml"]).contains("version 8  m1, "));
-    let said = say(&folder, &["model", "rollback", "p.yaml", "--to", "0"]);
-    assert!(said.contains("version 9  the document's own model (rollback to 0)"), "{said}");
-    assert_eq!(say(&folder, &["model", "list", "p.yaml"]).lines().count(), 10);
+    the_trial_is_reported_and_promoted(&folder);
     check(&group, &input, &leaves, total + 600);
 
     // The state as of any place is made with the models of that time.

@@ -242,6 +242,47 @@ impl Torture<'_> {
         }
         self.happened.taken_over = owners.values().map(|logs| logs.len().saturating_sub(1)).sum();
     }
+
+    /// Injects faults until all records were sent and the time is over; in the middle of it a broker is restarted.
+    fn while_records_arrive(&mut self, input: &str, time: Duration, mut restart: Option<&Own>) {
+        let records: Vec<Record> = (0..RECORDS).map(record).collect();
+        let (began, mut sent) = (Instant::now(), 0);
+        let (mut next, mut steps) = (Instant::now() + Duration::from_secs(5), 0);
+        while began.elapsed() < time || sent < RECORDS {
+            let due = (began.elapsed().as_secs_f64() / time.as_secs_f64() * RECORDS as f64) as usize;
+            let due = due.min(RECORDS);
+            produce(input, &records[sent..due]);
+            sent = due;
+            self.look();
+            if Instant::now() >= next && began.elapsed() < time {
+                match steps {
+                    1 | 5 => self.stall(SHORT_STALL),
+                    3 => self.stall(STALL),
+                    _ => self.anything(),
+                }
+                steps += 1;
+                next = Instant::now() + Duration::from_millis(500 + self.random(2_500));
+            }
+            if let Some(own) = restart.take_if(|_| began.elapsed() > time / 2) {
+                Own::xtask(&["restart", "--dir", own.dir.to_str().unwrap()]);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn until_all_is_done(&mut self, input: &str) {
+        until("everybody goes on", 2 * STALL, || {
+            self.look();
+            self.processes.iter().all(|process| process.until.is_none())
+        });
+        until("all of it is done", Duration::from_secs(120), || {
+            self.look();
+            lag(&self.group, input, PARTITIONS) == 0
+        });
+        while !self.processes.is_empty() {
+            self.stop();
+        }
+    }
 }
 
 /// The events in a log; what was cut off by a kill is none.
@@ -268,13 +309,7 @@ fn report(folder: &Path, document: &str) -> serde_json::Value {
 fn torture(own: &Own, folder: &Path, protocol: &str, settings: &str, time: Duration, restart: bool) -> Happened {
     let group = unique(protocol);
     let input = format!("{group}-in");
-    create(&input, PARTITIONS, &[]);
-    // The time of a decision's arrival shows how long a partition was stalled.
-    create(&format!("{group}-out"), PARTITIONS, &[("message.timestamp.type", "LogAppendTime")]);
-    create(&format!("{group}-alone-out"), PARTITIONS, &[]);
-    write(folder, "t.yaml", document(&own.address, &group, &input, settings));
-    write(folder, "alone.yaml", document(&own.address, &format!("{group}-alone"), &input, ""));
-    let records: Vec<Record> = (0..RECORDS).map(record).collect();
+    prepare(own, folder, &group, settings);
     let seed = std::env::var("GRISTMILL_TORTURE_SEED").ok().and_then(|text| text.parse().ok());
     let seed = seed.unwrap_or_else(|| u64::from(std::process::id()) + began_before());
     println!("{protocol}: seed {seed}");
@@ -282,46 +317,29 @@ fn torture(own: &Own, folder: &Path, protocol: &str, settings: &str, time: Durat
     let mut torture =
         Torture { folder, group: group.clone(), processes: Vec::new(), ended: Vec::new(), happened, seed };
     (0..MEMBERS).for_each(|_| torture.start());
-    let (began, mut sent, mut restarted) = (Instant::now(), 0, !restart);
-    let (mut next, mut steps) = (Instant::now() + Duration::from_secs(5), 0);
-    while began.elapsed() < time || sent < RECORDS {
-        let due = (began.elapsed().as_secs_f64() / time.as_secs_f64() * RECORDS as f64) as usize;
-        let due = due.min(RECORDS);
-        produce(&input, &records[sent..due]);
-        sent = due;
-        torture.look();
-        if Instant::now() >= next && began.elapsed() < time {
-            match steps {
-                1 | 5 => torture.stall(SHORT_STALL),
-                3 => torture.stall(STALL),
-                _ => torture.anything(),
-            }
-            steps += 1;
-            next = Instant::now() + Duration::from_millis(500 + torture.random(2_500));
-        }
-        if !restarted && began.elapsed() > time / 2 {
-            restarted = true;
-            Own::xtask(&["restart", "--dir", own.dir.to_str().unwrap()]);
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    until("everybody goes on", 2 * STALL, || {
-        torture.look();
-        torture.processes.iter().all(|process| process.until.is_none())
-    });
-    until("all of it is done", Duration::from_secs(120), || {
-        torture.look();
-        lag(&group, &input, PARTITIONS) == 0
-    });
-    while !torture.processes.is_empty() {
-        torture.stop();
-    }
+    torture.while_records_arrive(&input, time, restart.then_some(own));
+    torture.until_all_is_done(&input);
     torture.count();
     assert_eq!(breaks(&group), Vec::<String>::new());
     let pause = once(&group);
     println!("{protocol}: {:?}, longest pause of a partition {:.1} s", torture.happened, pause.as_secs_f64());
+    as_one_undisturbed_process(folder);
+    torture.happened
+}
 
-    // The models, and everything that was measured, are those of one undisturbed process.
+/// The topics and the documents of a group, and of one process that is left alone.
+fn prepare(own: &Own, folder: &Path, group: &str, settings: &str) {
+    let input = format!("{group}-in");
+    create(&input, PARTITIONS, &[]);
+    // The time of a decision's arrival shows how long a partition was stalled.
+    create(&format!("{group}-out"), PARTITIONS, &[("message.timestamp.type", "LogAppendTime")]);
+    create(&format!("{group}-alone-out"), PARTITIONS, &[]);
+    write(folder, "t.yaml", document(&own.address, group, &input, settings));
+    write(folder, "alone.yaml", document(&own.address, &format!("{group}-alone"), &input, ""));
+}
+
+/// The models, and everything that was measured, are those of one undisturbed process.
+fn as_one_undisturbed_process(folder: &Path) {
     let (found, expected) = (report(folder, "t.yaml"), report(folder, "alone.yaml"));
     for key in
         ["rows", "scored", "learned", "decisions", "outputs", "dead_letters", "metrics", "baselines", "partitions"]
@@ -337,7 +355,6 @@ fn torture(own: &Own, folder: &Path, protocol: &str, settings: &str, time: Durat
         let state = |document: &str| std::fs::read(folder.join(format!("{document}.state/{partition}"))).unwrap();
         assert!(state("t.yaml") == state("alone.yaml"), "partition {partition}: the model is another");
     }
-    torture.happened
 }
 
 /// Where the journals are not one chain of entries, each beginning where the one before ended.

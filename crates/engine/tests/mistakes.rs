@@ -123,6 +123,21 @@ fn mistakes_of_sense() {
         &[(15, 12, "does not fit a model that predicts one of two classes")],
     );
     check("accuracy: {window: 1000}", "accuracy: {by: hollyday}", &[(15, 22, "did you mean `holiday`?")]);
+    check(
+        "  - logistic_regression: {optimizer: {sgd: {lr: 0.01}}, intercept_lr: 0.01}\n",
+        "",
+        &[(12, 1, "must end with a learner")],
+    );
+    check("intercept_lr: 0.01", "l1: 1, l2: 1", &[(14, 5, "cannot be used together")]);
+    check(
+        "logistic_regression",
+        "linear_regression",
+        &[(11, 17, "needs a number as its label"), (15, 12, "does not fit"), (15, 22, "does not fit")],
+    );
+}
+
+#[test]
+fn mistakes_of_sense_outside_the_model() {
     check("kafka: {topic: alerts}", "when: score > 1", &[(19, 5, "written twice")]);
     check("kafka: {topic: alerts}", "stdout: {}\n    file: {path: a}", &[(17, 3, "exactly one of")]);
     check("{topic: alerts}", "{topic: power}", &[(18, 20, "would feed them back")]);
@@ -146,17 +161,6 @@ fn mistakes_of_sense() {
         "dead_letters: {kafka: {topic: dead}}",
         "dead_letters: {file: {path: d}}\nguarantee: exactly_once",
         &[(21, 12, "needs every answer in a topic of the same cluster, and `dead_letters` is not")],
-    );
-    check(
-        "  - logistic_regression: {optimizer: {sgd: {lr: 0.01}}, intercept_lr: 0.01}\n",
-        "",
-        &[(12, 1, "must end with a learner")],
-    );
-    check("intercept_lr: 0.01", "l1: 1, l2: 1", &[(14, 5, "cannot be used together")]);
-    check(
-        "logistic_regression",
-        "linear_regression",
-        &[(11, 17, "needs a number as its label"), (15, 12, "does not fit"), (15, 22, "does not fit")],
     );
 }
 

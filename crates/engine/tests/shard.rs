@@ -188,6 +188,33 @@ proptest! {
 }
 
 /// Within the grace the order of arrival does not matter.
+/// The rows that the output takes of rows that come one by one, at these seconds; how many wait at the end, and how
+/// many are refused.
+fn answered_in_turn(plan: &Arc<Plan>, order: &[i64]) -> (Vec<u64>, u64, usize) {
+    let mut shard = Shard::open(&RunnablePlan::alone(plan, encoder), Partition::new("t", 3), None).unwrap();
+    let (mut offsets, mut late) = (Vec::new(), 0);
+    for (offset, time) in order.iter().enumerate() {
+        let mut raw = RawRows::new(Partition::new("t", 3));
+        let position = Position::number(offset as u64);
+        raw.push(RawRecord { position, timestamp: None, key: None, value: Some(b"{}"), headers: &[] });
+        let columns = vec![
+            Column::Float64([Some(*time as f64)].into_iter().collect::<Float64Array>()),
+            Column::Timestamp([Some(time * 1_000_000)].into_iter().collect()),
+        ];
+        let rows = Rows { columns, records: vec![0], drift: SchemaDrift::default() };
+        let (mut refusals, mut outbox) = (Vec::new(), Outbox::default());
+        shard.step(&raw, &rows, &mut refusals, &mut outbox).unwrap();
+        offsets.extend(outbox.decisions().map(|one| one.position.as_number().unwrap()));
+        late += refusals.len();
+    }
+    let waiting = shard.waiting();
+    let mut outbox = Outbox::default();
+    shard.flush(&mut outbox).unwrap();
+    assert_eq!(shard.waiting(), 0);
+    offsets.extend(outbox.decisions().map(|one| one.position.as_number().unwrap()));
+    (offsets, waiting, late)
+}
+
 #[test]
 fn rows_within_the_grace_are_taken_in_the_order_of_time() {
     let document = "
@@ -207,30 +234,7 @@ outputs:
 dead_letters: {file: {path: dead}}
 ";
     let plan = plan_of(document);
-    let answered = |order: &[i64]| {
-        let mut shard = Shard::open(&RunnablePlan::alone(&plan, encoder), Partition::new("t", 3), None).unwrap();
-        let (mut offsets, mut late) = (Vec::new(), 0);
-        for (offset, time) in order.iter().enumerate() {
-            let mut raw = RawRows::new(Partition::new("t", 3));
-            let position = Position::number(offset as u64);
-            raw.push(RawRecord { position, timestamp: None, key: None, value: Some(b"{}"), headers: &[] });
-            let columns = vec![
-                Column::Float64([Some(*time as f64)].into_iter().collect::<Float64Array>()),
-                Column::Timestamp([Some(time * 1_000_000)].into_iter().collect()),
-            ];
-            let rows = Rows { columns, records: vec![0], drift: SchemaDrift::default() };
-            let (mut refusals, mut outbox) = (Vec::new(), Outbox::default());
-            shard.step(&raw, &rows, &mut refusals, &mut outbox).unwrap();
-            offsets.extend(outbox.decisions().map(|one| one.position.as_number().unwrap()));
-            late += refusals.len();
-        }
-        let waiting = shard.waiting();
-        let mut outbox = Outbox::default();
-        shard.flush(&mut outbox).unwrap();
-        assert_eq!(shard.waiting(), 0);
-        offsets.extend(outbox.decisions().map(|one| one.position.as_number().unwrap()));
-        (offsets, waiting, late)
-    };
+    let answered = |order: &[i64]| answered_in_turn(&plan, order);
     assert_eq!(answered(&[0, 1, 2, 3, 4, 5]), (vec![0, 1, 2, 3, 4, 5], 3, 0));
     assert_eq!(answered(&[2, 0, 1, 3, 5, 4]), (vec![1, 2, 0, 3, 5, 4], 3, 0));
     // The output takes the row of second 0, and those whose row before is of the second before.

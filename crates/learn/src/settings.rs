@@ -36,3 +36,11 @@ macro_rules! component_settings {
     };
 }
 pub(crate) use component_settings;
+
+/// A value that has these fields from another one, and others of its own.
+macro_rules! taken {
+    ($from:ident, $($kind:tt)::+ { $($same:ident),* $(,)?; $($own:tt)* }) => {
+        $($kind)::+ { $($same: $from.$same,)* $($own)* }
+    };
+}
+pub(crate) use taken;

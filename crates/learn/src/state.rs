@@ -386,8 +386,8 @@ impl<K: Stateful + Default + Ord, V: Stateful + Default> Stateful for BTreeMap<K
 /// Implements [`Stateful`] by fields. With a name and a version of the layout it is a component's own state, without
 /// it a part of one. What is not listed is settings, or can be computed again.
 macro_rules! stateful {
-    ($kind:ty, $name:expr, $version:literal: $($field:tt),* $(,)?) => {
-        impl $crate::Stateful for $kind {
+    ($(where [$($generic:tt)*])? $kind:ty, $name:expr, $version:literal: $($field:tt),* $(,)?) => {
+        impl$(<$($generic)*>)? $crate::Stateful for $kind {
             fn save(&self, to: &mut $crate::StateWriter) {
                 to.begin($name, $version);
                 $(self.$field.save(to);)*

@@ -331,10 +331,36 @@ impl<T: ByRow> Learner for T {
     }
 }
 
+/// What [`ByRow`] asks of every learner: its task, its width, whether it takes nominal columns and whether it merges.
+macro_rules! facts {
+    (takes_nominal) => {
+        fn takes_nominal(&self) -> bool {
+            true
+        }
+    };
+    (merges) => {
+        fn as_merge(&mut self) -> Option<&mut dyn $crate::Merge> {
+            Some(self)
+        }
+    };
+    ($task:ident $(, $more:ident)*; width: $($width:tt)+) => {
+        fn task(&self) -> $crate::Task {
+            $crate::Task::$task
+        }
+
+        fn width(&self) -> usize {
+            self.$($width)+
+        }
+
+        $($crate::traits::facts!($more);)*
+    };
+}
+pub(crate) use facts;
+
 /// Implements [`Merge`] for what can absorb another one of its kind.
 macro_rules! mergeable {
-    ($kind:ty) => {
-        impl $crate::Merge for $kind {
+    ($(where [$($generic:tt)*])? $kind:ty) => {
+        impl$(<$($generic)*>)? $crate::Merge for $kind {
             fn merge(&mut self, saved: &[u8]) -> Result<(), $crate::LearnError> {
                 let mut other = self.clone();
                 $crate::StateReader::into(saved, &mut other)?;

@@ -55,12 +55,8 @@ fn documented(name: &str) -> usize {
         "quantile_binning" => 32 * 10 * WIDTH,
         "imputer" => 100 * WIDTH + 8 * categories,
         "select_k_best" => 48 * WIDTH,
-        "linear_regression"
-        | "logistic_regression"
-        | "perceptron"
-        | "alma_classifier"
-        | "linear_svc"
-        | "linear_svr" => 8 * WIDTH,
+        "linear_regression" | "logistic_regression" | "perceptron" | "alma_classifier" => 8 * WIDTH,
+        "linear_svc" | "linear_svr" => 8 * WIDTH,
         "passive_aggressive_classifier" | "passive_aggressive_regressor" => 8 * WIDTH,
         "softmax_regression" => 8 * WIDTH * 2,
         "bayesian_linear_regression" => 16 * WIDTH * WIDTH,

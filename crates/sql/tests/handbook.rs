@@ -206,17 +206,21 @@ fn table(all: &[(Transaction, Vec<f64>)], from: i64) {
     }
 }
 
+fn chain(steps: &str) -> Chain {
+    let steps: Vec<serde_json::Value> = serde_json::from_str(steps).unwrap();
+    let named =
+        |step: serde_json::Value| if let Some(name) = step.as_str() { serde_json::json!({ name: {} }) } else { step };
+    let steps: Vec<Component> = steps.into_iter().map(|step| serde_json::from_value(named(step)).unwrap()).collect();
+    Chain::new(&steps, &Signature::numeric(15)).unwrap()
+}
+
 fn measure(
     steps: &str,
     passes: usize,
     train: &[&(Transaction, Vec<f64>)],
     test: &[Vec<&(Transaction, Vec<f64>)>],
 ) -> [f64; 3] {
-    let steps: Vec<serde_json::Value> = serde_json::from_str(steps).unwrap();
-    let named =
-        |step: serde_json::Value| if let Some(name) = step.as_str() { serde_json::json!({ name: {} }) } else { step };
-    let steps: Vec<Component> = steps.into_iter().map(|step| serde_json::from_value(named(step)).unwrap()).collect();
-    let mut model = Chain::new(&steps, &Signature::numeric(15)).unwrap();
+    let mut model = chain(steps);
     let row = |(transaction, features): &(Transaction, Vec<f64>)| [&[transaction.amount], features.as_slice()].concat();
     for _ in 0..passes {
         for one in train {

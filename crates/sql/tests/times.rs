@@ -327,6 +327,10 @@ fn text_is_taken_for_something_else_only_where_that_was_asked_for() {
     for text in ["s + 1", "ln(s)", "power(s, 2)", "left(s, s)", "b = s"] {
         assert!(compile(text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn text_is_taken_for_something_else_where_that_was_asked_for() {
     for text in [
         "coalesce(s, 'none')",
         "coalesce(CAST(s AS DOUBLE), n)",

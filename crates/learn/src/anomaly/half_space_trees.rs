@@ -3,8 +3,8 @@
 use crate::features::is_complete;
 use crate::random::Random;
 use crate::settings::component_settings;
-use crate::traits::ByRow;
-use crate::{Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Truth};
 
 /// Where the trees cut the space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -238,13 +238,7 @@ impl HalfSpaceTrees {
 }
 
 impl ByRow for HalfSpaceTrees {
-    fn task(&self) -> Task {
-        Task::AnomalyDetection
-    }
-
-    fn width(&self) -> usize {
-        self.width
-    }
+    facts!(AnomalyDetection; width: width);
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         if !self.full {

@@ -1,10 +1,9 @@
 //! Naive Bayes with binary columns.
 
-use super::{answer, grow};
+use super::naive_bayes::{Likelihood, NaiveBayes, answer};
+use crate::Signature;
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::traits::{ByRow, mergeable};
-use crate::{Merge, Predictions, Signature, Task, Truth};
 
 component_settings! {
     /// Bernoulli naive Bayes: columns as yes or no.
@@ -35,91 +34,54 @@ component_settings! {
 
 impl BernoulliNbSettings {
     /// The model for rows of these columns.
-    pub fn build(&self, signature: &Signature) -> BernoulliNb {
-        BernoulliNb { settings: self.clone(), width: signature.width(), rows: 0.0, classes: Vec::new() }
+    pub fn build(&self, signature: &Signature) -> NaiveBayes<Self> {
+        NaiveBayes::new(self, signature)
     }
 }
 
-/// The model behind [`BernoulliNbSettings`].
-#[derive(Debug, Clone)]
-pub struct BernoulliNb {
-    settings: BernoulliNbSettings,
-    width: usize,
-    rows: f64,
-    classes: Vec<Class>,
-}
-
+/// What is kept of a class.
 #[derive(Debug, Clone, Default)]
-struct Class {
+pub struct Class {
     rows: f64,
     /// By column: rows with a value, and rows with a true one.
     counts: Vec<(f64, f64)>,
 }
 
-stateful!(BernoulliNb, "bernoulli_nb", 1: rows, classes);
 stateful!(Class: rows, counts);
-mergeable!(BernoulliNb);
 
-impl Class {
-    fn new(width: usize) -> Self {
-        Self { rows: 0.0, counts: vec![(0.0, 0.0); width] }
+impl Likelihood for BernoulliNbSettings {
+    const NAME: &'static str = "bernoulli_nb";
+    type Class = Class;
+
+    fn class(width: usize) -> Class {
+        Class { rows: 0.0, counts: vec![(0.0, 0.0); width] }
     }
-}
 
-impl BernoulliNb {
-    /// Merges both; exact.
-    fn absorb(&mut self, other: &Self) {
-        self.rows += other.rows;
-        grow(&mut self.classes, other.classes.len(), || Class::new(self.width));
-        for (mine, theirs) in self.classes.iter_mut().zip(&other.classes) {
-            mine.rows += theirs.rows;
-            for ((rows, yes), (more_rows, more_yes)) in mine.counts.iter_mut().zip(&theirs.counts) {
-                *rows += more_rows;
-                *yes += more_yes;
-            }
+    fn learn(&self, class: &mut Class, row: &[f64], weight: f64) {
+        class.rows += weight;
+        for ((rows, yes), x) in class.counts.iter_mut().zip(row).filter(|(_, x)| x.is_finite()) {
+            *rows += weight;
+            *yes += if *x > self.true_threshold { weight } else { 0.0 };
         }
     }
 
-    fn log_joint(&self, class: &Class, row: &[f64]) -> f64 {
-        let alpha = self.settings.alpha;
-        let known = class.counts.iter().zip(row).filter(|(_, x)| x.is_finite());
-        let term = |((rows, yes), x): (&(f64, f64), &f64)| {
-            let share = (yes + alpha) / (rows + 2.0 * alpha);
-            libm::log(if *x > self.settings.true_threshold { share } else { 1.0 - share })
+    fn absorb(class: &mut Class, other: &Class) {
+        class.rows += other.rows;
+        for ((rows, yes), (more_rows, more_yes)) in class.counts.iter_mut().zip(&other.counts) {
+            *rows += more_rows;
+            *yes += more_yes;
+        }
+    }
+
+    fn vote(&self, classes: &[Class], rows: f64, row: &[f64], votes: &mut Vec<f64>) {
+        let log_joint = |class: &Class| {
+            let known = class.counts.iter().zip(row).filter(|(_, x)| x.is_finite());
+            let term = |((rows, yes), x): (&(f64, f64), &f64)| {
+                let share = (yes + self.alpha) / (rows + 2.0 * self.alpha);
+                libm::log(if *x > self.true_threshold { share } else { 1.0 - share })
+            };
+            libm::log(class.rows / rows) + known.map(term).sum::<f64>()
         };
-        libm::log(class.rows / self.rows) + known.map(term).sum::<f64>()
-    }
-}
-
-impl ByRow for BernoulliNb {
-    fn task(&self) -> Task {
-        Task::Classification
-    }
-
-    fn width(&self) -> usize {
-        self.width
-    }
-
-    fn predict_row(&self, row: &[f64], out: &mut Predictions) {
-        let log_joint = |class: &Class| (class.rows > 0.0).then(|| self.log_joint(class, row));
-        out.push_with(|votes| answer(votes, &self.classes, log_joint));
-    }
-
-    fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64) {
-        let Some(class) = truth.and_then(Truth::class).map(|class| class as usize) else { return };
-        grow(&mut self.classes, class + 1, || Class::new(self.width));
-        self.rows += weight;
-        let threshold = self.settings.true_threshold;
-        if let Some(class) = self.classes.get_mut(class) {
-            class.rows += weight;
-            for ((rows, yes), x) in class.counts.iter_mut().zip(row).filter(|(_, x)| x.is_finite()) {
-                *rows += weight;
-                *yes += if *x > threshold { weight } else { 0.0 };
-            }
-        }
-    }
-
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
+        answer(votes, classes, |class| (class.rows > 0.0).then(|| log_joint(class)));
     }
 }

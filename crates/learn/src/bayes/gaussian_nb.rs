@@ -2,13 +2,11 @@
 
 use std::f64::consts::FRAC_1_PI;
 
-use super::{answer, grow};
+use super::naive_bayes::{Likelihood, NaiveBayes, answer};
 use crate::density::{Scale, distance, in_proportion, sum_to_one};
 use crate::features::is_complete;
 use crate::settings::component_settings;
-use crate::state::stateful;
-use crate::traits::{ByRow, mergeable};
-use crate::{Merge, Predictions, Signature, Stateful, Task, Truth};
+use crate::{Signature, Stateful};
 
 component_settings! {
     /// Gaussian naive Bayes: each column of each class as a normal distribution.
@@ -38,23 +36,14 @@ component_settings! {
 
 impl GaussianNbSettings {
     /// The model for rows of these columns.
-    pub fn build(&self, signature: &Signature) -> GaussianNb {
-        GaussianNb { floor: self.floor, width: signature.width(), rows: 0.0, classes: Vec::new() }
+    pub fn build(&self, signature: &Signature) -> NaiveBayes<Self> {
+        NaiveBayes::new(self, signature)
     }
-}
-
-/// The model behind [`GaussianNbSettings`].
-#[derive(Debug, Clone)]
-pub struct GaussianNb {
-    floor: f64,
-    width: usize,
-    rows: f64,
-    classes: Vec<Class>,
 }
 
 /// The moments of each column, and the quantities derived from them for the density.
 #[derive(Debug, Clone, Default)]
-struct Class {
+pub struct Class {
     rows: f64,
     count: Vec<f64>,
     mean: Vec<f64>,
@@ -88,9 +77,6 @@ impl Stateful for Class {
         size_of::<Self>() + self.count.len() * 32
     }
 }
-
-stateful!(GaussianNb, "gaussian_nb", 1: rows, classes);
-mergeable!(GaussianNb);
 
 /// ½ ln 2π.
 const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_8;
@@ -198,61 +184,43 @@ impl Class {
     }
 }
 
-impl GaussianNb {
-    /// The densities for a complete row without a logarithm, up to a common factor; false if they exceed the range of
-    /// floats.
-    fn joint(&self, row: &[f64], votes: &mut Vec<f64>) -> bool {
-        votes.clear();
-        votes.extend(self.classes.iter().map(|class| match class.rows > 0.0 {
-            true => distance(row, &class.mean, &class.inverse),
-            false => f64::INFINITY,
-        }));
-        let factor = |class: &Class| class.scale.number().map(|scale| scale * class.rows);
-        in_proportion(votes, |class| self.classes.get(class).and_then(factor))
+/// The densities for a complete row without a logarithm, up to a common factor; false if they exceed the range of floats.
+fn joint(classes: &[Class], row: &[f64], votes: &mut Vec<f64>) -> bool {
+    votes.clear();
+    votes.extend(classes.iter().map(|class| match class.rows > 0.0 {
+        true => distance(row, &class.mean, &class.inverse),
+        false => f64::INFINITY,
+    }));
+    let factor = |class: &Class| class.scale.number().map(|scale| scale * class.rows);
+    in_proportion(votes, |class| classes.get(class).and_then(factor))
+}
+
+impl Likelihood for GaussianNbSettings {
+    const NAME: &'static str = "gaussian_nb";
+    type Class = Class;
+
+    fn class(width: usize) -> Class {
+        Class::new(width)
+    }
+
+    fn learn(&self, class: &mut Class, row: &[f64], weight: f64) {
+        class.learn(row, weight);
     }
 
     /// Merges both (Chan, Golub, LeVeque, 1979). Exact but for rounding.
-    fn absorb(&mut self, other: &Self) {
-        self.rows += other.rows;
-        grow(&mut self.classes, other.classes.len(), || Class::new(self.width));
-        self.classes.iter_mut().zip(&other.classes).for_each(|(mine, theirs)| mine.absorb(theirs));
-    }
-}
-
-impl ByRow for GaussianNb {
-    fn task(&self) -> Task {
-        Task::Classification
+    fn absorb(class: &mut Class, other: &Class) {
+        class.absorb(other);
     }
 
-    fn width(&self) -> usize {
-        self.width
-    }
-
-    fn predict_row(&self, row: &[f64], out: &mut Predictions) {
+    fn vote(&self, classes: &[Class], _: f64, row: &[f64], votes: &mut Vec<f64>) {
         let complete = is_complete(row);
-        let of_class = |class: &Class| match self.floor {
+        if self.floor == 0.0 && complete && joint(classes, row, votes) {
+            return sum_to_one(votes);
+        }
+        let log_joint = |class: &Class| match self.floor {
             0.0 => class.log_joint(row, complete),
             floor => class.log_joint_above(row, floor),
         };
-        let log_joint = |class: &Class| (class.rows > 0.0).then(|| of_class(class));
-        out.push_with(|votes| {
-            if self.floor == 0.0 && complete && self.joint(row, votes) {
-                return sum_to_one(votes);
-            }
-            answer(votes, &self.classes, log_joint);
-        });
-    }
-
-    fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64) {
-        let Some(class) = truth.and_then(Truth::class).map(|class| class as usize) else { return };
-        grow(&mut self.classes, class + 1, || Class::new(self.width));
-        self.rows += weight;
-        if let Some(class) = self.classes.get_mut(class) {
-            class.learn(row, weight);
-        }
-    }
-
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
+        answer(votes, classes, |class| (class.rows > 0.0).then(|| log_joint(class)));
     }
 }

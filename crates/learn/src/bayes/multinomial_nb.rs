@@ -1,10 +1,9 @@
 //! Naive Bayes with counts.
 
-use super::{answer, grow};
+use super::naive_bayes::{Likelihood, NaiveBayes, answer};
+use crate::Signature;
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::traits::{ByRow, mergeable};
-use crate::{Merge, Predictions, Signature, Task, Truth};
 
 component_settings! {
     /// Multinomial naive Bayes: columns as counts, such as of words.
@@ -32,93 +31,57 @@ component_settings! {
 
 impl MultinomialNbSettings {
     /// The model for rows of these columns.
-    pub fn build(&self, signature: &Signature) -> MultinomialNb {
-        MultinomialNb { settings: self.clone(), width: signature.width(), rows: 0.0, classes: Vec::new() }
+    pub fn build(&self, signature: &Signature) -> NaiveBayes<Self> {
+        NaiveBayes::new(self, signature)
     }
 }
 
-/// The model behind [`MultinomialNbSettings`].
-#[derive(Debug, Clone)]
-pub struct MultinomialNb {
-    settings: MultinomialNbSettings,
-    width: usize,
-    rows: f64,
-    classes: Vec<Class>,
-}
-
+/// What is kept of a class.
 #[derive(Debug, Clone, Default)]
-struct Class {
+pub struct Class {
     rows: f64,
     total: f64,
     counts: Vec<f64>,
 }
 
-stateful!(MultinomialNb, "multinomial_nb", 1: rows, classes);
 stateful!(Class: rows, total, counts);
-mergeable!(MultinomialNb);
 
 /// The count of a value.
 fn count(x: f64) -> f64 {
     if x.is_finite() { x.clamp(0.0, 1e12) } else { 0.0 }
 }
 
-impl Class {
-    fn new(width: usize) -> Self {
-        Self { rows: 0.0, total: 0.0, counts: vec![0.0; width] }
-    }
-}
+impl Likelihood for MultinomialNbSettings {
+    const NAME: &'static str = "multinomial_nb";
+    type Class = Class;
 
-impl MultinomialNb {
-    /// Merges both; exact.
-    fn absorb(&mut self, other: &Self) {
-        self.rows += other.rows;
-        grow(&mut self.classes, other.classes.len(), || Class::new(self.width));
-        for (mine, theirs) in self.classes.iter_mut().zip(&other.classes) {
-            mine.rows += theirs.rows;
-            mine.total += theirs.total;
-            mine.counts.iter_mut().zip(&theirs.counts).for_each(|(mine, theirs)| *mine += theirs);
+    fn class(width: usize) -> Class {
+        Class { rows: 0.0, total: 0.0, counts: vec![0.0; width] }
+    }
+
+    fn learn(&self, class: &mut Class, row: &[f64], weight: f64) {
+        class.rows += weight;
+        for (held, x) in class.counts.iter_mut().zip(row) {
+            *held += weight * count(*x);
+            class.total += weight * count(*x);
         }
     }
 
-    fn log_joint(&self, class: &Class, row: &[f64]) -> f64 {
-        let alpha = self.settings.alpha;
-        let all = class.total + alpha * self.width as f64;
-        let term = |(held, x): (&f64, &f64)| match count(*x) {
-            0.0 => 0.0,
-            times => times * libm::log((held + alpha) / all),
+    fn absorb(class: &mut Class, other: &Class) {
+        class.rows += other.rows;
+        class.total += other.total;
+        class.counts.iter_mut().zip(&other.counts).for_each(|(mine, theirs)| *mine += theirs);
+    }
+
+    fn vote(&self, classes: &[Class], rows: f64, row: &[f64], votes: &mut Vec<f64>) {
+        let log_joint = |class: &Class| {
+            let all = class.total + self.alpha * class.counts.len() as f64;
+            let term = |(held, x): (&f64, &f64)| match count(*x) {
+                0.0 => 0.0,
+                times => times * libm::log((held + self.alpha) / all),
+            };
+            libm::log(class.rows / rows) + class.counts.iter().zip(row).map(term).sum::<f64>()
         };
-        libm::log(class.rows / self.rows) + class.counts.iter().zip(row).map(term).sum::<f64>()
-    }
-}
-
-impl ByRow for MultinomialNb {
-    fn task(&self) -> Task {
-        Task::Classification
-    }
-
-    fn width(&self) -> usize {
-        self.width
-    }
-
-    fn predict_row(&self, row: &[f64], out: &mut Predictions) {
-        let log_joint = |class: &Class| (class.rows > 0.0).then(|| self.log_joint(class, row));
-        out.push_with(|votes| answer(votes, &self.classes, log_joint));
-    }
-
-    fn learn_row(&mut self, row: &[f64], truth: Option<Truth>, weight: f64) {
-        let Some(class) = truth.and_then(Truth::class).map(|class| class as usize) else { return };
-        grow(&mut self.classes, class + 1, || Class::new(self.width));
-        self.rows += weight;
-        if let Some(class) = self.classes.get_mut(class) {
-            class.rows += weight;
-            for (held, x) in class.counts.iter_mut().zip(row) {
-                *held += weight * count(*x);
-                class.total += weight * count(*x);
-            }
-        }
-    }
-
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
+        answer(votes, classes, |class| (class.rows > 0.0).then(|| log_joint(class)));
     }
 }

@@ -3,8 +3,8 @@
 use super::Seen;
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::traits::ByRow;
-use crate::{Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{Predictions, Signature, Truth};
 
 component_settings! {
     /// Isotonic calibration: the curve over the score in the last column that never falls and fits the labels best.
@@ -112,19 +112,9 @@ impl IsotonicCalibration {
 }
 
 impl ByRow for IsotonicCalibration {
-    fn task(&self) -> Task {
-        Task::BinaryClassification
-    }
-
-    fn width(&self) -> usize {
-        self.width
-    }
+    facts!(BinaryClassification, takes_nominal; width: width);
 
     /// The other columns are ignored.
-    fn takes_nominal(&self) -> bool {
-        true
-    }
-
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         let score = row.last().copied().filter(|score| score.is_finite());
         let calibrated = |score: f64| self.at(score.clamp(0.0, 1.0)).clamp(0.0, 1.0);

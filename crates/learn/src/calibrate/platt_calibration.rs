@@ -3,8 +3,8 @@
 use super::Seen;
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::traits::ByRow;
-use crate::{Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{Predictions, Signature, Truth};
 
 component_settings! {
     /// Platt's calibration: a logistic curve over the score in the last column, fitted as labels come.
@@ -111,19 +111,9 @@ impl PlattCalibration {
 }
 
 impl ByRow for PlattCalibration {
-    fn task(&self) -> Task {
-        Task::BinaryClassification
-    }
-
-    fn width(&self) -> usize {
-        self.width
-    }
+    facts!(BinaryClassification, takes_nominal; width: width);
 
     /// The other columns are ignored.
-    fn takes_nominal(&self) -> bool {
-        true
-    }
-
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         out.push(self.score(row).map_or_else(|| self.seen.share(), |score| self.at(score)));
     }

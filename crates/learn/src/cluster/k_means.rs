@@ -3,8 +3,8 @@
 use crate::random::Random;
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::traits::{ByRow, mergeable};
-use crate::{Merge, Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts, mergeable};
+use crate::{Predictions, Signature, Truth};
 
 component_settings! {
     /// k-means: the nearest of k centres, which moves towards each row that it gets.
@@ -119,13 +119,7 @@ impl KMeans {
 }
 
 impl ByRow for KMeans {
-    fn task(&self) -> Task {
-        Task::Clustering
-    }
-
-    fn width(&self) -> usize {
-        self.width
-    }
+    facts!(Clustering, merges; width: width);
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         out.push_row(self.centres().map(|centre| self.rooted(self.distance(centre, row))));
@@ -142,9 +136,5 @@ impl ByRow for KMeans {
                 *held = moved;
             }
         }
-    }
-
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
     }
 }

@@ -162,10 +162,7 @@ impl Adwin {
 }
 
 impl Detector for Adwin {
-    fn update(&mut self, value: f64) -> Signal {
-        if !value.is_finite() {
-            return Signal::Stable;
-        }
+    fn watch(&mut self, value: f64) -> Signal {
         if std::mem::take(&mut self.drifted) {
             *self = self.settings.build();
         }

@@ -31,19 +31,12 @@ settings! {
 impl DdmSettings {
     /// The detector.
     pub fn build(&self) -> Ddm {
-        Ddm {
-            settings: self.clone(),
-            drifted: false,
-            count: 0,
-            rate: 0.0,
-            least_rate: 0.0,
-            least_spread: f64::INFINITY,
-        }
+        Ddm { settings: self.clone(), least_spread: f64::INFINITY, ..Ddm::default() }
     }
 }
 
 /// The detector behind [`DdmSettings`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Ddm {
     settings: DdmSettings,
     drifted: bool,
@@ -56,10 +49,7 @@ pub struct Ddm {
 stateful!(Ddm, "ddm", 1: drifted, count, rate, least_rate, least_spread);
 
 impl Detector for Ddm {
-    fn update(&mut self, value: f64) -> Signal {
-        if !value.is_finite() {
-            return Signal::Stable;
-        }
+    fn watch(&mut self, value: f64) -> Signal {
         if std::mem::take(&mut self.drifted) {
             *self = self.settings.build();
         }

@@ -32,21 +32,12 @@ settings! {
 impl EddmSettings {
     /// The detector.
     pub fn build(&self) -> Eddm {
-        Eddm {
-            settings: self.clone(),
-            signal: 0,
-            count: 0,
-            errors: 0,
-            last_error: 0,
-            mean: 0.0,
-            squares: 0.0,
-            best: -1.0,
-        }
+        Eddm { settings: self.clone(), best: -1.0, ..Eddm::default() }
     }
 }
 
 /// The detector behind [`EddmSettings`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Eddm {
     settings: EddmSettings,
     /// 0 stable, 1 warning, 2 drift: it lasts until the next mistake.
@@ -62,10 +53,7 @@ pub struct Eddm {
 stateful!(Eddm, "eddm", 1: signal, count, errors, last_error, mean, squares, best);
 
 impl Detector for Eddm {
-    fn update(&mut self, value: f64) -> Signal {
-        if !value.is_finite() {
-            return Signal::Stable;
-        }
+    fn watch(&mut self, value: f64) -> Signal {
         if self.signal == 2 {
             *self = self.settings.build();
         }

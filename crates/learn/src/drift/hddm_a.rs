@@ -31,13 +31,12 @@ settings! {
 impl HddmASettings {
     /// The detector.
     pub fn build(&self) -> HddmA {
-        let [least, most, all] = [Average::default(); 3];
-        HddmA { settings: self.clone(), drifted: false, least, most, all }
+        HddmA { settings: self.clone(), ..HddmA::default() }
     }
 }
 
 /// The detector behind [`HddmASettings`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct HddmA {
     settings: HddmASettings,
     drifted: bool,
@@ -71,10 +70,7 @@ impl HddmA {
 }
 
 impl Detector for HddmA {
-    fn update(&mut self, value: f64) -> Signal {
-        if !value.is_finite() {
-            return Signal::Stable;
-        }
+    fn watch(&mut self, value: f64) -> Signal {
         if std::mem::take(&mut self.drifted) {
             *self = self.settings.build();
         }

@@ -33,23 +33,12 @@ settings! {
 impl HddmWSettings {
     /// The detector.
     pub fn build(&self) -> HddmW {
-        let [total, before_rise, after_rise, before_fall, after_fall] = [Weighted::default(); 5];
-        HddmW {
-            settings: self.clone(),
-            drifted: false,
-            total,
-            before_rise,
-            after_rise,
-            before_fall,
-            after_fall,
-            rise_from: f64::INFINITY,
-            fall_from: f64::NEG_INFINITY,
-        }
+        HddmW { settings: self.clone(), rise_from: f64::INFINITY, fall_from: f64::NEG_INFINITY, ..HddmW::default() }
     }
 }
 
 /// The detector behind [`HddmWSettings`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct HddmW {
     settings: HddmWSettings,
     drifted: bool,
@@ -98,10 +87,7 @@ fn above(first: Weighted, second: Weighted, confidence: f64) -> bool {
 }
 
 impl Detector for HddmW {
-    fn update(&mut self, value: f64) -> Signal {
-        if !value.is_finite() {
-            return Signal::Stable;
-        }
+    fn watch(&mut self, value: f64) -> Signal {
         if std::mem::take(&mut self.drifted) {
             *self = self.settings.build();
         }

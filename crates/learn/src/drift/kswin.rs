@@ -85,10 +85,7 @@ fn probability(size: usize, distance: usize) -> f64 {
 }
 
 impl Detector for Kswin {
-    fn update(&mut self, value: f64) -> Signal {
-        if !value.is_finite() {
-            return Signal::Stable;
-        }
+    fn watch(&mut self, value: f64) -> Signal {
         let KswinSettings { alpha, window_size, stat_size, .. } = self.settings;
         if self.window.len() == window_size {
             self.window.pop_front();

@@ -31,8 +31,13 @@ pub enum Signal {
 
 /// Watches a stream of numbers for a change.
 pub trait Detector: Stateful + Send + Sync {
+    /// Adds the next value, which is finite.
+    fn watch(&mut self, value: f64) -> Signal;
+
     /// Adds the next value. One that is not finite is skipped.
-    fn update(&mut self, value: f64) -> Signal;
+    fn update(&mut self, value: f64) -> Signal {
+        if value.is_finite() { self.watch(value) } else { Signal::Stable }
+    }
 }
 
 #[cfg(test)]

@@ -49,21 +49,12 @@ settings! {
 impl PageHinkleySettings {
     /// The detector.
     pub fn build(&self) -> PageHinkley {
-        PageHinkley {
-            settings: self.clone(),
-            drifted: false,
-            count: 0,
-            mean: 0.0,
-            increase: 0.0,
-            decrease: 0.0,
-            least: f64::INFINITY,
-            most: -1.0,
-        }
+        PageHinkley { settings: self.clone(), least: f64::INFINITY, most: -1.0, ..PageHinkley::default() }
     }
 }
 
 /// The detector behind [`PageHinkleySettings`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct PageHinkley {
     settings: PageHinkleySettings,
     drifted: bool,
@@ -78,10 +69,7 @@ pub struct PageHinkley {
 stateful!(PageHinkley, "page_hinkley", 1: drifted, count, mean, increase, decrease, least, most);
 
 impl Detector for PageHinkley {
-    fn update(&mut self, value: f64) -> Signal {
-        if !value.is_finite() {
-            return Signal::Stable;
-        }
+    fn watch(&mut self, value: f64) -> Signal {
         if std::mem::take(&mut self.drifted) {
             *self = self.settings.build();
         }

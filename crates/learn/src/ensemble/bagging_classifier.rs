@@ -3,7 +3,7 @@
 use super::members::{Members, classify_by_members, ensemble_settings};
 use crate::random::{Poisson, Random};
 use crate::state::stateful;
-use crate::traits::ByRow;
+use crate::traits::{ByRow, facts};
 use crate::{LearnError, Merge, Predictions, Signature, StateReader, Truth};
 
 ensemble_settings! {
@@ -69,7 +69,5 @@ impl ByRow for BaggingClassifier {
         }
     }
 
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
-    }
+    facts!(merges);
 }

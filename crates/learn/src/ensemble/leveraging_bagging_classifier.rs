@@ -3,7 +3,7 @@
 use super::members::{Members, classify_by_members, ensemble_settings};
 use crate::drift::{Adwin, AdwinSettings, Detector, Signal};
 use crate::random::{Poisson, Random};
-use crate::traits::ByRow;
+use crate::traits::{ByRow, facts};
 use crate::{LearnError, Merge, Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Truth};
 
 ensemble_settings! {
@@ -132,7 +132,5 @@ impl ByRow for LeveragingBaggingClassifier {
         }
     }
 
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
-    }
+    facts!(merges);
 }

@@ -3,8 +3,8 @@
 use super::members::{Members, check};
 use crate::settings::settings;
 use crate::state::stateful;
-use crate::traits::ByRow;
-use crate::{Component, Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{Component, Predictions, Signature, Truth};
 
 settings! {
     /// One against the rest: for each class a model that tells it from all others.
@@ -53,13 +53,7 @@ pub struct OneVsRest {
 stateful!(OneVsRest, "one_vs_rest", 1: seen, members);
 
 impl ByRow for OneVsRest {
-    fn task(&self) -> Task {
-        Task::Classification
-    }
-
-    fn width(&self) -> usize {
-        self.members.width()
-    }
+    facts!(Classification; width: members.width());
 
     fn takes_nominal(&self) -> bool {
         self.nominal

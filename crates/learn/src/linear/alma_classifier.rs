@@ -4,8 +4,8 @@ use super::dot;
 use super::loss::sigmoid;
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::traits::ByRow;
-use crate::{Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{Predictions, Signature, Truth};
 
 component_settings! {
     /// ALMA: approximates the separating plane of the largest margin for two classes.
@@ -75,13 +75,7 @@ impl AlmaClassifier {
 }
 
 impl ByRow for AlmaClassifier {
-    fn task(&self) -> Task {
-        Task::BinaryClassification
-    }
-
-    fn width(&self) -> usize {
-        self.weights.len()
-    }
+    facts!(BinaryClassification; width: weights.len());
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         out.push(sigmoid(self.dot(row)));

@@ -2,8 +2,8 @@
 
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::traits::ByRow;
-use crate::{Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{Predictions, Signature, Truth};
 
 component_settings! {
     /// Bayesian linear regression with a normal prior, updated exactly with each row.
@@ -137,13 +137,7 @@ fn inverse(matrix: &[f64], width: usize) -> Option<Box<[f64]>> {
 }
 
 impl ByRow for BayesianLinearRegression {
-    fn task(&self) -> Task {
-        Task::Regression
-    }
-
-    fn width(&self) -> usize {
-        self.mean.len()
-    }
+    facts!(Regression; width: mean.len());
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         out.push(super::dot(&self.mean, row));

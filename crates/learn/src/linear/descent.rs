@@ -42,12 +42,9 @@ macro_rules! descent_settings {
 
             /// The model for rows of these columns.
             pub fn build(&self, signature: &$crate::Signature) -> $model {
-                let restraint = $crate::linear::descent::Restraint {
-                    l1: self.l1,
-                    l2: self.l2,
-                    clip_gradient: self.clip_gradient,
-                    intercept_lr: self.intercept_lr,
-                };
+                let restraint = $crate::settings::taken!(self, $crate::linear::descent::Restraint {
+                    l1, l2, clip_gradient, intercept_lr;
+                });
                 let (width, intercept) = (signature.width(), self.intercept_init);
                 let descent = $crate::linear::descent::Descent::new(width, &self.optimizer, restraint, intercept);
                 let $given = self;
@@ -101,9 +98,7 @@ macro_rules! descent_settings {
                 self.descent.step(row, gradient * weight);
             }
 
-            fn as_merge(&mut self) -> Option<&mut dyn $crate::Merge> {
-                Some(self)
-            }
+            $crate::traits::facts!(merges);
         }
     };
 }

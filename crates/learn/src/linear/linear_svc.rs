@@ -4,8 +4,8 @@ use super::dot;
 use super::loss::sigmoid;
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::traits::{ByRow, mergeable};
-use crate::{Merge, Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts, mergeable};
+use crate::{Predictions, Signature, Truth};
 
 component_settings! {
     /// Linear support vector machine for two classes, by Pegasos.
@@ -73,13 +73,7 @@ impl LinearSvc {
 }
 
 impl ByRow for LinearSvc {
-    fn task(&self) -> Task {
-        Task::BinaryClassification
-    }
-
-    fn width(&self) -> usize {
-        self.weights.len()
-    }
+    facts!(BinaryClassification, merges; width: weights.len());
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         out.push(sigmoid(self.margin(row)));
@@ -109,9 +103,5 @@ impl ByRow for LinearSvc {
             self.intercept *= radius / norm;
         }
         self.step += 1.0;
-    }
-
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
     }
 }

@@ -4,8 +4,8 @@ use super::dot;
 use super::loss::sigmoid;
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::traits::{ByRow, mergeable};
-use crate::{Merge, Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts, mergeable};
+use crate::{Predictions, Signature, Truth};
 
 /// How large a step may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -192,13 +192,7 @@ mergeable!(PassiveAggressiveClassifier);
 mergeable!(PassiveAggressiveRegressor);
 
 impl ByRow for PassiveAggressiveClassifier {
-    fn task(&self) -> Task {
-        Task::BinaryClassification
-    }
-
-    fn width(&self) -> usize {
-        self.0.weights.len()
-    }
+    facts!(BinaryClassification, merges; width: 0.weights.len());
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         out.push(sigmoid(self.0.dot(row)));
@@ -209,20 +203,10 @@ impl ByRow for PassiveAggressiveClassifier {
         let loss = (1.0 - y * self.0.dot(row)).max(0.0);
         self.0.step(row, loss * weight, y);
     }
-
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
-    }
 }
 
 impl ByRow for PassiveAggressiveRegressor {
-    fn task(&self) -> Task {
-        Task::Regression
-    }
-
-    fn width(&self) -> usize {
-        self.margin.weights.len()
-    }
+    facts!(Regression, merges; width: margin.weights.len());
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         out.push(self.margin.dot(row));
@@ -232,9 +216,5 @@ impl ByRow for PassiveAggressiveRegressor {
         let error = truth.map_or(f64::NAN, Truth::number) - self.margin.dot(row);
         let loss = (error.abs() - self.eps).max(0.0);
         self.margin.step(row, loss * weight, if error > 0.0 { 1.0 } else { -1.0 });
-    }
-
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
     }
 }

@@ -4,8 +4,8 @@ use super::optimizer::Steps;
 use super::{Optimizer, dot};
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::traits::ByRow;
-use crate::{Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Truth};
 
 component_settings! {
     /// Softmax regression, also called multinomial logistic regression, by gradient descent on the cross-entropy.
@@ -84,13 +84,7 @@ fn finite(sum: f64) -> f64 {
 }
 
 impl ByRow for SoftmaxRegression {
-    fn task(&self) -> Task {
-        Task::Classification
-    }
-
-    fn width(&self) -> usize {
-        self.width
-    }
+    facts!(Classification; width: width);
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         out.push_row(self.probabilities(row));

@@ -3,8 +3,8 @@
 use super::window::Window;
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::traits::ByRow;
-use crate::{Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{Predictions, Signature, Truth};
 
 component_settings! {
     /// k nearest neighbours: the classes of the most similar rows among the last ones.
@@ -60,13 +60,7 @@ pub struct KnnClassifier {
 stateful!(KnnClassifier, "knn_classifier", 1: classes, window);
 
 impl ByRow for KnnClassifier {
-    fn task(&self) -> Task {
-        Task::Classification
-    }
-
-    fn width(&self) -> usize {
-        self.window.width()
-    }
+    facts!(Classification; width: window.width());
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         let nearest = self.window.nearest(row, self.settings.n_neighbors);

@@ -4,8 +4,8 @@ use super::window::Window;
 use crate::features::is_complete;
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::traits::ByRow;
-use crate::{Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{Predictions, Signature, Truth};
 
 component_settings! {
     /// k nearest neighbours: the mean of the most similar rows among the last ones.
@@ -69,13 +69,7 @@ pub struct KnnRegressor {
 stateful!(KnnRegressor, "knn_regressor", 1: window);
 
 impl ByRow for KnnRegressor {
-    fn task(&self) -> Task {
-        Task::Regression
-    }
-
-    fn width(&self) -> usize {
-        self.window.width()
-    }
+    facts!(Regression; width: window.width());
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         let nearest = self.window.nearest(row, self.settings.n_neighbors);

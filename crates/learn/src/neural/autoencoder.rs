@@ -2,8 +2,8 @@
 
 use super::network::{Network, network_settings};
 use crate::state::stateful;
-use crate::traits::ByRow;
-use crate::{Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{Predictions, Signature, Truth};
 
 network_settings! {
     /// An autoencoder for anomalies: a network with a narrow middle that learns to give back its input. What it gives back
@@ -45,13 +45,7 @@ pub struct Autoencoder {
 stateful!(Autoencoder, "autoencoder", 1: network);
 
 impl ByRow for Autoencoder {
-    fn task(&self) -> Task {
-        Task::AnomalyDetection
-    }
-
-    fn width(&self) -> usize {
-        self.network.inputs()
-    }
+    facts!(AnomalyDetection; width: network.inputs());
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         let (mut given, mut room) = (Vec::new(), Vec::new());

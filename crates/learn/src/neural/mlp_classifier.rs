@@ -2,8 +2,8 @@
 
 use super::network::{Network, network_settings};
 use crate::state::stateful;
-use crate::traits::ByRow;
-use crate::{Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{Predictions, Signature, Truth};
 
 network_settings! {
     /// A multi-layer perceptron that predicts classes: dense layers, then softmax; learns by the cross-entropy.
@@ -56,13 +56,7 @@ fn softmax(sums: &mut [f64], seen: &[bool]) {
 }
 
 impl ByRow for MlpClassifier {
-    fn task(&self) -> Task {
-        Task::Classification
-    }
-
-    fn width(&self) -> usize {
-        self.network.inputs()
-    }
+    facts!(Classification; width: network.inputs());
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         let mut room = Vec::new();

@@ -2,8 +2,8 @@
 
 use super::network::{Network, network_settings};
 use crate::state::stateful;
-use crate::traits::ByRow;
-use crate::{Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{Predictions, Signature, Truth};
 
 network_settings! {
     /// A multi-layer perceptron that predicts a number: dense layers; learns by half the squared error.
@@ -43,13 +43,7 @@ pub struct MlpRegressor {
 stateful!(MlpRegressor, "mlp_regressor", 1: network);
 
 impl ByRow for MlpRegressor {
-    fn task(&self) -> Task {
-        Task::Regression
-    }
-
-    fn width(&self) -> usize {
-        self.network.inputs()
-    }
+    facts!(Regression; width: network.inputs());
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         let mut room = Vec::new();

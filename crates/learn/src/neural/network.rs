@@ -37,13 +37,10 @@ macro_rules! network_settings {
             }
 
             fn network(&self, inputs: usize, outputs: usize) -> $crate::neural::network::Network {
-                let training = $crate::neural::network::Training {
-                    activation: self.activation,
-                    optimizer: self.optimizer.clone(),
-                    alpha: self.alpha,
-                    dropout: self.dropout,
-                    batch_size: self.batch_size.max(1),
-                };
+                let training = $crate::settings::taken!(self, $crate::neural::network::Training {
+                    activation, alpha, dropout;
+                    optimizer: self.optimizer.clone(), batch_size: self.batch_size.max(1),
+                });
                 $crate::neural::network::Network::new(inputs, &self.hidden_layer_sizes, outputs, training, self.seed)
             }
         }

@@ -1,8 +1,8 @@
 //! Scaling that follows a drifting column.
 
+use super::by_column::{ByColumn, Columns};
+use crate::Signature;
 use crate::settings::component_settings;
-use crate::state::stateful;
-use crate::{Kind, Signature, Transformer, Truth};
 
 component_settings! {
     /// Scales each column by an exponentially weighted mean and variance, so that it follows a column that drifts.
@@ -28,52 +28,35 @@ component_settings! {
 
 impl AdaptiveStandardScalerSettings {
     /// The scaler for rows of these columns.
-    pub fn build(&self, signature: &Signature) -> AdaptiveStandardScaler {
-        let moments = vec![(f64::NAN, f64::NAN); signature.width()].into();
-        AdaptiveStandardScaler { newest: self.fading_factor, kinds: signature.kinds().to_vec(), moments }
+    pub fn build(&self, signature: &Signature) -> Columns<Self> {
+        Columns::new(self, signature)
     }
 }
 
-/// The moments behind [`AdaptiveStandardScalerSettings`].
-#[derive(Debug, Clone)]
-pub struct AdaptiveStandardScaler {
-    newest: f64,
-    kinds: Vec<Kind>,
-    /// The mean and the mean square of each column; NaN before its first value.
-    moments: Box<[(f64, f64)]>,
-}
+impl ByColumn for AdaptiveStandardScalerSettings {
+    const NAME: &'static str = "adaptive_standard_scaler";
+    /// The mean, and the mean of the squares.
+    type Kept = (f64, f64);
 
-stateful!(AdaptiveStandardScaler, "adaptive_standard_scaler", 1: moments);
-
-impl Transformer for AdaptiveStandardScaler {
-    fn signature(&self) -> Signature {
-        Signature::new(self.kinds.clone())
+    fn column(&self) -> (f64, f64) {
+        (f64::NAN, f64::NAN)
     }
 
-    fn learn(&mut self, row: &[f64], _: Option<Truth>) {
-        for ((mean, square), x) in self.moments.iter_mut().zip(row) {
-            if !(x * x).is_finite() {
-                continue;
-            }
-            if mean.is_nan() {
-                (*mean, *square) = (*x, x * x);
-            } else {
-                *mean = self.newest * x + (1.0 - self.newest) * *mean;
-                *square = self.newest * (x * x) + (1.0 - self.newest) * *square;
-            }
+    fn learn(&self, (mean, square): &mut (f64, f64), x: f64) {
+        if !(x * x).is_finite() {
+            return;
+        }
+        let newest = self.fading_factor;
+        if mean.is_nan() {
+            (*mean, *square) = (x, x * x);
+        } else {
+            *mean = newest * x + (1.0 - newest) * *mean;
+            *square = newest * (x * x) + (1.0 - newest) * *square;
         }
     }
 
-    fn transform(&self, row: &[f64], out: &mut Vec<f64>) {
-        let columns = self.moments.iter().zip(row).zip(&self.kinds);
-        out.extend(columns.map(|(((mean, square), x), kind)| {
-            let variance = square - mean * mean;
-            match kind {
-                _ if !x.is_finite() => f64::NAN,
-                Kind::Nominal => *x,
-                Kind::Numeric if variance > 0.0 => (x - mean) / variance.sqrt(),
-                Kind::Numeric => 0.0,
-            }
-        }));
+    fn transform(&self, (mean, square): &(f64, f64), x: f64) -> f64 {
+        let variance = square - mean * mean;
+        if variance > 0.0 { (x - mean) / variance.sqrt() } else { 0.0 }
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::category;
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::traits::mergeable;
-use crate::{Kind, Merge, Signature, Transformer, Truth};
+use crate::traits::{facts, mergeable};
+use crate::{Kind, Signature, Transformer, Truth};
 
 component_settings! {
     /// Turns each category into the share of rows that have it, in [0, 1].
@@ -91,7 +91,5 @@ impl Transformer for FrequencyEncoder {
             }
         }));
     }
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
-    }
+    facts!(merges);
 }

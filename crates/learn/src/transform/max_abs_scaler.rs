@@ -1,9 +1,8 @@
 //! Scaling to [-1, 1].
 
+use super::by_column::{ByColumn, Columns};
+use crate::Signature;
 use crate::settings::component_settings;
-use crate::state::stateful;
-use crate::traits::mergeable;
-use crate::{Kind, Merge, Signature, Transformer, Truth};
 
 component_settings! {
     /// Scales each column to [-1, 1] by the greatest absolute value seen; 0 stays 0.
@@ -23,50 +22,26 @@ component_settings! {
 
 impl MaxAbsScalerSettings {
     /// The scaler for rows of these columns.
-    pub fn build(&self, signature: &Signature) -> MaxAbsScaler {
-        MaxAbsScaler { kinds: signature.kinds().to_vec(), most: vec![0.0; signature.width()].into() }
+    pub fn build(&self, signature: &Signature) -> Columns<Self> {
+        Columns::new(self, signature)
     }
 }
 
-/// The greatest absolute values behind [`MaxAbsScalerSettings`].
-#[derive(Debug, Clone)]
-pub struct MaxAbsScaler {
-    kinds: Vec<Kind>,
-    most: Box<[f64]>,
-}
+impl ByColumn for MaxAbsScalerSettings {
+    const NAME: &'static str = "max_abs_scaler";
+    /// The greatest absolute value.
+    type Kept = f64;
+    const ABSORB: Option<fn(&mut f64, &f64)> = Some(|mine, theirs| *mine = mine.max(*theirs));
 
-stateful!(MaxAbsScaler, "max_abs_scaler", 1: most);
-mergeable!(MaxAbsScaler);
-
-impl MaxAbsScaler {
-    /// Merges both; exact.
-    fn absorb(&mut self, other: &Self) {
-        self.most.iter_mut().zip(&other.most).for_each(|(mine, theirs)| *mine = mine.max(*theirs));
-    }
-}
-
-impl Transformer for MaxAbsScaler {
-    fn signature(&self) -> Signature {
-        Signature::new(self.kinds.clone())
+    fn column(&self) -> f64 {
+        0.0
     }
 
-    fn learn(&mut self, row: &[f64], _: Option<Truth>) {
-        for (most, x) in self.most.iter_mut().zip(row).filter(|(_, x)| x.is_finite()) {
-            *most = most.max(x.abs());
-        }
+    fn learn(&self, most: &mut f64, x: f64) {
+        *most = most.max(x.abs());
     }
 
-    fn transform(&self, row: &[f64], out: &mut Vec<f64>) {
-        let columns = self.most.iter().zip(row).zip(&self.kinds);
-        out.extend(columns.map(|((most, x), kind)| match kind {
-            _ if !x.is_finite() => f64::NAN,
-            Kind::Nominal => *x,
-            Kind::Numeric if *most > 0.0 => x / most,
-            Kind::Numeric => 0.0,
-        }));
-    }
-
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
+    fn transform(&self, most: &f64, x: f64) -> f64 {
+        if *most > 0.0 { x / most } else { 0.0 }
     }
 }

@@ -1,9 +1,8 @@
 //! Scaling to [0, 1].
 
+use super::by_column::{ByColumn, Columns};
+use crate::Signature;
 use crate::settings::component_settings;
-use crate::state::stateful;
-use crate::traits::mergeable;
-use crate::{Kind, Merge, Signature, Transformer, Truth};
 
 component_settings! {
     /// Scales each column to [0, 1] by the least and the greatest value seen.
@@ -24,53 +23,27 @@ component_settings! {
 
 impl MinMaxScalerSettings {
     /// The scaler for rows of these columns.
-    pub fn build(&self, signature: &Signature) -> MinMaxScaler {
-        let ends = vec![(f64::INFINITY, f64::NEG_INFINITY); signature.width()].into();
-        MinMaxScaler { kinds: signature.kinds().to_vec(), ends }
+    pub fn build(&self, signature: &Signature) -> Columns<Self> {
+        Columns::new(self, signature)
     }
 }
 
-/// The ends behind [`MinMaxScalerSettings`].
-#[derive(Debug, Clone)]
-pub struct MinMaxScaler {
-    kinds: Vec<Kind>,
-    ends: Box<[(f64, f64)]>,
-}
+impl ByColumn for MinMaxScalerSettings {
+    const NAME: &'static str = "min_max_scaler";
+    /// The least and the greatest value.
+    type Kept = (f64, f64);
+    const ABSORB: Option<fn(&mut (f64, f64), &(f64, f64))> =
+        Some(|(least, most), (low, high)| (*least, *most) = (least.min(*low), most.max(*high)));
 
-stateful!(MinMaxScaler, "min_max_scaler", 1: ends);
-mergeable!(MinMaxScaler);
-
-impl MinMaxScaler {
-    /// Merges both; exact.
-    fn absorb(&mut self, other: &Self) {
-        for ((least, most), (low, high)) in self.ends.iter_mut().zip(&other.ends) {
-            (*least, *most) = (least.min(*low), most.max(*high));
-        }
-    }
-}
-
-impl Transformer for MinMaxScaler {
-    fn signature(&self) -> Signature {
-        Signature::new(self.kinds.clone())
+    fn column(&self) -> (f64, f64) {
+        (f64::INFINITY, f64::NEG_INFINITY)
     }
 
-    fn learn(&mut self, row: &[f64], _: Option<Truth>) {
-        for ((least, most), x) in self.ends.iter_mut().zip(row).filter(|(_, x)| x.is_finite()) {
-            (*least, *most) = (least.min(*x), most.max(*x));
-        }
+    fn learn(&self, (least, most): &mut (f64, f64), x: f64) {
+        (*least, *most) = (least.min(x), most.max(x));
     }
 
-    fn transform(&self, row: &[f64], out: &mut Vec<f64>) {
-        let columns = self.ends.iter().zip(row).zip(&self.kinds);
-        out.extend(columns.map(|(((least, most), x), kind)| match kind {
-            _ if !x.is_finite() => f64::NAN,
-            Kind::Nominal => *x,
-            Kind::Numeric if most > least => (x - least) / (most - least),
-            Kind::Numeric => 0.0,
-        }));
-    }
-
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
+    fn transform(&self, (least, most): &(f64, f64), x: f64) -> f64 {
+        if most > least { (x - least) / (most - least) } else { 0.0 }
     }
 }

@@ -1,9 +1,9 @@
 //! Numbers as bins.
 
+use super::by_column::{ByColumn, Columns};
 use super::quantiles::Quantiles;
+use crate::Signature;
 use crate::settings::component_settings;
-use crate::state::stateful;
-use crate::{Kind, Signature, Transformer, Truth};
 
 component_settings! {
     /// Turns each numeric column into the number of its bin, where all bins get about as many rows.
@@ -28,43 +28,31 @@ component_settings! {
 
 impl QuantileBinningSettings {
     /// The bins for rows of these columns.
-    pub fn build(&self, signature: &Signature) -> QuantileBinning {
-        let bins = self.n_bins.clamp(2, 100);
-        let wanted: Vec<f64> = (1..bins).map(|end| end as f64 / bins as f64).collect();
-        let columns = vec![Quantiles::new(&wanted); signature.width()].into();
-        QuantileBinning { bins, kinds: signature.kinds().to_vec(), columns }
+    pub fn build(&self, signature: &Signature) -> Columns<Self> {
+        Columns::new(self, signature)
     }
 }
 
-/// The quantiles behind [`QuantileBinningSettings`].
-#[derive(Debug, Clone)]
-pub struct QuantileBinning {
-    bins: usize,
-    kinds: Vec<Kind>,
-    columns: Box<[Quantiles]>,
+impl QuantileBinningSettings {
+    fn bins(&self) -> usize {
+        self.n_bins.clamp(2, 100)
+    }
 }
 
-stateful!(QuantileBinning, "quantile_binning", 1: columns);
+impl ByColumn for QuantileBinningSettings {
+    const NAME: &'static str = "quantile_binning";
+    type Kept = Quantiles;
 
-impl Transformer for QuantileBinning {
-    fn signature(&self) -> Signature {
-        Signature::new(self.kinds.clone())
+    fn column(&self) -> Quantiles {
+        let bins = self.bins();
+        Quantiles::new(&(1..bins).map(|end| end as f64 / bins as f64).collect::<Vec<f64>>())
     }
 
-    fn learn(&mut self, row: &[f64], _: Option<Truth>) {
-        for (column, x) in self.columns.iter_mut().zip(row).filter(|(_, x)| x.abs() < 1e150) {
-            column.learn(*x);
-        }
+    fn learn(&self, column: &mut Quantiles, x: f64) {
+        column.learn_moderate(x);
     }
 
-    fn transform(&self, row: &[f64], out: &mut Vec<f64>) {
-        let columns = self.columns.iter().zip(row).zip(&self.kinds);
-        out.extend(columns.map(|((column, x), kind)| match kind {
-            _ if !x.is_finite() => f64::NAN,
-            Kind::Nominal => *x,
-            Kind::Numeric => {
-                (0..self.bins - 1).filter(|end| column.get(*end).is_some_and(|end| *x > end)).count() as f64
-            }
-        }));
+    fn transform(&self, column: &Quantiles, x: f64) -> f64 {
+        (0..self.bins() - 1).filter(|end| column.get(*end).is_some_and(|end| x > end)).count() as f64
     }
 }

@@ -8,7 +8,7 @@ use crate::state::stateful;
 /// Observations", CACM 28 (1985); K. E. E. Raatikainen, "Simultaneous Estimation of Several Percentiles", Simulation 49
 /// (1987).
 #[derive(Debug, Clone, Default)]
-pub(super) struct Quantiles {
+pub struct Quantiles {
     wanted: Vec<f64>,
     count: u64,
     heights: Vec<f64>,
@@ -35,6 +35,13 @@ impl Quantiles {
         };
         let half = marker / 2;
         if marker.is_multiple_of(2) { of(half) } else { 0.5 * (of(half) + of(half + 1)) }
+    }
+
+    /// Learns a value, unless it is so large that sums would overflow.
+    pub(super) fn learn_moderate(&mut self, x: f64) {
+        if x.abs() < 1e150 {
+            self.learn(x);
+        }
     }
 
     pub(super) fn learn(&mut self, x: f64) {

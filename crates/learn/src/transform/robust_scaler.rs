@@ -1,9 +1,9 @@
 //! Scaling that is robust to outliers.
 
+use super::by_column::{ByColumn, Columns};
 use super::quantiles::Quantiles;
+use crate::Signature;
 use crate::settings::component_settings;
-use crate::state::stateful;
-use crate::{Kind, Signature, Transformer, Truth};
 
 component_settings! {
     /// Takes the median away and divides by the range between two quantiles, which outliers hardly move.
@@ -35,50 +35,30 @@ component_settings! {
 
 impl RobustScalerSettings {
     /// The scaler for rows of these columns.
-    pub fn build(&self, signature: &Signature) -> RobustScaler {
-        let quantiles = Quantiles::new(&[self.q_inf, 0.5, self.q_sup]);
-        let columns = vec![quantiles; signature.width()].into();
-        RobustScaler { settings: self.clone(), kinds: signature.kinds().to_vec(), columns }
+    pub fn build(&self, signature: &Signature) -> Columns<Self> {
+        Columns::new(self, signature)
     }
 }
 
-/// The quantiles behind [`RobustScalerSettings`].
-#[derive(Debug, Clone)]
-pub struct RobustScaler {
-    settings: RobustScalerSettings,
-    kinds: Vec<Kind>,
-    columns: Box<[Quantiles]>,
-}
+impl ByColumn for RobustScalerSettings {
+    const NAME: &'static str = "robust_scaler";
+    type Kept = Quantiles;
 
-stateful!(RobustScaler, "robust_scaler", 1: columns);
-
-impl Transformer for RobustScaler {
-    fn signature(&self) -> Signature {
-        Signature::new(self.kinds.clone())
+    fn column(&self) -> Quantiles {
+        Quantiles::new(&[self.q_inf, 0.5, self.q_sup])
     }
 
-    fn learn(&mut self, row: &[f64], _: Option<Truth>) {
-        for (column, x) in self.columns.iter_mut().zip(row).filter(|(_, x)| x.abs() < 1e150) {
-            column.learn(*x);
+    fn learn(&self, column: &mut Quantiles, x: f64) {
+        column.learn_moderate(x);
+    }
+
+    fn transform(&self, column: &Quantiles, x: f64) -> f64 {
+        let [low, median, high] = [0, 1, 2].map(|wanted| column.get(wanted).unwrap_or(0.0));
+        let centred = if self.with_centering { x - median } else { x };
+        match (self.with_scaling, high > low) {
+            (false, _) => centred,
+            (true, true) => centred / (high - low),
+            (true, false) => 0.0,
         }
-    }
-
-    fn transform(&self, row: &[f64], out: &mut Vec<f64>) {
-        let columns = self.columns.iter().zip(row).zip(&self.kinds);
-        out.extend(columns.map(|((column, x), kind)| {
-            if !x.is_finite() {
-                return f64::NAN;
-            }
-            if *kind == Kind::Nominal {
-                return *x;
-            }
-            let [low, median, high] = [0, 1, 2].map(|wanted| column.get(wanted).unwrap_or(0.0));
-            let centred = if self.settings.with_centering { x - median } else { *x };
-            match (self.settings.with_scaling, high > low) {
-                (false, _) => centred,
-                (true, true) => centred / (high - low),
-                (true, false) => 0.0,
-            }
-        }));
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::traits::mergeable;
-use crate::{Kind, Merge, Signature, Transformer, Truth};
+use crate::traits::{facts, mergeable};
+use crate::{Kind, Signature, Transformer, Truth};
 
 component_settings! {
     /// Scales each column to mean 0 and variance 1 with the running mean and the running population variance.
@@ -87,9 +87,7 @@ impl Transformer for StandardScaler {
         }));
     }
 
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
-    }
+    facts!(merges);
 }
 
 stateful!(StandardScaler, NAME, 1: columns);

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::category;
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::traits::mergeable;
-use crate::{Kind, Merge, Signature, Transformer, Truth};
+use crate::traits::{facts, mergeable};
+use crate::{Kind, Signature, Transformer, Truth};
 
 component_settings! {
     /// Turns each category into the mean label of its rows so far, drawn towards the mean of all rows while they are few.
@@ -111,7 +111,5 @@ impl Transformer for TargetEncoder {
             }
         }));
     }
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
-    }
+    facts!(merges);
 }

@@ -1,8 +1,9 @@
 //! Leaves out columns that do not vary.
 
+use super::by_column::{ByColumn, Columns};
+use crate::Signature;
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::{Kind, Signature, Transformer, Truth};
 
 component_settings! {
     /// Sets columns whose variance is not above a threshold to 0, so that a model does not see them.
@@ -30,37 +31,31 @@ component_settings! {
 
 impl VarianceThresholdSettings {
     /// The threshold for rows of these columns.
-    pub fn build(&self, signature: &Signature) -> VarianceThreshold {
-        let columns = vec![Column::default(); signature.width()].into();
-        VarianceThreshold { settings: self.clone(), kinds: signature.kinds().to_vec(), columns }
+    pub fn build(&self, signature: &Signature) -> Columns<Self> {
+        Columns::new(self, signature)
     }
 }
 
-/// The variances behind [`VarianceThresholdSettings`].
-#[derive(Debug, Clone)]
-pub struct VarianceThreshold {
-    settings: VarianceThresholdSettings,
-    kinds: Vec<Kind>,
-    columns: Box<[Column]>,
-}
-
+/// What is kept of a column.
 #[derive(Debug, Clone, Default)]
-struct Column {
+pub struct Column {
     count: u64,
     mean: f64,
     squares: f64,
 }
 
-stateful!(VarianceThreshold, "variance_threshold", 1: columns);
 stateful!(Column: count, mean, squares);
 
-impl Transformer for VarianceThreshold {
-    fn signature(&self) -> Signature {
-        Signature::new(self.kinds.clone())
+impl ByColumn for VarianceThresholdSettings {
+    const NAME: &'static str = "variance_threshold";
+    type Kept = Column;
+
+    fn column(&self) -> Column {
+        Column::default()
     }
 
-    fn learn(&mut self, row: &[f64], _: Option<Truth>) {
-        for (column, x) in self.columns.iter_mut().zip(row).filter(|(_, x)| x.abs() < 1e150) {
+    fn learn(&self, column: &mut Column, x: f64) {
+        if x.abs() < 1e150 {
             column.count += 1;
             let apart = x - column.mean;
             column.mean += apart / column.count as f64;
@@ -68,16 +63,9 @@ impl Transformer for VarianceThreshold {
         }
     }
 
-    fn transform(&self, row: &[f64], out: &mut Vec<f64>) {
-        let columns = self.columns.iter().zip(row).zip(&self.kinds);
-        out.extend(columns.map(|((column, x), kind)| {
-            let variance = column.squares / column.count.saturating_sub(1).max(1) as f64;
-            let early = column.count < self.settings.min_samples;
-            match kind {
-                _ if !x.is_finite() => f64::NAN,
-                Kind::Numeric if !early && variance <= self.settings.threshold => 0.0,
-                _ => *x,
-            }
-        }));
+    fn transform(&self, column: &Column, x: f64) -> f64 {
+        let variance = column.squares / column.count.saturating_sub(1).max(1) as f64;
+        let early = column.count < self.min_samples;
+        if !early && variance <= self.threshold { 0.0 } else { x }
     }
 }

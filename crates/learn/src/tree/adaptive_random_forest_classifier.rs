@@ -4,9 +4,10 @@ use super::class_tree::ClassTree;
 use super::forest::Forest;
 use super::settings::forest_settings;
 use super::{HoeffdingTreeClassifierSettings, LeafPrediction, SplitCriterion};
+use crate::settings::taken;
 use crate::state::stateful;
-use crate::traits::{ByRow, most_probable};
-use crate::{LearnError, Merge, Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts, most_probable};
+use crate::{LearnError, Merge, Predictions, Signature, Truth};
 
 forest_settings! {
     /// The adaptive random forest: Hoeffding trees on random columns and resampled rows, each replaced when its errors
@@ -49,18 +50,11 @@ forest_settings! {
 impl AdaptiveRandomForestClassifierSettings {
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> AdaptiveRandomForestClassifier {
-        let tree = HoeffdingTreeClassifierSettings {
-            grace_period: self.grace_period,
-            max_depth: self.max_depth,
-            split_criterion: self.split_criterion,
-            delta: self.delta,
-            tau: self.tau,
-            leaf_prediction: self.leaf_prediction,
-            n_splits: self.n_splits,
-            binary_split: self.binary_split,
-            max_size: self.max_size,
+        let tree = taken!(self, HoeffdingTreeClassifierSettings {
+            grace_period, max_depth, split_criterion, delta, tau, leaf_prediction, n_splits,
+            binary_split, max_size;
             ..HoeffdingTreeClassifierSettings::default()
-        };
+        });
         let mut growth = tree.growth();
         growth.max_features = Some(self.max_features.of(signature.width()));
         let kinds = signature.kinds().to_vec();
@@ -96,17 +90,7 @@ impl Merge for AdaptiveRandomForestClassifier {
 }
 
 impl ByRow for AdaptiveRandomForestClassifier {
-    fn task(&self) -> Task {
-        Task::Classification
-    }
-
-    fn width(&self) -> usize {
-        self.width
-    }
-
-    fn takes_nominal(&self) -> bool {
-        true
-    }
+    facts!(Classification, takes_nominal, merges; width: width);
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         let mut votes = Vec::new();
@@ -136,9 +120,5 @@ impl ByRow for AdaptiveRandomForestClassifier {
             },
             |tree, times| tree.learn(row, class as usize, weight * times, room),
         );
-    }
-
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
     }
 }

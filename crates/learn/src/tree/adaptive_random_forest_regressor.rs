@@ -4,9 +4,10 @@ use super::forest::Forest;
 use super::settings::forest_settings;
 use super::value_tree::ValueTree;
 use super::{HoeffdingTreeRegressorSettings, ValueLeafPrediction};
+use crate::settings::taken;
 use crate::state::stateful;
-use crate::traits::ByRow;
-use crate::{LearnError, Merge, Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{LearnError, Merge, Predictions, Signature, Truth};
 
 /// How the trees' predictions become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -60,18 +61,11 @@ forest_settings! {
 impl AdaptiveRandomForestRegressorSettings {
     /// The model for rows of these columns.
     pub fn build(&self, signature: &Signature) -> AdaptiveRandomForestRegressor {
-        let tree = HoeffdingTreeRegressorSettings {
-            grace_period: self.grace_period,
-            max_depth: self.max_depth,
-            delta: self.delta,
-            tau: self.tau,
-            leaf_prediction: self.leaf_prediction,
-            model_selector_decay: self.model_selector_decay,
-            digits: self.digits,
-            min_samples_split: self.min_samples_split,
-            max_size: self.max_size,
+        let tree = taken!(self, HoeffdingTreeRegressorSettings {
+            grace_period, max_depth, delta, tau, leaf_prediction, model_selector_decay, digits,
+            min_samples_split, max_size;
             ..HoeffdingTreeRegressorSettings::default()
-        };
+        });
         let mut growth = tree.growth();
         growth.holds_back = true;
         growth.max_features = Some(self.max_features.of(signature.width()));
@@ -115,17 +109,7 @@ fn normalised(record: &mut [f64; 3], error: f64) -> f64 {
 }
 
 impl ByRow for AdaptiveRandomForestRegressor {
-    fn task(&self) -> Task {
-        Task::Regression
-    }
-
-    fn width(&self) -> usize {
-        self.width
-    }
-
-    fn takes_nominal(&self) -> bool {
-        true
-    }
+    facts!(Regression, takes_nominal, merges; width: width);
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         let mut values: Vec<f64> = self.forest.trees.iter().map(|member| member.tree.predict(row)).collect();
@@ -151,9 +135,5 @@ impl ByRow for AdaptiveRandomForestRegressor {
             },
             |tree, times| tree.learn(row, y, weight * times),
         );
-    }
-
-    fn as_merge(&mut self) -> Option<&mut dyn Merge> {
-        Some(self)
     }
 }

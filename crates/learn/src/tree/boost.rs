@@ -33,16 +33,10 @@ macro_rules! boosting_settings {
 
         impl $settings {
             fn boost(&self, signature: &$crate::Signature) -> $crate::tree::boost::Boost {
-                let tree = $crate::tree::HoeffdingTreeRegressorSettings {
-                    grace_period: self.grace_period,
-                    max_depth: self.max_depth,
-                    delta: self.delta,
-                    tau: self.tau,
-                    leaf_prediction: $crate::tree::ValueLeafPrediction::Mean,
-                    digits: self.digits,
-                    max_size: self.max_size,
-                    ..Default::default()
-                };
+                let tree = $crate::settings::taken!(self, $crate::tree::HoeffdingTreeRegressorSettings {
+                    grace_period, max_depth, delta, tau, digits, max_size;
+                    leaf_prediction: $crate::tree::ValueLeafPrediction::Mean, ..Default::default()
+                });
                 let growth = $crate::tree::growth::ValueGrowth { forget: self.forget, holds_back: $holds_back, ..tree.growth() };
                 let (kinds, count) = (signature.kinds().to_vec(), self.n_models.max(1));
                 $crate::tree::boost::Boost { rate: self.learning_rate, kinds, growth, count }

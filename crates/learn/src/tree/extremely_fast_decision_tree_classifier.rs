@@ -9,8 +9,8 @@ use super::node::{Budgeted, Suggestion, Test};
 use crate::random::Random;
 use crate::settings::component_settings;
 use crate::state::stateful;
-use crate::traits::ByRow;
-use crate::{Kind, Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{Kind, Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Truth};
 
 component_settings! {
     /// The extremely fast decision tree, also called Hoeffding anytime tree: splits as soon as a split is better than none,
@@ -214,17 +214,7 @@ impl Stateful for Node {
 }
 
 impl ByRow for ExtremelyFastDecisionTreeClassifier {
-    fn task(&self) -> Task {
-        Task::Classification
-    }
-
-    fn width(&self) -> usize {
-        self.rules.kinds.len()
-    }
-
-    fn takes_nominal(&self) -> bool {
-        true
-    }
+    facts!(Classification, takes_nominal; width: rules.kinds.len());
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         out.push_with(|votes| {

@@ -2,8 +2,8 @@
 
 use super::boost::{Boost, boosting_settings};
 use super::value_tree::ValueTree;
-use crate::traits::ByRow;
-use crate::{Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Truth};
 
 boosting_settings! {
     /// Streaming gradient boosted trees: Hoeffding trees that each learn the Newton step which the trees before it left over.
@@ -70,17 +70,7 @@ impl GradientBoostingClassifier {
 }
 
 impl ByRow for GradientBoostingClassifier {
-    fn task(&self) -> Task {
-        Task::Classification
-    }
-
-    fn width(&self) -> usize {
-        self.boost.kinds.len()
-    }
-
-    fn takes_nominal(&self) -> bool {
-        true
-    }
+    facts!(Classification, takes_nominal; width: boost.kinds.len());
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         let sums = self.sums(row);

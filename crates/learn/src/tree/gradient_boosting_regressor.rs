@@ -3,8 +3,8 @@
 use super::boost::{Boost, boosting_settings};
 use super::value_tree::ValueTree;
 use crate::state::stateful;
-use crate::traits::ByRow;
-use crate::{Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{Predictions, Signature, Truth};
 
 boosting_settings! {
     /// Streaming gradient boosted trees for regression: Hoeffding trees that each learn the error which the trees before it
@@ -59,17 +59,7 @@ impl GradientBoostingRegressor {
 }
 
 impl ByRow for GradientBoostingRegressor {
-    fn task(&self) -> Task {
-        Task::Regression
-    }
-
-    fn width(&self) -> usize {
-        self.boost.kinds.len()
-    }
-
-    fn takes_nominal(&self) -> bool {
-        true
-    }
+    facts!(Regression, takes_nominal; width: boost.kinds.len());
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         out.push(self.mean + self.scale() * self.boost.predict(&self.trees, row));

@@ -5,8 +5,8 @@ use super::adaptive_tree::AdaptiveTree;
 use super::class_tree::Leaf;
 use super::settings::adaptive_tree_settings;
 use crate::state::stateful;
-use crate::traits::{ByRow, most_probable};
-use crate::{Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts, most_probable};
+use crate::{Predictions, Signature, Truth};
 
 adaptive_tree_settings! {
     /// The Hoeffding adaptive tree: a Hoeffding tree that watches the errors of each branch, grows an alternate beside one
@@ -49,17 +49,7 @@ pub struct HoeffdingAdaptiveTreeClassifier {
 stateful!(HoeffdingAdaptiveTreeClassifier, "hoeffding_adaptive_tree_classifier", 1: rows, classes, tree);
 
 impl ByRow for HoeffdingAdaptiveTreeClassifier {
-    fn task(&self) -> Task {
-        Task::Classification
-    }
-
-    fn width(&self) -> usize {
-        self.tree.kinds.len()
-    }
-
-    fn takes_nominal(&self) -> bool {
-        true
-    }
+    facts!(Classification, takes_nominal; width: tree.kinds.len());
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         out.push_with(|votes| {

@@ -5,8 +5,8 @@ use super::adaptive_tree::AdaptiveTree;
 use super::settings::adaptive_tree_settings;
 use super::value_tree::Leaf;
 use crate::state::stateful;
-use crate::traits::ByRow;
-use crate::{Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{Predictions, Signature, Truth};
 
 adaptive_tree_settings! {
     /// The Hoeffding adaptive tree: a Hoeffding tree that watches the errors of each branch, grows an alternate beside one
@@ -51,17 +51,7 @@ pub struct HoeffdingAdaptiveTreeRegressor {
 stateful!(HoeffdingAdaptiveTreeRegressor, "hoeffding_adaptive_tree_regressor", 1: rows, record, tree);
 
 impl ByRow for HoeffdingAdaptiveTreeRegressor {
-    fn task(&self) -> Task {
-        Task::Regression
-    }
-
-    fn width(&self) -> usize {
-        self.tree.kinds.len()
-    }
-
-    fn takes_nominal(&self) -> bool {
-        true
-    }
+    facts!(Regression, takes_nominal; width: tree.kinds.len());
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         let (mut sum, mut count) = (0.0, 0.0);

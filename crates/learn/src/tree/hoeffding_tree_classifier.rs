@@ -5,9 +5,10 @@ use super::class_tree::ClassTree;
 use super::growth::{ClassGrowth, LeafPrediction};
 use super::settings::tree_settings;
 use crate::random::Random;
+use crate::settings::taken;
 use crate::state::stateful;
-use crate::traits::ByRow;
-use crate::{Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{Predictions, Signature, Truth};
 
 tree_settings! {
     /// The Hoeffding tree, also called VFDT: a decision tree that splits a leaf as soon as its rows prove which column is
@@ -59,21 +60,11 @@ tree_settings! {
 
 impl HoeffdingTreeClassifierSettings {
     pub(crate) fn growth(&self) -> ClassGrowth {
-        ClassGrowth {
-            grace_period: self.grace_period,
-            max_depth: self.max_depth,
-            split_criterion: self.split_criterion,
-            delta: self.delta,
-            tau: self.tau,
-            leaf_prediction: self.leaf_prediction,
-            nb_threshold: self.nb_threshold,
-            n_splits: self.n_splits,
-            binary_split: self.binary_split,
-            min_branch_fraction: self.min_branch_fraction,
-            max_share_to_split: self.max_share_to_split,
-            max_size: (self.max_size * f64::from(1 << 20)) as usize,
-            max_features: None,
-        }
+        taken!(self, ClassGrowth {
+            grace_period, max_depth, split_criterion, delta, tau, leaf_prediction, nb_threshold, n_splits,
+            binary_split, min_branch_fraction, max_share_to_split;
+            max_size: (self.max_size * f64::from(1 << 20)) as usize, max_features: None,
+        })
     }
 
     /// The model for rows of these columns.
@@ -102,17 +93,7 @@ impl HoeffdingTreeClassifier {
 }
 
 impl ByRow for HoeffdingTreeClassifier {
-    fn task(&self) -> Task {
-        Task::Classification
-    }
-
-    fn width(&self) -> usize {
-        self.tree.width()
-    }
-
-    fn takes_nominal(&self) -> bool {
-        true
-    }
+    facts!(Classification, takes_nominal; width: tree.width());
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         out.push_with(|room| self.tree.predict(row, room));

@@ -4,9 +4,10 @@ use super::growth::{ValueGrowth, ValueLeafPrediction};
 use super::settings::tree_settings;
 use super::value_tree::ValueTree;
 use crate::random::Random;
+use crate::settings::taken;
 use crate::state::stateful;
-use crate::traits::ByRow;
-use crate::{Predictions, Signature, Task, Truth};
+use crate::traits::{ByRow, facts};
+use crate::{Predictions, Signature, Truth};
 
 tree_settings! {
     /// The Hoeffding tree for regression: splits a leaf as soon as its rows prove which column takes away the most variance.
@@ -54,22 +55,13 @@ tree_settings! {
 
 impl HoeffdingTreeRegressorSettings {
     pub(crate) fn growth(&self) -> ValueGrowth {
-        ValueGrowth {
-            grace_period: self.grace_period,
-            max_depth: self.max_depth,
-            delta: self.delta,
-            tau: self.tau,
-            leaf_prediction: self.leaf_prediction,
-            leaf_lr: self.leaf_lr,
-            forget: 0.0,
-            holds_back: false,
-            model_selector_decay: self.model_selector_decay,
+        taken!(self, ValueGrowth {
+            grace_period, max_depth, delta, tau, leaf_prediction, leaf_lr, model_selector_decay, min_samples_split,
+            binary_split;
+            forget: 0.0, holds_back: false, max_features: None,
             grid: (0..self.digits.min(10)).fold(1.0, |grid, _| grid * 10.0),
-            min_samples_split: self.min_samples_split,
-            binary_split: self.binary_split,
             max_size: (self.max_size * f64::from(1 << 20)) as usize,
-            max_features: None,
-        }
+        })
     }
 
     /// The model for rows of these columns.
@@ -87,17 +79,7 @@ pub struct HoeffdingTreeRegressor {
 stateful!(HoeffdingTreeRegressor, "hoeffding_tree_regressor", 1: tree);
 
 impl ByRow for HoeffdingTreeRegressor {
-    fn task(&self) -> Task {
-        Task::Regression
-    }
-
-    fn width(&self) -> usize {
-        self.tree.width()
-    }
-
-    fn takes_nominal(&self) -> bool {
-        true
-    }
+    facts!(Regression, takes_nominal; width: tree.width());
 
     fn predict_row(&self, row: &[f64], out: &mut Predictions) {
         out.push(self.tree.predict(row));

@@ -97,12 +97,10 @@ macro_rules! adaptive_tree_settings {
 
         impl $settings {
             fn adaptive(&self, signature: &$crate::Signature) -> $crate::tree::adaptive_tree::AdaptiveTree<$leaf> {
-                let adaption = $crate::tree::adaptive_tree::Adaption {
-                    bootstrap_sampling: self.bootstrap_sampling,
-                    drift_window_threshold: self.drift_window_threshold,
+                let adaption = $crate::settings::taken!(self, $crate::tree::adaptive_tree::Adaption {
+                    bootstrap_sampling, drift_window_threshold, switch_significance;
                     drift_detector: self.drift_detector.clone(),
-                    switch_significance: self.switch_significance,
-                };
+                });
                 $crate::tree::adaptive_tree::AdaptiveTree::new(self.tree.growth(), signature.kinds(), adaption, self.seed)
             }
         }

@@ -73,6 +73,15 @@ impl Data {
         }
     }
 
+    /// Numbers computed from these, in their type.
+    pub(crate) fn like(&self, numbers: Vec<f64>) -> Self {
+        match self {
+            Self::Float(_) => Self::Float(numbers.iter().map(|x| *x as f32).collect()),
+            Self::Int(_) => Self::Int(numbers.iter().map(|x| *x as i64).collect()),
+            Self::Double(_) | Self::Text(_) => Self::Double(numbers),
+        }
+    }
+
     /// The elements at these places, in this order.
     pub(crate) fn pick(&self, places: impl Iterator<Item = usize>) -> Self {
         fn chosen<T: Clone>(values: &[T], places: impl Iterator<Item = usize>) -> Vec<T> {

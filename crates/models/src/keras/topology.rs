@@ -19,6 +19,8 @@ const DEEPEST: usize = 8;
 
 /// A tensor of the model: a layer, which of its calls, which of its outputs.
 type Joint = (String, usize, usize);
+/// The outputs of a model, with their names.
+type Outputs = Result<Vec<(String, Flow)>, ReadError>;
 
 /// The graph of a whole model.
 pub(super) fn graph(config: &Field<'_>, weights: &Weights, old: bool) -> Result<Graph, ReadError> {
@@ -71,12 +73,7 @@ fn snake(class: &str) -> String {
 
 impl Walk<'_> {
     /// Traverses a model, and returns its outputs with their names. Its inputs are given if it is a layer.
-    fn model(
-        &self,
-        model: &Field<'_>,
-        given: Option<Vec<Flow>>,
-        builder: &mut Builder,
-    ) -> Result<Vec<(String, Flow)>, ReadError> {
+    fn model(&self, model: &Field<'_>, given: Option<Vec<Flow>>, builder: &mut Builder) -> Outputs {
         if self.depth > DEEPEST {
             return Err(refused(format!("models lie more than {DEEPEST} deep in each other")));
         }
@@ -128,12 +125,7 @@ impl Walk<'_> {
         layers::build(&Layer { class, config: &config, place, weights: self.weights }, inputs, builder)
     }
 
-    fn sequential(
-        &self,
-        config: &Field<'_>,
-        given: Option<Vec<Flow>>,
-        builder: &mut Builder,
-    ) -> Result<Vec<(String, Flow)>, ReadError> {
+    fn sequential(&self, config: &Field<'_>, given: Option<Vec<Flow>>, builder: &mut Builder) -> Outputs {
         let layers = layers_of(config)?;
         let mut flow = given.and_then(|given| given.into_iter().next());
         let mut counts = BTreeMap::new();
@@ -153,12 +145,7 @@ impl Walk<'_> {
         flow.map(|flow| vec![(last, flow)]).ok_or_else(|| damaged("a model without layers"))
     }
 
-    fn functional(
-        &self,
-        config: &Field<'_>,
-        given: Option<Vec<Flow>>,
-        builder: &mut Builder,
-    ) -> Result<Vec<(String, Flow)>, ReadError> {
+    fn functional(&self, config: &Field<'_>, given: Option<Vec<Flow>>, builder: &mut Builder) -> Outputs {
         let layers = layers_of(config)?;
         let inputs = named_joints(&config.get("input_layers")?)?;
         let outputs = named_joints(&config.get("output_layers")?)?;

@@ -14,7 +14,7 @@ use crate::scalar::syntax::{Text, arguments, name, parts};
 use crate::scalar::{Known, Scalar};
 use crate::window::value::Kind;
 use crate::window::{ALWAYS, Call, Frame, Function, GroupPlan};
-use calls::{AGGREGATES, gives, is_all, whole};
+use calls::{AGGREGATES, PERCENTILE, aggregate, gives, is_all, lag, share};
 use family::of_family;
 use frame::frame;
 
@@ -139,7 +139,7 @@ impl<'a> Compiler<'a> {
         let place = text.place(function.name.span());
         let called = name(function).unwrap_or_default();
         if function.over.is_none() {
-            if AGGREGATES.contains(&called.as_str()) && !self.functions.knows(&called) {
+            if aggregate(&called).is_some() && !self.functions.knows(&called) {
                 let message = format!("`{called}` is over many rows: it needs a window");
                 let help = format!("`{called}(…) OVER (PARTITION BY … ORDER BY … RANGE INTERVAL '1 day' PRECEDING)`");
                 return Err(Mistake::new(place, message).help(help));
@@ -176,7 +176,7 @@ impl<'a> Compiler<'a> {
         if let Expr::Function(function) = expr {
             let called = name(function).unwrap_or_default();
             if !self.functions.knows(&called) {
-                let known = self.functions.names().cloned().chain(AGGREGATES.map(String::from));
+                let known = self.functions.names().cloned().chain(AGGREGATES.map(|(name, _)| name.to_string()));
                 let at = text.place(function.name.span());
                 let mistake = Mistake::new(at, format!("no function `{called}`")).help(help(&called));
                 return Err(if spelled(&called).is_some() { mistake } else { mistake.unknown(&called, known) });
@@ -252,12 +252,12 @@ impl<'a> Compiler<'a> {
         called: &str,
         place: (usize, usize),
     ) -> Made<usize> {
-        if !AGGREGATES.contains(&called) {
-            let known = AGGREGATES.map(String::from);
+        let Some(named) = aggregate(called) else {
+            let known = AGGREGATES.map(|(name, _)| name.to_string());
             let mistake = Mistake::new(place, format!("no window function `{called}`"));
             let mistake = if spelled(called).is_some() { mistake.help(help(called)) } else { mistake };
             return Err(mistake.unknown(called, known));
-        }
+        };
         let Some(WindowType::WindowSpec(mut window)) = function.over.take() else {
             return Err(Mistake::new(place, "write the window itself behind OVER, in parentheses"));
         };
@@ -270,9 +270,11 @@ impl<'a> Compiler<'a> {
         let time = self.order(text, &window, place)?;
         let frame = frame(text, window.window_frame.as_ref(), place)?;
         let upto = if let Frame::Range(_, upto) = frame { upto } else { 0 };
-        let all = is_all(&function);
-        let mut given = if all { Vec::new() } else { self.given(&mut function, place)? };
-        let (wanted, argument, frame) = self.function(text, called, &mut given, all, frame, place)?;
+        let (wanted, argument, frame) = match named {
+            Function::Count if is_all(&function) => (named, None, frame),
+            _ if is_all(&function) => return Err(Mistake::new(place, format!("`{called}` takes a value, not `*`"))),
+            _ => Self::function(text, (called, named), self.given(&mut function, place)?, frame, place)?,
+        };
         let argument = argument.map(|mut argument| self.inner(text, &mut argument, upto)).transpose()?;
         let filter = match function.filter.take() {
             Some(_) if matches!(wanted, Function::First | Function::Last | Function::Lag(_)) => {
@@ -339,60 +341,28 @@ impl<'a> Compiler<'a> {
 
     /// The function, its argument and its frame.
     fn function(
-        &self,
         text: &Text<'_>,
-        called: &str,
-        given: &mut Vec<Expr>,
-        all: bool,
+        (called, function): (&str, Function),
+        mut given: Vec<Expr>,
         frame: Frame,
         place: (usize, usize),
     ) -> Made<(Function, Option<Expr>, Frame)> {
-        let bounded = |function: Function| {
-            if frame.is_running() {
-                let help = "give it a beginning: `RANGE INTERVAL '7 days' PRECEDING` or `ROWS 100 PRECEDING`";
-                return Err(
-                    Mistake::new(place, format!("`{called}` over all rows before would grow for ever")).help(help)
-                );
-            }
-            Ok(function)
+        if let Function::Lag(_) = function {
+            let rows = lag(&mut given).map_err(|wrong| Mistake::new(place, wrong))?;
+            return Ok((Function::Lag(rows), given.pop(), Frame::Rows(Some(rows), 0)));
+        }
+        let function = if called == PERCENTILE {
+            let wrong = || Mistake::new(place, "`approx_percentile_cont` takes a value and a share from 0 to 1");
+            Function::Percentile(share(&mut given).ok_or_else(wrong)?)
+        } else {
+            function
         };
-        let variance = |sample, root| Function::Variance { sample, root };
-        let wanted = match called {
-            "count" if all => return Ok((Function::Count, None, frame)),
-            _ if all => return Err(Mistake::new(place, format!("`{called}` takes a value, not `*`"))),
-            "lag" => {
-                let rows = match given.len() {
-                    1 => 1,
-                    2 => given.pop().and_then(|rows| whole(&rows)).ok_or_else(|| {
-                        Mistake::new(place, "`lag` takes a number of rows, at least 1, as its second argument")
-                    })?,
-                    _ => return Err(Mistake::new(place, "`lag` takes a value and a number of rows")),
-                };
-                return Ok((Function::Lag(rows), given.pop(), Frame::Rows(Some(rows), 0)));
-            }
-            "approx_percentile_cont" => {
-                let share = if given.len() == 2 { given.pop() } else { None };
-                let share = share.and_then(|share| share.to_string().parse::<f64>().ok());
-                let share = share.filter(|share| (0.0..=1.0).contains(share));
-                let wrong = || Mistake::new(place, "`approx_percentile_cont` takes a value and a share from 0 to 1");
-                bounded(Function::Percentile(share.ok_or_else(wrong)?))?
-            }
-            "count" => Function::Count,
-            "sum" => Function::Sum,
-            "avg" | "mean" => Function::Mean,
-            "min" => Function::Least,
-            "max" => Function::Most,
-            "stddev" | "stddev_samp" => variance(true, true),
-            "stddev_pop" => variance(false, true),
-            "var" | "var_samp" | "variance" => variance(true, false),
-            "var_pop" => variance(false, false),
-            "median" | "approx_median" => bounded(Function::Percentile(0.5))?,
-            "approx_distinct" => bounded(Function::Distinct)?,
-            "first_value" | "any_value" => Function::First,
-            _ => Function::Last,
-        };
+        if matches!(function, Function::Percentile(_) | Function::Distinct) && frame.is_running() {
+            let help = "give it a beginning: `RANGE INTERVAL '7 days' PRECEDING` or `ROWS 100 PRECEDING`";
+            return Err(Mistake::new(place, format!("`{called}` over all rows before would grow for ever")).help(help));
+        }
         match given.as_slice() {
-            [_] => Ok((wanted, given.pop(), frame)),
+            [_] => Ok((function, given.pop(), frame)),
             [] => Err(Mistake::new(place, format!("`{called}` takes a value"))),
             [_, second, ..] => Err(Mistake::new(text.of(second), format!("`{called}` takes one value"))),
         }

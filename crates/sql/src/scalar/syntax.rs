@@ -111,12 +111,8 @@ pub(crate) fn name(function: &Function) -> Option<String> {
 /// The subexpressions of an expression; none if it is not supported.
 pub(crate) fn parts(expr: &mut Expr) -> Option<Vec<&mut Expr>> {
     Some(match expr {
-        Expr::Identifier(_) => Vec::new(),
-        Expr::Value(value) => match value.value {
-            Value::Number(..) | Value::SingleQuotedString(_) | Value::Boolean(_) | Value::Null => Vec::new(),
-            _ => return None,
-        },
-        Expr::TypedString(_) | Expr::Interval(_) => Vec::new(),
+        Expr::Identifier(_) | Expr::TypedString(_) | Expr::Interval(_) => Vec::new(),
+        Expr::Value(value) if constant(&value.value) => Vec::new(),
         Expr::Nested(part)
         | Expr::IsFalse(part)
         | Expr::IsNotFalse(part)
@@ -128,27 +124,19 @@ pub(crate) fn parts(expr: &mut Expr) -> Option<Vec<&mut Expr>> {
         | Expr::IsNotUnknown(part)
         | Expr::Extract { expr: part, .. }
         | Expr::Ceil { expr: part, field: CeilFloorKind::DateTimeField(_) }
-        | Expr::Floor { expr: part, field: CeilFloorKind::DateTimeField(_) } => vec![&mut **part],
-        Expr::UnaryOp { op: UnaryOperator::Plus | UnaryOperator::Minus | UnaryOperator::Not, expr } => {
-            vec![&mut **expr]
+        | Expr::Floor { expr: part, field: CeilFloorKind::DateTimeField(_) }
+        | Expr::UnaryOp { op: UnaryOperator::Plus | UnaryOperator::Minus | UnaryOperator::Not, expr: part } => {
+            vec![&mut **part]
         }
-        Expr::IsDistinctFrom(a, b) | Expr::IsNotDistinctFrom(a, b) => vec![&mut **a, &mut **b],
+        Expr::Cast { kind, expr, array: false, format: None, .. } if *kind != CastKind::SafeCast => vec![&mut **expr],
+        Expr::IsDistinctFrom(a, b)
+        | Expr::IsNotDistinctFrom(a, b)
+        | Expr::Like { any: false, expr: a, pattern: b, .. }
+        | Expr::ILike { any: false, expr: a, pattern: b, .. }
+        | Expr::Position { expr: a, r#in: b } => vec![&mut **a, &mut **b],
         Expr::BinaryOp { left, op, right } if operator(op) => vec![&mut **left, &mut **right],
         Expr::Between { expr, low, high, .. } => vec![&mut **expr, &mut **low, &mut **high],
         Expr::InList { expr, list, .. } => std::iter::once(&mut **expr).chain(list).collect(),
-        Expr::Like { any: false, expr, pattern, .. } | Expr::ILike { any: false, expr, pattern, .. } => {
-            vec![&mut **expr, &mut **pattern]
-        }
-        Expr::Cast {
-            kind: CastKind::Cast | CastKind::TryCast | CastKind::DoubleColon,
-            expr,
-            array: false,
-            format: None,
-            ..
-        } => {
-            vec![&mut **expr]
-        }
-        Expr::Position { expr, r#in } => vec![&mut **expr, &mut **r#in],
         Expr::Substring { expr, substring_from, substring_for, .. } => {
             let others = [substring_from, substring_for].into_iter().flatten().map(|part| &mut **part);
             std::iter::once(&mut **expr).chain(others).collect()
@@ -157,22 +145,24 @@ pub(crate) fn parts(expr: &mut Expr) -> Option<Vec<&mut Expr>> {
             trim_what.as_deref_mut().into_iter().chain(std::iter::once(&mut **expr)).collect()
         }
         Expr::Case { operand, conditions, else_result, .. } => {
-            let mut parts: Vec<&mut Expr> = operand.as_deref_mut().into_iter().collect();
-            for CaseWhen { condition, result } in conditions {
-                parts.extend([condition, result]);
-            }
-            parts.extend(else_result.as_deref_mut());
-            parts
+            let branches = conditions.iter_mut().flat_map(|CaseWhen { condition, result }| [condition, result]);
+            operand.as_deref_mut().into_iter().chain(branches).chain(else_result.as_deref_mut()).collect()
         }
-        Expr::Function(function) => {
-            let plain = function.filter.is_none()
-                && function.over.is_none()
-                && function.null_treatment.is_none()
-                && function.within_group.is_empty();
-            return if plain { arguments(function) } else { None };
-        }
+        Expr::Function(function) if is_plain(function) => return arguments(function),
         _ => return None,
     })
+}
+
+/// A call without a window and its clauses.
+fn is_plain(function: &Function) -> bool {
+    function.filter.is_none()
+        && function.over.is_none()
+        && function.null_treatment.is_none()
+        && function.within_group.is_empty()
+}
+
+fn constant(value: &Value) -> bool {
+    matches!(value, Value::Number(..) | Value::SingleQuotedString(_) | Value::Boolean(_) | Value::Null)
 }
 
 fn operator(operator: &BinaryOperator) -> bool {

@@ -256,7 +256,8 @@ impl Checker<'_> {
     }
 
     fn column_plans(&self, features: &[usize], identity: [Option<usize>; 2]) -> Vec<ColumnPlan> {
-        let takes_absence: Vec<&String> = self.pipeline.clean.iter().flat_map(|rule| rule.settings().takes_absence()).collect();
+        let takes_absence: Vec<&String> =
+            self.pipeline.clean.iter().flat_map(|rule| rule.settings().takes_absence()).collect();
         let need = |index: usize, name: &String, kind: &ColumnType| match index {
             index if identity.contains(&Some(index)) => Need::Value,
             _ if takes_absence.contains(&name) => Need::Nothing,

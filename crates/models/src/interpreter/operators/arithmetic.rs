@@ -203,12 +203,7 @@ fn power(arguments: &Arguments<'_>) -> Result<Vec<Tensor>, Fault> {
     volume(&shape)?;
     let (x, y) = (base.to_doubles()?, exponent.to_doubles()?);
     let powers = combined((&x, base.shape()), (&y, exponent.shape()), &shape, raised);
-    let data = match base.data() {
-        Data::Float(_) => Data::Float(powers.iter().map(|x| *x as f32).collect()),
-        Data::Int(_) => Data::Int(powers.iter().map(|x| *x as i64).collect()),
-        _ => Data::Double(powers),
-    };
-    Ok(vec![Tensor::new(shape, data)?])
+    Ok(vec![Tensor::new(shape, base.data().like(powers))?])
 }
 
 fn raised(base: f64, exponent: f64) -> f64 {

@@ -30,6 +30,33 @@ impl Classes {
         let labels = self.0.pick(places.iter().copied());
         Tensor::new(vec![places.len()], labels)
     }
+
+    /// The label and the scores of each row, from its sums: one for each class, or a single one for two classes.
+    pub(super) fn decided<'a>(
+        &self,
+        rows: usize,
+        sums: impl Iterator<Item = &'a [f64]>,
+        all_positive: bool,
+        finish: Finish,
+    ) -> Result<Vec<Tensor>, Fault> {
+        let (mut labels, mut all) = (Vec::with_capacity(rows), Vec::with_capacity(rows * self.count()));
+        for row in sums {
+            match row {
+                [score] if self.count() == 2 => {
+                    let (pair, wins) = both(*score, all_positive, finish);
+                    labels.push(wins);
+                    all.extend(pair);
+                }
+                row => {
+                    labels.push(largest(row));
+                    let start = all.len();
+                    all.extend_from_slice(row);
+                    finish.apply(all.get_mut(start..).unwrap_or_default());
+                }
+            }
+        }
+        Ok(vec![self.labels(&labels)?, scores(rows, self.count(), &all)?])
+    }
 }
 
 /// The transformation of a row's scores (`post_transform`).

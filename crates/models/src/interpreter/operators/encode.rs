@@ -121,7 +121,7 @@ fn label_encoder(making: &Making<'_>) -> Result<Operation, ReadError> {
     // Version 1 has one list, whose indices are the numbers; it maps in either direction.
     let classes = node.texts("classes_strings");
     if !classes.is_empty() {
-        return both_ways(making, &texts(classes));
+        return both_ways(making, &texts(classes), &Data::Int((0..classes.len() as i64).collect()));
     }
     let (Some(from), Some(values)) = (list(node, "keys"), list(node, "values")) else {
         return Err(making.wrong("has no keys and values of a supported type"));
@@ -130,10 +130,9 @@ fn label_encoder(making: &Making<'_>) -> Result<Operation, ReadError> {
     lookup(making, &from, values, &unknown)
 }
 
-fn both_ways(making: &Making<'_>, classes: &Data) -> Result<Operation, ReadError> {
-    let numbers = Data::Int((0..classes.len() as i64).collect());
-    let there = lookup(making, classes, numbers.clone(), &fallback(making.node, &numbers))?;
-    let back = lookup(making, &numbers, classes.clone(), &fallback(making.node, classes))?;
+fn both_ways(making: &Making<'_>, names: &Data, numbers: &Data) -> Result<Operation, ReadError> {
+    let there = lookup(making, names, numbers.clone(), &fallback(making.node, numbers))?;
+    let back = lookup(making, numbers, names.clone(), &fallback(making.node, names))?;
     Ok(Box::new(move |arguments| match arguments.get(0)?.data() {
         Data::Text(_) => there(arguments),
         _ => back(arguments),
@@ -141,14 +140,9 @@ fn both_ways(making: &Making<'_>, classes: &Data) -> Result<Operation, ReadError
 }
 
 fn category_mapper(making: &Making<'_>) -> Result<Operation, ReadError> {
-    let (names, numbers) = (texts(making.node.texts("cats_strings")), making.node.ints("cats_int64s").to_vec());
-    let numbers = Data::Int(numbers);
-    let there = lookup(making, &names, numbers.clone(), &fallback(making.node, &numbers))?;
-    let back = lookup(making, &numbers, names.clone(), &fallback(making.node, &names))?;
-    Ok(Box::new(move |arguments| match arguments.get(0)?.data() {
-        Data::Text(_) => there(arguments),
-        _ => back(arguments),
-    }))
+    let (names, numbers) =
+        (texts(making.node.texts("cats_strings")), Data::Int(making.node.ints("cats_int64s").to_vec()));
+    both_ways(making, &names, &numbers)
 }
 
 /// A column for each category; rows with other categories are all zeros.

@@ -1,7 +1,7 @@
 //! Products of matrices, and the linear models of `ai.onnx.ml`.
 
 use super::arithmetic::places;
-use super::classes::{Classes, Finish, both, largest, scores};
+use super::classes::{Classes, Finish, scores};
 use crate::ReadError;
 use crate::graph::{Data, Fault, Tensor, volume};
 use crate::interpreter::{Arguments, Make, Making, Operation};
@@ -161,22 +161,6 @@ fn classifier(making: &Making<'_>) -> Result<Operation, ReadError> {
     let lines = Lines::of(making, outputs)?;
     Ok(Box::new(move |arguments| {
         let (rows, sums) = lines.apply(arguments.get(0)?)?;
-        let (mut all, mut labels) = (Vec::new(), Vec::with_capacity(rows));
-        for row in sums.chunks_exact(lines.outputs) {
-            match row {
-                [score] if classes.count() == 2 => {
-                    let (pair, wins) = both(*score, false, finish);
-                    all.extend(pair);
-                    labels.push(wins);
-                }
-                row => {
-                    labels.push(largest(row));
-                    let start = all.len();
-                    all.extend_from_slice(row);
-                    finish.apply(all.get_mut(start..).unwrap_or_default());
-                }
-            }
-        }
-        Ok(vec![classes.labels(&labels)?, scores(rows, classes.count(), &all)?])
+        classes.decided(rows, sums.chunks_exact(lines.outputs), false, finish)
     }))
 }

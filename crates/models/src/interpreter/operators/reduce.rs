@@ -57,11 +57,7 @@ fn reduce(making: &Making<'_>, fold: fn(&[f64]) -> f64) -> Result<Operation, Rea
             groups.iter_mut().skip(group).take(1).for_each(|group| group.push(*value));
         }
         let folded: Vec<f64> = groups.iter().map(|group| fold(group)).collect();
-        let data = match input.data() {
-            Data::Float(_) => Data::Float(folded.iter().map(|x| *x as f32).collect()),
-            Data::Int(_) => Data::Int(folded.iter().map(|x| *x as i64).collect()),
-            _ => Data::Double(folded),
-        };
+        let data = input.data().like(folded);
         let shape: Vec<usize> = if keep {
             kept
         } else {

@@ -65,21 +65,11 @@ fn stack(parts: &[&Tensor]) -> Result<Tensor, Fault> {
     let mut shape = vec![parts.len()];
     shape.extend_from_slice(inner);
     let data = match parts.first().map(|part| part.data()) {
-        Some(Data::Int(_)) => {
-            let mut all = Vec::new();
-            parts.iter().try_for_each(|part| part.ints().map(|ints| all.extend_from_slice(ints)))?;
-            Data::Int(all)
-        }
+        Some(Data::Int(_)) => Data::Int(parts.iter().map(|part| part.ints()).collect::<Result<Vec<_>, _>>()?.concat()),
         Some(Data::Double(_)) => {
-            let mut all = Vec::new();
-            parts.iter().try_for_each(|part| part.to_doubles().map(|doubles| all.extend(doubles)))?;
-            Data::Double(all)
+            Data::Double(parts.iter().map(|part| part.to_doubles()).collect::<Result<Vec<_>, _>>()?.concat())
         }
-        _ => {
-            let mut all = Vec::new();
-            parts.iter().try_for_each(|part| part.floats().map(|floats| all.extend_from_slice(floats)))?;
-            Data::Float(all)
-        }
+        _ => Data::Float(parts.iter().map(|part| part.floats()).collect::<Result<Vec<_>, _>>()?.concat()),
     };
     Tensor::new(shape, data)
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gristmill_learn::Features;
 
-use super::classes::{Classes, Finish, both, largest, scores};
+use super::classes::{Classes, Finish, scores};
 use crate::ReadError;
 use crate::graph::{Attribute, Fault};
 use crate::interpreter::{Arguments, Make, Making, Operation};
@@ -234,23 +234,7 @@ fn classifier(making: &Making<'_>) -> Result<Operation, ReadError> {
     let forest = Nodes::of(making)?.forest(&weights, outputs, base)?;
     Ok(Box::new(move |arguments| {
         let (rows, sums) = forest.sums(arguments)?;
-        let (mut labels, mut all) = (Vec::with_capacity(rows), Vec::with_capacity(rows * count));
-        for row in sums.chunks_exact(outputs) {
-            match row {
-                [score] if single => {
-                    let (pair, wins) = both(*score, all_positive, finish);
-                    labels.push(wins);
-                    all.extend(pair);
-                }
-                row => {
-                    labels.push(largest(row));
-                    let start = all.len();
-                    all.extend_from_slice(row);
-                    finish.apply(all.get_mut(start..).unwrap_or_default());
-                }
-            }
-        }
-        Ok(vec![classes.labels(&labels)?, scores(rows, count, &all)?])
+        classes.decided(rows, sums.chunks_exact(outputs), all_positive, finish)
     }))
 }
 

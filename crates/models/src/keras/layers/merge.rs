@@ -23,32 +23,17 @@ fn together(layer: &Layer<'_>, inputs: &[Flow]) -> Result<Flow, ReadError> {
     Ok(flow)
 }
 
-fn folded(layer: &Layer<'_>, inputs: &[Flow], operator: &str, builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn folded(
+    layer: &Layer<'_>,
+    inputs: &[Flow],
+    operator: &str,
+    builder: &mut Builder,
+) -> Result<Flow, ReadError> {
     let flow = together(layer, inputs)?;
     let mut names = inputs.iter().map(|input| input.name.clone());
     let first = names.next().unwrap_or_default();
     let name = names.fold(first, |so_far, next| builder.node(operator, &[&so_far, &next], &[]));
     Ok(Flow { name, ..flow })
-}
-
-pub(super) fn add(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
-    folded(layer, inputs, "Add", builder)
-}
-
-pub(super) fn subtract(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
-    folded(layer, inputs, "Sub", builder)
-}
-
-pub(super) fn multiply(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
-    folded(layer, inputs, "Mul", builder)
-}
-
-pub(super) fn maximum(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
-    folded(layer, inputs, "Max", builder)
-}
-
-pub(super) fn minimum(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
-    folded(layer, inputs, "Min", builder)
 }
 
 pub(super) fn average(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {

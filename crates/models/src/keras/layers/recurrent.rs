@@ -9,7 +9,7 @@ use crate::keras::weights::WeightSet;
 
 /// A kind of cell: its operator, and for each of the operator's gates the corresponding one of Keras.
 #[derive(Clone, Copy)]
-struct CellKind {
+pub(super) struct CellKind {
     operator: &'static str,
     gates: &'static [usize],
     /// Its activations: the recurrent one, then the others.
@@ -17,22 +17,10 @@ struct CellKind {
     states: usize,
 }
 
-const SIMPLE: CellKind = CellKind { operator: "RNN", gates: &[0], recurrent: false, states: 1 };
-const GRU: CellKind = CellKind { operator: "GRU", gates: &[0, 1, 2], recurrent: true, states: 1 };
+pub(super) const SIMPLE: CellKind = CellKind { operator: "RNN", gates: &[0], recurrent: false, states: 1 };
+pub(super) const GRU: CellKind = CellKind { operator: "GRU", gates: &[0, 1, 2], recurrent: true, states: 1 };
 /// Keras stores input, forget, cell, output; the operator needs input, output, forget, cell.
-const LSTM: CellKind = CellKind { operator: "LSTM", gates: &[0, 3, 1, 2], recurrent: true, states: 2 };
-
-pub(super) fn simple(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
-    plain(layer, inputs, SIMPLE, builder)
-}
-
-pub(super) fn gru(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
-    plain(layer, inputs, GRU, builder)
-}
-
-pub(super) fn lstm(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
-    plain(layer, inputs, LSTM, builder)
-}
+pub(super) const LSTM: CellKind = CellKind { operator: "LSTM", gates: &[0, 3, 1, 2], recurrent: true, states: 2 };
 
 /// The weights of a cell, as names of constants, with its settings.
 struct Cell {
@@ -250,7 +238,12 @@ fn sequence(all: &str, turned: bool, builder: &mut Builder) -> String {
     builder.node("Slice", &[&rows_first, &from, &to, &axis, &step], &[])
 }
 
-fn plain(layer: &Layer<'_>, inputs: &[Flow], kind: CellKind, builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn plain(
+    layer: &Layer<'_>,
+    inputs: &[Flow],
+    kind: CellKind,
+    builder: &mut Builder,
+) -> Result<Flow, ReadError> {
     let input = layer.one(inputs)?;
     let backward = layer.flag("go_backwards", false)?;
     let ran = ran(layer, input, kind, (WeightSet::Cell, backward), builder)?;

@@ -117,21 +117,18 @@ fn outputs_first(layer: &Layer<'_>, kernel: &Tensor, rank: usize) -> Result<Tens
     Tensor::new(shape, Data::Float(moved.collect())).map_err(|fault| layer.damaged(&fault.0))
 }
 
-fn pooled(layer: &Layer<'_>, inputs: &[Flow], operator: &str, builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn pooled(
+    layer: &Layer<'_>,
+    inputs: &[Flow],
+    operator: &str,
+    builder: &mut Builder,
+) -> Result<Flow, ReadError> {
     let input = layer.one(inputs)?;
     let windows = Windows::of(layer, input, "pool_size", None)?;
     let (forward, back) = orders(windows.space.len());
     let image = builder.transposed(&input.name, &forward);
     let made = builder.node(operator, &[&image], &windows.attributes());
     Ok(Flow::new(builder.transposed(&made, &back), windows.shape(input.last())))
-}
-
-pub(super) fn average_pool(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
-    pooled(layer, inputs, "AveragePool", builder)
-}
-
-pub(super) fn largest_pool(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
-    pooled(layer, inputs, "MaxPool", builder)
 }
 
 /// Over all spatial dimensions: one number for each channel.
