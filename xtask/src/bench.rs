@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::{Done, broker, learners, peers_folder, python, root, sql, succeed};
+use crate::{Done, broker, folder, learners, peers_folder, python, read, root, shown, sql, succeed, write};
 
 /// The benchmarks by name: package and target, and whether a broker is needed.
 const BENCHES: [(&str, &str, bool); 8] = [
@@ -28,7 +28,7 @@ pub(crate) fn run(rest: &[&str]) -> Done {
     let chosen = |name: &&str| rest.is_empty() || rest.contains(name);
     for (name, package, needs_broker) in BENCHES.iter().filter(|(name, ..)| chosen(name)) {
         let bench = ["bench", "--quiet", "--package", package, "--bench", name];
-        succeed(Command::new("cargo").args(bench).arg("--no-run").current_dir(root()))?;
+        succeed(crate::cargo(&bench).arg("--no-run"))?;
         let mut cargo = Command::new("cargo");
         if matches!(*name, "learners" | "windows" | "scoring") {
             // One core for each, ours and the peers.
@@ -40,19 +40,13 @@ pub(crate) fn run(rest: &[&str]) -> Done {
         let dir = root().join("target").join("bench-broker");
         if *needs_broker {
             broker::start(&dir, &[])?;
-            let address = fs::read_to_string(dir.join("address")).map_err(|error| error.to_string())?;
-            cargo.env("GRISTMILL_BROKER", address.lines().next().unwrap_or_default());
+            cargo.env("GRISTMILL_BROKER", read(&dir.join("address"))?.lines().next().unwrap_or_default());
         }
-        let output = name_peers(name, *needs_broker, &mut cargo).map(|()| cargo.stderr(Stdio::inherit()).output());
+        let text = name_peers(name, *needs_broker, &mut cargo).and_then(|()| shown(&mut cargo));
         if *needs_broker {
             broker::stop(&dir)?;
         }
-        let output = output?.map_err(|error| format!("cargo cannot be started: {error}"))?;
-        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-        print!("{text}");
-        if !output.status.success() {
-            return Err(format!("the benchmark {name} failed: {}", output.status));
-        }
+        let mut text = text?;
         match *name {
             "learners" => text += &learners::peers()?,
             "windows" => text += &sql::peer()?,
@@ -126,7 +120,7 @@ fn scoring_models() -> Result<(PathBuf, PathBuf), String> {
     let python = python::environment("peers-scoring", &packages)?;
     let folder = root().join("target").join("peers").join("scoring");
     if !folder.join("rows.csv").exists() {
-        fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+        crate::folder(&folder)?;
         python::output(&python, SCORING, &[&folder.to_string_lossy()], "")?;
     }
     Ok((python, folder))
@@ -137,11 +131,7 @@ fn frameworks_score() -> Result<String, String> {
     let (python, folder) = scoring_models()?;
     let mut command = Command::new("taskset");
     command.args(["-c", "0"]).arg(python).arg("-B").arg(root().join("xtask").join(SCORING));
-    let output = command.arg(folder).arg("time").env("OMP_NUM_THREADS", "1").stderr(Stdio::inherit()).output();
-    let text = output.map_err(|error| error.to_string())?.stdout;
-    let text = String::from_utf8_lossy(&text).into_owned();
-    print!("{text}");
-    Ok(text)
+    shown(command.arg(folder).arg("time").env("OMP_NUM_THREADS", "1"))
 }
 
 /// The peers in Python: the interpreter, their programs, and the network that they and we score with.
@@ -163,7 +153,7 @@ fn python_peers() -> Result<(PathBuf, PathBuf, PathBuf), String> {
     let python = python::environment("peers-python", &packages)?;
     let models = root().join("target").join("peers").join("models");
     if !models.join("model.h5").exists() {
-        fs::create_dir_all(&models).map_err(|error| error.to_string())?;
+        folder(&models)?;
         succeed(Command::new(&python).arg("-B").arg(programs.join("make_model.py")).arg(&models))?;
     }
     Ok((python, programs, models))
@@ -200,5 +190,5 @@ pub(crate) fn keep(name: &str, text: &str) -> Done {
     );
     let path = root().join("benches/runs").join(format!("{name}.txt"));
     let before = fs::read_to_string(&path).unwrap_or_default();
-    fs::write(&path, format!("{header}{text}\n{before}")).map_err(|error| error.to_string())
+    write(&path, format!("{header}{text}\n{before}"))
 }

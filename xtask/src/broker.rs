@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::{Done, root, succeed};
+use crate::{Done, folder, read, root, succeed, write};
 
 const VERSION: &str = "4.1.0";
 const START: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ pub(crate) fn start(dir: &Path, settings: &[&str]) -> Result<bool, String> {
         println!("broker: already running at {}", read(&dir.join("address"))?.trim());
         return Ok(false);
     }
-    fs::create_dir_all(dir).map_err(|error| format!("cannot make {}: {error}", dir.display()))?;
+    folder(dir)?;
     let dir = &dir.canonicalize().map_err(|error| error.to_string())?;
     fetch()?;
     let data = dir.join("data");
@@ -64,7 +64,7 @@ fn launch(dir: &Path) -> Done {
     // Its own process group: Ctrl-C at the tests must not end the broker before they have cleaned up.
     java.arg("server.properties").stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
     let child = java.spawn().map_err(|error| format!("java cannot be started: {error}"))?;
-    write(&dir.join("pid"), &child.id().to_string())?;
+    write(&dir.join("pid"), child.id().to_string())?;
     wait(dir)
 }
 
@@ -121,14 +121,6 @@ fn alive(dir: &Path) -> bool {
     running.is_ok_and(|status| status.success()) && !state.contains(") Z ")
 }
 
-fn read(path: &Path) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
-}
-
-fn write(path: &Path, text: &str) -> Done {
-    fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
-}
-
 fn there(program: &str, argument: &str, install: &str) -> Done {
     let output = Command::new(program).arg(argument).output();
     match output {
@@ -167,7 +159,7 @@ fn fetch() -> Done {
         // Without a binding the broker logs nothing, not even that it is up.
         dependency("org.slf4j", "slf4j-simple", "1.7.36"),
     );
-    fs::create_dir_all(dir).map_err(|error| format!("cannot make {}: {error}", dir.display()))?;
+    folder(dir)?;
     write(&dir.join("pom.xml"), &pom)?;
     let mut maven = Command::new("mvn");
     maven.args(["-B", "-q", "-f", "pom.xml", "dependency:copy-dependencies", "-DoutputDirectory=lib"]).current_dir(dir);

@@ -2,22 +2,16 @@
 //! features of it. One that differs is compiled a second time, and so is everything that depends on it.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
-use crate::root;
+use crate::{cargo, output, read, root};
 
 /// What cargo writes if a replacing crate has a version that nothing requires.
 const UNUSED: &str = "[[patch.unused]]";
 
 /// Every compiled crate with its features, as cargo prints it.
 fn compiled(arguments: &[&str]) -> Result<BTreeSet<String>, String> {
-    let mut tree = Command::new("cargo");
-    tree.args(["tree", "--locked", "--prefix", "none", "--format", "{p} [{f}]"]).args(arguments).current_dir(root());
-    let output = tree.output().map_err(|error| format!("cargo cannot be started: {error}"))?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
+    let mut tree = cargo(&["tree", "--locked", "--prefix", "none", "--format", "{p} [{f}]"]);
+    let text = output(tree.args(arguments))?;
     let lines = text.lines().map(|line| line.trim_end_matches(" (*)").trim());
     Ok(lines.filter(|line| !line.is_empty()).map(ToString::to_string).collect())
 }
@@ -26,7 +20,7 @@ fn compiled(arguments: &[&str]) -> Result<BTreeSet<String>, String> {
 pub(crate) fn shared() -> Result<Vec<String>, String> {
     let command = compiled(&["--package", "gristmill-cli", "--edges", "normal,build"])?;
     let tests = compiled(&["--workspace", "--edges", "normal,build,dev"])?;
-    let lock = std::fs::read_to_string(root().join("Cargo.lock")).map_err(|error| format!("Cargo.lock: {error}"))?;
+    let lock = read(&root().join("Cargo.lock"))?;
     let unused = lock.contains(UNUSED).then(|| {
         "Cargo.lock: a crate of vendor/ stands in nothing's place any more; give it the version of those beside it"
             .into()

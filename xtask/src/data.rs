@@ -1,6 +1,5 @@
 //! `cargo xtask data`: the data that tests read outside the repository, for a checkout without the data folder.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -125,7 +124,7 @@ pub(crate) fn models() -> Done {
          ten minutes on two cores. What is there is kept, so that a run that was stopped goes on.",
         made.display()
     );
-    fs::create_dir_all(&made).map_err(|error| format!("{}: {error}", made.display()))?;
+    crate::folder(&made)?;
     let missing: Vec<String> = PROGRAMS
         .iter()
         .filter_map(|(program, environment, packages)| {
@@ -145,7 +144,7 @@ pub(crate) fn models() -> Done {
              once the cause is mended, run `cargo xtask data models` again: what is made is kept"
         ));
     }
-    fs::write(&readme, README).map_err(|error| format!("{}: {error}", readme.display()))?;
+    crate::write(&readme, README)?;
     println!("models: all there; the environments are not needed any more: rm -r target/models-*");
     Ok(())
 }

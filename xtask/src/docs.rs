@@ -1,10 +1,9 @@
 //! Generated documents: the JSON Schema and the reference pages.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::{Done, events, root};
+use crate::{Done, cargo, events, output, root};
 
 /// The generated files and their expected contents.
 pub(crate) fn pages() -> Result<Vec<(PathBuf, String)>, String> {
@@ -34,9 +33,9 @@ pub(crate) fn pages() -> Result<Vec<(PathBuf, String)>, String> {
 pub(crate) fn write() -> Done {
     for (path, text) in pages()? {
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+            crate::folder(folder)?;
         }
-        fs::write(&path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        crate::write(&path, text)?;
     }
     Ok(())
 }
@@ -47,13 +46,7 @@ fn gristmill(arguments: &[&str]) -> Result<String, String> {
     let mut command = if std::env::var_os("GRISTMILL_NOT_RUN").is_some() && binary.exists() {
         Command::new(binary)
     } else {
-        let mut cargo = Command::new("cargo");
-        cargo.args(["run", "--quiet", "--package", "gristmill-cli", "--"]);
-        cargo
+        cargo(&["run", "--quiet", "--package", "gristmill-cli", "--"])
     };
-    let output = command.args(arguments).current_dir(root()).output().map_err(|error| error.to_string())?;
-    if !output.status.success() {
-        return Err(format!("gristmill {arguments:?} failed: {}", String::from_utf8_lossy(&output.stderr)));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    output(command.args(arguments).current_dir(root()))
 }

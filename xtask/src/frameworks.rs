@@ -1,10 +1,9 @@
 //! A model trained in each framework, scored as an exported file and live: the same scores as the framework gives.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Done, python, root, succeed};
+use crate::{Done, cargo, python, read, root, succeed, write};
 
 /// A framework: its environment and packages, its program, and the files that it exports.
 struct Framework {
@@ -53,11 +52,11 @@ const TORCH: &[&str] = &[
 ];
 
 pub(crate) fn run() -> Done {
-    succeed(Command::new("cargo").args(["build", "--quiet", "--package", "gristmill-cli"]).current_dir(root()))?;
+    succeed(&mut cargo(&["build", "--quiet", "--package", "gristmill-cli"]))?;
     for framework in &FRAMEWORKS {
         let python = python::environment(framework.environment, framework.packages)?;
         let folder = root().join("target").join("frameworks").join(framework.program.trim_end_matches(".py"));
-        fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+        crate::folder(&folder)?;
         let program = root().join("xtask").join("frameworks").join(framework.program);
         succeed(Command::new(&python).arg("-B").arg(program).arg(&folder))?;
         for exported in framework.exported {
@@ -80,12 +79,14 @@ fn compare(folder: &Path, what: &str, step: &str, near: f64) -> Done {
         columns.join(", "),
         names.join(", ")
     );
-    fs::write(folder.join("framework.yaml"), document).map_err(|error| error.to_string())?;
+    write(&folder.join("framework.yaml"), document)?;
     let gristmill: PathBuf = root().join("target").join("debug").join("gristmill");
     succeed(Command::new(gristmill).args(["run", "framework.yaml", "--quiet"]).current_dir(folder))?;
     let numbers = |name: &str, number: &dyn Fn(&str) -> Option<f64>| -> Result<Vec<f64>, String> {
-        let text = fs::read_to_string(folder.join(name)).map_err(|error| format!("{name}: {error}"))?;
-        text.lines().map(|line| number(line).ok_or(format!("{name}: `{line}` is no number"))).collect()
+        read(&folder.join(name))?
+            .lines()
+            .map(|line| number(line).ok_or(format!("{name}: `{line}` is no number")))
+            .collect()
     };
     let score = |line: &str| line.strip_prefix("{\"score\":")?.strip_suffix('}')?.parse().ok();
     let (ours, theirs) = (numbers("scored.ndjson", &score)?, numbers("expected.txt", &|line| line.parse().ok())?);

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::{peers_folder, root, succeed};
+use crate::{cargo, folder, peers_folder, root, shown, succeed, write};
 
 /// Runs the peers on the core that ours used. `PEERS` selects some of them (default all): river, vw, sklearn,
 /// capymoa, irithyll.
@@ -17,19 +17,9 @@ pub(crate) fn peers() -> Result<String, String> {
         return Ok(String::new());
     }
     let target = root().join("target/peers/learners");
-    fs::create_dir_all(&target).map_err(|error| format!("{}: {error}", target.display()))?;
+    folder(&target)?;
     println!("bench: the peers, 20 minutes for all of them");
-    let output = Command::new(source.join("run"))
-        .arg(&target)
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| format!("the peers cannot be started: {error}"))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    print!("{text}");
-    if !output.status.success() {
-        return Err(format!("the peers failed: {}", output.status));
-    }
-    Ok(text)
+    shown(Command::new(source.join("run")).arg(&target))
 }
 
 const COLUMNS: &str = "date,day,period,nswprice,nswdemand,vicprice,vicdemand,transfer";
@@ -43,13 +33,10 @@ pub(crate) fn end_to_end() -> Result<String, String> {
         return Err("the peer's rows are missing: `PEERS=vw cargo xtask bench learners` makes them".into());
     };
     let folder = target.join("end-to-end");
-    let written = fs::create_dir_all(&folder)
-        .and_then(|()| fs::write(folder.join("elec2_20x.csv"), as_csv(&rows)))
-        .and_then(|()| fs::write(folder.join("pipeline.yaml"), pipeline()));
-    written.map_err(|error| format!("{}: {error}", folder.display()))?;
-    succeed(
-        Command::new("cargo").args(["build", "--quiet", "--release", "--package", "gristmill-cli"]).current_dir(root()),
-    )?;
+    crate::folder(&folder)?;
+    write(&folder.join("elec2_20x.csv"), as_csv(&rows))?;
+    write(&folder.join("pipeline.yaml"), pipeline())?;
+    succeed(&mut cargo(&["build", "--quiet", "--release", "--package", "gristmill-cli"]))?;
     let mut text =
         format!("end to end, {} rows of the same numbers\tround\tseconds\trows_per_second\n", rows.lines().count());
     for round in 1..=5 {

@@ -18,7 +18,7 @@ mod test;
 mod tidy;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 /// What went wrong, as a message for the terminal.
 type Done = Result<(), String>;
@@ -107,6 +107,42 @@ fn succeed(command: &mut Command) -> Done {
     let shown = format!("{command:?}");
     let status = command.status().map_err(|error| format!("{shown} cannot be started: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{shown} failed: {status}")) }
+}
+
+/// Cargo with these arguments, in the repository.
+fn cargo(arguments: &[&str]) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.args(arguments).current_dir(root());
+    cargo
+}
+
+/// What a command writes to standard output, if it succeeds.
+fn output(command: &mut Command) -> Result<String, String> {
+    let shown = format!("{command:?}");
+    let output = command.stderr(Stdio::inherit()).output();
+    let output = output.map_err(|error| format!("{shown} cannot be started: {error}"))?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(format!("{shown} failed: {}", output.status)),
+    }
+}
+
+/// The same, shown as well.
+fn shown(command: &mut Command) -> Result<String, String> {
+    output(command).inspect(|text| print!("{text}"))
+}
+
+/// Makes a folder, if it is missing.
+fn folder(path: &Path) -> Done {
+    std::fs::create_dir_all(path).map_err(|error| format!("cannot make {}: {error}", path.display()))
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+}
+
+fn write(path: &Path, text: impl AsRef<[u8]>) -> Done {
+    std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 /// The peers' folder: `GRISTMILL_PEERS`, or `../shared/peers` beside the checkout.

@@ -1,8 +1,6 @@
 //! Compares our components with their references, which come from the Python package index.
 
-use std::process::{Command, Stdio};
-
-use crate::{Done, bench, data, python, root, succeed};
+use crate::{Done, bench, cargo, data, python, root, shown, succeed, write};
 
 /// What the references need, by version.
 const PACKAGES: [&str; 5] =
@@ -15,14 +13,13 @@ pub(crate) fn run() -> Done {
     let python = python::environment("parity", &PACKAGES)?;
     let data = data::sets();
     println!("parity: the references, test then train on {}: a quarter of an hour", data.display());
-    let mut theirs = Vec::new();
+    let mut theirs = String::new();
     for program in PROGRAMS {
-        theirs.extend(python::output(&python, program, &[&data.to_string_lossy()], " (MOA needs Java 17)")?);
+        theirs += &python::output(&python, program, &[&data.to_string_lossy()], " (MOA needs Java 17)")?;
     }
     let recorded = root().join("crates/learn/tests/parity.tsv");
-    std::fs::write(&recorded, &theirs).map_err(|error| format!("{}: {error}", recorded.display()))?;
-    let mut ours = Command::new("cargo");
-    ours.args(["test", "--quiet", "--package", "gristmill-learn", "--test", "parity_table"]).current_dir(root());
+    write(&recorded, &theirs)?;
+    let mut ours = cargo(&["test", "--quiet", "--package", "gristmill-learn", "--test", "parity_table"]);
     succeed(ours.env("GRISTMILL_PARITY_PAGE", root().join("docs/reference/parity.md")))
 }
 
@@ -33,14 +30,7 @@ pub(crate) fn forests() -> Done {
     let folder = root().join("target/forests");
     println!("parity: River's forests, test then train on thirty seeds of ten streams: an hour");
     python::output(&python, "parity/forests.py", &[&folder.to_string_lossy()], "")?;
-    let mut ours = Command::new("cargo");
-    ours.args(["bench", "--quiet", "--package", "gristmill-learn", "--bench", "forests"]).current_dir(root());
-    ours.env("GRISTMILL_FORESTS", folder).stderr(Stdio::inherit());
-    let output = ours.output().map_err(|error| format!("cargo cannot be started: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("ours failed: {}", output.status));
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
-    print!("{text}");
+    let mut ours = cargo(&["bench", "--quiet", "--package", "gristmill-learn", "--bench", "forests"]);
+    let text = shown(ours.env("GRISTMILL_FORESTS", folder))?;
     bench::keep("forests", &text)
 }

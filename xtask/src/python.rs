@@ -1,9 +1,9 @@
 //! Python for the references: packages of pinned versions in a virtual environment.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::{root, succeed};
+use crate::{root, succeed, write};
 
 /// The interpreter of the environment `target/NAME`, which is created with these packages if it is missing.
 pub(crate) fn environment(name: &str, packages: &[&str]) -> Result<PathBuf, String> {
@@ -20,7 +20,7 @@ pub(crate) fn environment(name: &str, packages: &[&str]) -> Result<PathBuf, Stri
             let _ = std::fs::remove_dir_all(&environment);
         }
         installed?;
-        std::fs::write(&list, wanted).map_err(|error| format!("{}: {error}", list.display()))?;
+        write(&list, wanted)?;
     }
     Ok(python)
 }
@@ -41,9 +41,8 @@ pub(crate) fn onnxruntime(python: &Path) -> Result<PathBuf, String> {
 }
 
 /// The output of a program of `xtask`. `hint`: what may be missing if it fails.
-pub(crate) fn output(python: &Path, program: &str, arguments: &[&str], hint: &str) -> Result<Vec<u8>, String> {
+pub(crate) fn output(python: &Path, program: &str, arguments: &[&str], hint: &str) -> Result<String, String> {
     let mut command = Command::new(python);
-    command.arg(root().join("xtask").join(program)).args(arguments).stderr(Stdio::inherit());
-    let output = command.output().map_err(|error| format!("{program} cannot be run: {error}"))?;
-    if output.status.success() { Ok(output.stdout) } else { Err(format!("{program} failed: {}{hint}", output.status)) }
+    command.arg(root().join("xtask").join(program)).args(arguments);
+    crate::output(&mut command).map_err(|error| format!("{error}{hint}"))
 }

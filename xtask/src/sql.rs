@@ -1,11 +1,9 @@
 //! Compares windows with DuckDB, which comes from the Python package index.
 
-use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::{Done, data, python, root, succeed};
+use crate::{Done, cargo, data, python, root, succeed, write};
 
 const PACKAGE: &str = "duckdb==2.0.1";
 /// The golden files: rows in order of time, and rows out of order; with the variable that names another file.
@@ -14,7 +12,7 @@ const ORDERS: [(&str, &str, &str); 2] =
 /// Tables in a golden file, and in a live run; each with 40 windows.
 const TABLES: [&str; 2] = ["60", "1000"];
 
-fn ask(seed: &str, tables: &str, order: &str) -> Result<Vec<u8>, String> {
+fn ask(seed: &str, tables: &str, order: &str) -> Result<String, String> {
     let python = python::environment("duckdb", &[PACKAGE])?;
     python::output(&python, "sql/golden.py", &[seed, tables, order], "")
 }
@@ -28,21 +26,16 @@ pub(crate) fn peer() -> Result<String, String> {
     }
     let python = python::environment("duckdb", &[PACKAGE])?;
     let (items, transactions) = (root().join("benches/windows.sql"), transactions.display().to_string());
-    let printed = python::output(&python, "sql/bench.py", &[&items.display().to_string(), &transactions], "")?;
-    let text = String::from_utf8_lossy(&printed).into_owned();
+    let text = python::output(&python, "sql/bench.py", &[&items.display().to_string(), &transactions], "")?;
     print!("{text}");
     Ok(text)
-}
-
-fn write(path: PathBuf, bytes: &[u8]) -> Result<PathBuf, String> {
-    fs::write(&path, bytes).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(path)
 }
 
 /// Writes the tests' golden files again.
 pub(crate) fn golden() -> Done {
     for (order, name, _) in ORDERS {
-        let plain = write(root().join(format!("target/{name}.json")), &ask("1", TABLES[0], order)?)?;
+        let plain = root().join(format!("target/{name}.json"));
+        write(&plain, ask("1", TABLES[0], order)?)?;
         let packed = root().join(format!("crates/sql/tests/golden/{name}.json.zst"));
         succeed(Command::new("zstd").args(["-19", "--quiet", "--force", "-o"]).arg(packed).arg(plain))?;
     }
@@ -54,10 +47,10 @@ pub(crate) fn live() -> Done {
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()).to_string();
     println!("sql-golden: {} tables of either kind from seed {seed}", TABLES[1]);
     for (order, test, variable) in ORDERS {
-        let asked = write(root().join(format!("target/{test}-live.json")), &ask(&seed, TABLES[1], order)?)?;
-        let mut run = Command::new("cargo");
-        run.args(["test", "--quiet", "--package", "gristmill-sql", "--test", test, "--", "--nocapture"]);
-        succeed(run.current_dir(root()).env(variable, asked))?;
+        let asked = root().join(format!("target/{test}-live.json"));
+        write(&asked, ask(&seed, TABLES[1], order)?)?;
+        let mut run = cargo(&["test", "--quiet", "--package", "gristmill-sql", "--test", test, "--", "--nocapture"]);
+        succeed(run.env(variable, asked))?;
     }
     Ok(())
 }

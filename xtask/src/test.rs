@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::{Done, broker, python, root, sources};
+use crate::{Done, broker, cargo, folder, python, read, root, sources};
 
 /// The counts that the test runners printed.
 #[derive(Default)]
@@ -15,17 +15,16 @@ struct Counts {
 }
 
 pub(crate) fn run(rest: &[&str]) -> Done {
-    let mut cargo = Command::new("cargo");
-    cargo.args(["test", "--workspace", "--no-fail-fast"]).args(rest);
-    with_broker(&mut cargo)
+    let mut cargo = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    with_broker(cargo.args(rest))
 }
 
 /// The tests that read data sets, without any: each is listed as not run, or does what it can; none may fail.
 pub(crate) fn without_data() -> Done {
     let empty = root().join("target").join("no-data");
-    std::fs::create_dir_all(&empty).map_err(|error| format!("{}: {error}", empty.display()))?;
-    let mut cargo = Command::new("cargo");
-    cargo.args(["test", "--workspace", "--no-fail-fast"]).args(reading_data()?);
+    folder(&empty)?;
+    let mut cargo = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    cargo.args(reading_data()?);
     cargo.env("GRISTMILL_DATA", empty).env_remove("GRISTMILL_REQUIRE_DATA");
     with_broker(&mut cargo)
 }
@@ -54,11 +53,10 @@ fn with_broker(cargo: &mut Command) -> Done {
     let _ = std::fs::remove_file(&not_run);
     let dir = broker::default_directory();
     let started = broker::start(&dir, &[])?;
-    let address = std::fs::read_to_string(dir.join("address")).map_err(|error| error.to_string())?;
+    let address = read(&dir.join("address"))?;
     let mut addresses = address.lines();
     let python = python::for_models()?;
     cargo
-        .current_dir(root())
         .env("GRISTMILL_BROKER", addresses.next().unwrap_or_default())
         .env("GRISTMILL_SASL_BROKER", addresses.next().unwrap_or_default())
         .env("ORT_DYLIB_PATH", python::onnxruntime(&python)?)

@@ -67,19 +67,23 @@ pub fn outcome_of(part: &PartitionCommit, sequence: Option<u64>, committed: &Pos
 }
 
 /// Opens a shard from its stored state; none while a transaction is pending.
-pub fn reopen(plan: &RunnablePlan, partition: &Partition, kept: &StoredState) -> Result<Option<Found>, CommitterError> {
+pub fn reopen(
+    plan: &RunnablePlan,
+    partition: &Partition,
+    stored: &StoredState,
+) -> Result<Option<Found>, CommitterError> {
     let stop = |input, stop| Err(StateFailure::Stop { partition: partition.beside(input), stop }.into());
     if !plan.journals() {
-        for StoredInput { name, committed, first, .. } in &kept.inputs {
+        for StoredInput { name, committed, first, .. } in &stored.inputs {
             if let Some(position) = committed.filter(|position| position < first) {
                 return stop(name, Stop::RecordsGone { position, first: *first });
             }
         }
         let shard = Shard::open(plan, partition.clone(), None)?;
-        return Ok(Some(Found::Open(Box::new(Recovery::without_state(kept)), Box::new(shard))));
+        return Ok(Some(Found::Open(Box::new(Recovery::without_state(stored)), Box::new(shard))));
     }
     let own = OnceCell::new();
-    match restore(kept, &|| *own.get_or_init(|| code(plan)), journal_wins(plan), plan.snapshot().keep) {
+    match restore(stored, &|| *own.get_or_init(|| code(plan)), journal_wins(plan), plan.snapshot().keep) {
         Restored::Wait => Ok(None),
         Restored::Stop(input, why) => stop(&input, why),
         Restored::Open(recovery) => {

@@ -35,7 +35,7 @@ impl SimulatedCommitter {
         Self { plan, world, member, seen: BTreeMap::new(), renewing: None }
     }
 
-    fn kept(&mut self, world: &World, number: i32) -> StoredState {
+    fn stored(&mut self, world: &World, number: i32) -> StoredState {
         let cluster = &world.cluster;
         let end = cluster.log(JOURNAL, number).map_or(cluster.system.position(0), Log::end);
         let seen = *self.seen.entry(number).or_insert(end);
@@ -85,18 +85,18 @@ impl Committer for SimulatedCommitter {
         if world.random.percent(30) {
             return Ok(None);
         }
-        let kept = self.kept(&world, partition.number);
-        if !kept.settled {
+        let stored = self.stored(&world, partition.number);
+        if !stored.settled {
             world.facts.waited += 1;
             return Ok(None);
         }
-        let tail = kept.entries.iter().map(|entry| entry.sequence).max();
-        if known.is_some_and(|known| unchanged(&self.plan, &known, tail, &kept.committed())) {
+        let tail = stored.entries.iter().map(|entry| entry.sequence).max();
+        if known.is_some_and(|known| unchanged(&self.plan, &known, tail, &stored.committed())) {
             world.facts.remembered += 1;
             self.seen.remove(&partition.number);
             return Ok(Some(Found::Unchanged));
         }
-        let found = reopen(&self.plan, partition, &kept)?;
+        let found = reopen(&self.plan, partition, &stored)?;
         if let Some(Found::Open(recovery, _)) = &found {
             self.seen.remove(&partition.number);
             world.facts.replays += u64::from(recovery.replay.iter().any(|run| run.consumed.count > 0));

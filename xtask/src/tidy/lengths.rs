@@ -1,53 +1,33 @@
 //! The lengths of files and functions.
 
-use std::collections::BTreeMap;
-
 use super::{Problems, texts};
 
-/// Longer files need a reason on the list, and the list may only shrink.
+/// The most lines of a file.
 const FILE: usize = 500;
-/// Files that are longer, and the length they may not exceed.
-const LONGER_FILES: [(&str, usize); 0] = [];
-
-/// The same for functions, from their first line to their last: a function is to fit a screen.
+/// The most lines of a function, from its first to its last: it is to fit a screen.
 const FUNCTION: usize = 45;
-/// Functions that are longer, by file and name.
-const LONGER_FUNCTIONS: [(&str, usize); 1] = [("crates/engine/src/plan/check/mod.rs plan", 82)];
 
 pub(super) fn files() -> Result<Problems, String> {
     let lengths = all()?.into_iter().map(|(name, text)| (name, text.lines().count()));
-    Ok(compared(lengths.collect(), FILE, &LONGER_FILES, 20))
+    Ok(longer(lengths, FILE))
 }
 
 pub(super) fn functions() -> Result<Problems, String> {
-    // Of several with one name the longest.
-    let mut lengths = BTreeMap::new();
-    for (name, text) in all()? {
-        for (function, lines) in functions_of(&text) {
-            let longest = lengths.entry(format!("{name} {function}")).or_insert(0);
-            *longest = lines.max(*longest);
-        }
-    }
-    Ok(compared(lengths.into_iter().collect(), FUNCTION, &LONGER_FUNCTIONS, 5))
+    let all = all()?;
+    let lengths = all.iter().flat_map(|(name, text)| {
+        functions_of(text).into_iter().map(move |(function, lines)| (format!("{name} {function}"), lines))
+    });
+    Ok(longer(lengths, FUNCTION))
 }
 
 fn all() -> Result<Vec<(String, String)>, String> {
     Ok([texts("crates")?, texts("xtask")?, texts("benches")?].concat())
 }
 
-/// What is longer than allowed, and list entries that are no longer needed.
-fn compared(lengths: Vec<(String, usize)>, most: usize, longer: &[(&str, usize)], spare: usize) -> Problems {
-    let listed = |name: &str| longer.iter().find(|(longer, _)| *longer == name).map(|(_, most)| *most);
-    let too_long = lengths.iter().filter_map(|(name, lines)| match listed(name) {
-        Some(most) if *lines > most => Some(format!("{name}: {lines} lines, it may have {most}")),
-        Some(held) if lines + spare < held && *lines > most => {
-            Some(format!("{name}: now {lines} lines; shrink its entry in the list"))
-        }
-        None if *lines > most => Some(format!("{name}: {lines} lines, more than {most}")),
-        _ => None,
-    });
-    let needless = longer.iter().filter(|(name, _)| !lengths.iter().any(|(held, lines)| held == name && *lines > most));
-    too_long.chain(needless.map(|(name, _)| format!("{name}: take it off the list"))).collect()
+/// What has more lines than allowed.
+fn longer(lengths: impl Iterator<Item = (String, usize)>, most: usize) -> Problems {
+    let longer = lengths.filter(|(_, lines)| *lines > most);
+    longer.map(|(name, lines)| format!("{name}: {lines} lines, more than {most}")).collect()
 }
 
 /// The functions of a file, with their numbers of lines: up to the brace with the indentation of the first line.
@@ -87,13 +67,8 @@ mod tests {
     }
 
     #[test]
-    fn a_list_may_only_shrink() {
-        let found = |lines: usize| compared(vec![("a".into(), lines)], 45, &[("a", 60)], 5).concat();
-        assert_eq!(found(60), "");
-        assert_eq!(found(57), "");
-        assert!(
-            found(61).contains("may have 60") && found(50).contains("shrink") && found(45).contains("off the list")
-        );
-        assert!(compared(vec![("b".into(), 46)], 45, &[], 5).concat().contains("more than 45"));
+    fn what_is_longer_is_named() {
+        let found = |lines: usize| longer([("a".to_string(), lines)].into_iter(), 45).concat();
+        assert_eq!((found(45), found(46)), (String::new(), "a: 46 lines, more than 45".into()));
     }
 }

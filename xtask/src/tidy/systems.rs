@@ -10,7 +10,7 @@ const ROOMS: [&str; 2] = ["crates/engine/src/connect/", "crates/connect/src/"];
 /// Files with such a line: what it begins with.
 const LINES: [(&str, &str); 3] = [
     ("crates/engine/src/spec/mod.rs", "pub kafka: Entries<String>"),
-    ("crates/engine/src/spec/mod.rs", "[(\"kafka\", &self.kafka)]"),
+    ("crates/engine/src/spec/mod.rs", "&self.kafka"),
     ("crates/engine/src/spec/mod.rs", "Create, FileInput"),
 ];
 

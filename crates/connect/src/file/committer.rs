@@ -30,14 +30,14 @@ impl FileCommitter {
 
 impl Committer for FileCommitter {
     fn load_state(&mut self, partition: &Partition, _: Option<Known>) -> Result<Option<Found>, CommitterError> {
-        let kept = match &mut self.folder {
-            Some(folder) => folder.kept(partition)?,
+        let stored = match &mut self.folder {
+            Some(folder) => folder.stored(partition)?,
             None => {
                 let input = StoredInput { name: Arc::clone(&partition.topic), ..StoredInput::default() };
                 StoredState { inputs: vec![input], settled: true, ..StoredState::default() }
             }
         };
-        reopen(&self.plan, partition, &kept)
+        reopen(&self.plan, partition, &stored)
     }
 
     fn forget(&mut self, _: &Partition) {}

@@ -102,7 +102,7 @@ impl StateFolder {
     }
 
     /// The stored state of a shard. The folder is a log of its own, so it knows how far it was read.
-    pub(super) fn kept(&self, partition: &Partition) -> Result<StoredState, StateFailure> {
+    pub(super) fn stored(&self, partition: &Partition) -> Result<StoredState, StateFailure> {
         let entries: Vec<Entry> = self.commits.iter().flat_map(|commit| commit.of(partition.number).cloned()).collect();
         let committed = entries.last().and_then(|entry| entry.ends().get(&partition.topic));
         let input = StoredInput { name: Arc::clone(&partition.topic), committed, ..StoredInput::default() };
@@ -166,9 +166,9 @@ impl StateFolder {
         let wanted = |(shard, entry): &(i32, Entry)| needed.get(shard).is_none_or(|first| entry.sequence >= *first);
         self.commits.retain(|commit| commit.entries.iter().any(wanted));
         self.commits.extend(last);
-        let kept: Vec<u8> = self.commits.iter().flat_map(|commit| frame(&commit.encode())).collect();
+        let journalled: Vec<u8> = self.commits.iter().flat_map(|commit| frame(&commit.encode())).collect();
         let journal = self.path.join("journal");
-        replace(&journal, &kept)?;
+        replace(&journal, &journalled)?;
         self.journal = File::options().append(true).open(&journal).map_err(|error| failed(&journal, &error))?;
         Ok(())
     }

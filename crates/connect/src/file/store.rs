@@ -39,9 +39,9 @@ impl StateStore for FolderStore {
     }
 
     fn tail(&self, partition: &Partition) -> Result<Tail, CommitterError> {
-        let kept = self.folder.kept(partition)?;
-        let sequence = kept.entries.iter().map(|entry| entry.sequence).max();
-        Ok(Tail { sequence, committed: kept.committed() })
+        let stored = self.folder.stored(partition)?;
+        let sequence = stored.entries.iter().map(|entry| entry.sequence).max();
+        Ok(Tail { sequence, committed: stored.committed() })
     }
 
     fn read_since(
@@ -51,7 +51,7 @@ impl StateStore for FolderStore {
         _: Wanted<'_>,
     ) -> Result<StoredState, CommitterError> {
         // The journal is short: it is all there.
-        Ok(self.folder.kept(partition)?)
+        Ok(self.folder.stored(partition)?)
     }
 
     fn past(&self) -> Result<Box<dyn Past>, CommitterError> {

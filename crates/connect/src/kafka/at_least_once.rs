@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) struct AtLeastOnceCommitter {
     plan: Arc<Plan>,
-    seat: Arc<GroupMember>,
+    group_member: Arc<GroupMember>,
     sinks: Vec<Box<dyn Sink>>,
     kafka: KafkaSink,
     /// The newest position of each partition: a commit during a rebalance fails, and the next one makes up for it.
@@ -34,16 +34,16 @@ pub(super) struct AtLeastOnceCommitter {
 impl AtLeastOnceCommitter {
     pub(super) fn new(
         plan: Arc<Plan>,
-        seat: Arc<GroupMember>,
+        group_member: Arc<GroupMember>,
         sinks: Vec<Box<dyn Sink>>,
         stopped: Stopped,
     ) -> Result<Self, CommitterError> {
         let kafka = KafkaSink::new(Arc::clone(&plan), producer(&plan.connections.kafka)?, stopped);
-        Ok(Self { plan, seat, sinks, kafka, wanted: BTreeMap::new() })
+        Ok(Self { plan, group_member, sinks, kafka, wanted: BTreeMap::new() })
     }
 
     fn offsets(&mut self, urgent: bool) -> Result<(), BrokerError> {
-        let Some(consumer) = self.seat.consumer() else { return Ok(()) };
+        let Some(consumer) = self.group_member.consumer() else { return Ok(()) };
         let brokers = self.plan.connections.kafka.brokers();
         let mut list = TopicPartitionList::with_capacity(self.wanted.len());
         for (Partition { topic, number }, position) in &self.wanted {
@@ -79,7 +79,7 @@ impl BlockingCommitter for AtLeastOnceCommitter {
         self.kafka.keep(&commit.parts)?;
         let entries = self.kafka.producer.context().take_entries();
         // Partitions that are no longer ours are committed by their owners.
-        let consumer = self.seat.consumer();
+        let consumer = self.group_member.consumer();
         let ours = consumer.and_then(|consumer| consumer.assignment().ok()).unwrap_or_default();
         self.wanted.retain(|partition, _| ours.find_partition(&partition.topic, partition.number).is_some());
         for part in &commit.parts {

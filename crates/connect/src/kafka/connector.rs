@@ -46,16 +46,16 @@ impl Input for OpenTopic {
     }
 
     fn join(&mut self, plan: &RunnablePlan, member: usize) -> Result<Joined, OpenError> {
-        let seat = Arc::new(GroupMember::default());
+        let group_member = Arc::new(GroupMember::default());
         let (sinks, stopped) = (self.outputs.sinks()?, Arc::clone(&self.stopped));
-        let committer = committer(plan, &seat, sinks, &format!("{}-{member}", self.identity), stopped)?;
-        Ok((Box::new(KafkaSource::join(Arc::clone(plan), member, seat)?), committer))
+        let committer = committer(plan, &group_member, sinks, &format!("{}-{member}", self.identity), stopped)?;
+        Ok((Box::new(KafkaSource::join(Arc::clone(plan), member, group_member)?), committer))
     }
 }
 
 fn committer(
     plan: &RunnablePlan,
-    seat: &Arc<GroupMember>,
+    group_member: &Arc<GroupMember>,
     sinks: Vec<Box<dyn Sink>>,
     identity: &str,
     stopped: Stopped,
@@ -63,10 +63,10 @@ fn committer(
     let ours = Arc::clone(plan);
     let open: OpenStore = Arc::new(move || Ok(Box::new(TopicStore::open(&ours)?)));
     let loader = StateLoader::start(plan.clone(), open)?;
-    let (plan, seat) = (Arc::clone(plan), Arc::clone(seat));
+    let (plan, group_member) = (Arc::clone(plan), Arc::clone(group_member));
     let committer: Box<dyn BlockingCommitter> = match plan.guarantee {
-        Guarantee::ExactlyOnce => Box::new(TransactionalCommitter::new(plan, seat, sinks, identity, stopped)?),
-        Guarantee::AtLeastOnce => Box::new(AtLeastOnceCommitter::new(plan, seat, sinks, stopped)?),
+        Guarantee::ExactlyOnce => Box::new(TransactionalCommitter::new(plan, group_member, sinks, identity, stopped)?),
+        Guarantee::AtLeastOnce => Box::new(AtLeastOnceCommitter::new(plan, group_member, sinks, stopped)?),
     };
     Ok(Box::new(CommitThread::start(committer, loader)?))
 }

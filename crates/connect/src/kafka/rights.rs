@@ -138,12 +138,12 @@ pub(super) fn rights(plan: &Plan) -> Vec<Right> {
         }
     }
     if input.is_some() {
-        let mut kept = Vec::new();
+        let mut internal = Vec::new();
         if plan.journals() {
-            kept.extend([plan.journal_topic(), plan.state_topic()]);
-            kept.extend(plan.scoring.as_ref().map(|_| plan.models_topic()));
+            internal.extend([plan.journal_topic(), plan.state_topic()]);
+            internal.extend(plan.scoring.as_ref().map(|_| plan.models_topic()));
         }
-        for name in &kept {
+        for name in &internal {
             rights.extend([topic(Operation::Read, name), topic(Operation::Write, name)]);
         }
         if plan.guarantee == Guarantee::ExactlyOnce {

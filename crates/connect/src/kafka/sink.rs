@@ -100,8 +100,8 @@ impl KafkaSink {
     pub(crate) fn keep(&self, parts: &[Arc<PartitionCommit>]) -> Result<(), SinkError> {
         let mut unknown: Option<Instant> = None;
         loop {
-            let kept = parts.iter().try_for_each(|part| self.state(part)).and_then(|()| self.delivered());
-            match kept {
+            let written = parts.iter().try_for_each(|part| self.state(part)).and_then(|()| self.delivered());
+            match written {
                 Err(Refusal::Passing(error))
                     if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownPartition)
                         && unknown.get_or_insert_with(Instant::now).elapsed() < GROWTH
@@ -109,7 +109,7 @@ impl KafkaSink {
                 {
                     std::thread::sleep(GROWTH_PAUSE);
                 }
-                kept => return Ok(kept?),
+                written => return Ok(written?),
             }
         }
     }

@@ -38,7 +38,7 @@ const OUTAGE: Duration = Duration::from_secs(240);
 pub(super) struct KafkaSource {
     plan: Arc<Plan>,
     member: usize,
-    seat: Arc<GroupMember>,
+    group_member: Arc<GroupMember>,
     consumer: Arc<Consumer>,
     outside: Reader,
     replay_reader: ReplayReader,
@@ -70,23 +70,23 @@ pub(super) struct KafkaSource {
 
 impl Drop for KafkaSource {
     fn drop(&mut self) {
-        self.seat.leave();
+        self.group_member.leave();
     }
 }
 
 impl KafkaSource {
     /// Joins the group as member number `member` of this process.
-    pub(super) fn join(plan: Arc<Plan>, member: usize, seat: Arc<GroupMember>) -> Result<Self, SourceError> {
+    pub(super) fn join(plan: Arc<Plan>, member: usize, group_member: Arc<GroupMember>) -> Result<Self, SourceError> {
         let consumer_protocol = plan.connections.kafka.consumer_protocol.unwrap_or(true);
         let topic: Arc<str> = plan.input_name().into();
-        let consumer = subscribed(&plan, &seat, member, consumer_protocol, &topic)?;
+        let consumer = subscribed(&plan, &group_member, member, consumer_protocol, &topic)?;
         let outside = offsets_client(&plan.connections.kafka, &plan.group)?;
         let may_fall_back = plan.connections.kafka.consumer_protocol.is_none();
         Ok(Self {
             replay_reader: ReplayReader::new(Arc::clone(&plan)),
             plan,
             member,
-            seat,
+            group_member,
             consumer,
             outside,
             events: VecDeque::new(),
@@ -180,8 +180,8 @@ impl KafkaSource {
         tracing::warn!(name: "protocol_fell_back", "the broker does not offer the group protocol of KIP-848: using the classic one");
         self.may_fall_back = false;
         self.fell_back = true;
-        self.seat.leave();
-        self.consumer = subscribed(&self.plan, &self.seat, self.member, false, &self.topic)?;
+        self.group_member.leave();
+        self.consumer = subscribed(&self.plan, &self.group_member, self.member, false, &self.topic)?;
         Ok(())
     }
 
@@ -248,14 +248,14 @@ impl KafkaSource {
 
 fn subscribed(
     plan: &Plan,
-    seat: &GroupMember,
+    group_member: &GroupMember,
     member: usize,
     consumer_protocol: bool,
     topic: &str,
 ) -> Result<Arc<Consumer>, SourceError> {
-    seat.join(consumer(plan, member, consumer_protocol)?);
+    group_member.join(consumer(plan, member, consumer_protocol)?);
     let gone = || BrokerError::new(Kind::Other, "the member has left its group");
-    let consumer = seat.consumer().ok_or_else(gone)?;
+    let consumer = group_member.consumer().ok_or_else(gone)?;
     consumer
         .subscribe(&[topic])
         .map_err(|error| failure_of("joining the group", &error, plan.connections.kafka.brokers(), None))?;
@@ -352,8 +352,8 @@ impl Source for KafkaSource {
     }
 
     fn rejoin(&mut self) -> Result<(), SourceError> {
-        self.seat.leave();
-        self.consumer = subscribed(&self.plan, &self.seat, self.member, self.consumer_protocol(), &self.topic)?;
+        self.group_member.leave();
+        self.consumer = subscribed(&self.plan, &self.group_member, self.member, self.consumer_protocol(), &self.topic)?;
         self.comeback = None;
         self.held.clear();
         self.lookout.holds(false);

@@ -112,7 +112,7 @@ impl TopicAdministrator<'_> {
         // What was consumed must be known as long as it can be read again.
         let week = 7 * 24 * 3_600_000_i64;
         let retention = self.setting(input, "retention.ms").and_then(|text| text.parse::<i64>().ok());
-        let retention = retention.map_or(-1, |kept| if kept < 0 { -1 } else { kept.max(week) });
+        let retention = retention.map_or(-1, |time| if time < 0 { -1 } else { time.max(week) });
         let delete = [
             ("cleanup.policy", "delete".to_string()),
             ("retention.ms", retention.to_string()),

@@ -44,7 +44,7 @@ struct TurnOfProducer {
 /// ms (`CONCURRENT_TRANSACTIONS`). Never are two transactions open at once.
 pub(super) struct TransactionalCommitter {
     plan: Arc<Plan>,
-    seat: Arc<GroupMember>,
+    group_member: Arc<GroupMember>,
     stopped: Stopped,
     /// The producer whose turn it is.
     now: TurnOfProducer,
@@ -99,14 +99,14 @@ impl Broken {
 impl TransactionalCommitter {
     pub(super) fn new(
         plan: Arc<Plan>,
-        seat: Arc<GroupMember>,
+        group_member: Arc<GroupMember>,
         outside: Vec<Box<dyn Sink>>,
         identity: &str,
         stopped: Stopped,
     ) -> Result<Self, CommitterError> {
         let turn = |name: &str| TurnOfProducer { id: format!("{}-{identity}-{name}", plan.group), sink: None };
         let (now, next) = (turn("a"), turn("b"));
-        Ok(Self { plan, seat, stopped, now, next, written: None, spoiled: None, outside, told: Vec::new() })
+        Ok(Self { plan, group_member, stopped, now, next, written: None, spoiled: None, outside, told: Vec::new() })
     }
 
     /// The producer, initialised for transactions.
@@ -216,7 +216,7 @@ impl TransactionalCommitter {
             set.map_err(|error| Broken::of(&self.plan, &error))?;
         }
         let not_ours = |why: &str| Broken::Answer(Answer::Abortable, why.to_string());
-        let consumer = self.seat.consumer().ok_or_else(|| not_ours("the member has left its group"))?;
+        let consumer = self.group_member.consumer().ok_or_else(|| not_ours("the member has left its group"))?;
         if consumer.assignment_lost() {
             return Err(not_ours("the partitions were given to somebody else"));
         }

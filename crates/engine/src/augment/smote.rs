@@ -52,7 +52,7 @@ impl Settings for Smote {
 
     fn build(&self) -> Box<dyn Rule> {
         let random = Random::new(self.seed);
-        Box::new(Between { settings: self.clone(), kept: BTreeMap::new(), came: Vec::new(), random })
+        Box::new(Between { settings: self.clone(), recent: BTreeMap::new(), came: Vec::new(), random })
     }
 }
 
@@ -60,7 +60,7 @@ impl Settings for Smote {
 struct Between {
     settings: Smote,
     /// The last examples of each class.
-    kept: BTreeMap<u32, VecDeque<Vec<f64>>>,
+    recent: BTreeMap<u32, VecDeque<Vec<f64>>>,
     /// The number of examples by class.
     came: Vec<u64>,
     random: Random,
@@ -105,9 +105,9 @@ impl Between {
     }
 
     /// An example between this one and one of its nearest; none if there is no other yet.
-    fn made(&mut self, example: &Example, kept: &VecDeque<Vec<f64>>, known: &Known<'_>) -> Option<Example> {
+    fn made(&mut self, example: &Example, recent: &VecDeque<Vec<f64>>, known: &Known<'_>) -> Option<Example> {
         let mut near: Vec<(f64, &Vec<f64>)> =
-            kept.iter().map(|other| (distance(&example.features, other, known), other)).collect();
+            recent.iter().map(|other| (distance(&example.features, other, known), other)).collect();
         near.sort_by(|a, b| a.0.total_cmp(&b.0));
         near.truncate(self.settings.neighbors as usize);
         let (_, other) = near.get(self.random.below(near.len()))?;
@@ -133,15 +133,15 @@ impl Rule for Between {
         let mut all = Vec::new();
         for example in examples.iter() {
             let Some(class) = example.class().filter(|class| self.is_rare(*class, known)) else { continue };
-            let mut kept = self.kept.remove(&class).unwrap_or_default();
+            let mut recent = self.recent.remove(&class).unwrap_or_default();
             for _ in 0..self.settings.times {
-                all.extend(self.made(example, &kept, known));
+                all.extend(self.made(example, &recent, known));
             }
-            kept.push_back(example.features.clone());
-            if kept.len() > self.settings.window as usize {
-                kept.pop_front();
+            recent.push_back(example.features.clone());
+            if recent.len() > self.settings.window as usize {
+                recent.pop_front();
             }
-            self.kept.insert(class, kept);
+            self.recent.insert(class, recent);
         }
         let made = all.len() as u64;
         examples.extend(all);
@@ -154,11 +154,11 @@ impl Stateful for Between {
         to.begin("smote", 1);
         self.random.save(to);
         self.came.save(to);
-        to.u64(self.kept.len() as u64);
-        for (class, kept) in &self.kept {
+        to.u64(self.recent.len() as u64);
+        for (class, recent) in &self.recent {
             to.u64(u64::from(*class));
-            to.u64(kept.len() as u64);
-            kept.iter().for_each(|features| features.save(to));
+            to.u64(recent.len() as u64);
+            recent.iter().for_each(|features| features.save(to));
         }
     }
 
@@ -166,22 +166,22 @@ impl Stateful for Between {
         from.begin("smote", 1)?;
         self.random.load(from)?;
         self.came.load(from)?;
-        self.kept.clear();
+        self.recent.clear();
         for _ in 0..from.length(16)? {
             let class = from.u64()? as u32;
-            let mut kept = VecDeque::new();
+            let mut recent = VecDeque::new();
             for _ in 0..from.length(8)? {
                 let mut features = Vec::new();
                 features.load(from)?;
-                kept.push_back(features);
+                recent.push_back(features);
             }
-            self.kept.insert(class, kept);
+            self.recent.insert(class, recent);
         }
         Ok(())
     }
 
     fn size(&self) -> usize {
         let row = |features: &Vec<f64>| 8 * features.len() + 24;
-        size_of::<Self>() + self.kept.values().flatten().map(row).sum::<usize>()
+        size_of::<Self>() + self.recent.values().flatten().map(row).sum::<usize>()
     }
 }

@@ -69,12 +69,12 @@ pub struct Recovery {
 
 impl Recovery {
     /// Without state there is nothing to recover but the group's offsets.
-    pub fn without_state(kept: &StoredState) -> Self {
-        let begins = kept.inputs.iter().any(|input| input.committed.is_none());
+    pub fn without_state(stored: &StoredState) -> Self {
+        let begins = stored.inputs.iter().any(|input| input.committed.is_none());
         Self {
             saved: None,
             replay: Vec::new(),
-            positions: kept.positions(|input| Some(input.committed.unwrap_or(input.start))),
+            positions: stored.positions(|input| Some(input.committed.unwrap_or(input.start))),
             sequence: 0,
             commit_start: begins,
             begins,
@@ -147,9 +147,9 @@ pub fn learned<'a>(
 }
 
 /// The entries that lead from a snapshot, or from nothing, to the journal's tail; none if some are missing.
-pub fn lineage<'a>(kept: &'a StoredState, saved: Option<&Saved>, journal_wins: bool) -> Option<Vec<&'a Entry>> {
+pub fn lineage<'a>(stored: &'a StoredState, saved: Option<&Saved>, journal_wins: bool) -> Option<Vec<&'a Entry>> {
     let after = saved.map_or(0, |saved| saved.manifest.sequence);
-    let mut chain = chain(&kept.entries, after, saved.map(|saved| &saved.manifest.positions), journal_wins);
+    let mut chain = chain(&stored.entries, after, saved.map(|saved| &saved.manifest.positions), journal_wins);
     let complete = chain.first().is_none_or(|first| first.sequence <= after);
     chain.retain(|entry| entry.sequence >= after);
     complete.then_some(chain)
@@ -158,15 +158,15 @@ pub fn lineage<'a>(kept: &'a StoredState, saved: Option<&Saved>, journal_wins: b
 /// Applies the second table to each input, and names the input that decides. `code`: returns this plan and this
 /// program; `journal_wins`: whether the journal counts if the group's offsets differ (at_least_once); `slots`: how many
 /// snapshots are kept.
-pub fn restore(kept: &StoredState, code: &dyn Fn() -> Code, journal_wins: bool, slots: u32) -> Restored {
-    let saved = kept.slots.newest();
+pub fn restore(stored: &StoredState, code: &dyn Fn() -> Code, journal_wins: bool, slots: u32) -> Restored {
+    let saved = stored.slots.newest();
     let after = saved.as_ref().map_or(0, |saved| saved.manifest.sequence);
-    let chain = chain(&kept.entries, after, saved.as_ref().map(|saved| &saved.manifest.positions), journal_wins);
+    let chain = chain(&stored.entries, after, saved.as_ref().map(|saved| &saved.manifest.positions), journal_wins);
     let since = || chain.iter().copied().filter(|entry| entry.sequence >= after);
     let found = Found { chain: &chain, saved: saved.as_ref(), after, learned: learned(since(), saved.as_ref(), code) };
     let (mut positions, mut commit_start, mut begins) = (Positions::default(), false, false);
-    for input in &kept.inputs {
-        let seen = found.observed(input, kept.settled, journal_wins);
+    for input in &stored.inputs {
+        let seen = found.observed(input, stored.settled, journal_wins);
         let tail = seen.journal.map(|tail| tail.position);
         let (position, announced) = match open(&seen) {
             Opening::Wait => return Restored::Wait,
@@ -188,7 +188,7 @@ pub fn restore(kept: &StoredState, code: &dyn Fn() -> Code, journal_wins: bool, 
         sequence: chain.last().map_or(after, |last| after.max(last.sequence + 1)),
         commit_start,
         begins,
-        slot: kept.slots.next(slots),
+        slot: stored.slots.next(slots),
         saved,
     }))
 }
@@ -255,7 +255,7 @@ mod tests {
         Entry { sequence, runs, code: Some(OURS), installed: false }
     }
 
-    fn kept(entries: &[Entry], snapshots: &[(u64, u64)], committed: Option<u64>) -> StoredState {
+    fn stored(entries: &[Entry], snapshots: &[(u64, u64)], committed: Option<u64>) -> StoredState {
         let mut slots = Slots::default();
         for (slot, (sequence, position)) in (0..).zip(snapshots) {
             let (sequence, positions) = (*sequence, Positions::of("t", at(*position)));
@@ -269,8 +269,8 @@ mod tests {
     }
 
     /// Position, next sequence, runs to replay, whether to commit_start.
-    fn opened(kept: &StoredState, journal_wins: bool) -> (u64, u64, Vec<(u64, u64)>, bool) {
-        match restore(kept, &|| OURS, journal_wins, 2) {
+    fn opened(stored: &StoredState, journal_wins: bool) -> (u64, u64, Vec<(u64, u64)>, bool) {
+        match restore(stored, &|| OURS, journal_wins, 2) {
             Restored::Open(one) => {
                 let number = |position: Position| position.as_number().unwrap();
                 let run = |run: &Run| (number(run.consumed.from), number(run.consumed.next));
@@ -284,21 +284,21 @@ mod tests {
     #[test]
     fn goes_on_behind_the_tail() {
         let entries = [entry(0, 0, 4), entry(1, 4, 7), entry(2, 7, 9)];
-        assert_eq!(opened(&kept(&[], &[], None), false), (0, 0, vec![], true));
+        assert_eq!(opened(&stored(&[], &[], None), false), (0, 0, vec![], true));
         let all = vec![(0, 4), (4, 7), (7, 9)];
-        assert_eq!(opened(&kept(&entries, &[], Some(9)), false), (9, 3, all, false));
-        assert_eq!(opened(&kept(&entries, &[(2, 7)], Some(9)), false), (9, 3, vec![(7, 9)], false));
-        assert_eq!(opened(&kept(&entries[1..], &[(1, 4), (2, 7)], Some(9)), false), (9, 3, vec![(7, 9)], false));
-        assert_eq!(opened(&kept(&entries, &[(3, 9)], Some(9)), false), (9, 3, vec![], false));
-        assert_eq!(opened(&kept(&entries, &[(3, 9)], None), false), (9, 3, vec![], true));
-        assert_eq!(opened(&kept(&[], &[(3, 9)], Some(9)), false), (9, 3, vec![], false));
+        assert_eq!(opened(&stored(&entries, &[], Some(9)), false), (9, 3, all, false));
+        assert_eq!(opened(&stored(&entries, &[(2, 7)], Some(9)), false), (9, 3, vec![(7, 9)], false));
+        assert_eq!(opened(&stored(&entries[1..], &[(1, 4), (2, 7)], Some(9)), false), (9, 3, vec![(7, 9)], false));
+        assert_eq!(opened(&stored(&entries, &[(3, 9)], Some(9)), false), (9, 3, vec![], false));
+        assert_eq!(opened(&stored(&entries, &[(3, 9)], None), false), (9, 3, vec![], true));
+        assert_eq!(opened(&stored(&[], &[(3, 9)], Some(9)), false), (9, 3, vec![], false));
     }
 
     #[test]
     fn a_gap_in_the_journal_stops() {
-        let gap = kept(&[entry(0, 0, 4), entry(2, 7, 9)], &[], Some(9));
+        let gap = stored(&[entry(0, 0, 4), entry(2, 7, 9)], &[], Some(9));
         assert!(matches!(restore(&gap, &|| OURS, false, 2), Restored::Stop(_, Stop::JournalCut { .. })));
-        let cut = kept(&[entry(1, 4, 7), entry(2, 7, 9)], &[], Some(9));
+        let cut = stored(&[entry(1, 4, 7), entry(2, 7, 9)], &[], Some(9));
         assert!(matches!(restore(&cut, &|| OURS, false, 2), Restored::Stop(_, Stop::JournalCut { .. })));
     }
 
@@ -308,7 +308,7 @@ mod tests {
     fn what_was_learned_elsewhere_is_not_read_again() {
         let by = |plan: u64, program: u64, entry: Entry| Entry { code: Some(Code { plan, program }), ..entry };
         let stop = |entries: &[Entry], snapshots: &[(u64, u64)]| match restore(
-            &kept(entries, snapshots, Some(9)),
+            &stored(entries, snapshots, Some(9)),
             &|| OURS,
             false,
             2,
@@ -336,12 +336,12 @@ mod tests {
     #[test]
     fn a_lineage_has_no_gaps() {
         let entries = [entry(2, 4, 7), entry(3, 7, 9)];
-        let kept = kept(&entries, &[(2, 4), (4, 9)], Some(9));
+        let stored = stored(&entries, &[(2, 4), (4, 9)], Some(9));
         let from = |saved: Option<&Saved>| {
-            lineage(&kept, saved, false).map(|chain| chain.iter().map(|entry| entry.sequence).collect::<Vec<_>>())
+            lineage(&stored, saved, false).map(|chain| chain.iter().map(|entry| entry.sequence).collect::<Vec<_>>())
         };
-        assert_eq!(from(kept.slots.newest_of(|manifest| manifest.sequence == 2).as_ref()), Some(vec![2, 3]));
-        assert_eq!(from(kept.slots.newest().as_ref()), Some(vec![]));
+        assert_eq!(from(stored.slots.newest_of(|manifest| manifest.sequence == 2).as_ref()), Some(vec![2, 3]));
+        assert_eq!(from(stored.slots.newest().as_ref()), Some(vec![]));
         assert_eq!(from(None), None, "the first two are gone");
     }
 
@@ -349,15 +349,15 @@ mod tests {
     fn under_at_least_once_the_journal_wins_and_strays_are_passed_over() {
         // The member that had lost the partition wrote its own entry 1 after its successor's 1 and 2.
         let entries = [entry(0, 0, 4), entry(1, 4, 7), entry(2, 7, 9), entry(1, 4, 5)];
-        let lagging = kept(&entries, &[], Some(4));
+        let lagging = stored(&entries, &[], Some(4));
         assert!(matches!(restore(&lagging, &|| OURS, false, 2), Restored::Stop(_, Stop::GroupReset { .. })));
         assert_eq!(opened(&lagging, true), (9, 3, vec![(0, 4), (4, 7), (7, 9)], true));
         let entries = [entry(0, 0, 4), entry(1, 4, 7), entry(1, 4, 5), entry(2, 5, 9)];
-        assert_eq!(opened(&kept(&entries, &[], Some(9)), true), (9, 3, vec![(0, 4), (4, 5), (5, 9)], false));
+        assert_eq!(opened(&stored(&entries, &[], Some(9)), true), (9, 3, vec![(0, 4), (4, 5), (5, 9)], false));
         let entries = [entry(0, 0, 4), entry(1, 4, 7), entry(1, 4, 5)];
-        assert_eq!(opened(&kept(&entries, &[], Some(7)), true), (7, 2, vec![(0, 4), (4, 7)], false));
+        assert_eq!(opened(&stored(&entries, &[], Some(7)), true), (7, 2, vec![(0, 4), (4, 7)], false));
         // The successor has saved its state after its own entry 1: the stray one has come further, but not from there.
-        assert_eq!(opened(&kept(&entries, &[(2, 5)], Some(5)), true), (5, 2, vec![], false));
+        assert_eq!(opened(&stored(&entries, &[(2, 5)], Some(5)), true), (5, 2, vec![], false));
     }
 
     /// An input that is added later begins, and the existing one resumes.
@@ -368,10 +368,10 @@ mod tests {
         let of = |sequence: u64, runs: Vec<Run>| Entry { runs, ..entry(sequence, 0, 0) };
         let entries = [of(0, vec![run("t", 0, 4), run("u", 2, 3)]), of(1, vec![run("u", 3, 5), run("t", 4, 9)])];
         let with = |committed: Option<u64>, entries: &[Entry]| {
-            let mut kept = kept(entries, &[], Some(9));
+            let mut stored = stored(entries, &[], Some(9));
             let committed = committed.map(at);
-            kept.inputs.push(StoredInput { name: "u".into(), committed, first: at(1), start: at(2) });
-            restore(&kept, &|| OURS, false, 2)
+            stored.inputs.push(StoredInput { name: "u".into(), committed, first: at(1), start: at(2) });
+            restore(&stored, &|| OURS, false, 2)
         };
         let Restored::Open(both) = with(Some(5), &entries) else { panic!("both are known") };
         assert_eq!((both.positions.to_string(), both.commit_start, both.begins), ("t 9, u 5".into(), false, false));

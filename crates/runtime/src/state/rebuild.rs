@@ -19,19 +19,19 @@ use super::store::reaches;
 use crate::member::MemberError;
 
 /// The group's position: after everything that was learned.
-pub(super) fn tail(kept: &StoredState) -> Positions {
-    let entry = kept.entries.iter().max_by_key(|entry| entry.sequence);
-    let saved = kept.slots.newest().map(|saved| (saved.manifest.sequence, saved.manifest.positions));
+pub(super) fn tail(stored: &StoredState) -> Positions {
+    let entry = stored.entries.iter().max_by_key(|entry| entry.sequence);
+    let saved = stored.slots.newest().map(|saved| (saved.manifest.sequence, saved.manifest.positions));
     let ends = entry.map(|entry| (entry.sequence + 1, entry.ends()));
     let (older, newer) = if ends > saved { (saved, ends) } else { (ends, saved) };
     let known = |name: &str| [&newer, &older].into_iter().flatten().find_map(|(_, positions)| positions.get(name));
-    kept.inputs.iter().filter_map(|StoredInput { name, .. }| Some((Arc::clone(name), known(name)?))).collect()
+    stored.inputs.iter().filter_map(|StoredInput { name, .. }| Some((Arc::clone(name), known(name)?))).collect()
 }
 
 /// The sequence of the next commit.
-pub(super) fn next_sequence(kept: &StoredState) -> u64 {
-    let entry = kept.entries.iter().map(|entry| entry.sequence + 1).max().unwrap_or(0);
-    entry.max(kept.slots.newest().map_or(0, |saved| saved.manifest.sequence))
+pub(super) fn next_sequence(stored: &StoredState) -> u64 {
+    let entry = stored.entries.iter().map(|entry| entry.sequence + 1).max().unwrap_or(0);
+    entry.max(stored.slots.newest().map_or(0, |saved| saved.manifest.sequence))
 }
 
 /// The state of a snapshot; parts with other definitions in the plan begin untrained, except those to `keep`.
@@ -55,18 +55,18 @@ pub(super) fn adapted(
 pub(super) fn rebuild(
     plan: &RunnablePlan,
     partition: &Partition,
-    kept: &StoredState,
+    stored: &StoredState,
     position: Position,
     past: &mut dyn Past,
 ) -> Result<(Shard, Positions), MemberError> {
-    let saved = kept.slots.newest_of(|manifest| reaches(manifest, partition, position));
+    let saved = stored.slots.newest_of(|manifest| reaches(manifest, partition, position));
     let Adapted { mut shard, mut changed, dropped, .. } = adapted(plan, partition, saved.as_ref(), &[])?;
     changed.extend(dropped);
     if !changed.is_empty() {
         let (partition, changed) = (partition.clone(), changed);
         return Err(CommitterError::from(StateFailure::OtherDocument { partition, position, changed }).into());
     }
-    let runs = way(plan, partition, kept, saved.as_ref(), position).map_err(CommitterError::from)?;
+    let runs = way(plan, partition, stored, saved.as_ref(), position).map_err(CommitterError::from)?;
     let mut decoder =
         Decoder::new(plan, past.header()).map_err(|why| MemberError::Header { partition: partition.clone(), why })?;
     let mut positions = saved.map(|saved| saved.manifest.positions.among(&plan.inputs)).unwrap_or_default();
@@ -122,7 +122,7 @@ fn replay(
 fn way<'a>(
     plan: &Plan,
     partition: &Partition,
-    kept: &'a StoredState,
+    stored: &'a StoredState,
     saved: Option<&Saved>,
     position: Position,
 ) -> Result<Vec<&'a Run>, StateFailure> {
@@ -131,9 +131,9 @@ fn way<'a>(
     let gone = || StateFailure::NotKept {
         partition: partition.clone(),
         position,
-        snapshots: kept.slots.valid().iter().filter_map(|manifest| manifest.positions.get(name)).collect(),
+        snapshots: stored.slots.valid().iter().filter_map(|manifest| manifest.positions.get(name)).collect(),
     };
-    let entries = match lineage(kept, saved, journal_wins(plan)) {
+    let entries = match lineage(stored, saved, journal_wins(plan)) {
         Some(entries) => entries,
         // Later entries are not needed.
         None if from == Some(position) => Vec::new(),
@@ -155,7 +155,7 @@ fn way<'a>(
             return Err(StateFailure::OtherDocument { partition: partition.clone(), position, changed: Vec::new() });
         }
     }
-    let firsts = kept.first();
+    let firsts = stored.first();
     let gone = |run: &Run| {
         let first = firsts.get(&run.topic).filter(|first| run.consumed.from < *first)?;
         let stop = Stop::RowsGone { from: run.consumed.from, first };

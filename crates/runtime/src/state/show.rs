@@ -67,19 +67,19 @@ pub fn show(plan: &Arc<Plan>) -> Done<String> {
     Ok(text)
 }
 
-fn show_partition(partition: &Partition, kept: &StoredState) -> String {
+fn show_partition(partition: &Partition, stored: &StoredState) -> String {
     let mut text = format!("\n{partition}\n");
-    match kept.entries.iter().max_by_key(|entry| entry.sequence) {
+    match stored.entries.iter().max_by_key(|entry| entry.sequence) {
         Some(last) => text += &format!("journal    commit {} at {}\n", last.sequence, last.ends()),
         None => text += "journal    nothing committed\n",
     }
-    let committed = kept.committed();
-    if !committed.is_empty() && committed != tail(kept) {
+    let committed = stored.committed();
+    if !committed.is_empty() && committed != tail(stored) {
         text += &format!("group      at {committed}: not where the journal ends\n");
     }
-    let Some(saved) = kept.slots.newest() else { return text + "snapshot   none\n" };
-    let positions: Vec<String> = kept.slots.valid().iter().map(|manifest| manifest.positions.to_string()).collect();
-    let age = kept.slots.written(saved.manifest.slot).and_then(age).unwrap_or_default();
+    let Some(saved) = stored.slots.newest() else { return text + "snapshot   none\n" };
+    let positions: Vec<String> = stored.slots.valid().iter().map(|manifest| manifest.positions.to_string()).collect();
+    let age = stored.slots.written(saved.manifest.slot).and_then(age).unwrap_or_default();
     text += &format!("snapshot   at {}, {} bytes{age}\n", positions.join(", "), saved.state.len());
     for part in saved_parts(&saved.state).unwrap_or_default() {
         text += &format!("           {:>9} bytes of {}\n", part.size, part.name);
@@ -101,8 +101,8 @@ pub fn as_of(plan: &Arc<Plan>, partition: Option<i32>, position: Option<Position
     let mut past = store.past()?;
     let chosen = chosen(plan, &*store, partition)?;
     let states = chosen.into_iter().map(|partition| {
-        let kept = store.read(&partition, &|| true)?;
-        let end = tail(&kept).get(&partition.topic).ok_or_else(|| {
+        let stored = store.read(&partition, &|| true)?;
+        let end = tail(&stored).get(&partition.topic).ok_or_else(|| {
             refused(plan, format!("nothing was learned of {partition} yet; every run saves its state when it ends"))
         })?;
         let at = position.unwrap_or(end);
@@ -138,12 +138,13 @@ fn write_whole(path: &Path, state: &[u8]) -> std::io::Result<()> {
 pub(super) fn put(
     store: &mut dyn StateStore,
     plan: &Arc<Plan>,
-    kept: &StoredState,
+    stored: &StoredState,
     shard: &Shard,
     positions: Positions,
 ) -> Done<()> {
-    let from = tail(kept);
-    let place = Place { sequence: next_sequence(kept), from, positions, slot: kept.slots.next(plan.snapshot().keep) };
+    let from = tail(stored);
+    let place =
+        Place { sequence: next_sequence(stored), from, positions, slot: stored.slots.next(plan.snapshot().keep) };
     Ok(store::install(store, plan, shard.partition(), &shard.snapshot(), place)?)
 }
 
@@ -157,16 +158,16 @@ pub fn adopt(plan: &Arc<Plan>, partition: Option<i32>) -> Done<String> {
     let mut store = store::open(plan)?;
     let mut text = String::new();
     for partition in chosen(plan, &*store, partition)? {
-        let kept = store.read(&partition, &|| true)?;
-        let learned = tail(&kept);
+        let stored = store.read(&partition, &|| true)?;
+        let learned = tail(&stored);
         let stands = |StoredInput { name, committed, first, .. }: &StoredInput| {
             Some((Arc::clone(name), committed.or(learned.get(name))?.max(*first)))
         };
-        let positions: Positions = kept.inputs.iter().filter_map(stands).collect();
+        let positions: Positions = stored.inputs.iter().filter_map(stands).collect();
         if positions.is_empty() {
             continue;
         }
-        let mut saved = kept.slots.newest();
+        let mut saved = stored.slots.newest();
         let adopted = match adapted(plan, &partition, saved.as_ref(), &[]) {
             Err(CommitterError::State(StateFailure::Unusable { .. })) => {
                 saved = None;
@@ -175,7 +176,7 @@ pub fn adopt(plan: &Arc<Plan>, partition: Option<i32>) -> Done<String> {
             adopted => adopted,
         };
         let Adapted { shard, changed, .. } = adopted?;
-        put(&mut *store, plan, &kept, &shard, positions.clone())?;
+        put(&mut *store, plan, &stored, &shard, positions.clone())?;
         let with = saved.map_or("untrained".into(), |saved| format!("as of {}", saved.manifest.positions));
         text += &format!("{partition} resumes at {positions}, {with}{}\n", untrained(&changed));
     }
@@ -187,8 +188,8 @@ fn adopt_positions(plan: &Arc<Plan>, partition: Option<i32>) -> Done<String> {
     let mut store = connector::input(plan).map_err(SourceError::from)?.store(plan)?;
     let mut text = String::new();
     for partition in chosen(plan, &*store, partition)? {
-        let kept = store.read(&partition, &|| true)?;
-        for StoredInput { name, committed, first, .. } in &kept.inputs {
+        let stored = store.read(&partition, &|| true)?;
+        for StoredInput { name, committed, first, .. } in &stored.inputs {
             if committed.is_some_and(|position| position < *first) {
                 let partition = partition.beside(name);
                 store.commit_position(&partition, *first)?;
@@ -211,13 +212,13 @@ pub fn reset_to(plan: &Arc<Plan>, partition: Option<i32>, position: Position) ->
     let [partition] = chosen.as_slice() else {
         return Err(refused(plan, format!("there are {} partitions: say which, with `--partition`", chosen.len())));
     };
-    let kept = store.read(partition, &|| true)?;
-    if let Some(end) = tail(&kept).get(&partition.topic).filter(|end| position > *end) {
+    let stored = store.read(partition, &|| true)?;
+    if let Some(end) = tail(&stored).get(&partition.topic).filter(|end| position > *end) {
         return Err(refused(plan, format!("{partition} has come to {end}: {position} is still to be read")));
     }
     let mut past = store.past()?;
     let (shard, positions) = rebuild(plan, partition, &since(&*store, partition, position)?, position, &mut *past)?;
-    put(&mut *store, plan, &kept, &shard, positions)?;
+    put(&mut *store, plan, &stored, &shard, positions)?;
     Ok(format!("{partition} is back at {position}: what was written after it will be written again\n"))
 }
 

@@ -11,11 +11,15 @@ mod pretrained;
 use std::ops::{Deref, DerefMut};
 use std::sync::OnceLock;
 
-use super::{ColumnPlan, InputPlan, LabelPlan, Need, OutputSchema, Plan, Reading};
+use super::{
+    ColumnPlan, Computed, InputPlan, LabelPlan, Need, OutputPlan, OutputSchema, Plan, Reading, Start, TargetPlan,
+};
+use crate::clean::Cleaner;
 use crate::connect::{Around, Connections};
 use crate::document::{Document, Mistakes, Path, Place, Problem, path, with_nearest};
+use crate::lookup::LookupPlan;
 use crate::pretrained::{ModelFiles, Scoring};
-use crate::spec::{ColumnType, Format, Pipeline, Step};
+use crate::spec::{ColumnType, Format, Guarantee, Pipeline, Step};
 use gristmill_learn::{Component, Signature, Task};
 
 /// The plan, or every semantic mistake.
@@ -27,6 +31,43 @@ pub(super) fn plan(document: &Document, pipeline: &Pipeline, files: ModelFiles<'
         Some(plan) if checker.mistakes.problems.is_empty() => Ok(plan),
         _ => Err(checker.mistakes.problems),
     }
+}
+
+/// Where rows come from and decisions go.
+struct Surroundings {
+    connections: Connections,
+    group: String,
+    start: Start,
+    input: InputPlan,
+    format: Format,
+    outputs: Vec<OutputPlan>,
+    dead_letters: Option<TargetPlan>,
+}
+
+/// What happens to rows before the model sees them.
+struct RowsPlan {
+    id: Option<usize>,
+    key: Option<usize>,
+    time: Option<usize>,
+    grace: Option<i64>,
+    clean: Vec<Cleaner>,
+    on_arrival: usize,
+    flags: Vec<String>,
+    lookups: Vec<LookupPlan>,
+    features: Vec<usize>,
+    computed: Option<Computed>,
+}
+
+/// What predicts, what it learns from, and how it is measured.
+struct ModelPlan {
+    signature: Signature,
+    steps: Vec<Component>,
+    scoring: Option<Scoring>,
+    task: Option<Task>,
+    reading: Option<Reading>,
+    decision_values: bool,
+    label: Option<LabelPlan>,
+    segments: Vec<(usize, usize)>,
 }
 
 struct Checker<'a> {
@@ -62,64 +103,88 @@ impl Checker<'_> {
         let input = input.as_ref();
         let format = self.format(input);
         self.columns();
-        let (id, key, time) =
-            (self.column(pipeline.input.id.as_deref(), path(["input", "id"])), self.key(input), self.time());
+        let rows = self.rows(input);
+        let model = self.model_of(files, &rows);
+        let outputs = self.outputs(model.task, model.decision_values, rows.computed.as_ref());
+        let dead_letters = self.dead_letters();
+        self.state(input);
+        let guarantee = input.map(|input| self.guarantee(input, &outputs, dead_letters.as_ref()));
+        let (input, format) = (input?.clone(), format?);
+        let around = Surroundings { connections, group, start, input, format, outputs, dead_letters };
+        let plan = Plan { guarantee: guarantee?, ..self.put_together(around, rows, model)? };
+        plan.connections.check(&plan.systems(), &mut self.mistakes);
+        self.loops(&plan);
+        self.files(&plan);
+        Some(Plan { guarantee_reason: outputs::reason(&plan), warnings: std::mem::take(&mut self.warnings), ..plan })
+    }
+
+    /// What happens to rows before the model sees them.
+    fn rows(&mut self, input: Option<&InputPlan>) -> RowsPlan {
+        let written = &self.pipeline.input;
+        let (id, key, time) = (self.column(written.id.as_deref(), path(["input", "id"])), self.key(input), self.time());
         let grace = self.grace(time);
         let clean = self.clean([id, key, time], grace);
         let on_arrival = if grace.is_some() { self.on_arrival() } else { 0 };
-        let flags = self.known.len() - pipeline.input.columns.0.len();
+        let flags = self.known.iter().skip(written.columns.0.len()).map(|(name, _)| name.clone()).collect();
         let lookups = self.lookups();
         let (features, computed) = self.features(input, [key, time]);
-        let scoring = if features.len() == pipeline.features.len() { self.scoring(files) } else { None };
-        let mut signature = self.signature(&features, computed.as_ref());
-        let steps: Vec<Component> = pipeline.model.iter().filter_map(Step::component).cloned().collect();
-        let model = self.model_task(scoring.as_ref(), &steps, &mut signature, &features);
+        RowsPlan { id, key, time, grace, clean, on_arrival, flags, lookups, features, computed }
+    }
+
+    /// What predicts, what it learns from, and how it is measured.
+    fn model_of(&mut self, files: ModelFiles<'_>, rows: &RowsPlan) -> ModelPlan {
+        let RowsPlan { features, computed, .. } = rows;
+        let scoring = if features.len() == self.pipeline.features.len() { self.scoring(files) } else { None };
+        let mut signature = self.signature(features, computed.as_ref());
+        let steps: Vec<Component> = self.pipeline.model.iter().filter_map(Step::component).cloned().collect();
+        let model = self.model_task(scoring.as_ref(), &steps, &mut signature, features);
         let task = model.map(|task| self.task(task));
         let label = self.label(task);
         let alone = scoring.as_ref().filter(|_| steps.is_empty());
         let positive = alone.map_or(1, |scoring| self.positive_class(&scoring.model, label.as_ref()));
         let reading = model.zip(task).map(|(model, task)| Reading::of(model, task, positive));
         self.augment(task);
-        let at_zero = steps.is_empty() && scoring.as_ref().is_some_and(|scoring| scoring.model.decides_at_zero());
-        let segments = self.metrics(task, at_zero);
-        let outputs = self.outputs(task, at_zero, computed.as_ref());
-        let dead_letters = self.dead_letters();
-        let used = computed.as_ref().map(|computed| computed.program.reads()).unwrap_or_default();
-        let columns = self.column_plans(&[features.as_slice(), &used].concat(), [id, time]);
-        self.state(input);
-        let guarantee = input.map(|input| self.guarantee(input, &outputs, dead_letters.as_ref()));
-        let input = input?;
-        let plan = Plan {
+        let decision_values = alone.is_some_and(|scoring| scoring.model.decides_at_zero());
+        let segments = self.metrics(task, decision_values);
+        ModelPlan { signature, steps, scoring, task, reading, decision_values, label, segments }
+    }
+
+    fn put_together(&self, around: Surroundings, rows: RowsPlan, model: ModelPlan) -> Option<Plan> {
+        let pipeline = self.pipeline;
+        let used = rows.computed.as_ref().map(|computed| computed.program.reads()).unwrap_or_default();
+        let columns = self.column_plans(&[rows.features.as_slice(), &used].concat(), [rows.id, rows.time]);
+        let (task, reading, decision_values) = (model.task?, model.reading?, model.decision_values);
+        Some(Plan {
             name: pipeline.name.as_str().into(),
-            group,
-            start,
-            connections,
-            inputs: vec![input.name().into()],
-            input: input.clone(),
-            format: format?,
-            id,
-            key,
-            time,
-            flags: self.known.iter().skip(columns.len()).take(flags).map(|(name, _)| name.clone()).collect(),
-            lookups,
+            group: around.group,
+            start: around.start,
+            connections: around.connections,
+            inputs: vec![around.input.name().into()],
+            input: around.input,
+            format: around.format,
+            id: rows.id,
+            key: rows.key,
+            time: rows.time,
+            flags: rows.flags,
+            lookups: rows.lookups,
             columns,
-            clean,
-            on_arrival,
-            grace,
-            features,
-            computed,
-            assumes_positive: self.assumes_positive(label.as_ref()),
-            label,
+            clean: rows.clean,
+            on_arrival: rows.on_arrival,
+            grace: rows.grace,
+            features: rows.features,
+            computed: rows.computed,
+            assumes_positive: self.assumes_positive(model.label.as_ref()),
+            label: model.label,
             augment: pipeline.augment.clone(),
-            signature,
-            model: steps,
-            scoring,
-            output: OutputSchema { task: task?, reading: reading?, decision_values: at_zero },
+            signature: model.signature,
+            model: model.steps,
+            scoring: model.scoring,
+            output: OutputSchema { task, reading, decision_values },
             metrics: pipeline.evaluate.clone(),
-            segments,
-            outputs,
-            dead_letters,
-            guarantee: guarantee?,
+            segments: model.segments,
+            outputs: around.outputs,
+            dead_letters: around.dead_letters,
+            guarantee: Guarantee::AtLeastOnce,
             guarantee_reason: String::new(),
             commit: pipeline.commit.clone(),
             batch: pipeline.batch.clone(),
@@ -127,11 +192,7 @@ impl Checker<'_> {
             windows: pipeline.windows.clone(),
             warnings: Vec::new(),
             definition: OnceLock::new(),
-        };
-        plan.connections.check(&plan.systems(), &mut self.mistakes);
-        self.loops(&plan);
-        self.files(&plan);
-        Some(Plan { guarantee_reason: outputs::reason(&plan), warnings: std::mem::take(&mut self.warnings), ..plan })
+        })
     }
 
     /// The task of the model: what scores, and what learns after it.

@@ -157,12 +157,15 @@ impl Checker<'_> {
     ) -> Guarantee {
         let wanted = self.pipeline.guarantee;
         let group = input.shared();
-        let kept = |target: &TargetPlan| input.transactional_with(target);
-        let other =
-            outputs.iter().find(|output| !kept(&output.target)).map(|output| format!("output `{}`", output.name));
-        let other = other.or_else(|| dead_letters.filter(|target| !kept(target)).map(|_| "`dead_letters`".to_string()));
+        let transactional = |target: &TargetPlan| input.transactional_with(target);
+        let other = outputs
+            .iter()
+            .find(|output| !transactional(&output.target))
+            .map(|output| format!("output `{}`", output.name));
+        let other = other
+            .or_else(|| dead_letters.filter(|target| !transactional(target)).map(|_| "`dead_letters`".to_string()));
         let topics = outputs.iter().map(|output| &output.target).chain(dead_letters);
-        let some = group && topics.into_iter().any(kept);
+        let some = group && topics.into_iter().any(transactional);
         let remembered = group || self.keeps_state_in_a_folder();
         match other {
             _ if wanted == Some(Guarantee::AtLeastOnce) => Guarantee::AtLeastOnce,
