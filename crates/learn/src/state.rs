@@ -384,9 +384,14 @@ impl<K: Stateful + Default + Ord, V: Stateful + Default> Stateful for BTreeMap<K
 }
 
 /// Implements [`Stateful`] by fields. With a name and a version of the layout it is a component's own state, without
-/// it a part of one. What is not listed is settings, or can be computed again.
+/// it a part of one. What is not listed is settings, or can be computed again. Its size is that of the fields, or given.
 macro_rules! stateful {
     ($(where [$($generic:tt)*])? $kind:ty, $name:expr, $version:literal: $($field:tt),* $(,)?) => {
+        $crate::state::stateful!(
+            $(where [$($generic)*])? $kind, $name, $version, |all| 0 $(+ all.$field.size())*; $($field),*
+        );
+    };
+    ($(where [$($generic:tt)*])? $kind:ty, $name:expr, $version:literal, |$all:ident| $size:expr; $($field:tt),*) => {
         impl$(<$($generic)*>)? $crate::Stateful for $kind {
             fn save(&self, to: &mut $crate::StateWriter) {
                 to.begin($name, $version);
@@ -400,7 +405,9 @@ macro_rules! stateful {
             }
 
             fn size(&self) -> usize {
-                0 $(+ self.$field.size())*
+                #[allow(unused_variables, reason = "not every component keeps something")]
+                let $all = self;
+                $size
             }
         }
     };

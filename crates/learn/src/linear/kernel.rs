@@ -5,8 +5,9 @@ use super::loss::Loss;
 use super::{BinaryLoss, EpsilonInsensitive, Hinge, Optimizer, RegressionLoss};
 use crate::random::Random;
 use crate::settings::component_settings;
+use crate::state::stateful;
 use crate::traits::ByRow;
-use crate::{Predictions, Signature, StateError, StateReader, StateWriter, Stateful, Task, Truth};
+use crate::{Predictions, Signature, Task, Truth};
 
 /// Declares the settings of a linear model on random Fourier features, and the model.
 macro_rules! kernel {
@@ -54,22 +55,9 @@ macro_rules! kernel {
             descent: Descent,
         }
 
-        impl Stateful for $model {
-            fn save(&self, to: &mut StateWriter) {
-                to.begin($name, 1);
-                self.descent.save(to);
-            }
-
-            fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
-                from.begin($name, 1)?;
-                self.descent.load(from)
-            }
-
-            fn size(&self) -> usize {
-                // The waves are drawn again from the seed, not saved, but they take room.
-                self.descent.size() + 8 * (self.fourier.frequencies.len() + self.fourier.phases.len())
-            }
-        }
+        stateful!($model, $name, 1, |model| {
+            model.descent.size() + 8 * (model.fourier.frequencies.len() + model.fourier.phases.len())
+        }; descent);
 
         impl ByRow for $model {
             fn task(&self) -> Task {

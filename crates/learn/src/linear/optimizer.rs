@@ -1,6 +1,6 @@
 //! Optimisers: how weights follow the gradient.
 
-use crate::settings::settings;
+use crate::settings::{adam, settings};
 use crate::state::stateful;
 
 /// How weights follow the gradient. Source: `optim` of River.
@@ -39,22 +39,9 @@ settings! {
     }
 }
 
-settings! {
+adam! {
     /// D. P. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015.
-    Adam {
-        /// The learning rate, above 0. Default 0.1, as in River.
-        #[schemars(extend("exclusiveMinimum" = 0))]
-        lr: f64 = 0.1,
-        /// How much of the mean gradient is kept at each step, in [0, 1). Default 0.9.
-        #[schemars(range(min = 0, max = 1))]
-        beta_1: f64 = 0.9,
-        /// How much of the mean squared gradient is kept at each step, in [0, 1). Default 0.999.
-        #[schemars(range(min = 0, max = 1))]
-        beta_2: f64 = 0.999,
-        /// Added to the root against a division by 0. Default 1e-8.
-        #[schemars(extend("exclusiveMinimum" = 0))]
-        eps: f64 = 1e-8,
-    }
+    Adam, lr: 0.1 ", as in River"
 }
 
 settings! {

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use super::{Detail, Metric};
-use crate::{Prediction, StateError, StateReader, StateWriter, Stateful, Task, Truth};
+use crate::state::stateful;
+use crate::{Prediction, StateError, StateReader, Stateful, Task, Truth};
 
 /// The extent of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,36 +231,16 @@ impl Metric for Windowed {
     }
 }
 
-impl Stateful for Windowed {
-    fn save(&self, to: &mut StateWriter) {
-        to.begin(NAME, 1);
-        self.now.save(to);
-        self.rows.save(to);
-        self.times.save(to);
-        self.classes.save(to);
-        self.absorbed.save(to);
-    }
-
-    fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
-        from.begin(NAME, 1)?;
-        self.now.load(from)?;
-        self.rows.load(from)?;
-        self.times.load(from)?;
-        self.classes.load(from)?;
-        self.absorbed.load(from)
-    }
-
-    fn size(&self) -> usize {
-        let classes: usize = self.classes.iter().map(|classes| 24 + classes.len() * 8).sum();
-        size_of::<Self>() + self.rows.len() * 24 + self.times.len() * 8 + classes + self.absorbed.len() * 16
-    }
-}
+stateful!(Windowed, NAME, 1, |all| {
+    let classes: usize = all.classes.iter().map(|classes| 24 + classes.len() * 8).sum();
+    size_of::<Self>() + all.rows.len() * 24 + all.times.len() * 8 + classes + all.absorbed.len() * 16
+}; now, rows, times, classes, absorbed);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MetricKind;
     use crate::metric::AccuracySettings;
+    use crate::{MetricKind, StateWriter};
 
     fn accuracy(window: Window) -> Box<dyn Metric> {
         MetricKind::Accuracy(AccuracySettings { window: Some(window), by: None }).build()

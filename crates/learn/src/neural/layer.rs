@@ -1,7 +1,7 @@
 //! A dense layer: weights, their gradients, and their updates.
 
 use crate::random::Random;
-use crate::settings::settings;
+use crate::settings::{adam, settings};
 use crate::state::stateful;
 
 /// What a hidden layer does to its sums.
@@ -70,37 +70,14 @@ settings! {
     }
 }
 
-macro_rules! adam {
-    ($(#[$doc:meta])* $name:ident, $($(#[$about:meta])* $field:ident = $default:literal)?) => {
-        settings! {
-            $(#[$doc])*
-            $name {
-                /// The learning rate, above 0. Default 0.001.
-                #[schemars(extend("exclusiveMinimum" = 0))]
-                lr: f64 = 0.001,
-                /// How much of the mean gradient is kept at each step, in [0, 1). Default 0.9.
-                #[schemars(range(min = 0, max = 1))]
-                beta_1: f64 = 0.9,
-                /// How much of the mean squared gradient is kept at each step, in [0, 1). Default 0.999.
-                #[schemars(range(min = 0, max = 1))]
-                beta_2: f64 = 0.999,
-                /// Added to the root against a division by 0. Default 1e-8.
-                #[schemars(extend("exclusiveMinimum" = 0))]
-                eps: f64 = 1e-8,
-                $($(#[$about])* #[schemars(extend("minimum" = 0))] $field: f64 = $default,)?
-            }
-        }
-    };
-}
-
 adam! {
     /// Adam.
-    AdamOptimizer,
+    AdamOptimizer, lr: 0.001
 }
 
 adam! {
     /// Adam with weight decay of its own.
-    AdamWOptimizer,
+    AdamWOptimizer, lr: 0.001,
     /// How much of each weight is taken away at each step, times the learning rate, 0 or above. Default 0.01.
     weight_decay = 0.01
 }

@@ -1,9 +1,9 @@
 //! A tree that grows by Hoeffding's bound and predicts classes.
 
 use super::criterion::{Distribution, hoeffding_bound};
-use super::growable_leaf::GrowableLeaf;
+use super::growable_leaf::{GrowableLeaf, add_way, attempt};
 use super::growth::{ClassGrowth, LeafPrediction};
-use super::node::{Budgeted, Found, Node, Nodes, Suggestion, Test};
+use super::node::{Budgeted, Found, Nodes, Suggestion, Test};
 use super::splitter::{Splitter, at_least};
 use crate::random::Random;
 use crate::state::stateful;
@@ -196,12 +196,8 @@ pub(super) fn best_two(suggestions: Vec<Suggestion>) -> (Suggestion, f64) {
 
 impl ClassTree {
     pub(crate) fn new(growth: ClassGrowth, kinds: &[Kind], mut random: Random) -> Self {
-        let nodes = Nodes::new(Leaf::new(0, Vec::new(), Splitter::of(&growth, kinds, &mut random)));
+        let nodes = Nodes::new(Leaf::begin(&growth, kinds, &mut random, 0, &[]));
         Self { growth, kinds: kinds.to_vec(), random, classes: 0, nodes }
-    }
-
-    fn splitter(&mut self) -> Splitter {
-        Splitter::of(&self.growth, &self.kinds, &mut self.random)
     }
 
     pub(crate) fn width(&self) -> usize {
@@ -221,56 +217,17 @@ impl ClassTree {
         self.classes = self.classes.max(class + 1);
         let at = match self.nodes.find(row, true) {
             Found::Leaf(at) => at,
-            Found::Unknown(at) => self.add_way(at, row),
+            Found::Unknown(at) => add_way(&mut self.nodes, at, row, &self.growth, &self.kinds, &mut self.random),
         };
-        let (grace, depth) = (self.growth.grace_period, self.growth.max_depth);
-        let growth = &self.growth;
         let Some((leaf, bytes)) = self.nodes.leaf_mut(at) else { return };
-        *bytes += leaf.learn(row, class, weight, growth, votes);
+        *bytes += leaf.learn(row, class, weight, &self.growth, votes);
         if leaf.splitter.is_none() {
             return;
         }
-        if leaf.depth >= depth {
+        if leaf.depth >= self.growth.max_depth {
             *bytes -= leaf.sleep();
-        } else if leaf.total - leaf.last_attempt >= grace {
-            leaf.last_attempt = leaf.total;
-            self.attempt(at);
-        }
-    }
-
-    fn add_way(&mut self, at: usize, row: &[f64]) -> usize {
-        let splitter = self.splitter();
-        let Some(Node::Branch { column, .. }) = self.nodes.list.get(at) else { return at };
-        let code = row.get(*column as usize).copied().unwrap_or(0.0) as u64;
-        let leaf = Leaf::new(self.nodes.depth_below(at), Vec::new(), splitter);
-        let place = self.nodes.add_way(at, code, leaf);
-        self.nodes.keep_budget(self.growth.max_size);
-        place
-    }
-
-    /// Splits a leaf if its best column is significantly better than the second.
-    fn attempt(&mut self, at: usize) {
-        let Some((leaf, _)) = self.nodes.leaf_mut(at) else { return };
-        let depth = leaf.depth + 1;
-        match leaf.decide(&self.growth) {
-            Decision::Wait => {}
-            Decision::BeginAgain => self.begin_again(at),
-            Decision::Split(column, test, branches) => {
-                let leaves = branches.into_iter().map(|classes| Leaf::new(depth, classes, self.splitter())).collect();
-                self.nodes.split(at, column, test, leaves);
-                self.nodes.keep_budget(self.growth.max_size);
-            }
-        }
-    }
-
-    /// No column is worth a split: the leaf discards its statistics, and starts to observe again, as in River (whose
-    /// memory management reactivates the leaf it has just deactivated).
-    fn begin_again(&mut self, at: usize) {
-        let splitter = self.splitter();
-        if let Some((leaf, bytes)) = self.nodes.leaf_mut(at) {
-            *bytes -= leaf.sleep();
-            *bytes += splitter.size();
-            leaf.splitter = Some(splitter);
+        } else if leaf.total - leaf.last_attempt >= self.growth.grace_period {
+            attempt(&mut self.nodes, at, &self.growth, &self.kinds, &mut self.random);
         }
     }
 
@@ -313,6 +270,8 @@ impl GrowableLeaf for Leaf {
         self.last_attempt = self.total;
         match self.decide(growth) {
             Decision::Wait => None,
+            // No column is worth a split: the leaf discards its statistics, and starts to observe again, as in River
+            // (whose memory management reactivates the leaf it has just deactivated).
             Decision::BeginAgain => {
                 self.splitter = Some(Splitter::of(growth, kinds, random));
                 None

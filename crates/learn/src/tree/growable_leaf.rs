@@ -1,6 +1,6 @@
 //! A leaf that can become a branch.
 
-use super::node::{Budgeted, Test};
+use super::node::{Budgeted, Node, Nodes, Test};
 use crate::random::Random;
 use crate::{Kind, Truth};
 
@@ -23,4 +23,40 @@ pub(super) trait GrowableLeaf: Budgeted + Clone {
     ) -> Option<(usize, Test, Vec<Self>)>;
     /// The size limit of a tree, in bytes.
     fn most(growth: &Self::Growth) -> usize;
+}
+
+/// Adds a leaf for the category of a row to a branch, and returns its place.
+pub(super) fn add_way<L: GrowableLeaf>(
+    nodes: &mut Nodes<L>,
+    at: usize,
+    row: &[f64],
+    growth: &L::Growth,
+    kinds: &[Kind],
+    random: &mut Random,
+) -> usize {
+    let Some(Node::Branch { column, .. }) = nodes.list.get(at) else { return at };
+    let code = row.get(*column as usize).copied().unwrap_or(0.0) as u64;
+    let leaf = L::begin(growth, kinds, random, nodes.depth_below(at), &[]);
+    let place = nodes.add_way(at, code, leaf);
+    nodes.keep_budget(L::most(growth));
+    place
+}
+
+/// Splits a leaf if its best column is significantly better than the second.
+pub(super) fn attempt<L: GrowableLeaf>(
+    nodes: &mut Nodes<L>,
+    at: usize,
+    growth: &L::Growth,
+    kinds: &[Kind],
+    random: &mut Random,
+) {
+    let Some((leaf, bytes)) = nodes.leaf_mut(at) else { return };
+    let before = leaf.size();
+    match leaf.branches(growth, kinds, random) {
+        Some((column, test, leaves)) => {
+            nodes.split(at, column, test, leaves);
+            nodes.keep_budget(L::most(growth));
+        }
+        None => *bytes = *bytes + leaf.size() - before,
+    }
 }

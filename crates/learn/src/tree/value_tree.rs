@@ -2,9 +2,9 @@
 
 use super::class_tree::best_two;
 use super::criterion::{Distribution, hoeffding_bound};
-use super::growable_leaf::GrowableLeaf;
+use super::growable_leaf::{GrowableLeaf, add_way, attempt};
 use super::growth::{ValueGrowth, ValueLeafPrediction};
-use super::node::{Budgeted, Found, Node, Nodes, Test};
+use super::node::{Budgeted, Found, Nodes, Test};
 use super::value_splitter::{Moments, ValueSplitter};
 use crate::random::Random;
 use crate::state::stateful;
@@ -134,13 +134,8 @@ fn taken(x: f64, kind: Kind) -> bool {
 
 impl ValueTree {
     pub(crate) fn new(growth: ValueGrowth, kinds: &[Kind], mut random: Random) -> Self {
-        let splitter = Some(ValueSplitter::of(&growth, kinds, &mut random));
-        let nodes = Nodes::new(Leaf { weights: vec![0.0; kinds.len()], splitter, ..Leaf::default() });
+        let nodes = Nodes::new(Leaf::begin(&growth, kinds, &mut random, 0, &[]));
         Self { growth, kinds: kinds.to_vec(), random, nodes }
-    }
-
-    fn splitter(&mut self) -> ValueSplitter {
-        ValueSplitter::of(&self.growth, &self.kinds, &mut self.random)
     }
 
     pub(crate) fn width(&self) -> usize {
@@ -154,7 +149,7 @@ impl ValueTree {
     pub(crate) fn learn(&mut self, row: &[f64], y: f64, weight: f64) {
         let at = match self.nodes.find(row, true) {
             Found::Leaf(at) => at,
-            Found::Unknown(at) => self.add_way(at, row),
+            Found::Unknown(at) => add_way(&mut self.nodes, at, row, &self.growth, &self.kinds, &mut self.random),
         };
         let Some((leaf, bytes)) = self.nodes.leaf_mut(at) else { return };
         *bytes += leaf.learn(row, y, weight, &self.growth, &self.kinds);
@@ -164,33 +159,8 @@ impl ValueTree {
         if leaf.depth >= self.growth.max_depth {
             *bytes -= leaf.sleep();
         } else if leaf.label.weight - leaf.last_attempt >= self.growth.grace_period {
-            leaf.last_attempt = leaf.label.weight;
-            self.attempt(at);
+            attempt(&mut self.nodes, at, &self.growth, &self.kinds, &mut self.random);
         }
-    }
-
-    fn add_way(&mut self, at: usize, row: &[f64]) -> usize {
-        let splitter = self.splitter();
-        let Some(Node::Branch { column, .. }) = self.nodes.list.get(at) else { return at };
-        let code = row.get(*column as usize).copied().unwrap_or(0.0) as u64;
-        let depth = self.nodes.depth_below(at);
-        let leaf = Leaf { depth, weights: vec![0.0; self.kinds.len()], splitter: Some(splitter), ..Leaf::default() };
-        let place = self.nodes.add_way(at, code, leaf);
-        self.nodes.keep_budget(self.growth.max_size);
-        place
-    }
-
-    /// Splits a leaf if its best column is significantly better than the second.
-    fn attempt(&mut self, at: usize) {
-        let Some((leaf, _)) = self.nodes.leaf_mut(at) else { return };
-        let Some((column, test, branches)) = leaf.decide(&self.growth, &self.kinds) else { return };
-        let parent = leaf.clone();
-        let leaves = branches.iter().map(|branch| {
-            parent.child(branch, &self.growth, ValueSplitter::of(&self.growth, &self.kinds, &mut self.random))
-        });
-        let leaves = leaves.collect();
-        self.nodes.split(at, column, test, leaves);
-        self.nodes.keep_budget(self.growth.max_size);
     }
 }
 

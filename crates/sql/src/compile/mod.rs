@@ -252,12 +252,7 @@ impl<'a> Compiler<'a> {
         called: &str,
         place: (usize, usize),
     ) -> Made<usize> {
-        let Some(named) = aggregate(called) else {
-            let known = AGGREGATES.map(|(name, _)| name.to_string());
-            let mistake = Mistake::new(place, format!("no window function `{called}`"));
-            let mistake = if spelled(called).is_some() { mistake.help(help(called)) } else { mistake };
-            return Err(mistake.unknown(called, known));
-        };
+        let named = aggregate(called).ok_or_else(|| no_window_function(called, place))?;
         let Some(WindowType::WindowSpec(mut window)) = function.over.take() else {
             return Err(Mistake::new(place, "write the window itself behind OVER, in parentheses"));
         };
@@ -418,6 +413,13 @@ impl<'a> Compiler<'a> {
         }
         Ok(nodes)
     }
+}
+
+fn no_window_function(called: &str, place: (usize, usize)) -> Mistake {
+    let known = AGGREGATES.map(|(name, _)| name.to_string());
+    let mistake = Mistake::new(place, format!("no window function `{called}`"));
+    let mistake = if spelled(called).is_some() { mistake.help(help(called)) } else { mistake };
+    mistake.unknown(called, known)
 }
 
 fn identifier(expr: &Expr) -> Option<&str> {

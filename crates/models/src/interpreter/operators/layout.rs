@@ -301,6 +301,14 @@ fn joined(all: &[&Tensor], before: usize, at: usize, after: usize) -> Result<Dat
     })
 }
 
+/// The elements at these places of a dimension.
+fn along(data: &Data, (before, long, after): (usize, usize, usize), chosen: &[usize]) -> Data {
+    let place = |block: usize| {
+        chosen.iter().flat_map(move |index| (0..after).map(move |rest| (block * long + index) * after + rest))
+    };
+    data.pick((0..before).flat_map(place))
+}
+
 fn gather(making: &Making<'_>) -> Result<Operation, ReadError> {
     let at = making.node.int("axis").unwrap_or(0);
     Ok(Box::new(move |arguments| {
@@ -312,12 +320,7 @@ fn gather(making: &Making<'_>) -> Result<Operation, ReadError> {
         let shape: Vec<usize> =
             shape.iter().take(at).chain(indices.shape()).chain(shape.iter().skip(at + 1)).copied().collect();
         volume(&shape)?;
-        let place = |block: usize| {
-            let chosen = &chosen;
-            chosen.iter().flat_map(move |index| (0..after).map(move |rest| (block * long + index) * after + rest))
-        };
-        let data = input.data().pick((0..before).flat_map(place));
-        Ok(vec![Tensor::new(shape, data)?])
+        Ok(vec![Tensor::new(shape, along(input.data(), (before, long, after), &chosen))?])
     }))
 }
 
@@ -361,10 +364,5 @@ fn cut(input: &Tensor, at: usize, start: i64, end: i64, step: i64) -> Result<Ten
     };
     let mut shape = input.shape().to_vec();
     shape.iter_mut().skip(at).take(1).for_each(|size| *size = chosen.len());
-    let place = |block: usize| {
-        let chosen = &chosen;
-        chosen.iter().flat_map(move |index| (0..after).map(move |rest| (block * long + index) * after + rest))
-    };
-    let data = input.data().pick((0..before).flat_map(place));
-    Tensor::new(shape, data)
+    Tensor::new(shape, along(input.data(), (before, long, after), &chosen))
 }

@@ -1,6 +1,6 @@
 //! Activations: by name within other layers, and as layers.
 
-use super::Layer;
+use super::{Built, Layer};
 use crate::ReadError;
 use crate::graph::Attribute;
 use crate::keras::builder::{Builder, Flow};
@@ -74,26 +74,26 @@ fn composed(name: &str, x: &str, builder: &mut Builder) -> Option<String> {
     Some(builder.node("Mul", &[&by, &with], &[]))
 }
 
-pub(super) fn named(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn named(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let name = layer.activated(&input.name, builder)?;
     Ok(Flow { name, ..input.clone() })
 }
 
-pub(super) fn softmax(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn softmax(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let axis = layer.number("axis", -1.0)? as i64;
     let name = builder.node("Softmax", &[&input.name], &[("axis", Attribute::Int(axis))]);
     Ok(Flow { name, ..input.clone() })
 }
 
-pub(super) fn elu(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn elu(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let alpha = Attribute::Float(layer.number("alpha", 1.0)? as f32);
     Ok(Flow { name: builder.node("Elu", &[&input.name], &[("alpha", alpha)]), ..input.clone() })
 }
 
-pub(super) fn leaky(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn leaky(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let slope = layer.number("negative_slope", layer.number("alpha", 0.3)?)?;
     let slope = Attribute::Float(slope as f32);
@@ -101,7 +101,7 @@ pub(super) fn leaky(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -
 }
 
 /// One slope for each element, or one for all along shared axes.
-pub(super) fn sloped(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn sloped(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let [slopes] = layer.weights::<1>(WeightSet::Own)?;
     let slopes = builder.constant(slopes, crate::graph::Element::Float);
@@ -113,7 +113,7 @@ pub(super) fn sloped(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) 
     Ok(Flow { name: builder.node("Add", &[&above, &bent], &[]), ..input.clone() })
 }
 
-pub(super) fn thresholded(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn thresholded(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let theta = builder.scalar(layer.number("theta", 1.0)?);
     let (above, zero) = (builder.node("Greater", &[&input.name, &theta], &[]), builder.scalar(0.0));
@@ -121,7 +121,7 @@ pub(super) fn thresholded(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Buil
 }
 
 /// `max_value` as an upper bound, x from the threshold on, and a slope below it.
-pub(super) fn rectified(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn rectified(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let (slope, threshold) = (layer.number("negative_slope", 0.0)?, layer.number("threshold", 0.0)?);
     let mut name = if slope == 0.0 && threshold == 0.0 {

@@ -1,22 +1,16 @@
 //! Layers that multiply by a matrix, or look up rows of one.
 
-use super::Layer;
-use crate::ReadError;
+use super::{Built, Layer};
 use crate::graph::{Attribute, Element, Tensor};
 use crate::keras::builder::{Builder, Flow};
 use crate::keras::weights::WeightSet;
 
-pub(super) fn dense(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn dense(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     of_part(layer, layer.one(inputs)?, WeightSet::Own, builder)
 }
 
 /// A dense layer whose weights may be those of a wrapped layer.
-pub(super) fn of_part(
-    layer: &Layer<'_>,
-    input: &Flow,
-    part: WeightSet,
-    builder: &mut Builder,
-) -> Result<Flow, ReadError> {
+pub(super) fn of_part(layer: &Layer<'_>, input: &Flow, part: WeightSet, builder: &mut Builder) -> Built {
     let (kernel, bias): (Tensor, Option<Tensor>) = if layer.flag("use_bias", true)? {
         let [kernel, bias] = layer.weights::<2>(part)?;
         (kernel, Some(bias))
@@ -41,7 +35,7 @@ pub(super) fn of_part(
 }
 
 /// A row of a table for each number.
-pub(super) fn embedding(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn embedding(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let [table] = layer.weights::<1>(WeightSet::Own)?;
     let &[_, width] = table.shape() else { return Err(layer.damaged("has a table that is no matrix")) };

@@ -1,12 +1,11 @@
 //! Layers of several inputs.
 
-use super::Layer;
-use crate::ReadError;
+use super::{Built, Layer};
 use crate::graph::Attribute;
 use crate::keras::builder::{Builder, Flow};
 
 /// The shape of inputs that are combined element by element: dimensions of 1 are broadcast.
-fn together(layer: &Layer<'_>, inputs: &[Flow]) -> Result<Flow, ReadError> {
+fn together(layer: &Layer<'_>, inputs: &[Flow]) -> Built {
     let [first, rest @ ..] = inputs else { return Err(layer.damaged("has no inputs")) };
     let mut flow = first.clone();
     for other in rest {
@@ -23,12 +22,7 @@ fn together(layer: &Layer<'_>, inputs: &[Flow]) -> Result<Flow, ReadError> {
     Ok(flow)
 }
 
-pub(super) fn folded(
-    layer: &Layer<'_>,
-    inputs: &[Flow],
-    operator: &str,
-    builder: &mut Builder,
-) -> Result<Flow, ReadError> {
+pub(super) fn folded(layer: &Layer<'_>, inputs: &[Flow], operator: &str, builder: &mut Builder) -> Built {
     let flow = together(layer, inputs)?;
     let mut names = inputs.iter().map(|input| input.name.clone());
     let first = names.next().unwrap_or_default();
@@ -36,13 +30,13 @@ pub(super) fn folded(
     Ok(Flow { name, ..flow })
 }
 
-pub(super) fn average(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn average(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let sum = folded(layer, inputs, "Add", builder)?;
     let count = builder.scalar(inputs.len() as f64);
     Ok(Flow { name: builder.node("Div", &[&sum.name, &count], &[]), ..sum })
 }
 
-pub(super) fn concatenate(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn concatenate(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let [first, ..] = inputs else { return Err(layer.damaged("has no inputs")) };
     let rank = first.shape.len() as i64 + 1;
     let asked = layer.number("axis", -1.0)? as i64;

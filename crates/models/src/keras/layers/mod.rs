@@ -23,7 +23,9 @@ pub(super) struct Layer<'a> {
     pub(super) weights: &'a Weights,
 }
 
-type Build = fn(&Layer<'_>, &[Flow], &mut Builder) -> Result<Flow, ReadError>;
+/// What a layer makes of its inputs.
+type Built = Result<Flow, ReadError>;
+type Build = fn(&Layer<'_>, &[Flow], &mut Builder) -> Built;
 
 /// Every supported layer, by its class.
 pub(crate) const LAYERS: &[(&str, Build)] = &[
@@ -77,7 +79,7 @@ pub(crate) const LAYERS: &[(&str, Build)] = &[
 ];
 
 /// Adds the nodes of a layer; an unknown one is refused by its name.
-pub(super) fn build(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn build(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let known = LAYERS.iter().find(|(class, _)| *class == layer.class);
     let Some((_, build)) = known else {
         let why = match layer.class {

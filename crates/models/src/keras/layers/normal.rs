@@ -1,6 +1,6 @@
 //! Layers that shift and scale.
 
-use super::Layer;
+use super::{Built, Layer};
 use crate::ReadError;
 use crate::graph::Attribute;
 use crate::keras::builder::{Builder, Flow};
@@ -24,14 +24,14 @@ fn last_axis(layer: &Layer<'_>, input: &Flow) -> Result<usize, ReadError> {
 }
 
 /// x * factor + offset, by the last axis.
-fn scaled(input: &Flow, factor: Vec<f32>, offset: Vec<f32>, builder: &mut Builder) -> Result<Flow, ReadError> {
+fn scaled(input: &Flow, factor: Vec<f32>, offset: Vec<f32>, builder: &mut Builder) -> Built {
     let (factor, offset) = (builder.floats(&[factor.len()], factor)?, builder.floats(&[offset.len()], offset)?);
     let product = builder.node("Mul", &[&input.name, &factor], &[]);
     Ok(Flow { name: builder.node("Add", &[&product, &offset], &[]), ..input.clone() })
 }
 
 /// By the means and variances from training; gamma and beta may be left out.
-pub(super) fn batch(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn batch(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let width = last_axis(layer, input)?;
     let epsilon = layer.number("epsilon", 1e-3)?;
@@ -53,7 +53,7 @@ pub(super) fn batch(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -
 }
 
 /// (x - mean) / max(deviation, 1e-7), as computed by `adapt`.
-pub(super) fn normalization(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn normalization(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let width = last_axis(layer, input)?;
     if layer.flag("invert", false)? {
@@ -83,7 +83,7 @@ pub(super) fn normalization(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Bu
     Ok(Flow { name: builder.node("Div", &[&shifted, &deviation], &[]), ..input.clone() })
 }
 
-pub(super) fn layer(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn layer(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let width = last_axis(layer, input)?;
     let mut all = layer.weights.of(layer.place, WeightSet::Own)?.into_iter();
@@ -102,7 +102,7 @@ pub(super) fn layer(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -
     Ok(Flow { name, ..input.clone() })
 }
 
-pub(super) fn rescaling(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn rescaling(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let (factor, offset) = (layer.number("scale", 1.0)? as f32, layer.number("offset", 0.0)? as f32);
     scaled(input, vec![factor], vec![offset], builder)

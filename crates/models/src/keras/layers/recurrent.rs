@@ -1,6 +1,6 @@
 //! Recurrent layers: gates in the order of the graph's operators, and masked steps.
 
-use super::Layer;
+use super::{Built, Layer};
 use crate::ReadError;
 use crate::field::Field;
 use crate::graph::{Attribute, Data, Tensor};
@@ -238,12 +238,7 @@ fn sequence(all: &str, turned: bool, builder: &mut Builder) -> String {
     builder.node("Slice", &[&rows_first, &from, &to, &axis, &step], &[])
 }
 
-pub(super) fn plain(
-    layer: &Layer<'_>,
-    inputs: &[Flow],
-    kind: CellKind,
-    builder: &mut Builder,
-) -> Result<Flow, ReadError> {
+pub(super) fn plain(layer: &Layer<'_>, inputs: &[Flow], kind: CellKind, builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let backward = layer.flag("go_backwards", false)?;
     let ran = ran(layer, input, kind, (WeightSet::Cell, backward), builder)?;
@@ -268,7 +263,7 @@ fn directions<'a>(layer: &Layer<'a>) -> Result<Field<'a>, ReadError> {
     layer.config.get("layer")
 }
 
-pub(super) fn bidirectional(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn bidirectional(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let within = directions(layer)?;
     let (class, config) = (within.get("class_name")?, within.get("config")?);

@@ -1,12 +1,12 @@
 //! Layers that rearrange elements, mask steps, or do nothing after training.
 
-use super::{Layer, dense};
+use super::{Built, Layer, dense};
 use crate::ReadError;
 use crate::graph::Attribute;
 use crate::keras::builder::{Builder, Flow};
 use crate::keras::weights::WeightSet;
 
-pub(super) fn same(layer: &Layer<'_>, inputs: &[Flow], _: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn same(layer: &Layer<'_>, inputs: &[Flow], _: &mut Builder) -> Built {
     layer.one(inputs).cloned()
 }
 
@@ -14,7 +14,7 @@ fn known(layer: &Layer<'_>, input: &Flow) -> Result<Vec<usize>, ReadError> {
     input.known().ok_or_else(|| layer.refused("has an input of a size that is left open"))
 }
 
-pub(super) fn flatten(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn flatten(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     layer.channels_last()?;
     let input = layer.one(inputs)?;
     let width = known(layer, input)?.iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
@@ -22,7 +22,7 @@ pub(super) fn flatten(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder)
     Ok(Flow::new(builder.reshaped(&input.name, &[width]), vec![Some(width)]))
 }
 
-pub(super) fn reshape(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn reshape(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let asked = layer.config.get("target_shape")?.integers()?;
     let all = known(layer, input)?.iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
@@ -34,7 +34,7 @@ pub(super) fn reshape(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder)
     Ok(Flow::new(name, shape.into_iter().map(Some).collect()))
 }
 
-pub(super) fn permute(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn permute(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     // Dimensions are numbered from 1; the batch's is 0.
     let order = layer.config.get("dims")?.integers()?;
@@ -45,7 +45,7 @@ pub(super) fn permute(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder)
     Ok(Flow::new(builder.transposed(&input.name, &all), shape))
 }
 
-pub(super) fn repeat(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn repeat(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let times = layer.config.get("n")?.count(1 << 20)?;
     let &[width] = input.shape.as_slice() else { return Err(layer.refused("repeats something that is no list")) };
@@ -56,7 +56,7 @@ pub(super) fn repeat(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) 
 }
 
 /// Steps whose every number is the mask's value are masked, and become 0.
-pub(super) fn masking(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn masking(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let hidden = builder.scalar(layer.number("mask_value", 0.0)?);
     let same = builder.node("Equal", &[&input.name, &hidden], &[]);
@@ -72,7 +72,7 @@ pub(super) fn masking(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder)
 }
 
 /// A dense layer for each step, which is equivalent to a dense layer.
-pub(super) fn each_step(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn each_step(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let within = layer.config.get("layer")?;
     let class = within.get("class_name")?;

@@ -1,6 +1,6 @@
 //! Convolutions and pooling. Keras has channels last, the graph's operators have them before the spatial dimensions.
 
-use super::Layer;
+use super::{Built, Layer};
 use crate::ReadError;
 use crate::graph::{Attribute, Data, Element, Tensor};
 use crate::keras::builder::{Builder, Flow, ints, text};
@@ -74,7 +74,7 @@ impl Windows {
     }
 }
 
-pub(super) fn convolution(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn convolution(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let windows = Windows::of(layer, input, "kernel_size", Some(1))?;
     let rank = windows.space.len();
@@ -117,12 +117,7 @@ fn outputs_first(layer: &Layer<'_>, kernel: &Tensor, rank: usize) -> Result<Tens
     Tensor::new(shape, Data::Float(moved.collect())).map_err(|fault| layer.damaged(&fault.0))
 }
 
-pub(super) fn pooled(
-    layer: &Layer<'_>,
-    inputs: &[Flow],
-    operator: &str,
-    builder: &mut Builder,
-) -> Result<Flow, ReadError> {
+pub(super) fn pooled(layer: &Layer<'_>, inputs: &[Flow], operator: &str, builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let windows = Windows::of(layer, input, "pool_size", None)?;
     let (forward, back) = orders(windows.space.len());
@@ -132,7 +127,7 @@ pub(super) fn pooled(
 }
 
 /// Over all spatial dimensions: one number for each channel.
-fn over_space(layer: &Layer<'_>, input: &Flow, operator: &str, builder: &mut Builder) -> Result<Flow, ReadError> {
+fn over_space(layer: &Layer<'_>, input: &Flow, operator: &str, builder: &mut Builder) -> Built {
     layer.channels_last()?;
     let axes: Vec<i64> = (1..input.shape.len() as i64).collect();
     let keep = layer.flag("keepdims", false)?;
@@ -144,7 +139,7 @@ fn over_space(layer: &Layer<'_>, input: &Flow, operator: &str, builder: &mut Bui
 }
 
 /// The mean of the steps that are not masked: NaN if there are none.
-pub(super) fn global_average(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn global_average(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     let input = layer.one(inputs)?;
     let Some(mask) = &input.mask else { return over_space(layer, input, "ReduceMean", builder) };
     let last = builder.list(&[-1]);
@@ -157,6 +152,6 @@ pub(super) fn global_average(layer: &Layer<'_>, inputs: &[Flow], builder: &mut B
     Ok(Flow::new(builder.node("Div", &[&sum, &count], &[]), vec![input.last()]))
 }
 
-pub(super) fn global_largest(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Result<Flow, ReadError> {
+pub(super) fn global_largest(layer: &Layer<'_>, inputs: &[Flow], builder: &mut Builder) -> Built {
     over_space(layer, layer.one(inputs)?, "ReduceMax", builder)
 }
