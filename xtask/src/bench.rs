@@ -192,3 +192,23 @@ pub(crate) fn keep(name: &str, text: &str) -> Done {
     let before = fs::read_to_string(&path).unwrap_or_default();
     write(&path, format!("{header}{text}\n{before}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    /// A benchmark whose package was renamed would otherwise be missed by the next measurement alone.
+    #[test]
+    fn every_benchmark_is_declared_by_its_package() {
+        let folders = fs::read_dir(crate::root().join("crates")).unwrap();
+        let manifests: Vec<String> =
+            folders.map(|folder| fs::read_to_string(folder.unwrap().path().join("Cargo.toml")).unwrap()).collect();
+        for (name, package, _) in super::BENCHES {
+            let head = format!("[package]\nname = \"{package}\"\n");
+            let manifest = manifests.iter().find(|manifest| manifest.starts_with(&head));
+            let declared =
+                manifest.is_some_and(|manifest| manifest.contains(&format!("[[bench]]\nname = \"{name}\"\n")));
+            assert!(declared, "{package} has no benchmark {name}");
+        }
+    }
+}
