@@ -4,6 +4,9 @@ use crate::state::stateful;
 use crate::traits::mergeable;
 use crate::{Kind, Merge, Signature, Stateful, Transformer, Truth};
 
+/// Adds what another one has kept to what one has kept.
+type Absorb<K> = fn(&mut K, &K);
+
 /// What is kept of each column, and what becomes of its values: the settings of a transformer say so.
 pub trait ByColumn: Clone + Send + Sync {
     /// The name of the transformer.
@@ -11,7 +14,7 @@ pub trait ByColumn: Clone + Send + Sync {
     /// What is kept of a column.
     type Kept: Stateful + Clone + Send + Sync;
     /// Adds what another transformer has kept of a column, if that is exact or published.
-    const ABSORB: Option<fn(&mut Self::Kept, &Self::Kept)> = None;
+    const ABSORB: Option<Absorb<Self::Kept>> = None;
     /// A column without values.
     fn column(&self) -> Self::Kept;
     /// Learns a value, which is finite.
