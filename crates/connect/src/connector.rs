@@ -124,7 +124,7 @@ pub fn input(plan: &Plan) -> Result<&'static dyn Connector, BrokerError> {
     known(plan.input.system())
 }
 
-/// An input of a system without a connector is read by nobody but a test.
+/// The connector of a system.
 fn known(system: System) -> Result<&'static dyn Connector, BrokerError> {
     of(system).ok_or_else(|| BrokerError::new(Kind::Other, format!("there is no connector for `{system}`")))
 }

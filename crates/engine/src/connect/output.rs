@@ -17,9 +17,9 @@ pub(crate) const ADD_DEAD_LETTERS: &str = "`dead_letters: {file: {path: dead.ndj
 pub struct Output {
     /// To a topic, under the input record's key.
     pub kafka: Option<KafkaTarget>,
-    /// To a file, one JSON object a line.
+    /// To a file, one decision a line.
     pub file: Option<FileTarget>,
-    /// To standard output, one JSON object a line.
+    /// To standard output, one decision a line.
     pub stdout: Option<Stdout>,
     /// To a web server, one request for each decision.
     pub http: Option<Http>,
