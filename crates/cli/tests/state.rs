@@ -193,8 +193,14 @@ fn a_file_that_grew_is_gone_on_with() {
     assert_eq!(result(&grown).1["rows"], 12_000);
     write(&base, "rows.csv", &all);
     same(&result(&grown), &expected);
-    // Once more: nothing is new, nothing changes.
+    // Once more: nothing is new, nothing changes, however a path is spelled.
+    let spelled = DOCUMENT.replace("path: all.ndjson", "path: ./all.ndjson").replace("path: dead", "path: ../grown/dead");
+    write(&grown, "t.yaml", spelled);
     same(&result(&grown), &expected);
+    let other = DOCUMENT.replace("path: table.csv}, format: csv", "path: table.csv}");
+    refused(&grown, &other, &["does not begin with a JSON object", "name another file"]);
+    let other = DOCUMENT.replace("select: [id, class, score]", "select: [id, score, class]");
+    refused(&grown, &other, &["does not name the fields that `select` names now"]);
 }
 
 fn refused(folder: &Path, document: &str, words: &[&str]) {

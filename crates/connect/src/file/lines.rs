@@ -57,10 +57,8 @@ impl Lines {
                 Keep::All => data.len(),
                 Keep::Nothing => 0,
             };
-            if let Some(header) = header.filter(|_| length > 0)
-                && !begins_with(path, header).map_err(failed)?
-            {
-                return Err(refused(OTHER_HEADER.into()));
+            if length > 0 && keep != Keep::All {
+                begins_as(path, header).map_err(failed)?.map_err(refused)?;
             }
             file.set_len(length).and_then(|()| file.seek(SeekFrom::Start(length))).map_err(failed)?;
         }
@@ -109,6 +107,8 @@ const ANOTHER_RUN: &str = "another run writes to it, and each would write into t
                            of a group a file of its own";
 const NOT_OURS: &str =
     "its last line has no end and is none of this program's: end it with a line break, or name another file";
+const NO_OBJECT: &str = "it does not begin with a JSON object, so it was written in another format, or by something else: name \
+                         another file";
 const OTHER_HEADER: &str = "its first line does not name the fields that `select` names now: name another file, so that each \
                             has one meaning for its columns";
 
@@ -145,10 +145,13 @@ fn whole(path: &str, there: u64, header: Option<&[u8]>) -> io::Result<Result<u64
     Ok(Ok(whole))
 }
 
-fn begins_with(path: &str, header: &[u8]) -> io::Result<bool> {
+/// An error where a file does not begin as those of its format do: by the header, or by an object.
+fn begins_as(path: &str, header: Option<&[u8]>) -> io::Result<Result<(), String>> {
+    let expected = header.map_or(b"{".to_vec(), |header| [header, b"\n"].concat());
     let mut begin = Vec::new();
-    File::open(path)?.take(header.len() as u64 + 1).read_to_end(&mut begin)?;
-    Ok(begin == [header, b"\n"].concat())
+    File::open(path)?.take(expected.len() as u64).read_to_end(&mut begin)?;
+    let refusal = if header.is_some() { OTHER_HEADER } else { NO_OBJECT };
+    Ok(if begin == expected { Ok(()) } else { Err(refusal.into()) })
 }
 
 /// Where the last whole record ends, if records may hold line breaks between quotes.
@@ -285,6 +288,9 @@ mod tests {
                 let refusal = Lines::open(&path, keep, Some(b"id,score")).err().unwrap().to_string();
                 assert!(refusal.contains("does not name the fields that `select` names now"), "{refusal}");
             }
+            // Nor are objects written below lines of CSV.
+            let refusal = Lines::open(&path, Keep::Bytes(8), None).err().unwrap().to_string();
+            assert!(refusal.contains("does not begin with a JSON object"), "{refusal}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), found);
             std::fs::remove_file(&path).unwrap();
         }

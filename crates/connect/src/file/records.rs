@@ -44,7 +44,8 @@ impl<R: BufRead> Records<R> {
                 // A byte order mark shows only that a Windows program wrote the file.
                 record.drain(..3);
             }
-            while self.csv && open_quote(record, self.delimiter) {
+            let mut open = self.csv && open_quote(record, self.delimiter, false);
+            while open {
                 let before = record.len();
                 record.push(b'\n');
                 if !self.line_into(record, began)? {
@@ -52,6 +53,7 @@ impl<R: BufRead> Records<R> {
                     record.truncate(before);
                     break;
                 }
+                open = open_quote(record.get(before..).unwrap_or_default(), self.delimiter, true);
             }
             if record.last() == Some(&b'\r') {
                 record.pop();
@@ -91,14 +93,14 @@ impl<R: BufRead> Records<R> {
     }
 }
 
-/// Whether a quoted field is still open at the end. A quote opens a field only at its beginning, as in the `csv`
+/// Whether a quoted field is still open at the end of a part of a record, and was `open` at its beginning. A quote opens a field only at its beginning, as in the `csv`
 /// crate, so that `5" pipe` does not swallow the rest of the file.
-fn open_quote(record: &[u8], delimiter: u8) -> bool {
-    if memchr::memchr(b'"', record).is_none() {
-        return false;
+fn open_quote(part: &[u8], delimiter: u8, open: bool) -> bool {
+    if memchr::memchr(b'"', part).is_none() {
+        return open;
     }
-    let (mut open, mut at_start) = (false, true);
-    let mut bytes = record.iter().peekable();
+    let (mut open, mut at_start) = (open, true);
+    let mut bytes = part.iter().peekable();
     while let Some(byte) = bytes.next() {
         if open {
             if *byte == b'"' && bytes.next_if_eq(&&b'"').is_none() {
@@ -115,6 +117,16 @@ fn open_quote(record: &[u8], delimiter: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Each part is looked at once: a stray quote in a large file must not take hours.
+    #[test]
+    fn a_field_of_many_lines_is_read_in_one_pass() {
+        let text = format!("a,\"{}\"\nb,c", "x\"\",\n".repeat(300_000));
+        let (mut records, mut record) = (Records::new(text.as_bytes(), true, b','), Vec::new());
+        assert!(records.next(&mut record).unwrap());
+        assert_eq!((record.len(), records.line()), (text.len() - 4, 300_001));
+        assert!(records.next(&mut record).unwrap() && record == b"b,c");
+    }
 
     fn check(csv: bool, text: &str, expected: &[&str]) {
         // A small buffer splits the text at every position.

@@ -66,5 +66,8 @@ impl OpenTargets for Targets {
 
 /// How much is kept of a file whose committed length is known, or not.
 pub(super) fn committed(lengths: &Lengths, path: &str) -> Option<u64> {
-    lengths.iter().find(|(known, _)| known == path).map(|(_, length)| *length)
+    // A file is the same one however its path is spelled.
+    let place = |path: &str| std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    let wanted = place(path);
+    lengths.iter().find(|(known, _)| place(known) == wanted).map(|(_, length)| *length)
 }

@@ -30,8 +30,8 @@ pub struct Output {
     /// How decisions are written: `json`, or `csv` with the fields of `select`, whose files begin with a line of their
     /// names. Default: `json`.
     pub format: Option<Format>,
-    /// What is written: names as in `when`, or `{name: SQL expression}`. What is missing or cannot be computed is `null`.
-    /// Default: the whole decision.
+    /// What is written: names as in `when`, or `{name: SQL expression}`. What is missing or cannot be computed is `null`, in
+    /// CSV an empty field. Default: the whole decision.
     pub select: Vec<Feature>,
 }
 

@@ -8,7 +8,7 @@ use gristmill_learn::Kind;
 use super::{OutputPlan, Plan};
 use crate::describe;
 use crate::pretrained::Scoring;
-use crate::spec::{Guarantee, PythonModel, Snapshot, Span, settings_line};
+use crate::spec::{Format, Guarantee, PythonModel, Snapshot, Span, settings_line};
 
 /// Names and texts of steps.
 type Steps = Vec<(&'static str, String)>;
@@ -133,7 +133,11 @@ impl Plan {
             let when = output.when_text.as_ref().map_or(String::new(), |when| format!(" when {when}"));
             let fields = output.acting.as_ref().map(|acting| acting.fields.join(", ")).unwrap_or_default();
             let select = if fields.is_empty() { String::new() } else { format!(": {fields}") };
-            ("output", format!("{} to {}{when}{select}", output.name, output.target))
+            let format = match output.format {
+                Format::Json => String::new(),
+                other => format!(" as {}", other.shown()),
+            };
+            ("output", format!("{} to {}{format}{when}{select}", output.name, output.target))
         };
         let dead_letters = match &self.dead_letters {
             Some(target) => target.to_string(),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use gristmill::decision::{Encode, Field, Value};
 use gristmill::rows::Cell;
 
-/// Writes CSV. What is missing is an empty field, and an empty text is `""`.
+/// Writes CSV. What is missing is an empty field, an empty text is `""`, and infinity is `inf`.
 pub(crate) struct Csv;
 
 impl Encode for Csv {
@@ -40,14 +40,15 @@ impl Encode for Csv {
 /// A value as text; a plan selects no object, which CSV has no form for.
 fn written(value: Value<'_>) -> Option<Cow<'_, str>> {
     match value {
-        Value::Cell(Cell::Float64(number)) if !number.is_finite() => None,
-        Value::Cell(Cell::Float64(number)) => Some(ryu::Buffer::new().format_finite(number).to_string().into()),
+        Value::Cell(Cell::Float64(number)) if number.is_nan() => None,
+        Value::Cell(Cell::Float64(number)) => Some(ryu::Buffer::new().format(number).to_string().into()),
         other => other.text(),
     }
 }
 
 fn text(text: &str, to: &mut Vec<u8>) {
-    if !text.is_empty() && !text.contains([',', '"', '\n', '\r']) {
+    // Some readers drop the spaces around a field.
+    if !text.is_empty() && text.trim() == text && !text.contains([',', '"', '\n', '\r']) {
         return to.extend_from_slice(text.as_bytes());
     }
     to.push(b'"');
@@ -93,7 +94,7 @@ mod tests {
                 Column::Timestamp(TimestampMicrosecondArray::from(vec![1_500_000; 7])),
             ];
             let found = read(&encoded(columns, row));
-            let number = ["0.1", "1.0", "-1e300", "", "", "5e-324", "0.0"][row];
+            let number = ["0.1", "1.0", "-1e300", "", "inf", "5e-324", "0.0"][row];
             let expected = [*text, "-9223372036854775808", number, "true", "1970-01-01T00:00:01.5Z"];
             assert_eq!(found, expected, "{text:?}");
         }
@@ -102,6 +103,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_an_empty_field_and_no_line_is_empty() {
         let missing = || Column::String(StringArray::from(vec![None, Some("")]));
+        assert_eq!(encoded(vec![Column::String(StringArray::from(vec![" "]))], 0), b"\" \"");
         assert_eq!(encoded(vec![missing()], 0), b"\"\"");
         assert_eq!(encoded(vec![missing(), missing()], 0), b",");
         assert_eq!(encoded(vec![missing(), missing()], 1), b"\"\",\"\"");
