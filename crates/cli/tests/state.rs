@@ -194,7 +194,8 @@ fn a_file_that_grew_is_gone_on_with() {
     write(&base, "rows.csv", &all);
     same(&result(&grown), &expected);
     // Once more: nothing is new, nothing changes, however a path is spelled.
-    let spelled = DOCUMENT.replace("path: all.ndjson", "path: ./all.ndjson").replace("path: dead", "path: ../grown/dead");
+    let spelled =
+        DOCUMENT.replace("path: all.ndjson", "path: ./all.ndjson").replace("path: dead", "path: ../grown/dead");
     write(&grown, "t.yaml", spelled);
     same(&result(&grown), &expected);
     let other = DOCUMENT.replace("path: table.csv}, format: csv", "path: table.csv}");
