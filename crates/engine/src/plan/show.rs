@@ -131,7 +131,7 @@ impl Plan {
     fn output_steps(&self) -> Steps {
         let output = |output: &OutputPlan| {
             let when = output.when_text.as_ref().map_or(String::new(), |when| format!(" when {when}"));
-            let fields = output.acting.as_ref().map(|acting| acting.fields.join(", ")).unwrap_or_default();
+            let fields = output.fields().join(", ");
             let select = if fields.is_empty() { String::new() } else { format!(": {fields}") };
             let format = match output.format {
                 Format::Json => String::new(),

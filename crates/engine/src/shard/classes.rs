@@ -109,23 +109,18 @@ impl Classes {
         }
     }
 
-    /// The names of the classes, by their index.
+    /// The names of the classes, by their index; none without classification.
     pub(super) fn of(&self, task: Task) -> Vec<&str> {
         match task {
             Task::Classification => self.names.iter().map(String::as_str).collect(),
-            _ => vec![&self.negative, &self.positive],
+            Task::BinaryClassification => vec![&self.negative, &self.positive],
+            _ => Vec::new(),
         }
     }
 
     /// The index of a class by its name; none if there is no such class yet.
     pub(super) fn index(&self, task: Task, name: &str) -> Option<u32> {
-        match task {
-            Task::Classification => self.names.iter().position(|known| known == name).map(|index| index as u32),
-            Task::BinaryClassification => {
-                [&self.negative, &self.positive].iter().position(|known| *known == name).map(|index| index as u32)
-            }
-            _ => None,
-        }
+        self.of(task).iter().position(|known| *known == name).map(|index| index as u32)
     }
 
     /// The current names, if the next label may settle one of them.

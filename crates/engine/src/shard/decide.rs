@@ -17,7 +17,6 @@ use crate::output_query::{Acted, Answer, OutputQuery};
 use crate::plan::{OutputSchema, Plan};
 use crate::pretrained::Version;
 use crate::rows::{Cell, Column, RawRows, Rows};
-use crate::timestamp;
 
 /// Rows that were scored and not yet decided, with the model's numbers for each.
 #[derive(Debug, Default)]
@@ -55,6 +54,8 @@ struct Scored<'a> {
     raw: &'a RawRows,
     rows: &'a Rows,
     answered: &'a Answered,
+    /// Which of the rows they are, once a column is asked for.
+    places: OnceCell<UInt32Array>,
     /// The version of the pretrained model, if there is one.
     version: Option<&'a Version>,
 }
@@ -66,9 +67,9 @@ impl<'a> Scored<'a> {
         if rows.len() == self.rows.len() {
             return array;
         }
-        let places: UInt32Array = rows.iter().map(|row| Some(row.row as u32)).collect();
+        let places = self.places.get_or_init(|| rows.iter().map(|row| Some(row.row as u32)).collect());
         // Every index belongs to them.
-        take(&array, &places, None).unwrap_or(array)
+        take(&array, places, None).unwrap_or(array)
     }
 
     fn said(&self, row: &Row) -> &'a [f64] {
@@ -192,14 +193,8 @@ fn numbers<'a>(numbers: impl Iterator<Item = f64>) -> Values<'a> {
 fn identity(id: Cell<'_>) -> Option<String> {
     match id {
         Cell::Missing => None,
-        Cell::Int64(id) => Some(itoa::Buffer::new().format(id).to_string()),
         Cell::Float64(id) if !id.is_finite() => Some("null".into()),
         Cell::Float64(id) => Some(ryu::Buffer::new().format_finite(id).to_string()),
-        Cell::Timestamp(id) => {
-            let mut text = Vec::new();
-            timestamp::write(id, &mut text);
-            String::from_utf8(text).ok()
-        }
         other => Some(other.text().into_owned()),
     }
 }
@@ -216,7 +211,7 @@ impl Shard {
     ) {
         let plan = Arc::clone(&self.plan);
         let version = self.sections.scorer.as_ref().map(Scorer::version);
-        let scored = Scored { plan: &plan, classes, raw, rows, answered, version };
+        let scored = Scored { plan: &plan, classes, raw, rows, answered, places: OnceCell::new(), version };
         let (columns, whole) = (OnceCell::<Vec<ArrayRef>>::new(), OnceCell::new());
         let acted = plan.outputs.iter().map(|output| {
             let columns = || columns.get_or_init(|| rows.columns.iter().map(|column| scored.column(column)).collect());

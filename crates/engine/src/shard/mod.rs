@@ -239,13 +239,7 @@ impl Shard {
 
     /// The names of the classes, by their index in metrics; none without classification.
     pub fn classes(&self) -> Vec<String> {
-        match self.plan.output.task {
-            Task::Classification => self.sections.classes.names.clone(),
-            Task::BinaryClassification => {
-                vec![self.sections.classes.negative.clone(), self.sections.classes.positive.clone()]
-            }
-            _ => Vec::new(),
-        }
+        self.sections.classes.of(self.plan.output.task).into_iter().map(String::from).collect()
     }
 
     /// The number of the version that scores; 0 for the document's own model, or without a pretrained model.

@@ -27,7 +27,7 @@ pub struct Decision<'a> {
     pub timestamp: Option<i64>,
     /// The record's key, which the decision keeps.
     pub key: Option<&'a [u8]>,
-    /// The decision as JSON.
+    /// The decision, in the format of its output.
     pub value: &'a [u8],
 }
 

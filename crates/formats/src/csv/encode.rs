@@ -10,30 +10,29 @@ pub(crate) struct Csv;
 
 impl Encode for Csv {
     fn encode(&self, fields: &[Field<'_>], row: usize, to: &mut Vec<u8>) {
-        let start = to.len();
-        for (index, field) in fields.iter().enumerate() {
-            if index > 0 {
-                to.push(b',');
-            }
-            if let Some(value) = written(field.values.get(row)) {
-                text(&value, to);
-            }
-        }
-        if to.len() == start {
-            // Readers skip empty lines.
-            to.extend_from_slice(b"\"\"");
-        }
+        record(fields.iter().map(|field| written(field.values.get(row))), to);
     }
 
     fn header(&self, names: &[String]) -> Option<Vec<u8>> {
         let mut header = Vec::new();
-        for (index, name) in names.iter().enumerate() {
-            if index > 0 {
-                header.push(b',');
-            }
-            text(name, &mut header);
-        }
+        record(names.iter().map(|name| Some(name.into())), &mut header);
         Some(header)
+    }
+}
+
+fn record<'a>(values: impl Iterator<Item = Option<Cow<'a, str>>>, to: &mut Vec<u8>) {
+    let start = to.len();
+    for (index, value) in values.enumerate() {
+        if index > 0 {
+            to.push(b',');
+        }
+        if let Some(value) = value {
+            text(&value, to);
+        }
+    }
+    if to.len() == start {
+        // Readers skip empty lines.
+        to.extend_from_slice(b"\"\"");
     }
 }
 
