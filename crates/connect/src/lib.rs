@@ -14,6 +14,7 @@ pub mod connector;
 pub mod dead_letter;
 mod file;
 mod http;
+mod interleave;
 mod kafka;
 mod lock;
 pub mod log;

@@ -51,8 +51,8 @@ pub enum Ahead {
 pub struct Assignment {
     /// The partition of its first input.
     pub partition: Partition,
-    /// The names of the fields, if the source itself has them (a CSV file's first line).
-    pub header: Option<Vec<String>>,
+    /// The names of the fields of each input, if it has them itself (a CSV file's first line).
+    pub headers: Vec<Option<Vec<String>>>,
 }
 
 /// Why records cannot be read, with what to do.

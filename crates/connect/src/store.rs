@@ -54,8 +54,8 @@ pub trait StateStore: Send {
 
 /// The records of the input, to be read again.
 pub trait Past {
-    /// The names of the fields, if the input itself has them.
-    fn header(&self) -> Option<&[String]>;
+    /// The names of the fields of each input, if it has them itself.
+    fn headers(&self) -> Vec<Option<Vec<String>>>;
     /// The next records in [from, to).
     fn read(&mut self, partition: &Partition, from: Position, to: Position) -> Result<Reread, SourceError>;
 }

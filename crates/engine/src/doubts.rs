@@ -81,7 +81,7 @@ fn is_error(key: &str) -> bool {
 
 fn of_labels(plan: &Plan, labels: &Labels) -> Option<String> {
     let label = plan.label.as_ref()?;
-    let column = plan.columns.get(label.column).map_or("the label", |column| &column.name);
+    let column = &label.column.name;
     let all: u64 = labels.iter().map(|(_, rows)| rows).sum();
     if plan.output.task != Task::BinaryClassification {
         let message = format!(

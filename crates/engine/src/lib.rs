@@ -33,6 +33,7 @@ pub mod describe;
 pub mod document;
 mod doubts;
 mod expression;
+pub mod label;
 pub mod lookup;
 pub mod output_query;
 pub mod plan;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use gristmill_learn::metric::Detail;
 use gristmill_learn::{StateError, Task};
@@ -10,9 +11,11 @@ use serde::ser::{Error as _, Serializer};
 use serde_json::{Map, Value};
 
 use crate::doubts::{Labels, doubts};
+use crate::label::LabelReport;
 use crate::plan::Plan;
 use crate::rows::{Partition, SchemaDrift, count};
 use crate::shard::{Counted, Counts, Evaluation, Scores, ShadowEvaluation, Shard};
+use crate::spec::Span;
 
 /// The result of a run. As JSON it is one object; as text a table.
 #[derive(Debug, Clone, Serialize)]
@@ -59,6 +62,14 @@ pub struct Report {
     pub details: Map<String, Value>,
     /// The same for each baseline.
     pub baselines: Map<String, Value>,
+    /// Of labels in records of their own: how many came, were corrected, have no row and so on, the share of rows that
+    /// waited in vain, and how long labels took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Value>,
+    /// The metrics as they were known when these labels came, in the order in which they came; `metrics` has every row once,
+    /// in the order of its time, with the last label it has.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub metrics_at_label_time: Map<String, Value>,
     /// The shadow: its name, the labelled rows since its start, its metrics over them, and those of the model in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow: Option<Value>,
@@ -113,6 +124,10 @@ pub struct Closed {
     pub classes: Vec<String>,
     /// Its metrics.
     pub evaluation: Option<Evaluation>,
+    /// Its metrics as they were known when labels of their own came.
+    pub evaluation_then: Option<Evaluation>,
+    /// What has come of labels of their own.
+    pub label_report: Option<LabelReport>,
     /// The evaluation of its shadow.
     pub tried: Option<ShadowEvaluation>,
 }
@@ -130,6 +145,8 @@ impl Closed {
             counted: shard.counted(),
             classes: shard.classes(),
             evaluation: shard.evaluation().copy().ok(),
+            evaluation_then: shard.evaluation_then().and_then(|evaluation| evaluation.copy().ok()),
+            label_report: shard.label_report(),
             tried: shard.tried(),
         }
     }
@@ -175,6 +192,8 @@ struct Totals {
     labels: Labels,
     counted: Vec<Counted>,
     evaluation: Evaluation,
+    evaluation_then: Option<Evaluation>,
+    label_report: Option<LabelReport>,
     /// The classes, by their index in the merged metrics.
     classes: Vec<String>,
     shadow: Option<ShadowEvaluation>,
@@ -192,6 +211,8 @@ impl Totals {
             labels: Labels::new(),
             counted: Vec::new(),
             evaluation: Evaluation::new(&plan.metrics, plan.output.task),
+            evaluation_then: plan.labels().map(|_| Evaluation::alone(&plan.metrics, plan.output.task)),
+            label_report: None,
             classes: Vec::new(),
             shadow: None,
             partitions: Map::new(),
@@ -212,14 +233,21 @@ impl Totals {
         add(&mut self.absent, &shard.drift.absent);
         shard.refused.into_iter().for_each(|(reason, count)| *self.reasons.entry(reason).or_default() += count);
         add(&mut self.partitions, &[(shard.partition.to_string(), rows)]);
-        if let Some(mut evaluation) = shard.evaluation {
-            if plan.output.task == Task::Classification {
-                evaluation.rename(&numbered(&shard.classes, &mut self.classes));
-            } else {
-                // Two classes have the same indices everywhere.
-                self.classes = shard.classes;
+        if let Some(report) = shard.label_report {
+            self.label_report.get_or_insert_default().absorb(report);
+        }
+        let numbers = (plan.output.task == Task::Classification).then(|| numbered(&shard.classes, &mut self.classes));
+        if numbers.is_none() {
+            // Two classes have the same indices everywhere.
+            self.classes = shard.classes;
+        }
+        let parts = [(Some(&mut self.evaluation), shard.evaluation), (self.evaluation_then.as_mut(), shard.evaluation_then)];
+        for (mine, theirs) in parts {
+            let Some((mine, mut theirs)) = mine.zip(theirs) else { continue };
+            if let Some(numbers) = &numbers {
+                theirs.rename(numbers);
             }
-            self.evaluation.absorb(&evaluation)?;
+            mine.absorb(&theirs)?;
         }
         Ok(())
     }
@@ -252,6 +280,8 @@ impl Totals {
             metrics,
             details: details(&self.evaluation, &self.classes),
             baselines,
+            labels: self.label_report.as_ref().map(LabelReport::to_json),
+            metrics_at_label_time: self.evaluation_then.map(|then| object(then.scores())).unwrap_or_default(),
             shadow: self.shadow.map(|shadow| {
                 serde_json::json!({
                     "name": shadow.name,
@@ -380,6 +410,7 @@ impl fmt::Display for Report {
         for (partition, rows) in &self.partitions {
             writeln!(f, "partition     {partition}: {rows} rows")?;
         }
+        self.labels(f)?;
         let Self { cpu_seconds, run_seconds, peak_memory_mb, .. } = self;
         writeln!(f, "resources     {cpu_seconds:.2} s of CPU in {run_seconds:.1} s, {peak_memory_mb} MB at the peak")?;
         if !self.metrics.is_empty() {
@@ -392,6 +423,30 @@ impl fmt::Display for Report {
 }
 
 impl Report {
+    /// What has come of labels in records of their own.
+    fn labels(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(labels) = &self.labels else { return Ok(()) };
+        let count = |name: &str| labels.get(name).and_then(Value::as_u64).unwrap_or(0);
+        let said = [("joined", "joined"), ("corrected", "corrections"), ("repeated", "repeated"), ("unknown", "without a row"),
+            ("missing", "empty"), ("forgotten", "forgotten, for want of room"), ("waiting", "rows wait")];
+        let counts: Vec<String> =
+            said.iter().filter(|(name, _)| count(name) > 0).map(|(name, said)| format!("{} {said}", count(name))).collect();
+        writeln!(f, "labels        {}: {}", count("labels"), counts.join(", "))?;
+        if let Some(share) = labels.get("unlabelled_share").and_then(Value::as_f64) {
+            let (rows, settled) = (count("unlabelled"), count("settled"));
+            writeln!(f, "              {rows} of {settled} rows had none after their wait ({:.1} %)", 100.0 * share)?;
+        }
+        let delay = |share: &str| labels.get("delay_seconds").and_then(|delays| delays.get(share)).and_then(Value::as_f64);
+        if let (Some(half), Some(most)) = (delay("p50"), delay("p99")) {
+            let said = |seconds: f64| Span(Duration::from_secs_f64(seconds.max(0.0)));
+            writeln!(f, "              half of them within {}, 99 % within {}", said(half), said(most))?;
+        }
+        for (metric, value) in &self.metrics_at_label_time {
+            writeln!(f, "              {metric} as it was known when they came: {}", figure(Some(value)))?;
+        }
+        Ok(())
+    }
+
     /// The shadow's metrics.
     fn beside(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(shadow) = &self.shadow else { return Ok(()) };

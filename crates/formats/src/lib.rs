@@ -15,6 +15,33 @@ use gristmill::spec::Format;
 
 use column::Builder;
 
+/// Decodes the records of a shard: those of the input, and those of labels, if they have records of their own.
+pub struct Decoders {
+    rows: Decoder,
+    labels: Option<(Arc<str>, Decoder)>,
+}
+
+impl Decoders {
+    /// For the inputs of a plan. `headers` name the fields of each, as far as it is a CSV file; without one they are the
+    /// columns in their order. The error names the column that a file lacks.
+    pub fn new(plan: &Plan, headers: &[Option<Vec<String>>]) -> Result<Self, String> {
+        let header = |input: usize| headers.get(input).and_then(Option::as_deref);
+        let labels = plan.labels().map(|labels| {
+            let decoder = Decoder::with(&labels.columns, labels.format, header(1), labels.input.framing())?;
+            Ok::<_, String>((labels.input.name().into(), decoder))
+        });
+        Ok(Self { rows: Decoder::new(plan, header(0))?, labels: labels.transpose()? })
+    }
+
+    /// The rows that can be read; the others are added to `refusals`.
+    pub fn decode(&mut self, raw: &RawRows, refusals: &mut Vec<Refusal>) -> Rows {
+        match &mut self.labels {
+            Some((topic, decoder)) if raw.partition.topic == *topic => decoder.decode(raw, refusals),
+            _ => self.rows.decode(raw, refusals),
+        }
+    }
+}
+
 /// Decodes the records of one partition.
 pub struct Decoder {
     table: Table,
@@ -72,12 +99,7 @@ impl Decoder {
     /// A decoder for the plan's columns. `header` names the fields of a CSV file; without it they are the plan's
     /// columns in their order. The error names the column that the file lacks.
     pub fn new(plan: &Plan, header: Option<&[String]>) -> Result<Self, String> {
-        Self::of(plan, &plan.columns, header)
-    }
-
-    /// The same for other columns of the plan's input.
-    pub fn of(plan: &Plan, columns: &[ColumnPlan], header: Option<&[String]>) -> Result<Self, String> {
-        Self::with(columns, plan.format, header, plan.input.framing())
+        Self::with(&plan.columns, plan.format, header, plan.input.framing())
     }
 
     /// A decoder for any columns.

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use arrow_array::{ArrayRef, Float64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
-use gristmill::plan::Plan;
+use gristmill::plan::{LabelPlan, Plan};
 use gristmill::rows::{Column, Partition, Position, Refusal, Rows};
 use gristmill::shard::{Shard, ShardError};
 
 use gristmill_connect::connector;
 use gristmill_connect::source::{Event, SourceError};
-use gristmill_formats::Decoder;
+use gristmill_formats::Decoders;
 
 use crate::export::{Table, TableError};
 use crate::lookup::LookupError;
@@ -68,23 +68,23 @@ pub fn write(plan: &Arc<Plan>, out: &Path) -> Result<Written, FeatureExportError
     let mut table = Table::create(out, schema(plan, &columns))?;
     let mut source =
         connector::input(plan).map_err(SourceError::from)?.whole(plan)?.ok_or(FeatureExportError::Topic)?;
-    let mut open: BTreeMap<Partition, (Decoder, Shard)> = BTreeMap::new();
+    let mut open: BTreeMap<Partition, (Decoders, Shard)> = BTreeMap::new();
     let names = table.schema().fields().iter().map(|field| field.name().clone()).collect();
     let mut written = Written { columns: names, ..Written::default() };
     loop {
         match source.poll(Duration::ZERO, true)? {
             Some(Event::Assigned(assigned)) => {
                 for one in assigned {
-                    let decoder = Decoder::new(plan, one.header.as_deref()).map_err(FeatureExportError::Header)?;
+                    let decoders = Decoders::new(plan, &one.headers).map_err(FeatureExportError::Header)?;
                     let shard = Shard::open(plan, one.partition.clone(), None)?;
                     source.resume(&one.partition, Position::START)?;
-                    open.insert(one.partition, (decoder, shard));
+                    open.insert(one.partition, (decoders, shard));
                 }
             }
             Some(Event::Rows(raw)) => {
-                let Some((decoder, shard)) = open.get_mut(&raw.partition) else { continue };
+                let Some((decoders, shard)) = open.get_mut(&raw.partition) else { continue };
                 let mut refusals = Vec::new();
-                let rows = decoder.decode(&raw, &mut refusals);
+                let rows = decoders.decode(&raw, &mut refusals);
                 let rows = shard.prepare(&raw, &rows, &mut refusals)?;
                 add(&rows, refusals, &columns, &mut table, &mut written)?;
             }
@@ -119,7 +119,7 @@ fn add(
 
 /// The columns of the table, each once.
 fn columns(plan: &Plan) -> Vec<usize> {
-    let label = plan.label.as_ref().map(|label| label.column);
+    let label = plan.label.as_ref().and_then(LabelPlan::in_row);
     let mut columns: Vec<usize> = Vec::new();
     for column in plan.id.into_iter().chain(plan.time).chain(plan.features.iter().copied()).chain(label) {
         if !columns.contains(&column) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use gristmill::plan::Plan;
 use gristmill_connect::connector;
 use gristmill_connect::source::Event;
-use gristmill_formats::Decoder;
+use gristmill_formats::Decoders;
 
 use crate::member::MemberError;
 use crate::models;
@@ -36,7 +36,7 @@ fn header(plan: &Arc<Plan>) -> Result<(), RunError> {
     let Some(Event::Assigned(shards)) = source.poll(Duration::ZERO, false)? else { return Ok(()) };
     for shard in shards {
         let partition = shard.partition;
-        Decoder::new(plan, shard.header.as_deref()).map_err(|why| MemberError::Header { partition, why })?;
+        Decoders::new(plan, &shard.headers).map_err(|why| MemberError::Header { partition, why })?;
     }
     Ok(())
 }

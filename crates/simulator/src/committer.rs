@@ -119,6 +119,8 @@ impl Committer for SimulatedCommitter {
 
     fn send(&mut self, commit: Commit) -> Result<(), CommitterError> {
         let mut world = lock(&self.world);
+        let runs = commit.parts.iter().filter_map(|part| part.entry.as_ref()).flat_map(|entry| &entry.runs);
+        world.facts.ticks += runs.filter(|run| run.tick.is_some()).count() as u64;
         let under_way = UnderWay::begin(&mut world, self.member, commit);
         world.under_way.insert(self.member, under_way);
         Ok(())

@@ -6,7 +6,7 @@ use gristmill::augment::Augment;
 use gristmill::clean::Clean;
 use gristmill::describe;
 use gristmill::lookup::Content;
-use gristmill::plan::{InputPlan, Plan, TargetPlan};
+use gristmill::plan::{InputPlan, LabelFrom, Plan, TargetPlan};
 use gristmill::pretrained::{Candidate, Pretrained, Reading, Version};
 use gristmill::resources::{Resources, RunnablePlan};
 use gristmill::rows::Column;
@@ -16,12 +16,15 @@ use gristmill_learn::{Component, Signature, Task};
 
 use crate::cluster::{DEAD, INPUT};
 use crate::random::Random;
-use crate::system::{Simulated, System};
+use crate::system::{LATE, Simulated, System};
 
 /// A plan adapted to the simulation: over a simulated topic, with small commits and frequent snapshots.
 pub fn simulated(plan: &Plan, guarantee: Guarantee) -> Arc<Plan> {
     let mut plan = plan.clone();
     plan.input = InputPlan::new(Simulated(INPUT.into()));
+    if let Some(LabelFrom::Input(labels)) = plan.label.as_mut().map(|label| &mut label.from) {
+        labels.input = InputPlan::new(Simulated(LATE.into()));
+    }
     plan.group = "simulated".into();
     for output in &mut plan.outputs {
         output.target = TargetPlan::new(Simulated(format!("out-{}", output.name)));
@@ -162,6 +165,47 @@ pub fn patient() -> Result<Plan, String> {
     read("patient.yaml", &text.replace("  time: ts\n", "  time: ts\n  grace: 9 days\n"))
 }
 
+/// A pipeline whose labels have records of their own, with rows that wait and ticks.
+pub fn labelled() -> Result<Plan, String> {
+    read("labelled.yaml", LABELLED)
+}
+
+/// The same without a grace, and with rows that count as a class if they have no label.
+pub fn labelled_at_once() -> Result<Plan, String> {
+    let text = LABELLED.replace("  grace: 2 days\n", "").replace("wait: 5 days", "wait: 5 days, otherwise: b");
+    read("labelled.yaml", &text)
+}
+
+const LABELLED: &str = "name: simulated
+input:
+  file: {path: in.ndjson}
+  format: json
+  columns: {id: string, card: string, ts: timestamp, x: float64, y: float64}
+  id: id
+  key: card
+  time: ts
+  grace: 2 days
+  idle: 200 ms
+features:
+  - x
+  - y
+  - n: count(*) OVER (PARTITION BY card ORDER BY ts RANGE INTERVAL '3 days' PRECEDING)
+label:
+  file: {path: late.ndjson}
+  columns: {row: string, ts: timestamp, class: string}
+  id: row
+  time: ts
+  column: class
+  positive: a
+  negative: b
+  wait: 5 days
+model: [standard_scaler, logistic_regression]
+evaluate: [accuracy, roc_auc, {accuracy: {by: card}}]
+outputs:
+  all: {file: {path: all.ndjson}}
+dead_letters: {file: {path: dead.ndjson}}
+";
+
 const PREPARED: &str = "name: simulated
 input:
   file: {path: in.ndjson}
@@ -223,6 +267,18 @@ dead_letters: {{file: {{path: dead.ndjson}}}}
     )
 }
 
+/// A label for one of the records that there were, or will be: some are empty, some are no class, some are no label.
+pub fn label(plan: &Plan, records: u64, random: &mut Random) -> Vec<u8> {
+    if plan.labels().is_none() || random.percent(4) {
+        return b"{\"row\": \"broken".to_vec();
+    }
+    let row = (records + 4).saturating_sub(random.below(30));
+    let class = ["\"a\"", "\"a\"", "\"b\"", "\"b\"", "null", "\"c\""];
+    let class = class.get(random.below(6) as usize).unwrap_or(&"null");
+    let time = format!("2024-01-{:02}T{:02}:00:00Z", 1 + random.below(28), random.below(24));
+    format!("{{\"row\":\"r{row}\",\"ts\":\"{time}\",\"class\":{class}}}").into_bytes()
+}
+
 /// A record for a plan: most are readable, a few are not.
 pub fn record(plan: &Plan, number: u64, random: &mut Random) -> Vec<u8> {
     if random.percent(6) {
@@ -241,12 +297,12 @@ pub fn record(plan: &Plan, number: u64, random: &mut Random) -> Vec<u8> {
             _ if plan.id == Some(index) => format!("r{number}"),
             "boolean" => random.percent(50).to_string(),
             "int64" => random.below(100).to_string(),
-            "float64" if label.is_some_and(|label| label.column == index && !label.positive.is_empty()) => {
+            "float64" if label.is_some_and(|label| label.in_row() == Some(index) && !label.positive.is_empty()) => {
                 random.below(2).to_string()
             }
             "float64" => format!("{}", (random.below(2_000) as f64 - 1_000.0) / 64.0),
             "timestamp" => format!("2024-01-{:02}T{:02}:00:00Z", 1 + random.below(28), random.below(24)),
-            _ => match label.filter(|label| label.column == index) {
+            _ => match label.filter(|label| label.in_row() == Some(index)) {
                 Some(label) if random.percent(40) => label.positive.clone(),
                 Some(label) => label.negative.clone().unwrap_or_else(|| "other".into()),
                 None => format!("s{}", random.below(9)),

@@ -129,7 +129,7 @@ impl Source for SimulatedSource {
             Some(Change::Assigned(numbers)) => {
                 self.owned.extend(&numbers);
                 let assigned = self.partitions(&numbers).into_iter();
-                let assigned = assigned.map(|partition| Assignment { partition, header: None });
+                let assigned = assigned.map(|partition| Assignment { partition, headers: Vec::new() });
                 return Ok(Some(Event::Assigned(assigned.collect())));
             }
             Some(Change::Revoked(numbers)) => {

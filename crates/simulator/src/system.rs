@@ -10,6 +10,9 @@ use gristmill::rows::Position;
 const SEGMENT: usize = 5;
 const ENTRY: usize = 2;
 
+/// The second input of a shard.
+pub const LATE: &str = "late";
+
 /// A kind of system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum System {
@@ -25,7 +28,7 @@ impl System {
     pub fn inputs(self) -> Vec<Arc<str>> {
         let names: &[&str] = match self {
             Self::Numbered => &["in"],
-            Self::Segmented => &["in", "late"],
+            Self::Segmented => &["in", LATE],
         };
         names.iter().map(|name| Arc::from(*name)).collect()
     }

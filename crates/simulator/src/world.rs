@@ -62,6 +62,8 @@ pub struct Facts {
     pub changes: u64,
     /// Positions that were moved past control records.
     pub skip_control_records: u64,
+    /// Moves of event time by the clock that were sent to be committed.
+    pub ticks: u64,
 }
 
 impl Facts {
@@ -79,6 +81,7 @@ impl Facts {
         self.trusted += other.trusted;
         self.changes += other.changes;
         self.skip_control_records += other.skip_control_records;
+        self.ticks += other.ticks;
     }
 }
 

@@ -87,6 +87,23 @@ fn a_system_with_other_positions_and_two_inputs_a_shard() {
     }
 }
 
+/// Labels in a topic of their own, early, late, corrected and without a row, and partitions that are silent.
+#[test]
+fn labels_of_their_own_and_ticks_run_in_it() {
+    for (name, plan) in
+        [("labelled", load::labelled().unwrap()), ("labelled at once", load::labelled_at_once().unwrap())]
+    {
+        let plan = load::simulated(&plan, Guarantee::ExactlyOnce);
+        let facts = play_on(System::Segmented, name, &plan, 80_000..85_000);
+        println!("{name}: {facts:?}");
+        assert!(facts.replays >= 100 && facts.crashes_in_transactions >= 100 && facts.ticks >= 1_000, "{facts:?}");
+        for seed in 0..500 {
+            let schedule = Schedule { system: System::Segmented, ..Schedule::new(seed) };
+            run_bounded(&plan, &schedule, None).unwrap_or_else(|error| panic!("{name}, bounded, seed {seed}: {error}"));
+        }
+    }
+}
+
 #[test]
 fn at_least_once_misses_nothing_and_learns_once() {
     let plan = load::simulated(&load::usual().unwrap(), Guarantee::AtLeastOnce);

@@ -1,6 +1,5 @@
 //! Assigns records of a file to its shards, as producers assign them to partitions.
 
-use gristmill::plan::{ColumnPlan, Need, Plan};
 use gristmill::rows::{Cell, Partition, RawRows};
 use gristmill_formats::Decoder;
 
@@ -12,14 +11,9 @@ pub(super) struct KeyPartitioner {
 }
 
 impl KeyPartitioner {
-    /// Partitions into these shards; none if there is only one.
-    pub(super) fn new(plan: &Plan, header: Option<&[String]>, shards: &[Partition]) -> Option<Self> {
-        let key = plan.columns.get(plan.key.filter(|_| shards.len() > 1)?)?;
-        // A wrong record is reported when its shard reads it.
-        let key = ColumnPlan { need: Need::Nothing, ..key.clone() };
-        let all: Vec<String> = plan.columns.iter().map(|column| column.name.clone()).collect();
-        let decoder = Decoder::of(plan, &[key], Some(header.unwrap_or(&all))).ok()?;
-        Some(Self { decoder, shards: shards.to_vec() })
+    /// Partitions into these shards by the one column that is decoded.
+    pub(super) fn new(decoder: Decoder, shards: &[Partition]) -> Self {
+        Self { decoder, shards: shards.to_vec() }
     }
 
     /// The records of each shard, in order. One without a key, or that cannot be read, goes to the first.

@@ -6,8 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gristmill::connect::FilePlan;
-use gristmill::plan::Plan;
+use gristmill::connect::{FilePlan, InputPlan};
 use gristmill::rows::{Partition, Position, RawRecord, RawRows};
 use gristmill::spec::Format;
 use gristmill_formats::packed;
@@ -48,12 +47,16 @@ impl<R: Read> Read for Counted<R> {
 }
 
 impl Reader {
-    /// Opens the plan's file; `read` counts the bytes read. The second value is the file's size, if known.
-    pub(super) fn open(plan: &Plan, read: Arc<AtomicU64>) -> Result<(Self, Option<u64>), SourceError> {
-        let Some(FilePlan { path, delimiter, header: named, .. }) = plan.input.of() else {
-            return Err(SourceError::File { path: String::new(), why: "the input is not a file".into() });
+    /// Opens an input; `read` counts the bytes read. The second value is the file's size, if known.
+    pub(super) fn open(
+        input: &InputPlan,
+        format: Format,
+        read: Arc<AtomicU64>,
+    ) -> Result<(Self, Option<u64>), SourceError> {
+        let Some(FilePlan { path, delimiter, header: named, .. }) = input.of() else {
+            return Err(SourceError::File { path: input.name().into(), why: "the input is not a file".into() });
         };
-        let csv = (plan.format == Format::Csv).then_some(*delimiter);
+        let csv = (format == Format::Csv).then_some(*delimiter);
         let reader = Self::of(path, csv, *named, read)?;
         if reader.ended {
             tracing::warn!(name: "input_empty", "{path} is empty: there is nothing to do");

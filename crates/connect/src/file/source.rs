@@ -1,4 +1,5 @@
-//! Records from a file or standard input, plain or compressed.
+//! Records from a file or standard input, plain or compressed; where labels have a file of their own, from both, in the
+//! order of time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,94 +7,82 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use gristmill::plan::Plan;
-use gristmill::rows::{Partition, Position, RawRows};
+use gristmill::rows::{Partition, Position};
 
-use super::Reader;
-use super::key_partitioner::KeyPartitioner;
+use super::input_file::InputFile;
 use crate::source::{Ahead, Assignment, Event, Reread, Source, SourceError};
 
-/// A shard of the file.
-struct Shard {
-    partition: Partition,
-    /// The first record that it has not received.
-    position: Position,
-    paused: bool,
-}
-
-/// One file as the partitions that it is cut into, or as one; positions are rows of the file, from 0.
+/// Files as the partitions that they are cut into; positions are rows of a file, from 0.
 pub(super) struct FileSource {
-    reader: Reader,
-    partitioner: Option<KeyPartitioner>,
-    shards: Vec<Shard>,
+    /// The input's, then that of labels, if they have one.
+    files: Vec<InputFile>,
     events: VecDeque<Event>,
-    /// Whether the reader must go back to records that shards have not received.
+    /// Whether the files must be read again, from records that shards have not received.
     rewind: bool,
-    /// The shard whose records are read again, and up to where.
-    again: Option<(Partition, Position)>,
 }
 
 impl FileSource {
-    /// Opens the plan's file; `read` counts the bytes read. The second value is the file's size, if known.
+    /// Opens the plan's files; `read` counts the bytes read. The second value is their size, if known.
     pub(super) fn open(plan: &Plan, read: Arc<AtomicU64>) -> Result<(Self, Option<u64>), SourceError> {
-        let (reader, size) = Reader::open(plan, read)?;
-        let partitions: Vec<Partition> =
-            (0..plan.shards()).map(|number| Partition::new(plan.input_name(), number)).collect();
-        let header = reader.header().map(<[String]>::to_vec);
-        let assigned = partitions.iter().map(|one| Assignment { partition: one.clone(), header: header.clone() });
-        let assigned = Event::Assigned(assigned.collect());
-        let source = Self {
-            partitioner: KeyPartitioner::new(plan, reader.header(), &partitions),
-            shards: partitions
-                .into_iter()
-                .map(|partition| Shard { partition, position: Position::START, paused: true })
-                .collect(),
-            // An empty CSV file has no header to decode with, and nothing to decode.
-            events: if reader.ended() { VecDeque::new() } else { VecDeque::from([assigned]) },
-            reader,
-            rewind: false,
-            again: None,
+        let opened = InputFile::open_all(plan, &read)?;
+        let size = opened.iter().map(|(_, size)| *size).sum();
+        let files: Vec<InputFile> = opened.into_iter().map(|(file, _)| file).collect();
+        let headers: Vec<Option<Vec<String>>> = files.iter().map(InputFile::header).collect();
+        let shards = files.first().into_iter().flat_map(InputFile::partitions);
+        let assigned = shards.map(|partition| Assignment { partition, headers: headers.clone() }).collect();
+        // An empty CSV file has no header to decode with, and nothing to decode.
+        let empty = files.first().is_none_or(InputFile::ended);
+        let events = if empty { VecDeque::new() } else { VecDeque::from([Event::Assigned(assigned)]) };
+        Ok((Self { files, events, rewind: false }, size))
+    }
+
+    /// The names in the first line of each file, if it has a header.
+    pub(super) fn headers(&self) -> Vec<Option<Vec<String>>> {
+        self.files.iter().map(InputFile::header).collect()
+    }
+
+    /// The file whose next record is the earlier one, and the time up to which it is; a label that became known at the time
+    /// of a row comes before it. None at the end of all.
+    fn next_file(&mut self) -> Result<Option<(&mut InputFile, i64)>, SourceError> {
+        let heads = self.files.iter_mut().map(InputFile::head).collect::<Result<Vec<Option<i64>>, SourceError>>()?;
+        let (which, until) = match *heads.as_slice() {
+            [Some(row), Some(label)] if label <= row => (1, row),
+            [Some(_), Some(label)] => (0, label.saturating_sub(1)),
+            [None, Some(_)] => (1, i64::MAX),
+            [Some(_), ..] => (0, i64::MAX),
+            _ => return Ok(None),
         };
-        Ok((source, size))
-    }
-
-    /// The names in the file's first line, if it has a header.
-    pub(super) fn header(&self) -> Option<&[String]> {
-        self.reader.header()
-    }
-
-    /// The next records before a position, for each shard that has any; none if there are no more.
-    fn batch(&mut self, before: Position) -> Result<Option<Vec<RawRows>>, SourceError> {
-        let Some(first) = self.shards.first() else { return Ok(None) };
-        let raw = self.reader.batch(&first.partition, before)?;
-        if raw.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(match &mut self.partitioner {
-            Some(partitioner) => partitioner.deal(&raw),
-            None => vec![raw],
-        }))
+        Ok(self.files.get_mut(which).map(|file| (file, until)))
     }
 
     /// Reads on until a shard has a record that it has not received, or there are no more.
     fn read(&mut self) -> Result<(), SourceError> {
         while self.events.is_empty() {
-            let Some(dealt) = self.batch(Position::END)? else {
-                if let Some(shard) = self.shards.iter().find(|shard| shard.position > self.reader.next()) {
-                    return Err(self.reader.shorter(shard.position));
-                }
-                let partitions = self.shards.iter().map(|shard| shard.partition.clone());
+            let Some((file, until)) = self.next_file()? else {
+                self.files.iter().try_for_each(InputFile::check_length)?;
+                let partitions = self.files.iter().flat_map(InputFile::partitions);
                 self.events.extend(partitions.map(Event::CaughtUp));
                 return Ok(());
             };
-            for (raw, shard) in dealt.into_iter().zip(&self.shards) {
-                let had = raw.before(shard.position);
-                let raw = if had > 0 { raw.split(had).1 } else { raw };
-                if !raw.is_empty() {
-                    self.events.push_back(Event::Rows(raw));
-                }
-            }
+            let dealt = file.take(until);
+            self.events.extend(dealt.into_iter().map(Event::Rows));
         }
         Ok(())
+    }
+
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        if !std::mem::take(&mut self.rewind) {
+            return Ok(());
+        }
+        match self.files.as_mut_slice() {
+            [only] => only.seek(only.received()),
+            // The order of two depends on all their records.
+            several => several.iter_mut().try_for_each(|file| file.seek(Position::START)),
+        }
+    }
+
+    fn file(&mut self, partition: &Partition) -> Option<&mut InputFile> {
+        self.files.iter_mut().find(|file| file.has(partition))
     }
 }
 
@@ -102,12 +91,11 @@ impl Source for FileSource {
         if let Some(event) = self.events.pop_front() {
             return Ok(Some(event));
         }
-        if !room || self.shards.iter().any(|shard| shard.paused) && !self.reader.ended() {
+        let ended = self.files.iter().all(InputFile::ended);
+        if !room || self.files.iter().any(InputFile::paused) && !ended {
             return Ok(None);
         }
-        if std::mem::take(&mut self.rewind) {
-            self.reader.seek(self.shards.iter().map(|shard| shard.position).min().unwrap_or_default())?;
-        }
+        self.rewind()?;
         self.read()?;
         Ok(self.events.pop_front())
     }
@@ -117,16 +105,17 @@ impl Source for FileSource {
     }
 
     fn resume(&mut self, partition: &Partition, position: Position) -> Result<(), SourceError> {
-        for shard in self.shards.iter_mut().filter(|shard| shard.partition == *partition) {
-            (shard.position, shard.paused) = (position, false);
+        if let Some(file) = self.file(partition) {
+            file.resume(partition, position);
         }
         self.rewind = true;
         Ok(())
     }
 
     fn pause(&mut self, partition: &Partition) -> Result<(), SourceError> {
-        let paused = self.shards.iter_mut().filter(|shard| shard.partition == *partition);
-        paused.for_each(|shard| shard.paused = true);
+        if let Some(file) = self.file(partition) {
+            file.pause(partition);
+        }
         Ok(())
     }
 
@@ -143,22 +132,10 @@ impl Source for FileSource {
     }
 
     fn reread(&mut self, partition: &Partition, from: Position, to: Position) -> Result<Reread, SourceError> {
-        // Records of other shards that were skipped since are not read again.
-        if self.again.take() != Some((partition.clone(), from)) {
-            self.reader.seek(from)?;
+        match self.file(partition) {
+            Some(file) => file.reread(partition, from, to),
+            None => Ok(Reread::End),
         }
-        let number = self.shards.iter().position(|shard| shard.partition == *partition).unwrap_or_default();
-        while let Some(mut dealt) = self.batch(to)? {
-            if number >= dealt.len() {
-                break;
-            }
-            let rows = dealt.swap_remove(number);
-            if let Some(next) = rows.next() {
-                self.again = Some((partition.clone(), next));
-                return Ok(Reread::Rows(rows));
-            }
-        }
-        Ok(Reread::End)
     }
 
     fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<Position>>, SourceError> {
@@ -192,7 +169,7 @@ mod tests {
         loop {
             match source.poll(Duration::ZERO, true).unwrap() {
                 Some(Event::Assigned(assigned)) => {
-                    assert_eq!(assigned[0].header, Some(vec!["x".to_string()]), "{name}");
+                    assert_eq!(assigned[0].headers, [Some(vec!["x".to_string()])], "{name}");
                     source.resume(&assigned[0].partition, Position::START).unwrap();
                 }
                 Some(Event::Rows(rows)) => {

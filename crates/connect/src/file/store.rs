@@ -83,8 +83,8 @@ impl StateStore for FolderStore {
 }
 
 impl Past for FileSource {
-    fn header(&self) -> Option<&[String]> {
-        Self::header(self)
+    fn headers(&self) -> Vec<Option<Vec<String>>> {
+        Self::headers(self)
     }
 
     fn read(&mut self, partition: &Partition, from: Position, to: Position) -> Result<Reread, SourceError> {

@@ -14,7 +14,8 @@ pub(super) const BATCH_BYTES: usize = 4 << 20;
 /// Adds a record to the block of its partition; a new block has capacity for `usual` records and bytes.
 pub(super) fn push(blocks: &mut Vec<RawRows>, usual: (usize, usize), topic: &Arc<str>, message: &BorrowedMessage<'_>) {
     let number = message.partition();
-    let known = blocks.iter().position(|block| block.partition.number == number);
+    let same = |block: &RawRows| block.partition.number == number && Arc::ptr_eq(&block.partition.topic, topic);
+    let known = blocks.iter().position(same);
     let index = known.unwrap_or_else(|| {
         blocks.push(RawRows::with_room(Partition { topic: Arc::clone(topic), number }, usual.0, usual.1));
         blocks.len() - 1

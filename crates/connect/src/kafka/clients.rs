@@ -96,6 +96,11 @@ pub(super) fn consumer(plan: &Plan, member: usize, consumer_protocol: bool) -> R
     if !consumer_protocol && config.get("session.timeout.ms").is_none() {
         config.set("session.timeout.ms", "10000");
     }
+    if plan.inputs.len() > 1 {
+        // The only way of assigning partitions that keeps those with the same number together.
+        let (protocol, name) = (consumer_protocol, ["partition.assignment.strategy", "group.remote.assignor"]);
+        config.set(name[usize::from(protocol)], "range");
+    }
     if let Some(instance) = config.get("group.instance.id").map(str::to_string) {
         config.set("group.instance.id", format!("{instance}-{member}"));
     }

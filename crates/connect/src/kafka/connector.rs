@@ -1,5 +1,6 @@
 //! Kafka as a connector: members of a consumer group, whose state is in topics.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use gristmill::connect::KAFKA;
@@ -132,12 +133,19 @@ impl Connector for Kafka {
     }
 }
 
-/// Where the input ends now.
+/// Where the inputs end now.
 fn extent(plan: &Plan, topics: &Topics) -> Extent {
-    let partition = |number: &i32| Partition::new(plan.input_name(), *number);
-    // An empty partition counts as read to its end.
-    let filled = topics.bounds.iter().filter(|(_, (begin, end))| end > begin).map(|(number, _)| partition(number));
-    let ends = topics.bounds.iter().map(|(number, (_, end))| (partition(number), position_of(*end))).collect();
-    let total: i64 = topics.bounds.values().map(|(begin, end)| end - begin).sum();
-    Extent { filled: filled.collect(), ends, total: u64::try_from(total).unwrap_or(0) }
+    let bounds = || {
+        let inputs = plan.inputs.iter().zip(&topics.bounds);
+        inputs.flat_map(|(topic, bounds)| bounds.iter().map(move |(number, bounds)| (topic, *number, *bounds)))
+    };
+    // An empty partition counts as read to its end; a shard is one of the first input.
+    let filled: BTreeSet<i32> = bounds().filter(|(.., (begin, end))| end > begin).map(|(_, number, _)| number).collect();
+    let ends = bounds().map(|(topic, number, (_, end))| (Partition::new(topic, number), position_of(end))).collect();
+    let total: i64 = bounds().map(|(.., (begin, end))| end - begin).sum();
+    Extent {
+        filled: filled.into_iter().map(|number| Partition::new(plan.input_name(), number)).collect(),
+        ends,
+        total: u64::try_from(total).unwrap_or(0),
+    }
 }

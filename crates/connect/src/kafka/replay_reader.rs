@@ -1,6 +1,7 @@
 //! Reads records again, outside the group: while a shard is being restored its partition stays paused in the group's
 //! consumer, and the others continue.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,17 +22,48 @@ const ASK: Duration = Duration::from_secs(1);
 /// How long it may take to find out that only markers follow.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// A reader of one partition at a time.
+/// A reader of one partition at a time of each topic.
 pub(crate) struct ReplayReader {
     plan: Arc<Plan>,
-    client: Option<Reader>,
+    tracks: BTreeMap<Arc<str>, Track>,
+}
+
+/// A topic that is being read again.
+struct Track {
+    client: Reader,
     /// What is being read, and the next position.
     at: Option<(Partition, Position)>,
+    /// Records that were read already and are to be taken later: those of other inputs come before them.
+    ahead: Option<(Position, RawRows)>,
+}
+
+impl Track {
+    /// The records in [from, to) that were read already; none if the next one is not among them.
+    fn take_ahead(&mut self, partition: &Partition, from: Position, to: Position) -> Option<Reread> {
+        let (first, rows) = self.ahead.take().filter(|(_, rows)| rows.partition == *partition)?;
+        let next = rows.get(0).map(|record| record.position);
+        if from < first || next.is_none_or(|next| next < from) {
+            return None;
+        }
+        Some(self.keep_ahead(from, rows, to))
+    }
+
+    /// The records before a position; the others are kept.
+    fn keep_ahead(&mut self, from: Position, rows: RawRows, to: Position) -> Reread {
+        let taken = rows.before(to);
+        if taken == rows.len() {
+            return Reread::Rows(rows);
+        }
+        let (rows, rest) = rows.split(taken);
+        let next = rows.next().unwrap_or(from);
+        self.ahead = Some((next, rest));
+        if taken == 0 { Reread::End } else { Reread::Rows(rows) }
+    }
 }
 
 impl ReplayReader {
     pub(crate) fn new(plan: Arc<Plan>) -> Self {
-        Self { plan, client: None, at: None }
+        Self { plan, tracks: BTreeMap::new() }
     }
 
     fn failure(&self, partition: &Partition, error: &KafkaError) -> BrokerError {
@@ -39,35 +71,53 @@ impl ReplayReader {
         failure_of(&doing, error, self.plan.connections.kafka.brokers(), None)
     }
 
-    fn client(&mut self) -> Result<Reader, BrokerError> {
-        match self.client.take() {
-            Some(client) => Ok(client),
-            None => reader(&self.plan.connections.kafka),
+    /// The track of a partition's topic, to be put back unless it fails.
+    fn track(&mut self, partition: &Partition) -> Result<Track, BrokerError> {
+        match self.tracks.remove(&partition.topic) {
+            Some(track) => Ok(track),
+            None => Ok(Track { client: reader(&self.plan.connections.kafka)?, at: None, ahead: None }),
         }
     }
 
-    fn begin(&mut self, client: &Reader, partition: &Partition, from: Position) -> Result<(), BrokerError> {
+    fn begin(&self, track: &mut Track, partition: &Partition, from: Position) -> Result<(), BrokerError> {
         let mut list = TopicPartitionList::new();
         let added = list.add_partition_offset(&partition.topic, partition.number, offset_of(from));
-        added.and_then(|()| client.assign(&list)).map_err(|error| self.failure(partition, &error))?;
-        self.at = Some((partition.clone(), from));
+        let assigned = added.and_then(|()| track.client.assign(&list));
+        assigned.map_err(|error| self.failure(partition, &error))?;
+        (track.at, track.ahead) = (Some((partition.clone(), from)), None);
         Ok(())
     }
 
     /// The next records in [from, to).
     pub(super) fn read(&mut self, partition: &Partition, from: Position, to: Position) -> Result<Reread, BrokerError> {
-        let client = self.client()?;
-        if self.at.as_ref() != Some(&(partition.clone(), from)) {
-            self.begin(&client, partition, from)?;
+        let mut track = self.track(partition)?;
+        let read = match track.take_ahead(partition, from, to) {
+            Some(read) => read,
+            None => self.read_on(&mut track, partition, from, to)?,
+        };
+        self.tracks.insert(Arc::clone(&partition.topic), track);
+        Ok(read)
+    }
+
+    fn read_on(
+        &self,
+        track: &mut Track,
+        partition: &Partition,
+        from: Position,
+        to: Position,
+    ) -> Result<Reread, BrokerError> {
+        if track.at.as_ref() != Some(&(partition.clone(), from)) {
+            self.begin(track, partition, from)?;
         }
         let mut blocks: Vec<RawRows> = Vec::new();
         let (mut count, mut bytes, mut ended) = (0, 0, false);
         while count < BATCH && bytes < BATCH_BYTES && !ended {
-            match client.poll(Duration::ZERO) {
+            match track.client.poll(Duration::ZERO) {
                 Some(Ok(message)) => {
                     count += 1;
                     bytes += message.payload_len();
-                    ended = position_of(message.offset()).next() >= to;
+                    // With several inputs, what follows is taken next, after a few records of another.
+                    ended = position_of(message.offset()).next() >= to && self.plan.inputs.len() == 1;
                     push(&mut blocks, (0, 0), &partition.topic, &message);
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => ended = true,
@@ -76,16 +126,10 @@ impl ReplayReader {
                 None => break,
             }
         }
-        let rows = blocks.pop();
-        self.client = Some(client);
-        match rows {
+        match blocks.pop() {
             Some(rows) => {
-                // The caller continues after the last record that it took. A later one was read, too, if there is a gap
-                // before it, and has to be read again.
-                let taken = rows.before(to);
-                let last = rows.get(taken.wrapping_sub(1)).filter(|_| taken == rows.len());
-                self.at = last.map(|last| (partition.clone(), last.position.next()));
-                Ok(if taken == 0 { Reread::End } else { Reread::Rows(rows) })
+                track.at = rows.next().map(|next| (partition.clone(), next));
+                Ok(track.keep_ahead(from, rows, to))
             }
             None if ended => Ok(Reread::End),
             None => Ok(Reread::Nothing),
@@ -99,34 +143,34 @@ impl ReplayReader {
         position: Position,
         to: Option<Position>,
     ) -> Result<Ahead, BrokerError> {
-        let client = self.client()?;
-        let bounds = client.fetch_watermarks(&partition.topic, partition.number, ASK);
+        let mut track = self.track(partition)?;
+        let bounds = track.client.fetch_watermarks(&partition.topic, partition.number, ASK);
         // A later attempt will do.
         let Ok((_, end)) = bounds else { return Ok(Ahead::Unknown) };
         let end = to.map_or(position_of(end), |to| to.min(position_of(end)));
         if end <= position {
-            self.client = Some(client);
+            self.tracks.insert(Arc::clone(&partition.topic), track);
             return Ok(Ahead::Records);
         }
-        self.begin(&client, partition, position)?;
+        self.begin(&mut track, partition, position)?;
         let (began, mut ahead) = (Instant::now(), Ahead::Unknown);
         while ahead == Ahead::Unknown && began.elapsed() < LOOK {
-            ahead = match client.poll(Duration::from_millis(20)) {
+            ahead = match track.client.poll(Duration::from_millis(20)) {
                 Some(Err(KafkaError::PartitionEOF(_))) => Ahead::Markers(end),
                 Some(Ok(message)) if position_of(message.offset()) >= end => Ahead::Markers(end),
                 Some(Ok(_)) => Ahead::Records,
                 _ => Ahead::Unknown,
             };
         }
-        self.at = None;
-        self.client = Some(client);
+        track.at = None;
+        self.tracks.insert(Arc::clone(&partition.topic), track);
         Ok(ahead)
     }
 }
 
 impl Past for ReplayReader {
-    fn header(&self) -> Option<&[String]> {
-        None
+    fn headers(&self) -> Vec<Option<Vec<String>>> {
+        Vec::new()
     }
 
     fn read(&mut self, partition: &Partition, from: Position, to: Position) -> Result<Reread, SourceError> {

@@ -127,6 +127,9 @@ pub(super) fn rights(plan: &Plan) -> Vec<Right> {
         rights.push(topic(Operation::Read, input));
         rights.push(Right::new(Operation::Read, Resource::Group(plan.group.clone())));
     }
+    if let Some(TopicPlan { topic: name, .. }) = plan.labels().and_then(|labels| labels.input.of()) {
+        rights.push(topic(Operation::Read, name));
+    }
     for table in &plan.lookups {
         if let Some(LookupTopicPlan { topic: name }) = table.source.of() {
             rights.push(topic(Operation::Read, name));

@@ -315,6 +315,7 @@ mod tests {
                 topic: "in".into(),
                 consumed: Consumed::nothing(Position::START),
                 flushed: false,
+                tick: None,
                 tables: 0,
                 version: 0,
             };

@@ -1,6 +1,8 @@
 //! Records from Kafka, read as a member of a consumer group.
 
+mod assigned;
 mod comeback;
+mod inputs;
 mod lookout;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -13,6 +15,7 @@ use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Message, Offset, TopicPartitionList};
 
+use self::assigned::Assigned;
 use self::comeback::{COMEBACKS, Comeback, WARNING_PAUSE};
 use self::lookout::{Lookout, Sight};
 use super::blocks::{BATCH, BATCH_BYTES, push};
@@ -22,6 +25,7 @@ use super::{
     offsets_client, position_of,
 };
 use crate::broker::{BrokerError, Kind};
+use crate::interleave::Interleaver;
 use crate::source::{Ahead, Assignment, Event, Reread, Source, SourceError};
 
 /// For requests to the group's coordinator.
@@ -34,6 +38,9 @@ const NO_ROOM: Duration = Duration::from_secs(1);
 /// the group would reassign the partitions anyway.
 const OUTAGE: Duration = Duration::from_secs(240);
 
+/// A partition of an input: the number of the input, and its own.
+type InputPartition = (usize, i32);
+
 /// A group member's input. Dropping it leaves the group.
 pub(super) struct KafkaSource {
     plan: Arc<Plan>,
@@ -43,15 +50,22 @@ pub(super) struct KafkaSource {
     outside: Reader,
     replay_reader: ReplayReader,
     events: VecDeque<Event>,
-    topic: Arc<str>,
+    /// The topics of a shard's inputs.
+    topics: Vec<Arc<str>>,
     /// The records and bytes of the largest recent block.
     usual: (usize, usize),
     /// The partitions that are being read, and from where: records of others, or before that, are discarded.
-    reading: BTreeMap<i32, Position>,
+    reading: BTreeMap<InputPartition, Position>,
     /// The partitions that were set to their position a second time.
-    sought: BTreeSet<i32>,
-    /// The partitions that were accepted.
+    sought: BTreeSet<InputPartition>,
+    /// What the group has assigned.
+    assigned: Assigned,
+    /// The shards that were accepted.
     held: BTreeSet<i32>,
+    /// Puts the records of several inputs in order.
+    interleaver: Interleaver,
+    /// When the brokers were last asked whether an input was read to its end.
+    asked_for_ends: Instant,
     /// The maximum number of records taken together, and the last number.
     batch: usize,
     taken: usize,
@@ -78,19 +92,20 @@ impl KafkaSource {
     /// Joins the group as member number `member` of this process.
     pub(super) fn join(plan: Arc<Plan>, member: usize, group_member: Arc<GroupMember>) -> Result<Self, SourceError> {
         let consumer_protocol = plan.connections.kafka.consumer_protocol.unwrap_or(true);
-        let topic: Arc<str> = plan.input_name().into();
-        let consumer = subscribed(&plan, &group_member, member, consumer_protocol, &topic)?;
+        let consumer = subscribed(&plan, &group_member, member, consumer_protocol)?;
         let outside = offsets_client(&plan.connections.kafka, &plan.group)?;
         let may_fall_back = plan.connections.kafka.consumer_protocol.is_none();
         Ok(Self {
             replay_reader: ReplayReader::new(Arc::clone(&plan)),
-            plan,
             member,
             group_member,
             consumer,
             outside,
             events: VecDeque::new(),
-            topic,
+            topics: plan.inputs.clone(),
+            assigned: Assigned::new(plan.inputs.len()),
+            interleaver: Interleaver::new(plan.inputs.len()),
+            asked_for_ends: Instant::now(),
             usual: (0, 0),
             reading: BTreeMap::new(),
             sought: BTreeSet::new(),
@@ -104,6 +119,7 @@ impl KafkaSource {
             may_fall_back,
             fell_back: false,
             last_warning: None,
+            plan,
         })
     }
 
@@ -120,8 +136,23 @@ impl KafkaSource {
         matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Cooperative)
     }
 
-    fn partition(&self, number: i32) -> Partition {
-        Partition { topic: Arc::clone(&self.topic), number }
+    fn partition(&self, (input, number): InputPartition) -> Partition {
+        let topic = self.topics.get(input).map_or_else(|| "".into(), Arc::clone);
+        Partition { topic, number }
+    }
+
+    /// The shards with these numbers, named after their first input.
+    fn shards(&self, numbers: impl IntoIterator<Item = i32>) -> Vec<Partition> {
+        numbers.into_iter().map(|number| self.partition((0, number))).collect()
+    }
+
+    /// The number of an input.
+    fn input(&self, topic: &str) -> Option<usize> {
+        self.topics.iter().position(|known| **known == *topic)
+    }
+
+    fn input_partition(&self, partition: &Partition) -> Option<InputPartition> {
+        Some((self.input(&partition.topic)?, partition.number))
     }
 
     fn list(&self, partitions: &[Partition]) -> TopicPartitionList {
@@ -132,26 +163,65 @@ impl KafkaSource {
         list
     }
 
-    fn rebalance(&self, change: Rebalance) -> Event {
-        let partitions = |list: Vec<(String, i32)>| -> Vec<Partition> {
-            list.into_iter().map(|(_, number)| self.partition(number)).collect()
+    /// Answers a change of the assignment as far as the member has nothing to do with it. A shard is the member's while it
+    /// has the partitions of all inputs.
+    fn rebalance(&mut self, change: Rebalance) -> Result<Option<Event>, SourceError> {
+        let numbered = |list: Vec<(String, i32)>| -> Vec<InputPartition> {
+            list.into_iter().filter_map(|(topic, number)| Some((self.input(&topic)?, number))).collect()
         };
         match change {
-            Rebalance::Assign(list) => Event::Assigned(
-                partitions(list).into_iter().map(|partition| Assignment { partition, header: None }).collect(),
-            ),
-            Rebalance::Revoke { partitions: list, lost: true } => Event::Lost(partitions(list)),
-            Rebalance::Revoke { partitions: list, lost: false } => Event::Revoked(partitions(list)),
+            Rebalance::Assign(list) => {
+                let partitions = numbered(list);
+                self.take(&partitions)?;
+                let whole = self.assigned.add(&partitions);
+                let shards = self.shards(whole);
+                let assigned = shards.into_iter().map(|partition| Assignment { partition, headers: Vec::new() });
+                let assigned: Vec<Assignment> = assigned.collect();
+                Ok((!assigned.is_empty() || self.topics.len() == 1).then_some(Event::Assigned(assigned)))
+            }
+            Rebalance::Revoke { partitions, lost } => {
+                let partitions = numbered(partitions);
+                let broken = self.assigned.remove(partitions);
+                let shards = self.shards(broken);
+                if shards.is_empty() {
+                    self.acknowledge()?;
+                    return Ok(None);
+                }
+                Ok(Some(if lost { Event::Lost(shards) } else { Event::Revoked(shards) }))
+            }
         }
+    }
+
+    /// Takes partitions without reading them yet.
+    fn take(&self, partitions: &[InputPartition]) -> Result<(), SourceError> {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            let Partition { topic, number } = self.partition(*partition);
+            let added = list.add_partition_offset(&topic, number, Offset::Beginning);
+            added.map_err(|error| self.failure("taking partitions", &error))?;
+        }
+        let answer =
+            if self.cooperative() { self.consumer.incremental_assign(&list) } else { self.consumer.assign(&list) };
+        let answer = answer.and_then(|()| self.consumer.pause(&list));
+        Ok(answer.map_err(|error| self.failure("taking partitions", &error))?)
+    }
+
+    /// Acknowledges the earliest revocation.
+    fn acknowledge(&mut self) -> Result<(), SourceError> {
+        let revoked = self.assigned.acknowledged();
+        let partitions: Vec<Partition> = revoked.iter().map(|partition| self.partition(*partition)).collect();
+        let answer = if self.cooperative() {
+            self.consumer.incremental_unassign(&self.list(&partitions))
+        } else {
+            self.consumer.unassign()
+        };
+        Ok(answer.map_err(|error| self.failure("giving partitions up", &error))?)
     }
 
     /// Handles an error of the poll loop: some are transient, some end the run.
     fn on_poll_error(&mut self, error: KafkaError) -> Result<(), SourceError> {
         if let KafkaError::PartitionEOF(number) = error {
-            if self.reading.contains_key(&number) {
-                self.events.push_back(Event::CaughtUp(self.partition(number)));
-            }
-            return Ok(());
+            return self.on_end(number);
         }
         let failure = self.failure("reading from the group", &error);
         let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
@@ -181,7 +251,7 @@ impl KafkaSource {
         self.may_fall_back = false;
         self.fell_back = true;
         self.group_member.leave();
-        self.consumer = subscribed(&self.plan, &self.group_member, self.member, false, &self.topic)?;
+        self.consumer = subscribed(&self.plan, &self.group_member, self.member, false)?;
         Ok(())
     }
 
@@ -208,11 +278,16 @@ impl KafkaSource {
                 Some(Ok(message)) => {
                     bytes += message.payload_len() + 64;
                     count += 1;
-                    match self.reading.get(&message.partition()) {
-                        Some(from) if position_of(message.offset()) >= *from => {
-                            push(&mut blocks, self.usual, &self.topic, &message)
+                    // One topic is the usual case, and its name need not be looked at.
+                    let input = if self.topics.len() == 1 { Some(0) } else { self.input(message.topic()) };
+                    let at = input.map(|input| (input, message.partition()));
+                    match at.and_then(|at| Some((at, self.reading.get(&at)?))) {
+                        Some(((input, _), from)) if position_of(message.offset()) >= *from => {
+                            if let Some(topic) = self.topics.get(input) {
+                                push(&mut blocks, self.usual, topic, &message);
+                            }
                         }
-                        Some(_) => astray = Some(message.partition()),
+                        Some((at, _)) => astray = Some(at),
                         None => {}
                     }
                 }
@@ -229,19 +304,21 @@ impl KafkaSource {
         if error.is_some() {
             self.taken = self.taken.max(before);
         }
-        let astray = astray.filter(|number| self.sought.insert(*number));
-        if let Some((number, from)) = astray.and_then(|number| Some((number, *self.reading.get(&number)?))) {
+        let astray = astray.filter(|at| self.sought.insert(*at));
+        if let Some((at, from)) = astray.and_then(|at| Some((at, *self.reading.get(&at)?))) {
             // A partition that was just assigned may start at its beginning after all: seek again. Only once: a seek
             // itself delivers some records a second time.
-            let again = self.consumer.seek(&self.topic, number, offset_of(from), Duration::ZERO);
-            tracing::debug!("{}-{number} is set to {from} once more: {again:?}", self.topic);
-        }
-        for block in &blocks {
-            self.reading.entry(block.partition.number).and_modify(|from| *from = block.next().unwrap_or(*from));
+            let partition = self.partition(at);
+            let again = self.consumer.seek(&partition.topic, partition.number, offset_of(from), Duration::ZERO);
+            tracing::debug!("{partition} is set to {from} once more: {again:?}");
         }
         let sizes = blocks.iter().map(|block| (block.len(), block.size()));
         self.usual = sizes.max().unwrap_or_default();
-        self.events.extend(blocks.into_iter().map(Event::Rows));
+        for block in blocks {
+            let Some(at) = self.input_partition(&block.partition) else { continue };
+            self.reading.entry(at).and_modify(|from| *from = block.next().unwrap_or(*from));
+            self.received(at, block);
+        }
         error.map_or(Ok(()), |error| self.on_poll_error(error))
     }
 }
@@ -251,13 +328,13 @@ fn subscribed(
     group_member: &GroupMember,
     member: usize,
     consumer_protocol: bool,
-    topic: &str,
 ) -> Result<Arc<Consumer>, SourceError> {
     group_member.join(consumer(plan, member, consumer_protocol)?);
     let gone = || BrokerError::new(Kind::Other, "the member has left its group");
     let consumer = group_member.consumer().ok_or_else(gone)?;
+    let topics: Vec<&str> = plan.inputs.iter().map(|topic| &**topic).collect();
     consumer
-        .subscribe(&[topic])
+        .subscribe(&topics)
         .map_err(|error| failure_of("joining the group", &error, plan.connections.kafka.brokers(), None))?;
     Ok(consumer)
 }
@@ -278,6 +355,7 @@ impl Source for KafkaSource {
         }
         if room && self.events.is_empty() && !self.consumer.context().waiting() {
             self.receive(wait)?;
+            self.interleave()?;
         }
         if room && let Some(event) = self.events.pop_front() {
             return Ok(Some(event));
@@ -285,19 +363,10 @@ impl Source for KafkaSource {
         let Some(change) = self.consumer.context().next() else { return Ok(None) };
         // Once there is an assignment, the protocol is known to work.
         self.may_fall_back = false;
-        Ok(Some(self.rebalance(change)))
+        self.rebalance(change)
     }
 
     fn accept(&mut self, partitions: &[Partition]) -> Result<(), SourceError> {
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for partition in partitions {
-            let added = list.add_partition_offset(&partition.topic, partition.number, Offset::Beginning);
-            added.map_err(|error| self.failure("taking partitions", &error))?;
-        }
-        let answer =
-            if self.cooperative() { self.consumer.incremental_assign(&list) } else { self.consumer.assign(&list) };
-        let answer = answer.and_then(|()| self.consumer.pause(&list));
-        answer.map_err(|error| self.failure("taking partitions", &error))?;
         self.held.extend(partitions.iter().map(|partition| partition.number));
         self.lookout.holds(!self.held.is_empty());
         self.comebacks = 0;
@@ -316,14 +385,20 @@ impl Source for KafkaSource {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        self.reading.insert(partition.number, position);
-        self.sought.remove(&partition.number);
+        if let Some(at) = self.input_partition(partition) {
+            self.reading.insert(at, position);
+            self.sought.remove(&at);
+            self.interleaver.restart(at.0, at.1);
+        }
         let resumed = self.consumer.resume(&self.list(std::slice::from_ref(partition)));
         resumed.map_err(|error| self.failure("reading on", &error).into())
     }
 
     fn pause(&mut self, partition: &Partition) -> Result<(), SourceError> {
-        self.reading.remove(&partition.number);
+        if let Some(at) = self.input_partition(partition) {
+            self.reading.remove(&at);
+            self.stop_waiting_for(at);
+        }
         let paused = self.consumer.pause(&self.list(std::slice::from_ref(partition)));
         paused.map_err(|error| self.failure("pausing a partition", &error).into())
     }
@@ -336,26 +411,32 @@ impl Source for KafkaSource {
             comeback.released = true;
             return Ok(());
         }
-        let answer = if self.cooperative() {
-            self.consumer.incremental_unassign(&self.list(partitions))
-        } else {
-            self.consumer.unassign()
-        };
-        self.reading.retain(|number, _| !partitions.iter().any(|partition| partition.number == *number));
+        let released = |partition: &Partition| partitions.iter().any(|shard| shard.number == partition.number);
+        // Not all partitions of a shard need be revoked: the others are kept, and not read.
+        let numbers: Vec<i32> = partitions.iter().map(|partition| partition.number).collect();
+        let kept: Vec<Partition> = self.assigned.left_of(&numbers).map(|at| self.partition(at)).collect();
+        if !kept.is_empty() {
+            let paused = self.consumer.pause(&self.list(&kept));
+            paused.map_err(|error| self.failure("pausing a partition", &error))?;
+        }
+        self.reading.retain(|(_, number), _| !numbers.contains(number));
+        numbers.iter().for_each(|number| self.interleaver.forget(*number));
         // Records that were already queued belong to another member now.
         self.events.retain(|event| match event {
-            Event::Rows(rows) => !partitions.contains(&rows.partition),
-            Event::CaughtUp(partition) => !partitions.contains(partition),
+            Event::Rows(rows) => !released(&rows.partition),
+            Event::CaughtUp(partition) => !released(partition),
             _ => true,
         });
-        answer.map_err(|error| self.failure("giving partitions up", &error).into())
+        self.acknowledge()
     }
 
     fn rejoin(&mut self) -> Result<(), SourceError> {
         self.group_member.leave();
-        self.consumer = subscribed(&self.plan, &self.group_member, self.member, self.consumer_protocol(), &self.topic)?;
+        self.consumer = subscribed(&self.plan, &self.group_member, self.member, self.consumer_protocol())?;
         self.comeback = None;
         self.held.clear();
+        self.assigned = Assigned::new(self.topics.len());
+        self.interleaver.clear();
         self.lookout.holds(false);
         self.events.clear();
         self.reading.clear();
@@ -421,7 +502,7 @@ impl KafkaSource {
     }
 
     fn read_now(&self) -> Vec<Partition> {
-        self.reading.keys().map(|number| self.partition(*number)).collect()
+        self.reading.keys().map(|at| self.partition(*at)).collect()
     }
 
     /// Retries while the group changes, its coordinator moves or no broker answers, up to a limit.

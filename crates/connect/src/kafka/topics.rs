@@ -29,8 +29,8 @@ const HEADROOM: i64 = 64 << 10;
 pub(super) struct Topics {
     /// The number of partitions of the input topic; 0 if the input is not Kafka.
     pub(super) partitions: i32,
-    /// The first existing offset and the next one, for each partition.
-    pub(super) bounds: BTreeMap<i32, (i64, i64)>,
+    /// The first existing offset and the next one, for each partition of the input, then of the labels.
+    pub(super) bounds: Vec<BTreeMap<i32, (i64, i64)>>,
 }
 
 /// Waits for a broker, reporting each failure, then checks or creates every topic. `stopped` ends the wait.
@@ -76,8 +76,14 @@ impl TopicAdministrator<'_> {
         let mut topics = Topics::default();
         if let Some(TopicPlan { topic, create }) = self.plan.input.of() {
             topics.partitions = self.topic(topic, *create, "the input", None)?;
-            topics.bounds = self.bounds(topic, topics.partitions)?;
-            self.not_compacted(topic)?;
+            topics.bounds.push(self.bounds(topic, topics.partitions)?);
+            self.not_compacted("input", topic)?;
+        }
+        if let Some(TopicPlan { topic, create }) = self.plan.labels().and_then(|labels| labels.input.of()) {
+            let partitions = self.topic(topic, *create, "the labels", None)?;
+            self.same_partitions(topic, partitions, topics.partitions)?;
+            topics.bounds.push(self.bounds(topic, partitions)?);
+            self.not_compacted("labels'", topic)?;
         }
         for table in &self.plan.lookups {
             if let Some(LookupTopicPlan { topic }) = table.source.of() {
@@ -177,14 +183,27 @@ impl TopicAdministrator<'_> {
     }
 
     /// A compacted topic deletes records that a replay would need.
-    fn not_compacted(&self, topic: &str) -> Result<(), BrokerError> {
+    /// A label is looked for in the shard of its row: both topics are cut alike.
+    fn same_partitions(&self, topic: &str, partitions: i32, rows: i32) -> Result<(), BrokerError> {
+        if partitions == rows {
+            return Ok(());
+        }
+        let input = self.plan.input_name();
+        let message = format!(
+            "the labels' topic {topic} has {partitions} partitions, and the input's, {input}, has {rows}: a label would not \
+             be found where its row is. Both need as many, and the same key"
+        );
+        Err(BrokerError::new(Kind::Topic, message))
+    }
+
+    fn not_compacted(&self, what: &str, topic: &str) -> Result<(), BrokerError> {
         let policy = self.setting(topic, "cleanup.policy").filter(|policy| policy.contains("compact"));
         let once = self.plan.guarantee == Guarantee::ExactlyOnce && self.plan.outside().next().is_none();
         match policy.filter(|_| self.plan.journals() && once) {
             None => Ok(()),
             Some(policy) => {
                 let message = format!(
-                    "the input topic {topic} is compacted (cleanup.policy={policy}): records that were learned from \
+                    "the {what} topic {topic} is compacted (cleanup.policy={policy}): records that were learned from \
                      would be missing when they must be replayed. Read a topic that is not, or ask for \
                      `guarantee: at_least_once`"
                 );

@@ -5,8 +5,8 @@ use crate::document::{Mistakes, Path, path};
 
 /// What a section says under the keys of systems: exactly one may be written.
 pub(crate) struct Choice<'a, T: ?Sized> {
-    pub(super) keys: &'static [System],
-    pub(super) written: Vec<(System, &'a T)>,
+    pub(crate) keys: &'static [System],
+    pub(crate) written: Vec<(System, &'a T)>,
 }
 
 /// The choice between optional fields that are named after systems.
@@ -22,11 +22,16 @@ macro_rules! choice {
     };
 }
 
-pub(super) use choice;
+pub(crate) use choice;
 
 impl<'a, T: ?Sized> Choice<'a, T> {
+    /// Whether none is written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.written.is_empty()
+    }
+
     /// The keys in words.
-    pub(super) fn keys(&self, colon: &str) -> String {
+    pub(crate) fn keys(&self, colon: &str) -> String {
         let keys: Vec<String> = self.keys.iter().map(|key| format!("`{key}{colon}`")).collect();
         match keys.split_last() {
             Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
@@ -35,12 +40,12 @@ impl<'a, T: ?Sized> Choice<'a, T> {
     }
 
     /// All that are written, each with its place.
-    pub(super) fn all(&self, at: &Path) -> impl Iterator<Item = (&'a T, Path)> {
+    pub(crate) fn all(&self, at: &Path) -> impl Iterator<Item = (&'a T, Path)> {
         self.written.iter().map(|(key, spec)| (*spec, [at.as_slice(), &path([*key])].concat()))
     }
 
     /// The one that is written, with its place. What is said if there is `none`, with help, or `several`, and where.
-    pub(super) fn one(
+    pub(crate) fn one(
         &self,
         mistakes: &mut Mistakes<'_>,
         at: &Path,

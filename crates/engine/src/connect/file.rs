@@ -94,7 +94,7 @@ impl InputSpec for FileInput {
         }
         let delimiter = mistakes.delimiter(self.delimiter.as_deref(), under("delimiter"));
         if let Some(shards) = &self.shards {
-            self.check_shards(shards, around, mistakes);
+            self.check_shards(shards, around, mistakes, at);
         }
         Some(InputPlan::new(FilePlan {
             path: self.path.clone(),
@@ -107,14 +107,14 @@ impl InputSpec for FileInput {
 }
 
 impl FileInput {
-    fn check_shards(&self, shards: &Shards, around: Around<'_>, mistakes: &mut Mistakes<'_>) {
+    fn check_shards(&self, shards: &Shards, around: Around<'_>, mistakes: &mut Mistakes<'_>, at: &Path) {
         if around.key.is_some_and(|key| *key != shards.key) {
             let message = format!("the file is cut by `{}`, so that is the record key", shards.key);
             mistakes.wrong_with_help(path(["input", "key"]), message, "leave `key` out, or name the same column");
         }
         if self.path == "-" && around.folder {
             let message = "standard input cannot be read again shard by shard, as a kept state may need";
-            let at = path(["input", "file", "shards", "count"]);
+            let at = [at.as_slice(), &path(["shards", "count"])].concat();
             mistakes.wrong_with_help(at, message, "write it to a file first, or leave `shards` out");
         }
     }

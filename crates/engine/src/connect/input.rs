@@ -38,6 +38,12 @@ pub struct Input {
     /// every row is answered at once, in the order of arrival.
     #[serde(default)]
     pub grace: Option<Span>,
+    /// After how much silence of a partition time moves on by the clock: as far as the silence has lasted, so that the
+    /// last rows before it do not wait for the next record (`grace`, and `delay` and `wait` under `label`). It is recorded
+    /// with the positions, so a replay does the same; a record that comes after it with an earlier time is late. Default:
+    /// time moves on with records alone.
+    #[serde(default)]
+    pub idle: Option<Span>,
 }
 
 impl Input {

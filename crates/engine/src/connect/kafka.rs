@@ -206,6 +206,9 @@ const OURS: [(&str, &str); 6] = [
 const CLASSIC_ONLY: [&str; 4] =
     ["session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy", "group.protocol.type"];
 
+/// Properties that say which member gets which partition.
+const ASSIGNORS: [&str; 2] = ["partition.assignment.strategy", "group.remote.assignor"];
+
 /// Names and, where cheap, values.
 fn known() -> impl Iterator<Item = (&'static str, &'static str)> {
     PROPERTIES.lines().filter_map(|line| line.split_once(' '))
@@ -225,7 +228,13 @@ impl KafkaPlan {
     }
 
     /// A pipeline that uses Kafka names its brokers.
-    pub(super) fn check(&self, used: &BTreeSet<System>, mistakes: &mut Mistakes<'_>) {
+    pub(super) fn check(&self, used: &BTreeSet<System>, inputs: usize, mistakes: &mut Mistakes<'_>) {
+        let assigns = |name: &str| ASSIGNORS.contains(&name);
+        let other = self.properties.iter().find(|(name, value)| assigns(name) && value != "range");
+        if let Some((name, value)) = other.filter(|_| used.contains(KAFKA) && inputs > 1) {
+            let message = format!("labels have a topic of their own, and `{name}: {value}` gives its partitions to any member");
+            mistakes.wrong_with_help(path(["kafka", name]), message, "leave it out, or write `range`");
+        }
         if used.contains(KAFKA) && self.brokers().is_empty() {
             let message = "this pipeline uses Kafka, but no broker is named";
             let help = "add `kafka: {bootstrap.servers: \"localhost:9092\"}` at the top";

@@ -13,6 +13,7 @@ mod lookup;
 mod output;
 mod properties;
 
+pub(crate) use choice::{Choice, choice};
 pub use file::{
     FileInput, FilePlan, FileTarget, FileTargetPlan, LookupFile, LookupFilePlan, Shards, Stdout, StdoutPlan,
 };
@@ -237,8 +238,8 @@ impl Connections {
     }
 
     /// What is missing of the systems that are used.
-    pub(crate) fn check(&self, used: &BTreeSet<System>, mistakes: &mut Mistakes<'_>) {
-        self.kafka.check(used, mistakes);
+    pub(crate) fn check(&self, used: &BTreeSet<System>, inputs: usize, mistakes: &mut Mistakes<'_>) {
+        self.kafka.check(used, inputs, mistakes);
     }
 
     /// What is worth a line of a plan, with its heading.

@@ -9,11 +9,13 @@ mod show;
 
 pub use crate::connect::{Connections, CreatePlan, InputPlan, LookupSource, Start, TargetPlan};
 pub use column::{ColumnPlan, Need};
+pub use crate::label::{LabelFrom, LabelInput, LabelPlan};
 pub use definition::Definition;
 pub use output_schema::{OutputSchema, Reading};
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use gristmill_learn::{Component, MetricKind, Signature};
 use gristmill_sql::{Item, Kind, Program};
@@ -56,6 +58,8 @@ pub struct Plan {
     /// How far event time must have advanced before a row is released, in microseconds; none: rows are processed as
     /// they arrive.
     pub grace: Option<i64>,
+    /// After how much silence of a partition event time moves on by the clock; none: never.
+    pub idle: Option<Duration>,
     /// The columns that rules of `clean` flag; they follow the columns of a record.
     pub flags: Vec<String>,
     /// The cleaning rules.
@@ -135,19 +139,6 @@ pub(crate) fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
-/// How a label is read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LabelPlan {
-    /// The column.
-    pub column: usize,
-    /// The positive class as text; empty for regression and for any number of classes.
-    pub positive: String,
-    /// The other class, if the document names it.
-    pub negative: Option<String>,
-    /// How much later than its row it is known, in microseconds of event time.
-    pub delay: Option<i64>,
-}
-
 /// Where decisions go.
 #[derive(Debug, Clone)]
 pub struct OutputPlan {
@@ -211,6 +202,11 @@ impl Plan {
         self.input.name()
     }
 
+    /// What is read: the input, then the labels that have records of their own.
+    pub fn sources(&self) -> impl Iterator<Item = &InputPlan> {
+        std::iter::once(&self.input).chain(self.labels().map(|labels| &labels.input))
+    }
+
     /// The number of shards of a file.
     pub fn shards(&self) -> i32 {
         self.input.shards()
@@ -263,7 +259,12 @@ impl Plan {
 
     /// How much later than their rows labels are known, in microseconds of event time.
     pub fn delay(&self) -> Option<i64> {
-        self.label.as_ref()?.delay
+        self.label.as_ref()?.delay()
+    }
+
+    /// The labels that have records of their own.
+    pub fn labels(&self) -> Option<&LabelInput> {
+        self.label.as_ref()?.input()
     }
 
     /// The topic of the group's journal.
@@ -310,6 +311,7 @@ impl Plan {
     pub fn systems(&self) -> BTreeSet<System> {
         let tables = self.lookups.iter().map(|table| table.source.system());
         let targets = self.targets().map(|target| target.system());
-        std::iter::once(self.input.system()).chain(targets).chain(tables).collect()
+        let labels = self.labels().map(|labels| labels.input.system());
+        std::iter::once(self.input.system()).chain(labels).chain(targets).chain(tables).collect()
     }
 }

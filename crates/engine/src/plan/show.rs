@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gristmill_learn::Kind;
 
-use super::{OutputPlan, Plan};
+use super::{LabelInput, OutputPlan, Plan};
 use crate::describe;
 use crate::pretrained::Scoring;
 use crate::spec::{Format, Guarantee, PythonModel, Snapshot, Span, settings_line};
@@ -62,6 +62,10 @@ impl Plan {
         if let Some(grace) = self.pipeline_grace() {
             steps.push(("grace", format!("{grace}: rows wait so long for those before them, by event time")));
         }
+        if let Some(idle) = self.idle {
+            let idle = Span(idle);
+            steps.push(("idle", format!("after {idle} of silence time moves on by the clock")));
+        }
         steps.extend(self.clean.iter().map(|rule| ("clean", rule.to_string())));
         for table in &self.lookups {
             let (name, on, from) = (&table.name, self.column_list([table.on]), &table.source);
@@ -84,6 +88,16 @@ impl Plan {
             steps.push(("categories", format!("{nominal}: of each {}", self.told_apart())));
         }
         steps
+    }
+
+    fn labels_line(&self, labels: &LabelInput) -> String {
+        let (format, id) = (labels.format.shown(), labels.columns.get(labels.id).map_or("", |id| &id.name));
+        let wait = Span(Duration::from_micros(u64::try_from(labels.wait).unwrap_or_default()));
+        let then = match &labels.otherwise {
+            Some(class) => format!("it counts as {class}"),
+            None => "it is not learned from".into(),
+        };
+        format!("{format} from {}, joined by {id}; after {wait} without one {then}", labels.input)
     }
 
     fn pretrained_line(&self, scoring: &Scoring) -> String {
@@ -111,7 +125,9 @@ impl Plan {
                 (positive, Some(negative)) => format!(", positive {positive}, negative {negative}"),
                 (positive, None) => format!(", positive {positive}, any other value negative"),
             };
-            steps.push(("label", self.column_list([label.column]) + &classes));
+            let column = format!("{} {}", label.column.name, label.column.kind.name());
+            steps.push(("label", column + &classes));
+            steps.extend(label.input().map(|labels| ("labels", self.labels_line(labels))));
         }
         for rule in &self.augment {
             let settings = serde_json::to_value(rule).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gristmill_learn::{StateError, StateReader, StateWriter};
 
 use crate::rows::{Partition, Position, Positions, RawRecord};
-use crate::shard::Shard;
+use crate::shard::{Outbox, Shard, ShardError};
 
 /// Consecutive records of one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Run {
     pub consumed: Consumed,
     /// Whether all buffered rows were released after it, since a bounded run had read everything.
     pub flushed: bool,
+    /// To where event time moved on after it without a record, in microseconds, since the partition was silent.
+    pub tick: Option<i64>,
     /// A digest of the tables that rows were looked up in; 0 if there are none.
     pub tables: u64,
     /// The version of the pretrained model that scored; 0 is the document's own, or none.
@@ -142,6 +144,9 @@ const NAME: &str = "journal";
 /// What an entry contains besides its runs, one bit each.
 const WITH_CODE: u64 = 1;
 const INSTALLED: u64 = 2;
+/// What was released after a run, one bit each.
+const FLUSHED: u64 = 1;
+const TICKED: u64 = 2;
 
 impl Entry {
     /// For each input the position before everything consumed of it.
@@ -161,16 +166,17 @@ impl Entry {
     /// The entry's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut to = StateWriter::default();
-        to.begin(NAME, 5);
+        to.begin(NAME, 6);
         to.u64(self.sequence);
         to.u64(self.runs.len() as u64);
-        for Run { topic, consumed, flushed, tables, version } in &self.runs {
+        for Run { topic, consumed, flushed, tick, tables, version } in &self.runs {
             to.text(topic);
             consumed.from.save(&mut to);
             consumed.next.save(&mut to);
             to.u64(consumed.count);
             to.u64(consumed.checksum);
-            to.u64((*flushed).into());
+            to.u64(if *flushed { FLUSHED } else { 0 } | if tick.is_some() { TICKED } else { 0 });
+            tick.iter().for_each(|time| to.u64(*time as u64));
             to.u64(*tables);
             to.u64(*version);
         }
@@ -186,7 +192,7 @@ impl Entry {
     /// Back from its bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
         let mut from = StateReader::new(bytes);
-        let format = from.begin(NAME, 5)?;
+        let format = from.begin(NAME, 6)?;
         let sequence = from.u64()?;
         let mut runs = Vec::new();
         for _ in 0..from.length(40)? {
@@ -195,10 +201,13 @@ impl Entry {
                 || if format > 4 { Position::load(&mut from) } else { Ok(Position::number(from.u64()?)) };
             let (first, next) = (position()?, position()?);
             let (count, checksum) = (from.u64()?, from.u64()?);
-            let (flushed, tables) = if format > 1 { (from.u64()? == 1, from.u64()?) } else { (false, 0) };
+            let released = if format > 1 { from.u64()? } else { 0 };
+            let (flushed, ticked) = (released & FLUSHED > 0, released & TICKED > 0);
+            let tick = if ticked { Some(from.u64()? as i64) } else { None };
+            let tables = if format > 1 { from.u64()? } else { 0 };
             let version = if format > 2 { from.u64()? } else { 0 };
             let consumed = Consumed { from: first, next, count, checksum };
-            runs.push(Run { topic, consumed, flushed, tables, version });
+            runs.push(Run { topic, consumed, flushed, tick, tables, version });
         }
         let also = if format > 3 { from.u64()? } else { 0 };
         let code = if also & WITH_CODE > 0 { Some(Code { plan: from.u64()?, program: from.u64()? }) } else { None };
@@ -224,6 +233,23 @@ impl Run {
         } else {
             Err(JournalError::NoVersion { partition, from, next, version })
         }
+    }
+
+    /// Whether rows that waited were released after it, without a record.
+    pub fn releases(&self) -> bool {
+        self.flushed || self.tick.is_some()
+    }
+
+    /// The same release in a shard that replays the run; what is written by it was written then.
+    pub fn release(&self, shard: &mut Shard) -> Result<(), ShardError> {
+        let mut muted = Outbox::default();
+        if let Some(to) = self.tick {
+            shard.tick(to, &mut muted)?;
+        }
+        if self.flushed {
+            shard.flush(&mut muted)?;
+        }
+        Ok(())
     }
 
     /// Whether records read again are those of the run.
@@ -263,6 +289,7 @@ mod tests {
             topic: "t".into(),
             consumed: consumed(&[(3, b"a"), (5, b"b")]),
             flushed: true,
+            tick: None,
             tables: 7,
             version: 4,
         };
@@ -290,6 +317,7 @@ mod tests {
                 checksum: 0x0102_0304,
             },
             flushed: true,
+            tick: None,
             tables: 7,
             version: 4,
         };
@@ -297,7 +325,7 @@ mod tests {
         let number = |value: u64| value.to_le_bytes().to_vec();
         let first = [number(9), number(1), b"\x01\0\0\0\0\0\0\0t".to_vec()].concat();
         let second = [number(3), number(6), number(2), b"\x04\x03\x02\x01\0\0\0\0".to_vec()].concat();
-        let old = Run { flushed: false, tables: 0, version: 0, ..run.clone() };
+        let old = Run { flushed: false, tick: None, tables: 0, version: 0, ..run.clone() };
         for (format, rest, run) in [
             (1, vec![], old),
             (2, [number(1), number(7)].concat(), Run { version: 0, ..run.clone() }),
@@ -312,10 +340,17 @@ mod tests {
         let code = Some(Code { plan: 11, program: 12 });
         let entry = Entry { sequence: 9, runs: vec![run], code, installed: true };
         assert_eq!(Entry::decode(&[head(4), first.clone(), second, rest.clone()].concat()), Ok(entry.clone()));
-        // The current format: positions of 16 bytes.
+        // Positions of 16 bytes.
         let wide = [[0, 3, 0, 6, 2].map(number).concat(), b"\x04\x03\x02\x01\0\0\0\0".to_vec()].concat();
-        let bytes = [head(5), first, wide, rest].concat();
+        let bytes = [head(5), first.clone(), wide.clone(), rest.clone()].concat();
+        assert_eq!(Entry::decode(&bytes), Ok(entry.clone()));
+        // The current format: time may have moved on after a run.
+        let bytes = [head(6), first.clone(), wide.clone(), rest].concat();
         assert_eq!((Entry::decode(&bytes), entry.encode()), (Ok(entry.clone()), bytes));
+        let rest = [3, 99, 7, 4, 3, 11, 12].map(number).concat();
+        let (bytes, mut ticked) = ([head(6), first, wide, rest].concat(), entry);
+        ticked.runs[0].tick = Some(99);
+        assert_eq!((Entry::decode(&bytes), ticked.encode()), (Ok(ticked.clone()), bytes));
     }
 
     /// Inputs whose positions are not numbers, and more than one of them.
@@ -325,7 +360,7 @@ mod tests {
         let run = |topic: &str, places: &[Position]| {
             let mut consumed = Consumed::nothing(places[0]);
             places.iter().for_each(|place| consumed.add(&RawRecord { position: *place, ..record(0, b"a") }));
-            Run { topic: topic.into(), consumed, flushed: false, tables: 0, version: 0 }
+            Run { topic: topic.into(), consumed, flushed: false, tick: None, tables: 0, version: 0 }
         };
         let runs = vec![run("b", &[at(0, 0), at(0, 1)]), run("a", &[at(3, 0)]), run("b", &[at(1, 0)])];
         let entry = Entry { sequence: 0, runs, code: None, installed: false };
@@ -347,7 +382,7 @@ mod tests {
         ] {
             assert_ne!(base.checksum, other.checksum, "{other:?}");
         }
-        let run = Run { topic: "t".into(), consumed: base, flushed: false, tables: 0, version: 0 };
+        let run = Run { topic: "t".into(), consumed: base, flushed: false, tick: None, tables: 0, version: 0 };
         let partition = Partition::new("t", 0);
         assert_eq!(run.check(&partition, &base), Ok(()));
         let says = |found: &Consumed| run.check(&partition, found).unwrap_err().to_string();

@@ -142,7 +142,7 @@ pub fn learned<'a>(
         Some(found) if found.program != code().program => Learned::ByOtherProgram,
         _ => Learned::Here,
     };
-    let records = |entry: &&Entry| entry.runs.iter().any(|run| run.consumed.count > 0 || run.flushed);
+    let records = |entry: &&Entry| entry.runs.iter().any(|run| run.consumed.count > 0 || run.releases());
     entries.into_iter().filter(records).map(by).max().unwrap_or(Learned::Here)
 }
 
@@ -251,7 +251,7 @@ mod tests {
 
     fn entry(sequence: u64, from: u64, next: u64) -> Entry {
         let consumed = Consumed { from: at(from), next: at(next), count: 1, checksum: sequence };
-        let runs = vec![Run { topic: "t".into(), consumed, flushed: false, tables: 0, version: 0 }];
+        let runs = vec![Run { topic: "t".into(), consumed, flushed: false, tick: None, tables: 0, version: 0 }];
         Entry { sequence, runs, code: Some(OURS), installed: false }
     }
 

@@ -11,14 +11,14 @@ pub struct Replay {
     left: VecDeque<Run>,
     found: Option<Consumed>,
     rows: u64,
-    /// The run after which all buffered rows are to be released, before anything else is read.
-    flush: Option<Run>,
+    /// The run after which rows that waited are to be released, before anything else is read.
+    release: Option<Run>,
 }
 
 impl Replay {
     /// Runs in the order in which they were consumed.
     pub fn new(runs: impl IntoIterator<Item = Run>) -> Self {
-        let mut replay = Self { left: runs.into_iter().collect(), found: None, rows: 0, flush: None };
+        let mut replay = Self { left: runs.into_iter().collect(), found: None, rows: 0, release: None };
         replay.pass_empty();
         replay
     }
@@ -38,7 +38,7 @@ impl Replay {
             if run.topic == first.topic {
                 end = Some(run.consumed.next);
             }
-            if run.flushed {
+            if run.releases() {
                 break;
             }
         }
@@ -50,13 +50,13 @@ impl Replay {
         self.left.front()
     }
 
-    /// The run after which all buffered rows are to be released, if that is now; call again until there is none.
-    pub fn flush(&mut self) -> Option<Run> {
-        let flush = self.flush.take();
-        if flush.is_some() {
+    /// The run after which rows that waited are to be released, if that is now; call again until there is none.
+    pub fn release(&mut self) -> Option<Run> {
+        let release = self.release.take();
+        if release.is_some() {
             self.pass_empty();
         }
-        flush
+        release
     }
 
     /// The number of records replayed so far.
@@ -77,7 +77,7 @@ impl Replay {
             self.rows += 1;
             if found.count >= run.consumed.count {
                 run.check(&raw.partition, found)?;
-                self.flush = self.left.pop_front().filter(|run| run.flushed);
+                self.release = self.left.pop_front().filter(Run::releases);
                 self.found = None;
                 self.pass_empty();
             }
@@ -95,10 +95,10 @@ impl Replay {
 
     /// Runs without records (a start, a step past markers) have nothing to be read.
     fn pass_empty(&mut self) {
-        while self.flush.is_none()
+        while self.release.is_none()
             && let Some(run) = self.left.pop_front_if(|run| run.consumed.count == 0)
         {
-            self.flush = Some(run).filter(|run| run.flushed);
+            self.release = Some(run).filter(Run::releases);
         }
     }
 }
@@ -131,7 +131,7 @@ mod tests {
         let mut consumed = Consumed::nothing(at(from));
         rows(offsets).iter().for_each(|record| consumed.add(&record));
         consumed.next = at(next);
-        Run { topic: "t".into(), consumed, flushed: false, tables: 0, version: 0 }
+        Run { topic: "t".into(), consumed, flushed: false, tick: None, tables: 0, version: 0 }
     }
 
     fn replay() -> Replay {
@@ -160,12 +160,25 @@ mod tests {
         // The state was saved just before their release, and again after two more records.
         let runs = [flushed(run(3, 3, &[])), flushed(run(3, 5, &[3, 4])), flushed(run(5, 5, &[])), run(5, 6, &[5])];
         let mut replay = Replay::new(runs);
-        let flushes = |replay: &mut Replay| std::iter::from_fn(|| replay.flush()).count();
+        let flushes = |replay: &mut Replay| std::iter::from_fn(|| replay.release()).count();
         assert_eq!((flushes(&mut replay), replay.end()), (1, Some(at(5))));
         replay.consume(&rows(&[3, 4])).unwrap();
         assert_eq!((flushes(&mut replay), replay.end()), (2, Some(at(6))));
         replay.consume(&rows(&[5])).unwrap();
         assert_eq!((flushes(&mut replay), replay.end()), (0, None));
+    }
+
+    #[test]
+    fn it_halts_where_time_moved_on() {
+        let ticked = |run: Run, to: i64| Run { tick: Some(to), ..run };
+        let runs = [ticked(run(3, 5, &[3, 4]), 70), ticked(run(5, 5, &[]), 80), run(5, 6, &[5])];
+        let mut replay = Replay::new(runs);
+        let ticks = |replay: &mut Replay| {
+            std::iter::from_fn(|| replay.release()).filter_map(|run| run.tick).collect::<Vec<i64>>()
+        };
+        assert_eq!((ticks(&mut replay), replay.end()), (vec![], Some(at(5))));
+        replay.consume(&rows(&[3, 4])).unwrap();
+        assert_eq!((ticks(&mut replay), replay.end()), (vec![70, 80], Some(at(6))));
     }
 
     #[test]

@@ -171,10 +171,12 @@ impl Section for Classes {
     fn define(plan: &Plan, _: &mut Map<String, Value>) -> Vec<Definition> {
         let label = plan.label.as_ref().map(|label| {
             given(json!({
-                "column": plan.columns.get(label.column).map(typed),
+                "column": typed(&label.column),
                 "positive": Some(&label.positive).filter(|class| !class.is_empty()),
                 "negative": label.negative,
-                "delay": label.delay,
+                "delay": label.delay(),
+                "wait": label.input().map(|input| input.wait),
+                "otherwise": label.input().and_then(|input| input.otherwise.as_deref()),
             }))
         });
         vec![match plan.shards() {

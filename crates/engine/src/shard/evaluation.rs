@@ -45,7 +45,7 @@ impl Evaluation {
     }
 
     /// Without measurements, and without baselines.
-    pub(super) fn alone(kinds: &[MetricKind], task: Task) -> Self {
+    pub(crate) fn alone(kinds: &[MetricKind], task: Task) -> Self {
         Self { baselines: Baselines(Vec::new()), ..Self::new(kinds, task) }
     }
 
@@ -153,6 +153,28 @@ impl Section for Evaluation {
     fn parts_mut(&mut self) -> Vec<&mut dyn Stateful> {
         let metrics = self.model.iter_mut().map(|metric| metric.as_mut() as &mut dyn Stateful);
         metrics.chain([&mut self.baselines as &mut dyn Stateful]).collect()
+    }
+}
+
+/// The metrics as they were known when labels came, where labels have records of their own.
+impl Section for Option<Evaluation> {
+    fn open(plan: &Plan, _: &Resources, _: &Partition) -> Result<Self, LearnError> {
+        Ok(plan.labels().map(|_| Evaluation::alone(&plan.metrics, plan.output.task)))
+    }
+
+    fn define(plan: &Plan, _: &mut Map<String, Value>) -> Vec<Definition> {
+        let metrics = plan.metrics.iter().filter(|_| plan.labels().is_some());
+        metrics.map(|metric| Definition::new(format!("{} then", metric.key()), &shortest(metric))).collect()
+    }
+
+    fn parts(&self) -> Vec<&dyn Stateful> {
+        let metrics = self.iter().flat_map(|evaluation| &evaluation.model);
+        metrics.map(|metric| metric.as_ref() as &dyn Stateful).collect()
+    }
+
+    fn parts_mut(&mut self) -> Vec<&mut dyn Stateful> {
+        let metrics = self.iter_mut().flat_map(|evaluation| &mut evaluation.model);
+        metrics.map(|metric| metric.as_mut() as &mut dyn Stateful).collect()
     }
 }
 

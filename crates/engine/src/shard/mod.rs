@@ -9,8 +9,8 @@ mod classes;
 mod computed;
 mod decide;
 mod evaluation;
+mod labels;
 mod outbox;
-mod pending;
 mod reorder_buffer;
 mod scoring;
 mod sections;
@@ -32,12 +32,13 @@ use gristmill_learn::{
     Features, Labels, LearnError, Learner, MAX_CLASSES, Predictions, StateError, StateReader, StateWriter, Task, Truth,
 };
 
+use crate::label::{Example, LabelReport, Pending};
+use crate::plan::LabelPlan;
 use crate::resources::RunnablePlan;
 use crate::rows::{Cell, Partition, Positions, Refusal, Rows, SchemaDrift, SharedPosition, Stage, count};
 use crate::spec::Size;
 use categories::usable;
 use decide::Answered;
-use pending::Waiting;
 use reorder_buffer::ReorderBuffer;
 use scoring::Scorer;
 pub use scoring::ShadowEvaluation;
@@ -69,7 +70,7 @@ pub enum ShardError {
     },
     /// The windows, or the buffered rows, are at their limit, and the document says to stop then.
     #[error(
-        "{partition}: {what} take more than {limit}: raise `max_memory` under `windows`, or leave `on_limit: stop` out, so that \
+        "{partition}: {what} take more than {limit}: raise `max_memory` under `{section}`, or leave `on_limit: stop` out, so that \
          {otherwise}"
     )]
     Full {
@@ -77,6 +78,8 @@ pub enum ShardError {
         partition: Partition,
         /// What is at its limit.
         what: &'static str,
+        /// The section of the document that says so.
+        section: &'static str,
         /// What would happen instead of a stop.
         otherwise: &'static str,
         /// The limit.
@@ -210,9 +213,10 @@ impl Shard {
         }
     }
 
-    /// The number of buffered rows.
+    /// The number of rows that are released when no more will come: buffered ones, and those that have a label.
     pub fn waiting(&self) -> u64 {
-        self.sections.reorder.as_ref().map_or(0, ReorderBuffer::waiting)
+        let labelled = self.sections.pending.as_ref().map_or(0, Pending::labelled);
+        self.sections.reorder.as_ref().map_or(0, ReorderBuffer::waiting) + labelled
     }
 
     /// Rows that came later than the grace allows and were processed as they came; without a grace, rows with windows
@@ -235,6 +239,16 @@ impl Shard {
     /// Its metrics.
     pub fn evaluation(&self) -> &Evaluation {
         &self.sections.evaluation
+    }
+
+    /// The metrics as they were known when labels came, where labels have records of their own.
+    pub fn evaluation_then(&self) -> Option<&Evaluation> {
+        self.sections.evaluation_then.as_ref()
+    }
+
+    /// What has come of labels that have records of their own.
+    pub fn label_report(&self) -> Option<LabelReport> {
+        self.sections.pending.as_ref()?.report()
     }
 
     /// The names of the classes, by their index in metrics; none without classification.
@@ -290,11 +304,23 @@ impl Shard {
         let clusters = (task == Task::Clustering).then_some(Truth::Value(f64::NAN));
         let segment =
             |column: &usize| rows.columns.get(*column).map_or(Cell::Missing, |column| column.cell(row)).text();
-        if let (Some(pending), Some(time), Some(truth)) = (&mut self.sections.pending, time, truth) {
+        if let (Some(pending), Some(time)) = (&self.sections.pending, time)
+            && (truth.is_some() || pending.joins())
+        {
             let all = if self.sections.model.is_some() { self.predictions.row(0) } else { answer.unwrap_or_default() };
-            let (features, said) = (self.features.clone(), all.to_vec());
-            let segments = plan.segments.iter().map(|(_, column)| segment(column).into_owned()).collect();
-            pending.push(Waiting { due: pending.due(time), time, features, said, truth, segments });
+            let id = plan.id.filter(|_| pending.joins()).map(|id| segment(&id).into());
+            let example = Example {
+                due: pending.due(time),
+                time,
+                id,
+                features: self.features.clone(),
+                said: all.to_vec(),
+                version,
+                segments: plan.segments.iter().map(|(_, column)| segment(column).into_owned()).collect(),
+                truth,
+                learned: false,
+            };
+            self.wait(example)?;
             // A model that learns without labels need not wait for one.
             return if task.is_unsupervised() { self.learn(None) } else { Ok(()) };
         }
@@ -306,25 +332,6 @@ impl Shard {
             self.evaluate_shadow(truth, answer.unwrap_or_default(), time);
         }
         self.learn(truth)
-    }
-
-    /// Evaluates and learns the rows whose labels are known by now, with the features and scores of the time when they
-    /// were scored.
-    fn learn_what_is_due(&mut self, now: i64) -> Result<(), LearnError> {
-        while let Some(row) = self.sections.pending.as_mut().and_then(|pending| pending.pop(now)) {
-            for ((metric, _), segment) in self.plan.segments.iter().zip(&row.segments) {
-                self.sections.evaluation.of(*metric, segment);
-            }
-            let own = row.said.get(..self.said_width()).unwrap_or(&row.said);
-            let said = self.plan.output.prediction(own);
-            self.sections.evaluation.update(row.truth, said, Some(row.time));
-            self.evaluate_shadow(row.truth, &row.said, Some(row.time));
-            if !self.plan.output.task.is_unsupervised() {
-                self.features = row.features;
-                self.learn(Some(row.truth))?;
-            }
-        }
-        Ok(())
     }
 
     /// How many numbers a row's score has, if a pretrained model decides alone; any number otherwise.
@@ -341,13 +348,13 @@ impl Shard {
     }
 
     fn truth(&mut self, rows: &Rows, row: usize) -> Result<Option<Truth>, String> {
-        let Some(label) = &self.plan.label else { return Ok(None) };
-        let cell = rows.columns.get(label.column).map_or(Cell::Missing, |column| column.cell(row));
-        let truth = match self.plan.output.task {
-            Task::Regression => usable(cell.number()).map(Truth::Value),
-            Task::BinaryClassification | Task::AnomalyDetection => self.sections.classes.truth(cell)?,
-            Task::Classification | Task::Clustering => self.sections.classes.named(cell, self.class_limit())?,
-        };
+        let Some(column) = self.plan.label.as_ref().and_then(LabelPlan::in_row) else { return Ok(None) };
+        self.truth_of(rows.columns.get(column).map_or(Cell::Missing, |column| column.cell(row)))
+    }
+
+    /// What a label says, which is counted.
+    fn truth_of(&mut self, cell: Cell<'_>) -> Result<Option<Truth>, String> {
+        let truth = self.read_label(cell)?;
         match cell {
             Cell::Float64(value) if !value.is_nan() && usable(value).is_none() => {
                 count(&mut self.labels, "infinite", 1)
@@ -357,6 +364,14 @@ impl Shard {
             _ => {}
         }
         Ok(truth)
+    }
+
+    fn read_label(&mut self, cell: Cell<'_>) -> Result<Option<Truth>, String> {
+        match self.plan.output.task {
+            Task::Regression => Ok(usable(cell.number()).map(Truth::Value)),
+            Task::BinaryClassification | Task::AnomalyDetection => self.sections.classes.truth(cell),
+            Task::Classification | Task::Clustering => self.sections.classes.named(cell, self.class_limit()),
+        }
     }
 
     /// How many classes the model that learns here distinguishes.

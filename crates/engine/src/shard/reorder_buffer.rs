@@ -84,6 +84,29 @@ impl ReorderBuffer {
         self.waiting.len() as u64
     }
 
+    /// The latest event time.
+    pub(super) fn latest(&self) -> Option<i64> {
+        self.latest
+    }
+
+    /// The time of the first buffered row.
+    pub(super) fn first(&self) -> Option<i64> {
+        self.waiting.first_key_value().map(|((time, _), _)| *time)
+    }
+
+    /// Event time has moved on without a row: releases the rows that it has passed.
+    pub(super) fn advance(&mut self, to: i64) -> ReleasedRows {
+        self.latest = self.latest.max(Some(to));
+        let watermark = to.saturating_sub(self.grace);
+        let mut turn = Vec::new();
+        while let Some(first) = self.waiting.first_entry().filter(|first| first.key().0 <= watermark) {
+            let place = first.remove();
+            self.bytes = self.bytes.saturating_sub(self.cost(self.record(place)));
+            turn.push(place);
+        }
+        self.release(&turn, vec![0; turn.len()])
+    }
+
     /// Rows that were released early, for lack of memory.
     pub(super) fn forced_out(&self) -> u64 {
         self.forced_out

@@ -6,11 +6,11 @@ use gristmill_sql::Windows;
 use super::categories::Categories;
 use super::classes::Classes;
 use super::evaluation::Evaluation;
-use super::pending::Pending;
 use super::reorder_buffer::ReorderBuffer;
 use super::scoring::Scorer;
 use crate::augment::Augmenter;
 use crate::clean::Cleaner;
+use crate::label::Pending;
 use crate::lookup::Lookup;
 use crate::plan::{Definition, Plan};
 use crate::resources::Resources;
@@ -85,6 +85,8 @@ sections! {
     model: Option<Chain>,
     /// The metrics.
     evaluation: Evaluation,
+    /// The same as they were known when labels of their own came.
+    evaluation_then: Option<Evaluation>,
 }
 
 impl Plan {

@@ -11,7 +11,7 @@ use super::scoring::{Scored, refusal};
 use super::{Outbox, Shard, ShardError, computed, unknown_label};
 use crate::clean::{Batch, Cleaner};
 use crate::lookup::Lookup;
-use crate::plan::Plan;
+use crate::plan::{LabelPlan, Plan};
 use crate::rows::{Partition, RawRows, Refusal, Rows};
 use crate::spec::OnLimit;
 
@@ -29,7 +29,10 @@ pub struct Released {
 impl Shard {
     /// Adds the rows that [`Self::step`] would reject, and changes nothing: a caller that must stop at a bad row has to
     /// know before later rows are folded in.
-    pub fn check(&self, rows: &Rows, refusals: &mut Vec<Refusal>) {
+    pub fn check(&self, raw: &RawRows, rows: &Rows, refusals: &mut Vec<Refusal>) {
+        if let Some(labels) = self.labels_of(&raw.partition) {
+            return self.check_labels(labels.column, rows, refusals);
+        }
         // Rules that reject need dead letters, so there are none; everything else that may reject a row is tried.
         let scoring = self.sections.scorer.as_ref().is_some_and(|scorer| scorer.version().model.model().may_refuse());
         if scoring || self.plan.computed.as_ref().is_some_and(|computed| computed.program.may_fail()) {
@@ -46,10 +49,15 @@ impl Shard {
                 refusals.extend(why.map(|why| refusal(*record, why)));
             }
         }
-        let Some(label) = self.plan.label.as_ref().filter(|_| self.plan.output.task != Task::Regression) else {
-            return;
-        };
-        let Some(column) = rows.columns.get(label.column) else { return };
+        if let Some(column) = self.plan.label.as_ref().and_then(LabelPlan::in_row) {
+            self.check_labels(column, rows, refusals);
+        }
+    }
+
+    /// Adds the records whose label is refused.
+    fn check_labels(&self, column: usize, rows: &Rows, refusals: &mut Vec<Refusal>) {
+        let classes = self.plan.output.task != Task::Regression;
+        let Some(column) = rows.columns.get(column).filter(|_| classes) else { return };
         // Labels name classes as they occur: the first rows of a block may make a later one wrong.
         let (mut classes, limit) = (self.sections.classes.clone(), self.class_limit());
         for (row, record) in rows.records.iter().enumerate() {
@@ -73,6 +81,12 @@ impl Shard {
     ) -> Result<Released, ShardError> {
         self.stands_at(raw, 0);
         self.drift.absorb(&rows.drift);
+        if self.labels_of(&raw.partition).is_some() {
+            self.take_labels(raw, rows, refusals)?;
+            self.count(refusals);
+            self.moved(raw);
+            return Ok(Released::default());
+        }
         let waited = match self.arrive(raw, rows, refusals) {
             Some(turn) => self.take(turn, outbox)?,
             None => {
@@ -82,18 +96,25 @@ impl Shard {
         };
         self.counts.rows += raw.len() as u64;
         self.count(refusals);
-        if let Some(next) = raw.next() {
-            self.positions.set(&raw.partition.topic, next);
-        }
+        self.moved(raw);
+        self.within_limit()?;
         Ok(waited)
     }
 
-    /// Releases all buffered rows, since no more will arrive.
-    pub fn flush(&mut self, outbox: &mut Outbox) -> Result<Released, ShardError> {
-        match self.sections.reorder.as_mut().map(ReorderBuffer::flush) {
-            Some(turn) => self.take(turn, outbox),
-            None => Ok(Released::default()),
+    fn moved(&mut self, raw: &RawRows) {
+        if let Some(next) = raw.next() {
+            self.positions.set(&raw.partition.topic, next);
         }
+    }
+
+    /// Releases all buffered rows and learns those that have a label, since no more will arrive.
+    pub fn flush(&mut self, outbox: &mut Outbox) -> Result<Released, ShardError> {
+        let released = match self.sections.reorder.as_mut().map(ReorderBuffer::flush) {
+            Some(turn) => self.take(turn, outbox)?,
+            None => Released::default(),
+        };
+        self.settle_labelled()?;
+        Ok(released)
     }
 
     /// With a grace: processes rows on arrival. Returns the released rows.
@@ -105,13 +126,13 @@ impl Shard {
     }
 
     /// Tells other threads how far the step has progressed.
-    fn stands_at(&self, raw: &RawRows, record: usize) {
+    pub(super) fn stands_at(&self, raw: &RawRows, record: usize) {
         if let Some(record) = raw.get(record) {
             self.at.set(record.position);
         }
     }
 
-    fn take(&mut self, turn: ReleasedRows, outbox: &mut Outbox) -> Result<Released, ShardError> {
+    pub(super) fn take(&mut self, turn: ReleasedRows, outbox: &mut Outbox) -> Result<Released, ShardError> {
         let mut refusals = Vec::new();
         self.fold(&turn.raw, &turn.rows, &mut refusals, outbox)?;
         self.count(&refusals);
@@ -199,7 +220,7 @@ impl Shard {
             prepare(&self.plan, (rules, &mut self.sections.lookups, &mut self.sections.windows), rows, refusals);
         let full = |what, otherwise| {
             let (partition, limit) = (self.partition.clone(), self.plan.windows.max_memory);
-            Err(ShardError::Full { partition, what, otherwise, limit })
+            Err(ShardError::Full { partition, what, section: "windows", otherwise, limit })
         };
         if self.plan.windows.on_limit == OnLimit::Stop {
             if self.sections.windows.as_ref().is_some_and(|windows| windows.evicted() > 0) {

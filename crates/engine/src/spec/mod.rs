@@ -30,6 +30,7 @@ pub use crate::connect::{
     Create, FileInput, FileTarget, Format, Http, Input, KafkaInput, KafkaTarget, Lookup, LookupFile, LookupTopic,
     Output, Shards, Stdout, Target,
 };
+pub use crate::label::Label;
 
 /// A pipeline: where records come from, what they mean, what learns from them and where the answers go.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -95,31 +96,23 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
+    /// The label's column, if it is one of the row.
+    pub(crate) fn label_in_row(&self) -> Option<&str> {
+        let label = self.label.as_ref().filter(|label| label.source().is_empty())?;
+        Some(&label.column)
+    }
+
+    /// The type of the label's column, wherever it is.
+    pub(crate) fn label_type(&self) -> Option<&ColumnType> {
+        let label = self.label.as_ref()?;
+        let columns = if label.source().is_empty() { &self.input.columns } else { label.columns.as_ref()? };
+        columns.get(&label.column)
+    }
+
     /// The properties that are passed on to the clients of a system.
     pub(crate) fn client_properties(&self) -> &Entries<String> {
         &self.kafka
     }
-}
-
-/// Where the truth is.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Label {
-    /// The column that holds the label. A row where it is missing is scored, not learned from.
-    pub column: String,
-    /// How long after its row the label is known, by event time, as with frauds that are found days later: the row is
-    /// scored at once and learned and evaluated when time has moved on so far, with the features it had. Windows that end
-    /// at least so long before the row may look at the label. Default: known at once, and no feature may use it.
-    #[serde(default)]
-    pub delay: Option<Span>,
-    /// For classes: the value of the positive class. Default `true` for a boolean column, `1` for a number.
-    #[serde(default)]
-    pub positive: Option<String>,
-    /// For classes: the value of the other class. Without it, every value that is not `positive` is the other
-    /// class, and decisions name it after the first such value seen; with it, a row with a third value is a dead
-    /// letter.
-    #[serde(default)]
-    pub negative: Option<String>,
 }
 
 /// What holds after a crash.

@@ -148,6 +148,7 @@ impl Member {
         }
         self.poll_commit()?;
         self.recover()?;
+        self.tick()?;
         self.send()?;
         self.release_revoked()?;
         self.check_other_members()?;
@@ -178,7 +179,7 @@ impl Member {
 
     /// Whether more rows may be stepped before the in-flight commit is answered.
     fn has_room(&self) -> bool {
-        self.ending.is_none() && self.partitions.rows() < self.plan.commit.rows
+        self.ending.is_none() && self.partitions.rows() < self.plan.commit.rows && !self.partitions.alternate()
     }
 
     fn take(&mut self, event: Event) -> Result<(), MemberError> {
@@ -187,7 +188,7 @@ impl Member {
                 let partitions: Vec<Partition> = assignments.iter().map(|one| one.partition.clone()).collect();
                 self.source.accept(&partitions)?;
                 self.left.retain(|closed| !partitions.contains(&closed.partition));
-                assignments.into_iter().for_each(|one| self.partitions.take(one.partition, one.header));
+                assignments.into_iter().for_each(|one| self.partitions.take(one.partition, one.headers));
                 Ok(())
             }
             Event::Revoked(partitions) => {
@@ -318,6 +319,16 @@ impl Member {
         Ok(())
     }
 
+    /// Moves event time on where partitions are silent.
+    fn tick(&mut self) -> Result<(), MemberError> {
+        let now = self.clock.now();
+        let Some(idle) = self.plan.idle.filter(|_| self.ending.is_none()) else { return Ok(()) };
+        if self.partitions.tick(idle, now)? {
+            self.since.get_or_insert(now);
+        }
+        Ok(())
+    }
+
     /// Takes the committer's answers.
     fn poll_commit(&mut self) -> Result<(), MemberError> {
         // If nothing else can be done, wait for the answer; only briefly, since a rebalance may come.
@@ -438,7 +449,7 @@ impl Member {
         let now = self.clock.now();
         let urgent = self.partitions.leaving() || self.ending.is_some();
         let late = self.since.is_some_and(|since| now.saturating_sub(since) >= self.plan.commit.every.0);
-        let full = self.partitions.rows() >= self.plan.commit.rows;
+        let full = self.partitions.rows() >= self.plan.commit.rows || self.partitions.alternate();
         if self.in_flight.is_some() {
             return Ok(());
         }

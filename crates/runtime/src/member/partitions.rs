@@ -15,7 +15,7 @@ use crate::work::Doing;
 use gristmill_connect::commit::PartitionCommit;
 use gristmill_connect::committer::{Committer, Found, Known};
 use gristmill_connect::source::{Reread, Source};
-use gristmill_formats::Decoder;
+use gristmill_formats::Decoders;
 
 /// How long a released shard stays in memory, in case its partition returns.
 const REMEMBER: Duration = Duration::from_secs(300);
@@ -36,12 +36,14 @@ struct AssignedPartition {
     stage: ShardState,
     assignment_epoch: u64,
     leaving: bool,
-    header: Option<Vec<String>>,
+    headers: Vec<Option<Vec<String>>>,
     /// When it was assigned, found, and loaded: the parts of a recovery's time.
     assigned: Duration,
     loaded: Duration,
     /// When each of its inputs was read to its end, until more arrives.
     caught_up: BTreeMap<Arc<str>, Duration>,
+    /// Since when its first input, the one that moves event time, has been silent, and when time last moved on by the clock.
+    silent: Option<(Duration, Option<Duration>)>,
     /// The inputs that a bounded run has finished.
     finished: BTreeSet<Arc<str>>,
 }
@@ -82,17 +84,18 @@ impl Partitions {
     }
 
     /// A partition was assigned.
-    pub(super) fn take(&mut self, partition: Partition, header: Option<Vec<String>>) {
+    pub(super) fn take(&mut self, partition: Partition, headers: Vec<Option<Vec<String>>>) {
         self.assignment_epochs += 1;
         let (assignment_epoch, now) = (self.assignment_epochs, self.now);
         let holding = AssignedPartition {
             stage: ShardState::Loading,
             assignment_epoch,
             leaving: false,
-            header,
+            headers,
             assigned: now,
             loaded: now,
             caught_up: BTreeMap::new(),
+            silent: None,
             finished: BTreeSet::new(),
         };
         self.held.insert(partition, holding);
@@ -115,6 +118,9 @@ impl Partitions {
     pub(super) fn open(&mut self, partition: &Partition) -> Option<&mut RunningShard> {
         let holding = self.held.get_mut(&self.shard(partition)).filter(|holding| !holding.leaving)?;
         holding.caught_up.remove(&partition.topic);
+        if self.plan.inputs.first() == Some(&partition.topic) {
+            holding.silent = None;
+        }
         self.open_or_leaving(partition)
     }
 
@@ -187,8 +193,34 @@ impl Partitions {
     pub(super) fn caught_up(&mut self, partition: &Partition, now: Duration) -> bool {
         let at_work =
             |holding: &&mut AssignedPartition| !holding.leaving && matches!(holding.stage, ShardState::Running(_));
-        let holding = self.held.get_mut(&self.shard(partition)).filter(at_work);
-        holding.map(|holding| holding.caught_up.entry(Arc::clone(&partition.topic)).or_insert(now)).is_some()
+        let first = self.plan.inputs.first() == Some(&partition.topic);
+        let Some(holding) = self.held.get_mut(&self.shard(partition)).filter(at_work) else { return false };
+        holding.caught_up.entry(Arc::clone(&partition.topic)).or_insert(now);
+        if first {
+            holding.silent.get_or_insert((now, None));
+        }
+        true
+    }
+
+    /// Moves event time on in shards whose partition has been silent for long enough; whether rows were released by that.
+    pub(super) fn tick(&mut self, idle: Duration, now: Duration) -> Result<bool, MemberError> {
+        let mut any = false;
+        for holding in self.held.values_mut().filter(|holding| !holding.leaving) {
+            let (ShardState::Running(live), Some((since, moved))) = (&mut holding.stage, &mut holding.silent) else {
+                continue;
+            };
+            let silence = now.saturating_sub(moved.unwrap_or(*since));
+            if now.saturating_sub(*since) >= idle && live.tick(silence)? {
+                *moved = Some(now);
+                any = true;
+            }
+        }
+        Ok(any)
+    }
+
+    /// Whether the inputs of a shard alternate so often that its part of the journal becomes large.
+    pub(super) fn alternate(&self) -> bool {
+        self.lives().any(|(_, live)| live.alternates())
     }
 
     /// Partitions of inputs that were read to their end a while ago; each is returned once.
@@ -232,10 +264,10 @@ impl Partitions {
                 let Some(found) = committer.load_state(&partition, known)? else { return Ok(None) };
                 let remembered = self.retained.remove(&partition).map(|(live, _)| live);
                 holding.loaded = now;
-                found_shard(&self.plan, &partition, holding.header.as_deref(), found, remembered, now)?
+                found_shard(&self.plan, &partition, &holding.headers, found, remembered, now)?
             }
         };
-        live.replay_flush()?;
+        live.replay_release()?;
         if live.replay.end().is_some() {
             holding.stage = ShardState::Restoring(live);
             return Ok(None);
@@ -382,16 +414,16 @@ fn replay_a_slice(partition: &Partition, live: &mut RunningShard, source: &mut d
 fn found_shard(
     plan: &RunnablePlan,
     partition: &Partition,
-    header: Option<&[String]>,
+    headers: &[Option<Vec<String>>],
     found: Found,
     remembered: Option<Box<RunningShard>>,
     now: Duration,
 ) -> Result<Box<RunningShard>, MemberError> {
     match (found, remembered) {
         (Found::Open(recovery, shard), _) => {
-            let decoder =
-                Decoder::new(plan, header).map_err(|why| MemberError::Header { partition: partition.clone(), why })?;
-            Ok(Box::new(RunningShard::new(plan.clone(), *shard, decoder, &recovery, now)))
+            let wrong = |why| MemberError::Header { partition: partition.clone(), why };
+            let decoders = Decoders::new(plan, headers).map_err(wrong)?;
+            Ok(Box::new(RunningShard::new(plan.clone(), *shard, decoders, &recovery, now)))
         }
         (Found::Unchanged, Some(live)) => Ok(live),
         (Found::Unchanged, None) => {

@@ -16,7 +16,18 @@ use gristmill_connect::commit::PartitionCommit;
 use gristmill_connect::committer::Known;
 use gristmill_connect::dead_letter::DeadLetter;
 use gristmill_connect::restore::code;
-use gristmill_formats::Decoder;
+use gristmill_formats::Decoders;
+
+/// More alternations of inputs than this are not put into one entry of the journal: it has to fit into a record.
+const MOST_STRETCHES: usize = 4_000;
+
+/// Consecutive records of one input.
+struct Stretch {
+    input: Arc<str>,
+    consumed: Consumed,
+    /// To where event time moved on after it, since the partition was silent.
+    tick: Option<i64>,
+}
 
 /// A running shard.
 pub(super) struct RunningShard {
@@ -24,13 +35,13 @@ pub(super) struct RunningShard {
     /// The code that learns, for the journal; none without a journal.
     code: Option<Code>,
     pub(super) shard: Shard,
-    decoder: Decoder,
+    decoders: Decoders,
     /// The runs to replay before anything new.
     pub(super) replay: Replay,
     replay_start: Positions,
     sequence: u64,
     /// Consumed since the last commit was sent, input by input in the order of arrival.
-    consumed: Vec<(Arc<str>, Consumed)>,
+    consumed: Vec<Stretch>,
     /// The next position to read of each input.
     positions: Positions,
     /// Whether all buffered rows were released after that.
@@ -53,7 +64,7 @@ pub(super) struct RunningShard {
 
 impl RunningShard {
     /// A shard that resumes from a recovery.
-    pub(super) fn new(plan: RunnablePlan, shard: Shard, decoder: Decoder, recovery: &Recovery, now: Duration) -> Self {
+    pub(super) fn new(plan: RunnablePlan, shard: Shard, decoders: Decoders, recovery: &Recovery, now: Duration) -> Self {
         let replay = Replay::new(recovery.replay.iter().cloned());
         let manifest = recovery.saved.as_ref().map(|saved| &saved.manifest);
         // A topic's content may differ at the next start, so it is saved with the first rows.
@@ -65,7 +76,7 @@ impl RunningShard {
             code: plan.journals().then(|| code(&plan)),
             plan,
             shard,
-            decoder,
+            decoders,
             replay,
             replay_start,
             sequence: recovery.sequence,
@@ -110,17 +121,17 @@ impl RunningShard {
         }
         self.replay.consume(raw)?;
         let (mut refusals, mut muted) = (Vec::new(), Outbox::default());
-        let rows = self.decoder.decode(raw, &mut refusals);
+        let rows = self.decoders.decode(raw, &mut refusals);
         self.shard.step(raw, &rows, &mut refusals, &mut muted)?;
         self.rows_since_saved += raw.len() as u64;
-        self.replay_flush()
+        self.replay_release()
     }
 
-    /// Releases all buffered rows, with outputs suppressed, if that was done at this position.
-    pub(super) fn replay_flush(&mut self) -> Result<(), MemberError> {
-        while let Some(run) = self.replay.flush() {
+    /// Releases rows that waited, with outputs suppressed, if that was done at this position.
+    pub(super) fn replay_release(&mut self) -> Result<(), MemberError> {
+        while let Some(run) = self.replay.release() {
             run.with_what_it_had(&mut self.shard)?;
-            self.shard.flush(&mut Outbox::default())?;
+            run.release(&mut self.shard)?;
         }
         Ok(())
     }
@@ -154,20 +165,38 @@ impl RunningShard {
         Ok(any)
     }
 
+    /// The partition has been silent for so long: moves event time on, if a row waits for that; whether one did.
+    pub(super) fn tick(&mut self, silence: Duration) -> Result<bool, MemberError> {
+        let Some((latest, next)) = self.shard.latest().zip(self.shard.next_release()) else { return Ok(false) };
+        let to = latest.saturating_add(i64::try_from(silence.as_micros()).unwrap_or(i64::MAX));
+        if to < next {
+            return Ok(false);
+        }
+        let waited = self.shard.tick(to, &mut self.outbox)?;
+        self.dead_letters.extend(DeadLetter::of(&RawRows::new(self.partition().clone()), &[], &waited));
+        if self.consumed.last().is_none_or(|last| last.tick.is_some()) {
+            let input = Arc::clone(&self.partition().topic);
+            let from = self.positions.get(&input).unwrap_or_default();
+            self.consumed.push(Stretch { input, consumed: Consumed::nothing(from), tick: None });
+        }
+        self.consumed.iter_mut().last().into_iter().for_each(|last| last.tick = Some(to));
+        Ok(true)
+    }
+
     /// Steps new records and keeps the outputs. Without dead letters, only the records before the first bad one are
     /// stepped, and that one is returned.
     pub(super) fn step(&mut self, raw: &RawRows) -> Result<Option<Refusal>, MemberError> {
         self.renew_model();
         let mut refusals = Vec::new();
-        let mut rows = self.decoder.decode(raw, &mut refusals);
+        let mut rows = self.decoders.decode(raw, &mut refusals);
         let (mut before, mut first) = (None, None);
         if self.plan.dead_letters.is_none() {
-            self.shard.check(&rows, &mut refusals);
+            self.shard.check(raw, &rows, &mut refusals);
             first = refusals.drain(..).min_by_key(|refusal| refusal.record);
             if let Some(refusal) = &first {
                 let mut good = raw.clone();
                 good.truncate(refusal.record);
-                rows = self.decoder.decode(&good, &mut refusals);
+                rows = self.decoders.decode(&good, &mut refusals);
                 before = Some(good);
             }
         }
@@ -186,19 +215,24 @@ impl RunningShard {
 
     /// Adds to what was consumed of an input since records of another one came.
     fn consume(&mut self, input: &Arc<str>, add: impl FnOnce(&mut Consumed)) {
-        if self.consumed.last().is_none_or(|(last, _)| last != input) {
+        if self.consumed.last().is_none_or(|last| last.input != *input || last.tick.is_some()) {
             let from = self.positions.get(input).unwrap_or_default();
-            self.consumed.push((Arc::clone(input), Consumed::nothing(from)));
+            self.consumed.push(Stretch { input: Arc::clone(input), consumed: Consumed::nothing(from), tick: None });
         }
-        if let Some((_, consumed)) = self.consumed.last_mut() {
-            add(consumed);
-            self.positions.set(input, consumed.next);
+        if let Some(last) = self.consumed.last_mut() {
+            add(&mut last.consumed);
+            self.positions.set(input, last.consumed.next);
         }
     }
 
     /// Records stepped since the last commit was sent.
     pub(super) fn rows(&self) -> u64 {
-        self.consumed.iter().map(|(_, consumed)| consumed.count).sum()
+        self.consumed.iter().map(|stretch| stretch.consumed.count).sum()
+    }
+
+    /// Whether so many stretches of its inputs alternate that the journal's entry becomes large.
+    pub(super) fn alternates(&self) -> bool {
+        self.consumed.len() >= MOST_STRETCHES
     }
 
     /// Whether rows, or its start, are not committed yet.
@@ -207,7 +241,7 @@ impl RunningShard {
     }
 
     fn has_moved(&self) -> bool {
-        self.consumed.iter().any(|(_, consumed)| consumed.next > consumed.from)
+        self.consumed.iter().any(|stretch| stretch.consumed.next > stretch.consumed.from || stretch.tick.is_some())
     }
 
     /// Whether something must be committed although no row has arrived: its start, or the rest of a snapshot.
@@ -327,12 +361,19 @@ impl RunningShard {
             return None;
         }
         let (tables, version) = (self.shard.tables(), self.shard.version());
-        let unmoved =
-            self.positions.iter().filter(|(input, _)| !self.consumed.iter().any(|(moved, _)| moved == *input));
-        let spans = unmoved.map(|(input, position)| (Arc::clone(input), Consumed::nothing(position)));
-        let spans = spans.chain(self.consumed.iter().cloned());
-        let mut runs: Vec<Run> =
-            spans.map(|(topic, consumed)| Run { topic, consumed, flushed: false, tables, version }).collect();
+        let moved = |input: &Arc<str>| self.consumed.iter().any(|stretch| stretch.input == *input);
+        let unmoved = self.positions.iter().filter(|(input, _)| !moved(input));
+        let run = |input: &Arc<str>, consumed, tick| Run {
+            topic: Arc::clone(input),
+            consumed,
+            flushed: false,
+            tick,
+            tables,
+            version,
+        };
+        let unmoved = unmoved.map(|(input, position)| run(input, Consumed::nothing(position), None));
+        let moved = self.consumed.iter().map(|stretch| run(&stretch.input, stretch.consumed, stretch.tick));
+        let mut runs: Vec<Run> = unmoved.chain(moved).collect();
         if let Some(last) = runs.last_mut() {
             last.flushed = flushed;
         }

@@ -13,7 +13,7 @@ use gristmill_connect::restore::{code, journal_wins, unusable};
 use gristmill_connect::source::Reread;
 use gristmill_connect::state::StateFailure;
 use gristmill_connect::store::Past;
-use gristmill_formats::Decoder;
+use gristmill_formats::Decoders;
 
 use super::store::reaches;
 use crate::member::MemberError;
@@ -67,12 +67,12 @@ pub(super) fn rebuild(
         return Err(CommitterError::from(StateFailure::OtherDocument { partition, position, changed }).into());
     }
     let runs = way(plan, partition, stored, saved.as_ref(), position).map_err(CommitterError::from)?;
-    let mut decoder =
-        Decoder::new(plan, past.header()).map_err(|why| MemberError::Header { partition: partition.clone(), why })?;
+    let mut decoders =
+        Decoders::new(plan, &past.headers()).map_err(|why| MemberError::Header { partition: partition.clone(), why })?;
     let mut positions = saved.map(|saved| saved.manifest.positions.among(&plan.inputs)).unwrap_or_default();
     for run in runs {
         let until = if run.topic == partition.topic { run.consumed.next.min(position) } else { run.consumed.next };
-        replay(run, until, &mut shard, &mut decoder, past)?;
+        replay(run, until, &mut shard, &mut decoders, past)?;
         positions.set(&run.topic, until);
     }
     positions.set(&partition.topic, position);
@@ -84,11 +84,11 @@ fn replay(
     run: &Run,
     until: Position,
     shard: &mut Shard,
-    decoder: &mut Decoder,
+    decoders: &mut Decoders,
     past: &mut dyn Past,
 ) -> Result<(), MemberError> {
     let (mut next, partition) = (run.consumed.from, shard.partition().beside(&run.topic));
-    if run.consumed.count > 0 || run.flushed {
+    if run.consumed.count > 0 || run.releases() {
         run.with_what_it_had(shard)?;
     }
     let mut found = Consumed::nothing(run.consumed.from);
@@ -102,17 +102,14 @@ fn replay(
                 next = raw.next().unwrap_or(until);
                 raw.iter().for_each(|record| found.add(&record));
                 let (mut refusals, mut muted) = (Vec::new(), Outbox::default());
-                let rows = decoder.decode(&raw, &mut refusals);
+                let rows = decoders.decode(&raw, &mut refusals);
                 shard.step(&raw, &rows, &mut refusals, &mut muted)?;
             }
         }
     }
     if until == run.consumed.next {
         run.check(&partition, &found)?;
-        // Buffered rows were released at its end.
-        if run.flushed {
-            shard.flush(&mut Outbox::default())?;
-        }
+        run.release(shard)?;
     }
     Ok(())
 }

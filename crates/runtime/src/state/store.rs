@@ -31,7 +31,7 @@ pub(super) fn install(
     let Place { sequence, from, positions, slot } = place;
     let run = |(input, next): (&Arc<str>, Position)| {
         let consumed = Consumed { next, ..Consumed::nothing(from.get(input).unwrap_or(next)) };
-        Run { topic: Arc::clone(input), consumed, flushed: false, tables: 0, version: 0 }
+        Run { topic: Arc::clone(input), consumed, flushed: false, tick: None, tables: 0, version: 0 }
     };
     let code = code(plan);
     let Code { plan: fingerprint, program } = code;

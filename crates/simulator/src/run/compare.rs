@@ -5,7 +5,7 @@ use gristmill::rows::{Partition, Position, RawRows};
 use gristmill::shard::{Outbox, Shard};
 use gristmill::spec::Guarantee;
 use gristmill_connect::dead_letter::DeadLetter;
-use gristmill_formats::Decoder;
+use gristmill_formats::Decoders;
 
 use super::Simulation;
 use crate::cluster::{DEAD, INPUT, TRANSACTION};
@@ -92,16 +92,20 @@ impl Simulation {
     fn uninterrupted(&self, world: &World, number: i32) -> Result<Expected, String> {
         let partition = Partition::new(INPUT, number);
         let mut shard = Shard::open(&self.plan, partition, None).map_err(|error| error.to_string())?;
-        let mut decoder = Decoder::new(&self.plan, None)?;
+        let mut decoders = Decoders::new(&self.plan, &[])?;
         let (mut outbox, mut letters, mut total) = (Outbox::default(), Vec::new(), 0);
-        for Taken { raw, flushed, version } in self.taken(world, number)? {
+        for Taken { raw, flushed, tick, version } in self.taken(world, number)? {
             if shard.version() != version && !shard.take_version(version) {
                 return Err(format!("partition {number}: there is no version {version}"));
             }
             let mut refusals = Vec::new();
-            let rows = decoder.decode(&raw, &mut refusals);
+            let rows = decoders.decode(&raw, &mut refusals);
             let waited = shard.step(&raw, &rows, &mut refusals, &mut outbox).map_err(|error| error.to_string())?;
             letters.extend(DeadLetter::of(&raw, &refusals, &waited));
+            if let Some(to) = tick {
+                let waited = shard.tick(to, &mut outbox).map_err(|error| error.to_string())?;
+                letters.extend(DeadLetter::of(&raw, &[], &waited));
+            }
             if flushed {
                 let waited = shard.flush(&mut outbox).map_err(|error| error.to_string())?;
                 letters.extend(DeadLetter::of(&raw, &[], &waited));
@@ -135,6 +139,8 @@ struct Taken {
     raw: RawRows,
     /// Whether buffered rows are released after them.
     flushed: bool,
+    /// To where event time moves on after them.
+    tick: Option<i64>,
     /// The version of the model that scores them.
     version: u64,
 }
@@ -155,14 +161,14 @@ fn cut(all: RawRows, runs: &[&Run]) -> Vec<Taken> {
     let (mut rest, mut taken) = (all, Vec::new());
     for (place, run) in runs.iter().enumerate() {
         let changes = runs.get(place + 1).is_some_and(|next| next.version != run.version);
-        if run.flushed || changes {
+        if run.releases() || changes {
             let count = rest.before(run.consumed.next);
             let (before, behind) = rest.split(count);
-            taken.push(Taken { raw: before, flushed: run.flushed, version: run.version });
+            taken.push(Taken { raw: before, flushed: run.flushed, tick: run.tick, version: run.version });
             rest = behind;
         }
     }
-    taken.push(Taken { raw: rest, flushed: false, version: runs.last().map_or(0, |run| run.version) });
+    taken.push(Taken { raw: rest, flushed: false, tick: None, version: runs.last().map_or(0, |run| run.version) });
     taken
 }
 
@@ -185,7 +191,7 @@ fn in_order(world: &World, inputs: &[Partition], runs: &[&Run]) -> Result<Vec<Ta
     let Some(shard) = inputs.first() else { return Ok(taken) };
     for run in runs {
         let raw = remembered(world, &shard.beside(&run.topic), run.consumed.from, run.consumed.next);
-        taken.push(Taken { raw, flushed: run.flushed, version: run.version });
+        taken.push(Taken { raw, flushed: run.flushed, tick: run.tick, version: run.version });
     }
     Ok(taken)
 }

@@ -296,8 +296,13 @@ impl Simulation {
         for _ in 0..count {
             let which = if inputs.len() > 1 { self.random.below(inputs.len() as u64) as usize } else { 0 };
             let Some(input) = inputs.get(which) else { continue };
-            let value = load::record(&self.plan, self.records, &mut self.random);
-            self.records += 1;
+            let value = match self.plan.labels() {
+                Some(labels) if labels.input.name() == &**input => {
+                    load::label(&self.plan, self.records, &mut self.random)
+                }
+                _ => load::record(&self.plan, self.records, &mut self.random),
+            };
+            self.records += u64::from(which == 0);
             let key = format!("k{}", self.random.below(5)).into_bytes();
             // Nothing is refused within a transaction that has just begun.
             let _ = world.cluster.write(input, partition, (Some(key), Some(value)), begun);

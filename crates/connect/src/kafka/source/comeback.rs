@@ -64,11 +64,12 @@ impl KafkaSource {
 
     /// Another client is to replace this one, once everything of this one is released.
     pub(super) fn come_back(&mut self, pause: Duration) {
-        let held: Vec<Partition> = self.held.iter().map(|number| self.partition(*number)).collect();
+        let held: Vec<Partition> = self.shards(self.held.clone());
         self.comebacks += u32::from(pause.is_zero());
         self.comeback = Some(Comeback { at: Instant::now() + pause, released: held.is_empty() });
         self.events.clear();
         self.reading.clear();
+        self.interleaver.clear();
         if !held.is_empty() {
             self.events.push_back(Event::Lost(held));
         }
@@ -123,7 +124,7 @@ mod tests {
         let mut source = source("group.protocol: consumer");
         let before = Arc::clone(&source.consumer);
         source.on_poll_error(fatal(RDKafkaErrorCode::InvalidRequest)).unwrap();
-        let partitions = [source.partition(0), source.partition(1)];
+        let partitions = source.shards([0, 1]);
         let Some(Event::Lost(lost)) = source.poll(Duration::ZERO, false).unwrap() else { panic!("nothing was lost") };
         assert_eq!(lost, partitions);
         // Until the member has released its partitions, everything it sends is sent as the expelled client.

@@ -76,23 +76,35 @@ impl Lookout {
             *said = true;
             tracing::info!(name: "member_waits", member = member, "member {member}: {}", waits_for(&plan.connections.kafka, consumer_protocol));
         }
-        let topic = plan.input_name();
+        let there = plan.inputs.iter().map(|topic| self.is_there(topic, plan, client));
+        let there = there.collect::<Result<Vec<Option<bool>>, BrokerError>>()?;
+        if there.contains(&Some(false)) {
+            self.missed += 1;
+        } else if !there.contains(&None) {
+            (self.missed, self.suspects) = (0, false);
+        }
+        Ok(if self.missed >= MISSED { Sight::Gone } else { Sight::Nothing })
+    }
+}
+
+impl Lookout {
+    /// Whether a topic is there, if a broker says so.
+    fn is_there(&mut self, topic: &str, plan: &Plan, client: &Reader) -> Result<Option<bool>, BrokerError> {
         let answer = client.fetch_metadata(Some(topic), GLANCE);
         self.looked = Instant::now();
-        let Ok(metadata) = answer else { return Ok(Sight::Nothing) };
+        let Ok(metadata) = answer else { return Ok(None) };
         self.outage.is_over(plan.connections.kafka.brokers());
         let found = metadata.topics().iter().find(|found| found.name() == topic);
         match found.map(|found| found.error().map(RDKafkaErrorCode::from)) {
-            Some(Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)) => self.missed += 1,
+            Some(Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)) => Ok(Some(false)),
             Some(Some(code @ RDKafkaErrorCode::TopicAuthorizationFailed)) => {
                 let error = rdkafka::error::KafkaError::MetadataFetch(code);
                 let doing = format!("asking for topic `{topic}`");
-                return Err(failure_of(&doing, &error, plan.connections.kafka.brokers(), None));
+                Err(failure_of(&doing, &error, plan.connections.kafka.brokers(), None))
             }
-            Some(None) => (self.missed, self.suspects) = (0, false),
-            _ => {}
+            Some(None) => Ok(Some(true)),
+            _ => Ok(None),
         }
-        Ok(if self.missed >= MISSED { Sight::Gone } else { Sight::Nothing })
     }
 }
 

@@ -9,8 +9,8 @@ use crate::spec::{ColumnSettings, ColumnType};
 impl Checker<'_> {
     /// The rules; the columns that they flag are known from then on.
     pub(super) fn clean(&mut self, [id, key, time]: [Option<usize>; 3], grace: Option<i64>) -> Vec<Cleaner> {
-        let label = self.pipeline.label.as_ref();
-        let label = label.and_then(|label| self.known.iter().position(|(name, _)| *name == label.column));
+        let label = self.pipeline.label_in_row();
+        let label = label.and_then(|label| self.known.iter().position(|(name, _)| name == label));
         let mut cleaners: Vec<Cleaner> = Vec::new();
         for (index, rule) in self.pipeline.clean.iter().enumerate() {
             self.flag(index, rule);

@@ -21,7 +21,7 @@ impl Checker<'_> {
         for (index, Feature { name, expression }) in features.iter().enumerate() {
             let at = path(["features", &index.to_string()]);
             let twice = features.iter().take(index).any(|other| other.name == *name);
-            let label = self.pipeline.label.as_ref().is_some_and(|label| label.column == *name);
+            let label = self.pipeline.label_in_row() == Some(name);
             if twice {
                 self.wrong(at, format!("the feature `{name}` is listed twice"));
             } else if let Some(expression) = expression {
@@ -83,7 +83,7 @@ impl Checker<'_> {
     /// The other role of a column that a feature cannot replace.
     fn role(&self, name: &str, time: Option<usize>) -> Option<&'static str> {
         let input = &self.pipeline.input;
-        let label = self.pipeline.label.as_ref().is_some_and(|label| label.column == name);
+        let label = self.pipeline.label_in_row() == Some(name);
         let time = time.and_then(|time| self.known.get(time)).is_some_and(|(time, _)| time == name);
         let roles =
             [(label, "label"), (time, "time of the rows"), (input.id.as_deref() == Some(name), "id of the rows")];
@@ -91,7 +91,7 @@ impl Checker<'_> {
     }
 
     fn setting(&self, input: Option<&InputPlan>, key: Option<usize>, time: Option<usize>) -> Setting {
-        let label = self.pipeline.label.as_ref().map(|label| label.column.as_str());
+        let label = self.pipeline.label_in_row();
         let column = |(name, kind): &(String, ColumnType)| Column {
             name: name.clone(),
             kind: kind.sql(),

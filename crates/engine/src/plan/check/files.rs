@@ -16,7 +16,9 @@ impl Plan {
             .lookups
             .iter()
             .filter_map(|table| Some((format!("the file of the table `{}`", table.name), table.source.file()?)));
-        input.into_iter().chain(tables).collect()
+        let labels = self.labels().and_then(|labels| labels.input.file()).filter(|path| *path != "-");
+        let labels = labels.map(|path| ("the file of the labels".to_string(), path));
+        input.into_iter().chain(labels).chain(tables).collect()
     }
 
     /// The files that it writes: their place in the document, and their paths as written.

@@ -5,8 +5,7 @@ use gristmill_learn::{Chain, Component, Kind, LearnError, MetricKind, Model, Sig
 
 use super::Checker;
 use crate::document::{path, with_nearest};
-use crate::plan::LabelPlan;
-use crate::spec::{ColumnType, Step};
+use crate::spec::ColumnType;
 
 impl Checker<'_> {
     /// The prediction of the steps, over the features and any columns after them.
@@ -68,9 +67,7 @@ impl Checker<'_> {
     /// The pipeline's task: a model for any number of classes has two if the label has a positive one.
     pub(super) fn task(&self, model: Task) -> Task {
         let label = self.pipeline.label.as_ref();
-        let column =
-            label.and_then(|label| self.pipeline.input.columns.0.iter().find(|(name, _)| *name == label.column));
-        let boolean = column.is_some_and(|(_, kind)| matches!(kind, ColumnType::Boolean(_)));
+        let boolean = matches!(self.pipeline.label_type(), Some(ColumnType::Boolean(_)));
         let binary = boolean || label.is_some_and(|label| label.positive.is_some());
         if model == Task::Classification && binary { Task::BinaryClassification } else { model }
     }
@@ -99,104 +96,6 @@ impl Checker<'_> {
                 }
             }
         }
-    }
-
-    pub(super) fn label(&mut self, task: Option<Task>) -> Option<LabelPlan> {
-        let Some(label) = &self.pipeline.label else {
-            self.without_label(task);
-            return None;
-        };
-        let column = self.column(Some(&label.column), path(["label", "column"]))?;
-        let kind = self.kind(column)?.clone();
-        let delay = self.delay();
-        if delay.is_some() && self.pipeline.input.time.is_none() {
-            let help = "name the column of event time: `time: …` under `input`";
-            self.wrong_with_help(path(["label", "delay"]), "a delay is one of event time, and there is none", help);
-        }
-        let class_given = label.positive.is_some() || label.negative.is_some();
-        match (task?, &kind) {
-            (Task::Regression, ColumnType::Int64(_) | ColumnType::Float64(_)) if class_given => {
-                let message = "`positive` and `negative` are for classes; this model predicts a number";
-                self.wrong(path(["label"]), message);
-                None
-            }
-            (Task::Regression, ColumnType::Int64(_) | ColumnType::Float64(_)) => {
-                Some(LabelPlan { column, positive: String::new(), negative: None, delay })
-            }
-            (Task::Regression, kind) => {
-                let message =
-                    format!("a regression needs a number as its label; `{}` is `{}`", label.column, kind.name());
-                self.wrong_with_help(path(["label", "column"]), message, "for classes use logistic_regression");
-                None
-            }
-            (_, ColumnType::Timestamp(_)) => {
-                self.wrong(path(["label", "column"]), "a time cannot be a class");
-                None
-            }
-            (Task::Classification | Task::Clustering, _) => {
-                if label.negative.is_some() {
-                    let message = "`negative` without `positive`: name both, or neither for any number of classes";
-                    self.wrong(path(["label", "negative"]), message);
-                }
-                Some(LabelPlan { column, positive: String::new(), negative: None, delay })
-            }
-            (Task::BinaryClassification | Task::AnomalyDetection, kind) => self.classes(column, kind),
-        }
-    }
-
-    fn without_label(&mut self, task: Option<Task>) {
-        let frozen = |step: &Step| match step {
-            Step::Component(_) => false,
-            Step::File(_) => true,
-            Step::Python(python) => python.learn_batch.is_none(),
-        };
-        if !task.is_some_and(Task::is_unsupervised) && !self.pipeline.model.iter().all(frozen) {
-            let message = "there is no `label`: the model is never trained, every score is its start value";
-            self.warnings.push(message.into());
-        }
-    }
-
-    /// How much later than its row the label is known, in microseconds.
-    pub(super) fn delay(&self) -> Option<i64> {
-        let delay = self.pipeline.label.as_ref()?.delay.as_ref()?;
-        Some(i64::try_from(delay.0.as_micros()).unwrap_or(i64::MAX))
-    }
-
-    fn classes(&mut self, column: usize, kind: &ColumnType) -> Option<LabelPlan> {
-        let label = self.pipeline.label.as_ref()?;
-        let default = match kind {
-            ColumnType::Boolean(_) => Some("true"),
-            ColumnType::Int64(_) | ColumnType::Float64(_) => Some("1"),
-            _ => None,
-        };
-        let Some(positive) = label.positive.as_deref().or(default) else {
-            let message = format!("which value of `{}` is the positive class?", label.column);
-            self.wrong_with_help(path(["label"]), message, "add `positive: …` to the label");
-            return None;
-        };
-        for (key, value) in [("positive", Some(positive)), ("negative", label.negative.as_deref())] {
-            let Some(value) = value else { continue };
-            let fits = match kind {
-                ColumnType::Boolean(_) => matches!(value, "true" | "false"),
-                ColumnType::Int64(_) => value.parse::<i64>().is_ok(),
-                ColumnType::Float64(_) => value.parse::<f64>().is_ok(),
-                _ => true,
-            };
-            if !fits {
-                let message = format!("`{value}` cannot be in `{}`, a column of type `{}`", label.column, kind.name());
-                self.wrong(path(["label", key]), message);
-            }
-        }
-        if label.negative.as_deref() == Some(positive) {
-            self.wrong(path(["label", "negative"]), "`negative` and `positive` are the same");
-        }
-        let implied = matches!(kind, ColumnType::Boolean(_)).then(|| (positive != "true").to_string());
-        Some(LabelPlan {
-            column,
-            positive: positive.into(),
-            negative: label.negative.clone().or(implied),
-            delay: self.delay(),
-        })
     }
 
     /// Why a metric cannot measure the model, and what can be done about it.

@@ -3,6 +3,7 @@
 mod cleaning;
 mod features;
 mod files;
+mod label;
 mod learning;
 mod lookups;
 mod outputs;
@@ -104,7 +105,7 @@ impl Checker<'_> {
         let format = self.format(input);
         self.columns();
         let rows = self.rows(input);
-        let model = self.model_of(files, &rows);
+        let model = self.model_of(files, input, &rows);
         let outputs = self.outputs(model.task, model.decision_values, rows.computed.as_ref());
         let dead_letters = self.dead_letters();
         self.state(input);
@@ -112,7 +113,7 @@ impl Checker<'_> {
         let (input, format) = (input?.clone(), format?);
         let around = Surroundings { connections, group, start, input, format, outputs, dead_letters };
         let plan = Plan { guarantee: guarantee?, ..self.put_together(around, rows, model)? };
-        plan.connections.check(&plan.systems(), &mut self.mistakes);
+        plan.connections.check(&plan.systems(), plan.inputs.len(), &mut self.mistakes);
         self.loops(&plan);
         self.files(&plan);
         Some(Plan { guarantee_reason: outputs::reason(&plan), warnings: std::mem::take(&mut self.warnings), ..plan })
@@ -132,14 +133,14 @@ impl Checker<'_> {
     }
 
     /// What predicts, what it learns from, and how it is measured.
-    fn model_of(&mut self, files: ModelFiles<'_>, rows: &RowsPlan) -> ModelPlan {
+    fn model_of(&mut self, files: ModelFiles<'_>, input: Option<&InputPlan>, rows: &RowsPlan) -> ModelPlan {
         let RowsPlan { features, computed, .. } = rows;
         let scoring = if features.len() == self.pipeline.features.len() { self.scoring(files) } else { None };
         let mut signature = self.signature(features, computed.as_ref());
         let steps: Vec<Component> = self.pipeline.model.iter().filter_map(Step::component).cloned().collect();
         let model = self.model_task(scoring.as_ref(), &steps, &mut signature, features);
         let task = model.map(|task| self.task(task));
-        let label = self.label(task);
+        let label = self.label(task, input);
         let alone = scoring.as_ref().filter(|_| steps.is_empty());
         let positive = alone.map_or(1, |scoring| self.positive_class(&scoring.model, label.as_ref()));
         let reading = model.zip(task).map(|(model, task)| Reading::of(model, task, positive));
@@ -154,12 +155,13 @@ impl Checker<'_> {
         let used = rows.computed.as_ref().map(|computed| computed.program.reads()).unwrap_or_default();
         let columns = self.column_plans(&[rows.features.as_slice(), &used].concat(), [rows.id, rows.time]);
         let (task, reading, decision_values) = (model.task?, model.reading?, model.decision_values);
+        let apart = model.label.as_ref().and_then(LabelPlan::input).map(|labels| labels.input.name());
         Some(Plan {
             name: pipeline.name.as_str().into(),
             group: around.group,
             start: around.start,
             connections: around.connections,
-            inputs: vec![around.input.name().into()],
+            inputs: std::iter::once(around.input.name()).chain(apart).map(Into::into).collect(),
             input: around.input,
             format: around.format,
             id: rows.id,
@@ -171,6 +173,7 @@ impl Checker<'_> {
             clean: rows.clean,
             on_arrival: rows.on_arrival,
             grace: rows.grace,
+            idle: pipeline.input.idle.as_ref().map(|idle| idle.0),
             features: rows.features,
             computed: rows.computed,
             assumes_positive: self.assumes_positive(model.label.as_ref()),

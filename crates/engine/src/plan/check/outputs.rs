@@ -190,7 +190,7 @@ impl Checker<'_> {
         let letters = plan.dead_letters.iter().map(|target| ("dead letters", path(["dead_letters"]), target));
         for (what, at, target) in outputs.chain(letters) {
             let Some((topic, below)) = target.topic() else { continue };
-            if target.system() == plan.input.system() && topic == plan.input_name() {
+            if plan.sources().any(|input| target.system() == input.system() && topic == input.name()) {
                 let message = format!("writing {what} to the input's topic `{topic}` would feed them back for ever");
                 self.wrong([at.as_slice(), &path(below)].concat(), message);
             }

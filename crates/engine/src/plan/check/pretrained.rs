@@ -186,10 +186,9 @@ impl Checker<'_> {
         }
         let label = self.pipeline.label.as_ref();
         let positive = label.and_then(|label| label.positive.as_deref());
-        let column =
-            label.and_then(|label| self.pipeline.input.columns.0.iter().find(|(name, _)| *name == label.column));
-        let number = column.is_some_and(|(_, kind)| matches!(kind, ColumnType::Int64(_) | ColumnType::Float64(_)));
-        let boolean = column.is_some_and(|(_, kind)| matches!(kind, ColumnType::Boolean(_)));
+        let column = self.pipeline.label_type();
+        let number = matches!(column, Some(ColumnType::Int64(_) | ColumnType::Float64(_)));
+        let boolean = matches!(column, Some(ColumnType::Boolean(_)));
         match (&pretrained.signature().output, positive) {
             (Output::Values(count), _) if *count > 1 => {
                 let message = format!("the model gives {count} values for a row, and a score is one");
