@@ -215,13 +215,14 @@ fn time_moves_on_in_silence() {
         ..Record::default()
     };
     create(&topic, 1, &[]);
+    create(&format!("{topic}-out"), 1, &[]);
     produce(&topic, &(0..5).map(record).collect::<Vec<_>>());
     let input = format!(
         "kafka: {{bootstrap.servers: \"{}\", group.id: {topic}}}\ninput:\n  kafka: {{topics: [{topic}]}}\n  grace: 2 s\n  \
          idle: 300 ms",
         broker()
     );
-    let outputs = format!("outputs: {{all: {{kafka: {{topic: {topic}-out, create: {{partitions: 1}}}}}}}}");
+    let outputs = format!("outputs: {{all: {{kafka: {{topic: {topic}-out}}}}}}");
     let document = document(&input, "{column: fraud, delay: 1 s}", ", fraud: boolean", &outputs);
     write(&folder, "silent.yaml", document);
     let child = gristmill(&folder, &["run", "silent.yaml", "--json"])

@@ -172,7 +172,7 @@ pub fn labelled() -> Result<Plan, String> {
 
 /// The same without a grace, and with rows that count as a class if they have no label.
 pub fn labelled_at_once() -> Result<Plan, String> {
-    let text = LABELLED.replace("  grace: 2 days\n", "").replace("wait: 5 days", "wait: 5 days, otherwise: b");
+    let text = LABELLED.replace("  grace: 2 days\n", "").replace("wait: 5 days", "wait: 5 days\n  otherwise: b");
     read("labelled.yaml", &text)
 }
 

@@ -31,10 +31,11 @@ impl FileCommitter {
 impl Committer for FileCommitter {
     fn load_state(&mut self, partition: &Partition, _: Option<Known>) -> Result<Option<Found>, CommitterError> {
         let stored = match &mut self.folder {
-            Some(folder) => folder.stored(partition)?,
+            Some(folder) => folder.stored(partition, &self.plan.inputs)?,
             None => {
-                let input = StoredInput { name: Arc::clone(&partition.topic), ..StoredInput::default() };
-                StoredState { inputs: vec![input], settled: true, ..StoredState::default() }
+                let input = |name: &Arc<str>| StoredInput { name: Arc::clone(name), ..StoredInput::default() };
+                let inputs = self.plan.inputs.iter().map(input).collect();
+                StoredState { inputs, settled: true, ..StoredState::default() }
             }
         };
         reopen(&self.plan, partition, &stored)

@@ -102,11 +102,16 @@ impl StateFolder {
     }
 
     /// The stored state of a shard. The folder is a log of its own, so it knows how far it was read.
-    pub(super) fn stored(&self, partition: &Partition) -> Result<StoredState, StateFailure> {
+    pub(super) fn stored(&self, partition: &Partition, inputs: &[Arc<str>]) -> Result<StoredState, StateFailure> {
         let entries: Vec<Entry> = self.commits.iter().flat_map(|commit| commit.of(partition.number).cloned()).collect();
-        let committed = entries.last().and_then(|entry| entry.ends().get(&partition.topic));
-        let input = StoredInput { name: Arc::clone(&partition.topic), committed, ..StoredInput::default() };
-        Ok(StoredState { slots: slots(&self.path, partition.number)?, entries, inputs: vec![input], settled: true })
+        let ends = entries.last().map(Entry::ends).unwrap_or_default();
+        let input = |name: &Arc<str>| StoredInput {
+            name: Arc::clone(name),
+            committed: ends.get(name),
+            ..StoredInput::default()
+        };
+        let inputs = inputs.iter().map(input).collect();
+        Ok(StoredState { slots: slots(&self.path, partition.number)?, entries, inputs, settled: true })
     }
 
     /// Makes a commit durable: outputs first, then, in one frame, the entries, then the snapshot.

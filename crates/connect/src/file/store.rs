@@ -39,7 +39,7 @@ impl StateStore for FolderStore {
     }
 
     fn tail(&self, partition: &Partition) -> Result<Tail, CommitterError> {
-        let stored = self.folder.stored(partition)?;
+        let stored = self.folder.stored(partition, &self.plan.inputs)?;
         let sequence = stored.entries.iter().map(|entry| entry.sequence).max();
         Ok(Tail { sequence, committed: stored.committed() })
     }
@@ -51,7 +51,7 @@ impl StateStore for FolderStore {
         _: Wanted<'_>,
     ) -> Result<StoredState, CommitterError> {
         // The journal is short: it is all there.
-        Ok(self.folder.stored(partition)?)
+        Ok(self.folder.stored(partition, &self.plan.inputs)?)
     }
 
     fn past(&self) -> Result<Box<dyn Past>, CommitterError> {
