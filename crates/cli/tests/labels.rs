@@ -211,7 +211,9 @@ fn time_moves_on_in_silence() {
     let (topic, folder) = (unique("silent"), folder("silent"));
     let record = |number: usize| Record {
         key: Some("c".into()),
-        value: Some(format!(r#"{{"id":"r{number}","customer":"c","ts":{},"amount":1,"fraud":true}}"#, BEGIN + number).into()),
+        value: Some(
+            format!(r#"{{"id":"r{number}","customer":"c","ts":{},"amount":1,"fraud":true}}"#, BEGIN + number).into(),
+        ),
         ..Record::default()
     };
     create(&topic, 1, &[]);
@@ -222,7 +224,10 @@ fn time_moves_on_in_silence() {
          idle: 300 ms",
         broker()
     );
-    let outputs = format!("outputs: {{all: {{kafka: {{topic: {topic}-out}}}}}}");
+    let outputs = format!(
+        "outputs: {{all: {{kafka: {{topic: {topic}-out}}}}}}\ndead_letters: {{kafka: {{topic: {topic}-dead, create: \
+         {{partitions: 1}}}}}}"
+    );
     let document = document(&input, "{column: fraud, delay: 1 s}", ", fraud: boolean", &outputs);
     write(&folder, "silent.yaml", document);
     let child = gristmill(&folder, &["run", "silent.yaml", "--json"])

@@ -241,7 +241,8 @@ impl Totals {
             // Two classes have the same indices everywhere.
             self.classes = shard.classes;
         }
-        let parts = [(Some(&mut self.evaluation), shard.evaluation), (self.evaluation_then.as_mut(), shard.evaluation_then)];
+        let parts =
+            [(Some(&mut self.evaluation), shard.evaluation), (self.evaluation_then.as_mut(), shard.evaluation_then)];
         for (mine, theirs) in parts {
             let Some((mine, mut theirs)) = mine.zip(theirs) else { continue };
             if let Some(numbers) = &numbers {
@@ -427,16 +428,27 @@ impl Report {
     fn labels(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(labels) = &self.labels else { return Ok(()) };
         let count = |name: &str| labels.get(name).and_then(Value::as_u64).unwrap_or(0);
-        let said = [("joined", "joined"), ("corrected", "corrections"), ("repeated", "repeated"), ("unknown", "without a row"),
-            ("missing", "empty"), ("forgotten", "forgotten, for want of room"), ("waiting", "rows wait")];
-        let counts: Vec<String> =
-            said.iter().filter(|(name, _)| count(name) > 0).map(|(name, said)| format!("{} {said}", count(name))).collect();
+        let said = [
+            ("joined", "joined"),
+            ("corrected", "corrections"),
+            ("repeated", "repeated"),
+            ("unknown", "without a row"),
+            ("missing", "empty"),
+            ("forgotten", "forgotten, for want of room"),
+            ("waiting", "rows wait"),
+        ];
+        let counts: Vec<String> = said
+            .iter()
+            .filter(|(name, _)| count(name) > 0)
+            .map(|(name, said)| format!("{} {said}", count(name)))
+            .collect();
         writeln!(f, "labels        {}: {}", count("labels"), counts.join(", "))?;
         if let Some(share) = labels.get("unlabelled_share").and_then(Value::as_f64) {
             let (rows, settled) = (count("unlabelled"), count("settled"));
             writeln!(f, "              {rows} of {settled} rows had none after their wait ({:.1} %)", 100.0 * share)?;
         }
-        let delay = |share: &str| labels.get("delay_seconds").and_then(|delays| delays.get(share)).and_then(Value::as_f64);
+        let delay =
+            |share: &str| labels.get("delay_seconds").and_then(|delays| delays.get(share)).and_then(Value::as_f64);
         if let (Some(half), Some(most)) = (delay("p50"), delay("p99")) {
             let said = |seconds: f64| Span(Duration::from_secs_f64(seconds.max(0.0)));
             writeln!(f, "              half of them within {}, 99 % within {}", said(half), said(most))?;

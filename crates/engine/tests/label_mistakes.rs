@@ -46,7 +46,12 @@ fn the_good_document_is_good() {
     let plan = Plan::read("reported.yaml", GOOD, &|_| None).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(plan.inputs.iter().map(|name| &**name).collect::<Vec<_>>(), ["payments", "reports"]);
     let shown = plan.to_string();
-    assert!(shown.contains("labels        JSON from topic reports, joined by payment; after 7 days without one it counts as false"), "{shown}");
+    assert!(
+        shown.contains(
+            "labels        JSON from topic reports, joined by payment; after 7 days without one it counts as false"
+        ),
+        "{shown}"
+    );
 }
 
 #[test]

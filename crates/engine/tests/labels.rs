@@ -51,11 +51,21 @@ fn plan(text: &str) -> Arc<Plan> {
 /// What arrives: a row or a label, at a second.
 #[derive(Debug, Clone)]
 enum Event {
-    Row { id: u8, second: i64, x: f64 },
+    Row {
+        id: u8,
+        second: i64,
+        x: f64,
+    },
     /// None: the record holds no label.
-    Label { id: u8, second: i64, y: Option<f64> },
+    Label {
+        id: u8,
+        second: i64,
+        y: Option<f64>,
+    },
     /// The partition is silent until this second.
-    Tick { second: i64 },
+    Tick {
+        second: i64,
+    },
 }
 
 /// Events in about the order of time; rows and labels of few ids, so that both repeat, come early and come late.
@@ -303,7 +313,8 @@ fn same(events: &[Event], otherwise: Option<f64>, snapshots: bool) {
     naive.flush();
     assert_eq!(folded.said(), naive.said, "scores as served");
     let report = folded.report();
-    let mean = |errors: &[f64]| if errors.is_empty() { f64::NAN } else { errors.iter().sum::<f64>() / errors.len() as f64 };
+    let mean =
+        |errors: &[f64]| if errors.is_empty() { f64::NAN } else { errors.iter().sum::<f64>() / errors.len() as f64 };
     let close = |one: f64, other: f64| one.is_nan() && other.is_nan() || (one - other).abs() < 1e-9;
     let figure = |value: Option<&Value>| value.and_then(Value::as_f64).unwrap_or(f64::NAN);
     let (now, then) = (figure(report.metrics.get("mae")), figure(report.metrics_at_label_time.get("mae")));

@@ -140,7 +140,8 @@ fn extent(plan: &Plan, topics: &Topics) -> Extent {
         inputs.flat_map(|(topic, bounds)| bounds.iter().map(move |(number, bounds)| (topic, *number, *bounds)))
     };
     // An empty partition counts as read to its end; a shard is one of the first input.
-    let filled: BTreeSet<i32> = bounds().filter(|(.., (begin, end))| end > begin).map(|(_, number, _)| number).collect();
+    let filled: BTreeSet<i32> =
+        bounds().filter(|(.., (begin, end))| end > begin).map(|(_, number, _)| number).collect();
     let ends = bounds().map(|(topic, number, (_, end))| (Partition::new(topic, number), position_of(end))).collect();
     let total: i64 = bounds().map(|(.., (begin, end))| end - begin).sum();
     Extent {

@@ -232,7 +232,8 @@ impl KafkaPlan {
         let assigns = |name: &str| ASSIGNORS.contains(&name);
         let other = self.properties.iter().find(|(name, value)| assigns(name) && value != "range");
         if let Some((name, value)) = other.filter(|_| used.contains(KAFKA) && inputs > 1) {
-            let message = format!("labels have a topic of their own, and `{name}: {value}` gives its partitions to any member");
+            let message =
+                format!("labels have a topic of their own, and `{name}: {value}` gives its partitions to any member");
             mistakes.wrong_with_help(path(["kafka", name]), message, "leave it out, or write `range`");
         }
         if used.contains(KAFKA) && self.brokers().is_empty() {

@@ -18,7 +18,11 @@ pub struct Delays {
 fn part(time: i64) -> usize {
     let time = time.max(0) as u64;
     let power = (time | 1).ilog2();
-    if power < BITS { time as usize } else { ((power - BITS + 1) << BITS) as usize + (time >> (power - BITS)) as usize - (1 << BITS) }
+    if power < BITS {
+        time as usize
+    } else {
+        ((power - BITS + 1) << BITS) as usize + (time >> (power - BITS)) as usize - (1 << BITS)
+    }
 }
 
 /// The first time that is beyond a part.

@@ -8,9 +8,9 @@ mod plan;
 mod section;
 mod spec;
 
+pub use delays::Delays;
 pub(crate) use example::Example;
 pub(crate) use pending::{Labelled, Pending};
 pub use plan::{LabelFrom, LabelInput, LabelPlan};
-pub use delays::Delays;
 pub use section::{LabelCounts, LabelReport};
 pub use spec::Label;

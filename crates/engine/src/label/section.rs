@@ -41,8 +41,9 @@ pub struct LabelCounts {
 
 impl LabelCounts {
     fn saved(&mut self) -> [&mut u64; 10] {
-        let Self { labels, joined, early, corrected, repeated, unknown, missing, settled, unlabelled, forgotten, .. } =
-            self;
+        let Self {
+            labels, joined, early, corrected, repeated, unknown, missing, settled, unlabelled, forgotten, ..
+        } = self;
         [labels, joined, early, corrected, repeated, unknown, missing, settled, unlabelled, forgotten]
     }
 

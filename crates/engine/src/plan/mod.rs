@@ -8,8 +8,8 @@ mod output_schema;
 mod show;
 
 pub use crate::connect::{Connections, CreatePlan, InputPlan, LookupSource, Start, TargetPlan};
-pub use column::{ColumnPlan, Need};
 pub use crate::label::{LabelFrom, LabelInput, LabelPlan};
+pub use column::{ColumnPlan, Need};
 pub use definition::Definition;
 pub use output_schema::{OutputSchema, Reading};
 

@@ -27,7 +27,8 @@ impl Shard {
     ) -> Result<(), ShardError> {
         let plan = Arc::clone(&self.plan);
         let Some(labels) = plan.labels() else { return Ok(()) };
-        let cell = |column: usize, row: usize| rows.columns.get(column).map_or(Cell::Missing, |column| column.cell(row));
+        let cell =
+            |column: usize, row: usize| rows.columns.get(column).map_or(Cell::Missing, |column| column.cell(row));
         for (row, record) in rows.records.iter().enumerate() {
             self.stands_at(raw, *record);
             let known = match labels.time.map(|time| cell(time, row)) {

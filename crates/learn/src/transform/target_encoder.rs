@@ -202,7 +202,8 @@ mod tests {
         let mut out = Vec::new();
         encoder.transform(&[1.0, 0.5], &mut out);
         assert_eq!(out, [10.0 / 3.0, 0.5, 3.25]);
-        let (mut again, saved) = (settings.build(&Signature::new(vec![Kind::Nominal, Kind::Numeric])), StateWriter::of(&encoder));
+        let (mut again, saved) =
+            (settings.build(&Signature::new(vec![Kind::Nominal, Kind::Numeric])), StateWriter::of(&encoder));
         StateReader::into(&saved, &mut again).unwrap();
         out.clear();
         again.transform(&[3.0, f64::NAN], &mut out);

@@ -64,7 +64,13 @@ pub(super) struct RunningShard {
 
 impl RunningShard {
     /// A shard that resumes from a recovery.
-    pub(super) fn new(plan: RunnablePlan, shard: Shard, decoders: Decoders, recovery: &Recovery, now: Duration) -> Self {
+    pub(super) fn new(
+        plan: RunnablePlan,
+        shard: Shard,
+        decoders: Decoders,
+        recovery: &Recovery,
+        now: Duration,
+    ) -> Self {
         let replay = Replay::new(recovery.replay.iter().cloned());
         let manifest = recovery.saved.as_ref().map(|saved| &saved.manifest);
         // A topic's content may differ at the next start, so it is saved with the first rows.

@@ -67,8 +67,8 @@ pub(super) fn rebuild(
         return Err(CommitterError::from(StateFailure::OtherDocument { partition, position, changed }).into());
     }
     let runs = way(plan, partition, stored, saved.as_ref(), position).map_err(CommitterError::from)?;
-    let mut decoders =
-        Decoders::new(plan, &past.headers()).map_err(|why| MemberError::Header { partition: partition.clone(), why })?;
+    let mut decoders = Decoders::new(plan, &past.headers())
+        .map_err(|why| MemberError::Header { partition: partition.clone(), why })?;
     let mut positions = saved.map(|saved| saved.manifest.positions.among(&plan.inputs)).unwrap_or_default();
     for run in runs {
         let until = if run.topic == partition.topic { run.consumed.next.min(position) } else { run.consumed.next };

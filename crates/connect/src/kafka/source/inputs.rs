@@ -46,7 +46,9 @@ impl KafkaSource {
 
     /// Whether a partition was read to the end of what can be read.
     fn is_at_end(&mut self, at: InputPartition) -> Result<bool, SourceError> {
-        let (partition, Some(position)) = (self.partition(at), self.reading.get(&at).copied()) else { return Ok(false) };
+        let (partition, Some(position)) = (self.partition(at), self.reading.get(&at).copied()) else {
+            return Ok(false);
+        };
         // If there is no answer, the next attempt will do.
         let Ok((_, end)) = self.outside.fetch_watermarks(&partition.topic, partition.number, ASK) else {
             return Ok(false);

@@ -47,7 +47,8 @@ impl Checker<'_> {
     /// A label that is a column of its row.
     fn label_of_row(&mut self, label: &Label) -> Option<(ColumnPlan, LabelFrom)> {
         for key in label.of_their_own() {
-            let message = format!("`{key}` is about labels in records of their own, and this one is a column of the row");
+            let message =
+                format!("`{key}` is about labels in records of their own, and this one is a column of the row");
             let help = "add `kafka: {topics: […]}` or `file: {path: …}` under `label`, or leave it out";
             self.wrong_with_help(path(["label", key]), message, help);
         }
@@ -121,7 +122,8 @@ impl Checker<'_> {
         let input = input?;
         let (system, own) = (input.system(), source.system());
         if system != own {
-            let message = format!("labels come from the system that the rows come from, `{system}`, and not from `{own}`");
+            let message =
+                format!("labels come from the system that the rows come from, `{system}`, and not from `{own}`");
             self.wrong_with_help(at.clone(), message, "one commit holds the positions of both");
         } else if input.name() == source.name() {
             let message = format!("labels and rows are both in `{}`", input.name());
@@ -172,7 +174,11 @@ impl Checker<'_> {
         };
         let Some(own) = &label.id else {
             let help = format!("name the column that holds a row's `{id}`: `id: …` under `label`");
-            self.wrong_with_help(path(["label"]), "`id` is missing: the column that says which row a label is of", help);
+            self.wrong_with_help(
+                path(["label"]),
+                "`id` is missing: the column that says which row a label is of",
+                help,
+            );
             return None;
         };
         let found = self.label_column(columns, own, "id")?;
@@ -187,7 +193,8 @@ impl Checker<'_> {
     fn label_time(&mut self, label: &Label, columns: &Entries<ColumnType>, source: &InputPlan) -> Option<usize> {
         let Some(name) = &label.time else {
             if !source.shared() {
-                let message = "`time` is missing: labels of a file are read in the order of time, together with the rows";
+                let message =
+                    "`time` is missing: labels of a file are read in the order of time, together with the rows";
                 let help = "name the column of the time at which a label became known: `time: …` under `label`";
                 self.wrong_with_help(path(["label"]), message, help);
             }
@@ -210,7 +217,8 @@ impl Checker<'_> {
         }
         if label.wait.is_none() {
             let message = "`wait` is missing: how long a row waits for its label";
-            let help = "add `wait: 7 days` under `label`; `otherwise: CLASS` says what a row counts as that has none by then";
+            let help =
+                "add `wait: 7 days` under `label`; `otherwise: CLASS` says what a row counts as that has none by then";
             self.wrong_with_help(path(["label"]), message, help);
         }
         label.wait.as_ref().map(microseconds)
@@ -219,7 +227,8 @@ impl Checker<'_> {
     /// What a row without a label counts as must be a label.
     fn otherwise(&mut self, label: &Label, plan: &LabelPlan) {
         let Some(otherwise) = &label.otherwise else { return };
-        let known = [Some(&plan.positive), plan.negative.as_ref()].into_iter().flatten().any(|class| class == otherwise);
+        let known =
+            [Some(&plan.positive), plan.negative.as_ref()].into_iter().flatten().any(|class| class == otherwise);
         let message = match &plan.negative {
             _ if !fits(otherwise, &plan.column.kind) => {
                 let (name, kind) = (&label.column, plan.column.kind.name());
@@ -234,12 +243,7 @@ impl Checker<'_> {
     }
 
     /// The positive class and the other one; empty and none where any number of classes or a number is predicted.
-    fn label_classes(
-        &mut self,
-        task: Task,
-        label: &Label,
-        kind: &ColumnType,
-    ) -> Option<(String, Option<String>)> {
+    fn label_classes(&mut self, task: Task, label: &Label, kind: &ColumnType) -> Option<(String, Option<String>)> {
         let class_given = label.positive.is_some() || label.negative.is_some();
         match (task, kind) {
             (Task::Regression, ColumnType::Int64(_) | ColumnType::Float64(_)) if class_given => {
