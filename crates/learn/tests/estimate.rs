@@ -6,9 +6,9 @@ mod data;
 #[path = "../../../tests/table.rs"]
 mod table;
 
-use gristmill_learn::Truth;
-use gristmill_learn::estimate::{CbpeSettings, Estimate, Estimated, Estimation};
+use gristmill_learn::estimate::{CbpeSettings, DleSettings, Estimate, Estimated, Estimation};
 use gristmill_learn::metric::Window;
+use gristmill_learn::{Signature, Truth};
 
 /// For each metric the estimates of `CBPE(chunk_size=1000)` of NannyML 0.13.1 for rows 30,000 to 44,999, fitted on rows 20,000
 /// to 29,999, and what the metric was.
@@ -96,10 +96,14 @@ const REFERENCE: usize = 10_000;
 /// The scores of a model and the labels, from row 20,000 on; see `scores/README.md`.
 fn rows() -> Option<Vec<(f64, Truth)>> {
     let table = table::read("elec2/electricity.csv.zst", "class")?;
-    let scores = zstd::decode_all(&include_bytes!("scores/elec2.u16.zst")[..]).unwrap();
-    let scores = scores.chunks_exact(2).map(|pair| f64::from(u16::from_le_bytes([pair[0], pair[1]])) / 10_000.0);
+    let scores = scores(include_bytes!("scores/elec2.u16.zst"), 10_000.0);
     let labels = table.rows.into_iter().skip(20_000).map(|(_, label)| Truth::Class(u32::from(label == "UP")));
-    Some(scores.zip(labels).collect())
+    Some(scores.into_iter().zip(labels).collect())
+}
+
+fn scores(packed: &[u8], scale: f64) -> Vec<f64> {
+    let bytes = zstd::decode_all(packed).unwrap();
+    bytes.chunks_exact(2).map(|pair| f64::from(u16::from_le_bytes([pair[0], pair[1]])) / scale).collect()
 }
 
 fn metrics() -> Vec<Estimated> {
@@ -168,4 +172,59 @@ fn labels_correct_the_estimates() {
     assert_eq!(auc.error.weight(), 15.0);
     assert!(auc.error.value() <= 0.035, "{auc:?}");
     assert!(auc.error.value() < auc.reference_error.value(), "{auc:?}");
+}
+
+/// Features, predictions and truths of the demand for bikes, from row 6,000 on; see `scores/README.md`.
+fn bikes() -> Option<Vec<(Vec<f64>, f64, f64)>> {
+    let file = "uci_bike_sharing/hour.csv.zst";
+    let packed = std::fs::read(data::find(file)?.join(file)).unwrap();
+    let text = String::from_utf8(zstd::decode_all(packed.as_slice()).unwrap()).unwrap();
+    let row = |line: &str| {
+        let fields: Vec<&str> = line.split(',').collect();
+        let features = [2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13].map(|place| fields[place].parse().unwrap());
+        (features.to_vec(), fields[16].parse().unwrap())
+    };
+    let rows = text.lines().skip(6_001).map(row);
+    let predictions = scores(include_bytes!("scores/bikes.u16.zst"), 10.0);
+    Some(rows.zip(predictions).map(|((features, truth), prediction)| (features, prediction, truth)).collect())
+}
+
+/// How far off the error of the last five chunks is estimated, and the reference's own; labels are known `late` rows later, or
+/// never after the reference.
+fn demand(rows: &[(Vec<f64>, f64, f64)], settings: &DleSettings, late: Option<usize>) -> [Estimate; 2] {
+    let reference = 6_000;
+    let metrics = [Estimated::Mae, Estimated::Rmse];
+    let signature = Signature::numeric(rows[0].0.len());
+    let mut estimation = Estimation::of_numbers(&metrics, Window::Rows(1_000), settings, &signature).unwrap();
+    for (features, prediction, truth) in &rows[..reference] {
+        estimation.labelled(None, features, (*prediction).into(), Truth::Value(*truth)).unwrap();
+    }
+    let (mut chunks, end) = (Vec::new(), rows.len());
+    let late = late.unwrap_or(end);
+    for row in reference..end + late {
+        if let Some((features, prediction, _)) = rows.get(row) {
+            chunks.push(estimation.scored(features, (*prediction).into(), None).unwrap());
+        }
+        if row >= reference + late && row - late < end {
+            let (features, prediction, truth) = &rows[row - late];
+            let chunk = chunks[row - late - reference];
+            estimation.labelled(chunk, features, (*prediction).into(), Truth::Value(*truth)).unwrap();
+        }
+    }
+    estimation.estimates().metrics.try_into().unwrap()
+}
+
+/// NannyML's DLE, whose reference never changes, is 54.8 off: demand had grown. The error over the reference was 34.7 off.
+#[test]
+fn labels_correct_the_estimates_of_losses() {
+    let Some(rows) = bikes() else { return };
+    let settings = DleSettings::default();
+    for (late, most) in [(None, 20.0), (Some(0), 8.0), (Some(200), 10.0), (Some(1_000), 14.0)] {
+        let [mae, rmse] = demand(&rows, &settings, late);
+        println!("{late:?} rows late: {mae:?}\n{rmse:?}");
+        assert_eq!((mae.error.weight(), rmse.error.weight()), (5.0, 5.0));
+        assert!(mae.error.value() < most, "{late:?}: {mae:?}");
+    }
+    let [mae, rmse] = demand(&rows, &settings, Some(200));
+    assert!(mae.error.value() < mae.reference_error.value() && rmse.error.value() < rmse.reference_error.value());
 }

@@ -28,10 +28,12 @@ pub use step::Released;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use gristmill_learn::estimate::{Estimates, Estimation};
 use gristmill_learn::{
     Features, Labels, LearnError, Learner, MAX_CLASSES, Predictions, StateError, StateReader, StateWriter, Task, Truth,
 };
 
+use crate::estimate;
 use crate::resources::RunnablePlan;
 use crate::rows::{Cell, Partition, Positions, Refusal, Rows, SchemaDrift, SharedPosition, Stage, count};
 use crate::spec::Size;
@@ -237,6 +239,11 @@ impl Shard {
         &self.sections.evaluation
     }
 
+    /// What is estimated of its rows.
+    pub fn estimates(&self) -> Option<Estimates> {
+        self.sections.estimate.as_ref().map(Estimation::estimates)
+    }
+
     /// The names of the classes, by their index in metrics; none without classification.
     pub fn classes(&self) -> Vec<String> {
         self.sections.classes.of(self.plan.output.task).into_iter().map(String::from).collect()
@@ -271,10 +278,7 @@ impl Shard {
         answered: &mut Answered,
     ) -> Result<(), LearnError> {
         let plan = Arc::clone(&self.plan);
-        let time = plan.time.and_then(|time| match rows.columns.get(time)?.cell(row) {
-            Cell::Timestamp(micros) => Some(micros),
-            _ => None,
-        });
+        let time = self.event_time(rows, row);
         if let Some(now) = time {
             self.learn_what_is_due(now)?;
         }
@@ -286,6 +290,7 @@ impl Shard {
         let version = if learns { self.counts.learned } else { self.version() };
         answered.push(row, record, self.predictions.row(0), version);
         let said = plan.output.prediction(self.predictions.row(0));
+        let chunk = estimate::scored(&mut self.sections.estimate, &self.features, said, time)?;
         // Clusters are measured without a label: none of their metrics reads it.
         let clusters = (task == Task::Clustering).then_some(Truth::Value(f64::NAN));
         let segment =
@@ -294,10 +299,11 @@ impl Shard {
             let all = if self.sections.model.is_some() { self.predictions.row(0) } else { answer.unwrap_or_default() };
             let (features, said) = (self.features.clone(), all.to_vec());
             let segments = plan.segments.iter().map(|(_, column)| segment(column).into_owned()).collect();
-            pending.push(Waiting { due: pending.due(time), time, features, said, truth, segments });
+            pending.push(Waiting { due: pending.due(time), time, features, said, truth, segments, chunk });
             // A model that learns without labels need not wait for one.
             return if task.is_unsupervised() { self.learn(None) } else { Ok(()) };
         }
+        estimate::labelled(&mut self.sections.estimate, chunk, (&self.features, said), truth)?;
         if let Some(truth) = truth.or(clusters) {
             for (metric, column) in &plan.segments {
                 self.sections.evaluation.of(*metric, &segment(column));
@@ -306,6 +312,14 @@ impl Shard {
             self.evaluate_shadow(truth, answer.unwrap_or_default(), time);
         }
         self.learn(truth)
+    }
+
+    /// The event time of a row, in microseconds.
+    fn event_time(&self, rows: &Rows, row: usize) -> Option<i64> {
+        match rows.columns.get(self.plan.time?)?.cell(row) {
+            Cell::Timestamp(micros) => Some(micros),
+            _ => None,
+        }
     }
 
     /// Evaluates and learns the rows whose labels are known by now, with the features and scores of the time when they
@@ -318,6 +332,7 @@ impl Shard {
             let own = row.said.get(..self.said_width()).unwrap_or(&row.said);
             let said = self.plan.output.prediction(own);
             self.sections.evaluation.update(row.truth, said, Some(row.time));
+            estimate::labelled(&mut self.sections.estimate, row.chunk, (&row.features, said), Some(row.truth))?;
             self.evaluate_shadow(row.truth, &row.said, Some(row.time));
             if !self.plan.output.task.is_unsupervised() {
                 self.features = row.features;

@@ -23,6 +23,8 @@ pub(super) struct Waiting {
     pub(super) truth: Truth,
     /// Its segment for each metric by segment.
     pub(super) segments: Vec<String>,
+    /// The chunk in which it is estimated.
+    pub(super) chunk: Option<u64>,
 }
 
 /// All rows that wait, in the order in which their labels become known.
@@ -74,7 +76,9 @@ impl Section for Option<Pending> {
 
 impl Stateful for Pending {
     fn save(&self, to: &mut StateWriter) {
-        to.begin("pending", 1);
+        // Without estimates the bytes are as they were before there were any.
+        let estimated = self.rows.iter().any(|row| row.chunk.is_some());
+        to.begin("pending", if estimated { 2 } else { 1 });
         to.u64(self.rows.len() as u64);
         for row in &self.rows {
             to.u64(row.due as u64);
@@ -92,11 +96,14 @@ impl Stateful for Pending {
                 }
             }
             row.segments.save(to);
+            if estimated {
+                row.chunk.save(to);
+            }
         }
     }
 
     fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
-        from.begin("pending", 1)?;
+        let estimated = from.begin("pending", 2)? > 1;
         self.rows.clear();
         for _ in 0..from.length(48)? {
             let (due, time) = (from.u64()? as i64, from.u64()? as i64);
@@ -108,7 +115,11 @@ impl Stateful for Pending {
                 (_, bits) => Truth::Value(f64::from_bits(bits)),
             };
             segments.load(from)?;
-            self.rows.push_back(Waiting { due, time, features, said, truth, segments });
+            let mut chunk = None;
+            if estimated {
+                chunk.load(from)?;
+            }
+            self.rows.push_back(Waiting { due, time, features, said, truth, segments, chunk });
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The catalog of a shard's sections.
 
+use gristmill_learn::estimate::Estimation;
 use gristmill_learn::{Chain, LearnError, StateError, Stateful};
 use gristmill_sql::Windows;
 
@@ -85,6 +86,8 @@ sections! {
     model: Option<Chain>,
     /// The metrics.
     evaluation: Evaluation,
+    /// Metrics estimated before labels come.
+    estimate: Option<Estimation>,
 }
 
 impl Plan {
