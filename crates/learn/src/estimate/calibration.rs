@@ -3,9 +3,12 @@
 use super::Estimated;
 use super::isotonic::IsotonicCurve;
 use super::one_class::{OneClass, Seen, Ties, value};
+use crate::random::Random;
 
 /// Each of so many parts of the rows is calibrated by the others.
 const FOLDS: usize = 10;
+/// Which rows are in which part.
+const SEED: u64 = 42;
 /// Rows are compared in so many groups of nearly equal size.
 const BINS: usize = 10;
 
@@ -13,7 +16,7 @@ const BINS: usize = 10;
 /// the expected calibration error of rows that were calibrated by the other rows is below that of the scores as they are.
 ///
 /// Scores that separate the classes (an area under the ROC curve above 0.999) need none, and rows of one class tell nothing.
-/// NannyML draws the parts at random; here the rows of each class take turns, so the answer depends on nothing else.
+/// NannyML draws the parts with a seed of NumPy's, so near the border its answer may be another one.
 pub fn needs_calibration(rows: &[(f64, bool)]) -> bool {
     let ranked = |(score, positive): &(f64, bool)| Seen {
         score: *score,
@@ -42,18 +45,16 @@ pub fn needs_calibration(rows: &[(f64, bool)]) -> bool {
     error(&plain) > error(&calibrated)
 }
 
-/// The rows ascending by score, each with the part that it belongs to.
+/// The rows ascending by score, each with the part that it belongs to: every part has its share of each class.
 fn folds(rows: &[(f64, bool)]) -> Vec<((f64, bool), usize)> {
-    let mut turns = [0, 0];
-    let mut sorted: Vec<((f64, bool), usize)> = rows
-        .iter()
-        .map(|row| {
-            let [no, yes] = &mut turns;
-            let turn = if row.1 { yes } else { no };
-            *turn += 1;
-            (*row, (*turn - 1) % FOLDS)
-        })
-        .collect();
+    let mut random = Random::new(SEED);
+    let mut sorted: Vec<((f64, bool), usize)> = Vec::with_capacity(rows.len());
+    for class in [false, true] {
+        let mut of_class: Vec<(f64, bool)> = rows.iter().copied().filter(|(_, positive)| *positive == class).collect();
+        // Taking turns in the order of arrival would give rows that come in cycles the same part.
+        random.shuffle(&mut of_class);
+        sorted.extend(of_class.into_iter().zip((0..FOLDS).cycle()));
+    }
     sorted.sort_by(|((one, _), _), ((other, _), _)| one.total_cmp(other));
     sorted
 }

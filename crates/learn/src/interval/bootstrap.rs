@@ -66,8 +66,8 @@ impl Bootstrap {
 
     /// The metric's value in each sample; NaN in one without rows.
     pub fn values(&self) -> Vec<f64> {
-        let value = |metric: &Box<dyn Metric>| if metric.rows() == 0 { f64::NAN } else { metric.value() };
-        self.replicates.iter().map(value).collect()
+        let value = |metric: &dyn Metric| if metric.rows() == 0 { f64::NAN } else { metric.value() };
+        self.replicates.iter().map(|metric| value(metric.as_ref())).collect()
     }
 
     /// The middle part of the values, at a level of confidence in (0, 1).

@@ -21,7 +21,9 @@ pub fn wilson(successes: f64, rows: f64, level: f64) -> Interval {
     let share = 1.0 + square / rows;
     let middle = (rate + square / (2.0 * rows)) / share;
     let spread = (rate * (1.0 - rate) / rows + square / (4.0 * rows * rows)).sqrt();
-    Interval::around(middle, reach / share * spread).within(0.0, 1.0)
+    let Interval { low, high } = Interval::around(middle, reach / share * spread).within(0.0, 1.0);
+    // Exactly, where rounding leaves something over.
+    Interval { low: if successes == 0.0 { 0.0 } else { low }, high: if successes == rows { 1.0 } else { high } }
 }
 
 #[cfg(test)]
