@@ -227,3 +227,41 @@ fn mistakes_are_found() {
     let problems = Plan::read("t.yaml", &timeless, &|_| None).unwrap_err().to_string();
     assert!(problems.contains("this chunk is a stretch of event time, and there is none"), "{problems}");
 }
+
+/// A model from a file that decides alone: losses are estimated from the features that it takes, in its order.
+#[test]
+fn losses_of_a_model_from_a_file_are_estimated() {
+    let cases = include_str!("../../models/tests/boosters/lightgbm.jsonl");
+    let named = |case: &Value| case["name"] == "regression gbdt";
+    let case = cases.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).find(named).unwrap();
+    let file = case["file"].as_str().unwrap().as_bytes().to_vec();
+    let document = "\
+name: t
+input: {file: {path: '-'}, format: json, columns: {Column_0: float64, Column_1: float64, Column_2: float64, y: float64}}
+features: [Column_2, Column_0, Column_1]
+label: {column: y}
+model: [{file: {path: model}}]
+evaluate: [mae]
+estimate: {metrics: [mae], chunk: 50, loss_model: hoeffding_tree_regressor}
+";
+    let plan = Plan::read_with("t.yaml", document, &|_| None, &|_| Ok(file.clone()));
+    let plan = Arc::new(plan.unwrap_or_else(|problems| panic!("{problems}")));
+    let mut shard = open(&plan, 0, None);
+    let mut raw = RawRows::new(shard.partition().clone());
+    for number in 0..400 {
+        let position = Position::number(number);
+        raw.push(RawRecord { position, timestamp: None, key: None, value: Some(b"{}"), headers: &[] });
+    }
+    let column = |factor: i64| {
+        Column::Float64((0..400).map(|row| Some((row * factor % 97) as f64 / 97.0)).collect::<Float64Array>())
+    };
+    let columns = [37, 53, 71, 29].map(column).to_vec();
+    let rows = Rows { columns, records: (0..400).collect(), drift: SchemaDrift::default() };
+    shard.step(&raw, &rows, &mut Vec::new(), &mut Outbox::default()).unwrap();
+    let saved = shard.snapshot();
+    assert_eq!(open(&plan, 0, Some(&saved)).snapshot(), saved);
+    let report = json(&report(&plan, &[shard]));
+    let mae = report["metrics"]["mae"].as_f64().unwrap();
+    assert!(of(&report, "mae", "error").as_f64().unwrap() < 0.2 * mae, "{report}");
+    assert_eq!(of(&report, "mae", "chunks_compared").as_f64(), Some(6.0), "{report}");
+}
