@@ -237,7 +237,7 @@ fn time_moves_on_in_silence() {
         .unwrap();
     until("all rows are answered", Duration::from_secs(30), || count(&format!("{topic}-out"), 1) >= 5);
     std::thread::sleep(Duration::from_millis(3_000));
-    signal(&child, "TERM");
+    signal(&child, "-TERM");
     let said = finish(child, Duration::from_secs(30));
     assert_eq!((said.code, &said.report()["learned"]), (0, &5.into()), "{said:?}");
     // Nothing happens twice when the run goes on.

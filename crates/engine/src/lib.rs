@@ -32,6 +32,7 @@ pub mod decision;
 pub mod describe;
 pub mod document;
 mod doubts;
+pub mod estimate;
 mod expression;
 pub mod label;
 pub mod lookup;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use gristmill_learn::estimate::Estimates;
 use gristmill_learn::metric::Detail;
 use gristmill_learn::{StateError, Task};
 use serde::Serialize;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::doubts::{Labels, doubts};
 use crate::label::LabelReport;
+use crate::estimate;
 use crate::plan::Plan;
 use crate::rows::{Partition, SchemaDrift, count};
 use crate::shard::{Counted, Counts, Evaluation, Scores, ShadowEvaluation, Shard};
@@ -73,6 +75,9 @@ pub struct Report {
     /// The shadow: its name, the labelled rows since its start, its metrics over them, and those of the model in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow: Option<Value>,
+    /// Metrics estimated before labels came, and how far off the estimates were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Value>,
     /// Figures that contradict the document.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -130,6 +135,8 @@ pub struct Closed {
     pub label_report: Option<LabelReport>,
     /// The evaluation of its shadow.
     pub tried: Option<ShadowEvaluation>,
+    /// What is estimated of its rows.
+    pub estimates: Option<Estimates>,
 }
 
 impl Closed {
@@ -148,6 +155,7 @@ impl Closed {
             evaluation_then: shard.evaluation_then().and_then(|evaluation| evaluation.copy().ok()),
             label_report: shard.label_report(),
             tried: shard.tried(),
+            estimates: shard.estimates(),
         }
     }
 }
@@ -197,6 +205,7 @@ struct Totals {
     /// The classes, by their index in the merged metrics.
     classes: Vec<String>,
     shadow: Option<ShadowEvaluation>,
+    estimates: Option<Estimates>,
     partitions: Map<String, Value>,
 }
 
@@ -215,6 +224,7 @@ impl Totals {
             label_report: None,
             classes: Vec::new(),
             shadow: None,
+            estimates: None,
             partitions: Map::new(),
         }
     }
@@ -224,6 +234,9 @@ impl Totals {
         shard.counted.iter().for_each(|more| join(&mut self.counted, more));
         shard.labels.iter().for_each(|(name, rows)| count(&mut self.labels, name, *rows));
         self.shadow = together(self.shadow.take(), shard.tried)?;
+        if let Some(estimates) = &shard.estimates {
+            self.estimates.get_or_insert_default().absorb(estimates);
+        }
         self.written.iter_mut().zip(shard.written).for_each(|(all, more)| *all += more);
         self.counts.scored += shard.counts.scored;
         self.counts.learned += shard.counts.learned;
@@ -291,6 +304,7 @@ impl Totals {
                     "model": object(shadow.model.scores()),
                 })
             }),
+            estimate: self.estimates.as_ref().map(estimate::object),
             partitions: self.partitions,
         }
     }
@@ -417,6 +431,7 @@ impl fmt::Display for Report {
         if !self.metrics.is_empty() {
             self.table(f)?;
         }
+        self.estimate.iter().try_for_each(|estimates| estimate::table(estimates, f))?;
         self.beside(f)?;
         self.shown(f)?;
         self.warnings.iter().try_for_each(|warning| writeln!(f, "\nwarning: {warning}"))

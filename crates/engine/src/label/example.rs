@@ -23,6 +23,8 @@ pub(crate) struct Example {
     pub(crate) truth: Option<Truth>,
     /// Whether it was learned when its label came.
     pub(crate) learned: bool,
+    /// The chunk in which it is estimated.
+    pub(crate) chunk: Option<u64>,
 }
 
 impl Example {
@@ -42,6 +44,7 @@ impl Example {
         self.segments.save(to);
         to.u64(self.version);
         to.u64(self.learned.into());
+        self.chunk.save(to);
         to.u64(self.id.is_some().into());
         if let Some(id) = &self.id {
             to.text(id);
@@ -57,11 +60,13 @@ impl Example {
         let truth = load_truth(from)?;
         segments.load(from)?;
         let (mut version, mut learned, mut id) = (0, false, None);
+        let mut chunk = None;
         if format > 1 {
             (version, learned) = (from.u64()?, from.u64()? == 1);
+            chunk.load(from)?;
             id = if from.u64()? == 1 { Some(from.text()?.into()) } else { None };
         }
-        Ok(Self { due, time, id, features, said, version, segments, truth, learned })
+        Ok(Self { due, time, id, features, said, version, segments, truth, learned, chunk })
     }
 }
 

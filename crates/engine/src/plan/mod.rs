@@ -24,6 +24,7 @@ use crate::augment::Augment;
 use crate::clean::Cleaner;
 use crate::connect::System;
 use crate::document::{Document, Environment, Problems};
+use crate::estimate::Estimate;
 use crate::lookup::LookupPlan;
 use crate::output_query::OutputQuery;
 use crate::pretrained::{ModelFiles, Scoring};
@@ -90,6 +91,8 @@ pub struct Plan {
     pub metrics: Vec<MetricKind>,
     /// The metrics shown by segment: which one, and the column.
     pub segments: Vec<(usize, usize)>,
+    /// The metrics that are estimated before labels come.
+    pub estimate: Option<Estimate>,
     /// Where decisions go.
     pub outputs: Vec<OutputPlan>,
     /// Where dead letters go.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use gristmill_learn::Kind;
+use gristmill_learn::metric::Window;
 
 use super::{LabelInput, OutputPlan, Plan};
 use crate::describe;
@@ -140,6 +141,16 @@ impl Plan {
             let learns = !self.model.is_empty() || self.python().is_some_and(|python| python.learn_batch.is_some());
             let when = if learns { ", each row predicted before it is learned" } else { ", of each row with a label" };
             steps.push(("evaluate", metrics.join(", ") + when));
+        }
+        if let Some(estimate) = &self.estimate {
+            let metrics: Vec<&str> = estimate.metrics.iter().map(|metric| metric.name()).collect();
+            let chunk = match estimate.chunk {
+                Window::Rows(rows) => format!("{rows} rows"),
+                time => time.to_string(),
+            };
+            let from = estimate.reference;
+            let estimated = format!("{} of each {chunk}, from the last {from} labels", metrics.join(", "));
+            steps.push(("estimate", estimated));
         }
         steps
     }

@@ -6,6 +6,7 @@ use gristmill_learn::{LearnError, Truth};
 
 use super::step::Released;
 use super::{Outbox, Shard, ShardError, unknown_label};
+use crate::estimate;
 use crate::label::{Example, LabelInput, Labelled, Pending};
 use crate::plan::LabelPlan;
 use crate::rows::{Cell, Partition, RawRows, Refusal, Rows};
@@ -52,6 +53,16 @@ impl Shard {
 
     fn model_error(&self, source: LearnError) -> ShardError {
         ShardError::Model { partition: self.partition.clone(), source }
+    }
+
+    /// Whether a row waits for its label. `truth`: what it says itself.
+    pub(super) fn waits(&self, truth: Option<Truth>) -> bool {
+        self.sections.pending.as_ref().is_some_and(|pending| truth.is_some() || pending.joins())
+    }
+
+    /// Until when a row waits that has this time.
+    pub(super) fn due(&self, time: i64) -> i64 {
+        self.sections.pending.as_ref().map_or(time, |pending| pending.due(time))
     }
 
     /// A row that was answered waits for its label, which may have come already.
@@ -117,12 +128,14 @@ impl Shard {
 
     /// A row waits no longer: it is evaluated with the label that it has, and learned if it was not when that came.
     fn settle(&mut self, row: Example) -> Result<(), LearnError> {
-        let Some(truth) = row.truth.or_else(|| self.otherwise()) else { return Ok(()) };
+        let truth = row.truth.or_else(|| self.otherwise());
+        let own = row.said.get(..self.said_width()).unwrap_or(&row.said);
+        let said = self.plan.output.prediction(own);
+        estimate::labelled(&mut self.sections.estimate, row.chunk, (&row.features, said), truth)?;
+        let Some(truth) = truth else { return Ok(()) };
         for ((metric, _), segment) in self.plan.segments.iter().zip(&row.segments) {
             self.sections.evaluation.of(*metric, segment);
         }
-        let own = row.said.get(..self.said_width()).unwrap_or(&row.said);
-        let said = self.plan.output.prediction(own);
         self.sections.evaluation.update(truth, said, Some(row.time));
         self.evaluate_shadow(truth, &row.said, Some(row.time));
         if row.learned {

@@ -28,12 +28,14 @@ pub use step::Released;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use gristmill_learn::estimate::{Estimates, Estimation};
 use gristmill_learn::{
     Features, Labels, LearnError, Learner, MAX_CLASSES, Predictions, StateError, StateReader, StateWriter, Task, Truth,
 };
 
 use crate::label::{Example, LabelReport, Pending};
 use crate::plan::LabelPlan;
+use crate::estimate;
 use crate::resources::RunnablePlan;
 use crate::rows::{Cell, Partition, Positions, Refusal, Rows, SchemaDrift, SharedPosition, Stage, count};
 use crate::spec::Size;
@@ -251,6 +253,11 @@ impl Shard {
         self.sections.pending.as_ref()?.report()
     }
 
+    /// What is estimated of its rows.
+    pub fn estimates(&self) -> Option<Estimates> {
+        self.sections.estimate.as_ref().map(Estimation::estimates)
+    }
+
     /// The names of the classes, by their index in metrics; none without classification.
     pub fn classes(&self) -> Vec<String> {
         self.sections.classes.of(self.plan.output.task).into_iter().map(String::from).collect()
@@ -285,10 +292,7 @@ impl Shard {
         answered: &mut Answered,
     ) -> Result<(), LearnError> {
         let plan = Arc::clone(&self.plan);
-        let time = plan.time.and_then(|time| match rows.columns.get(time)?.cell(row) {
-            Cell::Timestamp(micros) => Some(micros),
-            _ => None,
-        });
+        let time = self.event_time(rows, row);
         if let Some(now) = time {
             self.learn_what_is_due(now)?;
         }
@@ -300,30 +304,21 @@ impl Shard {
         let version = if learns { self.counts.learned } else { self.version() };
         answered.push(row, record, self.predictions.row(0), version);
         let said = plan.output.prediction(self.predictions.row(0));
+        let chunk = estimate::scored(&mut self.sections.estimate, &self.features, said, time)?;
         // Clusters are measured without a label: none of their metrics reads it.
         let clusters = (task == Task::Clustering).then_some(Truth::Value(f64::NAN));
         let segment =
             |column: &usize| rows.columns.get(*column).map_or(Cell::Missing, |column| column.cell(row)).text();
-        if let (Some(pending), Some(time)) = (&self.sections.pending, time)
-            && (truth.is_some() || pending.joins())
-        {
+        if let Some(time) = time.filter(|_| self.waits(truth)) {
             let all = if self.sections.model.is_some() { self.predictions.row(0) } else { answer.unwrap_or_default() };
-            let id = plan.id.filter(|_| pending.joins()).map(|id| segment(&id).into());
-            let example = Example {
-                due: pending.due(time),
-                time,
-                id,
-                features: self.features.clone(),
-                said: all.to_vec(),
-                version,
-                segments: plan.segments.iter().map(|(_, column)| segment(column).into_owned()).collect(),
-                truth,
-                learned: false,
-            };
-            self.wait(example)?;
+            let segments = plan.segments.iter().map(|(_, column)| segment(column).into_owned()).collect();
+            let (id, due) = (plan.id.map(|id| segment(&id)), self.due(time));
+            let (features, said, id) = (self.features.clone(), all.to_vec(), id.as_deref().map(Into::into));
+            self.wait(Example { due, time, id, features, said, version, segments, truth, learned: false, chunk })?;
             // A model that learns without labels need not wait for one.
             return if task.is_unsupervised() { self.learn(None) } else { Ok(()) };
         }
+        estimate::labelled(&mut self.sections.estimate, chunk, (&self.features, said), truth)?;
         if let Some(truth) = truth.or(clusters) {
             for (metric, column) in &plan.segments {
                 self.sections.evaluation.of(*metric, &segment(column));
@@ -332,6 +327,14 @@ impl Shard {
             self.evaluate_shadow(truth, answer.unwrap_or_default(), time);
         }
         self.learn(truth)
+    }
+
+    /// The event time of a row, in microseconds.
+    fn event_time(&self, rows: &Rows, row: usize) -> Option<i64> {
+        match rows.columns.get(self.plan.time?)?.cell(row) {
+            Cell::Timestamp(micros) => Some(micros),
+            _ => None,
+        }
     }
 
     /// How many numbers a row's score has, if a pretrained model decides alone; any number otherwise.

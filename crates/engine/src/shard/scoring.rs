@@ -323,7 +323,9 @@ impl Shard {
             let width =
                 self.sections.scorer.as_ref().map_or(0, |scorer| scorer.version().model.signature().output.width());
             self.predictions.push_row(answer.iter().take(width).copied());
-            if let Some(scoring) = self.plan.scoring.as_ref().filter(|_| self.outside_learns()) {
+            if let Some(scoring) =
+                self.plan.scoring.as_ref().filter(|_| self.outside_learns() || self.plan.estimates_losses())
+            {
                 self.features = scoring.inputs.iter().map(|feature| self.feature(rows, row, *feature)).collect();
             }
             return Ok(());

@@ -1,5 +1,6 @@
 //! The catalog of a shard's sections.
 
+use gristmill_learn::estimate::Estimation;
 use gristmill_learn::{Chain, LearnError, StateError, Stateful};
 use gristmill_sql::Windows;
 
@@ -87,6 +88,8 @@ sections! {
     evaluation: Evaluation,
     /// The same as they were known when labels of their own came.
     evaluation_then: Option<Evaluation>,
+    /// Metrics estimated before labels come.
+    estimate: Option<Estimation>,
 }
 
 impl Plan {

@@ -31,6 +31,7 @@ pub use crate::connect::{
     Output, Shards, Stdout, Target,
 };
 pub use crate::label::Label;
+pub use crate::estimate::Estimate;
 
 /// A pipeline: where records come from, what they mean, what learns from them and where the answers go.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -70,6 +71,9 @@ pub struct Pipeline {
     /// Metrics over the labelled rows, each predicted before it is learned. Baselines are always shown beside them.
     #[serde(default)]
     pub evaluate: Vec<MetricKind>,
+    /// Metrics estimated before labels come. Default: none.
+    #[serde(default)]
+    pub estimate: Option<Estimate>,
     /// Where decisions go, by a name of your choice. Each row's decision goes to every output whose `when` it meets.
     #[serde(default)]
     pub outputs: Entries<Output>,

@@ -147,6 +147,10 @@ impl Checker<'_> {
         self.augment(task);
         let decision_values = alone.is_some_and(|scoring| scoring.model.decides_at_zero());
         let segments = self.metrics(task, decision_values);
+        if let Some(estimate) = &self.pipeline.estimate {
+            let written = (self.pipeline.label.is_some(), self.pipeline.input.time.is_some());
+            crate::estimate::check(estimate, (task, &signature), written, &mut self.mistakes);
+        }
         ModelPlan { signature, steps, scoring, task, reading, decision_values, label, segments }
     }
 
@@ -154,7 +158,6 @@ impl Checker<'_> {
         let pipeline = self.pipeline;
         let used = rows.computed.as_ref().map(|computed| computed.program.reads()).unwrap_or_default();
         let columns = self.column_plans(&[rows.features.as_slice(), &used].concat(), [rows.id, rows.time]);
-        let (task, reading, decision_values) = (model.task?, model.reading?, model.decision_values);
         let apart = model.label.as_ref().and_then(LabelPlan::input).map(|labels| labels.input.name());
         Some(Plan {
             name: pipeline.name.as_str().into(),
@@ -182,9 +185,10 @@ impl Checker<'_> {
             signature: model.signature,
             model: model.steps,
             scoring: model.scoring,
-            output: OutputSchema { task, reading, decision_values },
+            output: OutputSchema { task: model.task?, reading: model.reading?, decision_values: model.decision_values },
             metrics: pipeline.evaluate.clone(),
             segments: model.segments,
+            estimate: pipeline.estimate.clone(),
             outputs: around.outputs,
             dead_letters: around.dead_letters,
             guarantee: Guarantee::AtLeastOnce,
