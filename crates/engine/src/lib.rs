@@ -46,3 +46,4 @@ mod section;
 pub mod shard;
 pub mod spec;
 pub mod timestamp;
+pub mod watch;

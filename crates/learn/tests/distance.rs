@@ -25,7 +25,7 @@ fn compared(measure: Measure, reference: &[f64], window: &[f64]) -> Comparison {
 fn check(name: &str, reference: &[f64], window: &[f64], expected: [f64; 4]) {
     for (measure, expected) in NUMBERS.into_iter().zip(expected) {
         let comparison = compared(measure, reference, window);
-        let found = comparison.size();
+        let found = comparison.distance();
         println!(
             "{name} {measure:?}: {found:.6} {expected:.6}, {:.6} without a change",
             comparison.without_change(0.01)
@@ -74,14 +74,14 @@ fn categories_are_those_of_the_reference() {
     let (reference, alike, more) = (draw(10_000, 12.0), draw(1_000, 12.0), draw(1_000, 15.0));
     let close = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-6, "{found} {expected}");
     for (window, [chi_square, jensen_shannon]) in [(&alike, ALIKE), (&more, MORE)] {
-        close(categories(Measure::ChiSquare, &reference, window).size(), chi_square);
-        close(categories(Measure::JensenShannon, &reference, window).size(), jensen_shannon);
+        close(categories(Measure::ChiSquare, &reference, window).distance(), chi_square);
+        close(categories(Measure::JensenShannon, &reference, window).distance(), jensen_shannon);
     }
     let new = categories(Measure::NewCategories, &reference, &more);
     let beyond = more.iter().filter(|name| name.parse::<u32>().unwrap() > 11).count() as f64 / 1e3;
-    close(new.size(), beyond);
-    assert!(new.size() > new.without_change(0.01));
-    assert_eq!(categories(Measure::NewCategories, &reference, &alike).size(), 0.0);
+    close(new.distance(), beyond);
+    assert!(new.distance() > new.without_change(0.01));
+    assert_eq!(categories(Measure::NewCategories, &reference, &alike).distance(), 0.0);
 }
 
 /// Rows 20,000 to 39,999 of Elec2, permuted: ten windows, the last five with half a standard deviation added. The same
@@ -100,7 +100,11 @@ fn windows_of_real_prices() {
         check(&format!("elec2.{chunk}"), reference, &window, expected);
         for measure in NUMBERS {
             let comparison = compared(measure, reference, &window);
-            assert_eq!(comparison.size() > comparison.without_change(0.01 / 4.0), chunk >= 5, "{chunk} {measure:?}");
+            assert_eq!(
+                comparison.distance() > comparison.without_change(0.01 / 4.0),
+                chunk >= 5,
+                "{chunk} {measure:?}"
+            );
         }
     }
 }
@@ -142,7 +146,7 @@ fn limits_hold_without_a_change() {
                 let (reference, window) = (draw(rows), draw(others));
                 for (measure, count) in NUMBERS.into_iter().zip(&mut exceeded) {
                     let comparison = compared(measure, &reference, &window);
-                    *count += u32::from(comparison.size() > comparison.without_change(0.01));
+                    *count += u32::from(comparison.distance() > comparison.without_change(0.01));
                 }
             }
             println!("{shape} {rows} {others}: {exceeded:?} of 4,000");
@@ -175,7 +179,7 @@ fn limits_of_shares_hold_without_a_change() {
                 new.category(&(1.0 / random.uniform()).floor().min(1e6).to_string());
             }
             for (comparison, count) in [&missing, &new].into_iter().zip(&mut exceeded) {
-                *count += u32::from(comparison.size() > comparison.without_change(0.01));
+                *count += u32::from(comparison.distance() > comparison.without_change(0.01));
             }
         }
         println!("{share}: {exceeded:?} of 2,000");
@@ -207,7 +211,7 @@ fn the_window_before_becomes_the_reference() {
             assert_eq!(StateWriter::of(&comparison), saved);
             if row % 100 == 99 {
                 if comparison.is_fixed() {
-                    sizes.push(comparison.size() > comparison.without_change(0.01));
+                    sizes.push(comparison.distance() > comparison.without_change(0.01));
                     comparison.slide();
                 } else {
                     comparison.fix();
@@ -225,14 +229,14 @@ fn a_saved_reference_is_the_reference() {
     let mut numbers = Comparison::new(Measure::KolmogorovSmirnov, Values::Numbers);
     numbers.fix_to_numbers(&quantiles, 10_000, 100);
     (0..500).for_each(|row| numbers.number(f64::from(row % 101) + 10.0));
-    assert!((numbers.size() - 0.1).abs() < 0.015, "{}", numbers.size());
+    assert!((numbers.distance() - 0.1).abs() < 0.015, "{}", numbers.distance());
     let (reference, window) = numbers.summaries();
     assert_eq!((reference.rows, reference.missing, window.rows), (10_100, 100, 500));
     assert_eq!(reference.quantiles, [0.0, 25.0, 50.0, 75.0, 100.0]);
     let mut categories = Comparison::new(Measure::ChiSquare, Values::Categories);
     categories.fix_to_categories([("a", 600), ("b", 400)], 0);
     (0..100).for_each(|row| categories.category(if row % 5 < 3 { "a" } else { "b" }));
-    assert!(categories.size().abs() < 1e-9);
+    assert!(categories.distance().abs() < 1e-9);
     assert_eq!(categories.summaries().1.categories, [("a".to_string(), 0.6), ("b".to_string(), 0.4)]);
 }
 
@@ -253,7 +257,7 @@ fn a_coarse_one_is_near() {
         exact.number(value);
         coarse.number(value);
     }
-    assert!((exact.size() - coarse.size()).abs() < 0.05, "{} {}", exact.size(), coarse.size());
+    assert!((exact.distance() - coarse.distance()).abs() < 0.05, "{} {}", exact.distance(), coarse.distance());
     assert!(Stateful::size(&coarse) < 3_000, "{}", Stateful::size(&coarse));
 }
 
@@ -263,11 +267,11 @@ fn what_cannot_be_compared_has_no_size() {
         for values in [Values::Numbers, Values::Categories] {
             let mut comparison = Comparison::new(measure, values);
             comparison.fix();
-            assert!(comparison.size().is_nan() && comparison.without_change(0.01).is_nan(), "{measure:?}");
+            assert!(comparison.distance().is_nan() && comparison.without_change(0.01).is_nan(), "{measure:?}");
             comparison.number(1.0);
             comparison.category("a");
             comparison.number(f64::NAN);
-            assert!(comparison.size().is_nan(), "{measure:?}: there is no reference");
+            assert!(comparison.distance().is_nan(), "{measure:?}: there is no reference");
             comparison.restart();
             assert_eq!(comparison.summaries().1.rows, 0);
         }
@@ -277,13 +281,17 @@ fn what_cannot_be_compared_has_no_size() {
 #[test]
 fn absurd_numbers_are_missing_and_a_constant_that_moves_is_far() {
     let one = compared(Measure::Wasserstein, &[3.0; 50], &[3.0; 50]);
-    assert_eq!((one.size(), one.without_change(0.01)), (0.0, 0.0));
+    assert_eq!((one.distance(), one.without_change(0.01)), (0.0, 0.0));
     let moved = compared(Measure::Wasserstein, &[3.0; 50], &[4.0; 50]);
-    assert!((moved.size() - 2.0).abs() < 1e-9 && moved.without_change(0.01) < 1.0, "{}", moved.without_change(0.01));
+    assert!(
+        (moved.distance() - 2.0).abs() < 1e-9 && moved.without_change(0.01) < 1.0,
+        "{}",
+        moved.without_change(0.01)
+    );
     let absurd = compared(Measure::Missing, &[1.0; 50], &[1e300, f64::INFINITY, f64::NAN, -1e299, 1e139, 0.0]);
-    assert!((absurd.size() - 4.0 / 6.0).abs() < 1e-12);
+    assert!((absurd.distance() - 4.0 / 6.0).abs() < 1e-12);
     for measure in NUMBERS {
         let far = compared(measure, &[1e139, -1e139, 0.0, 5e-324], &[-1e139, 1e139, 1e139, 7.0]);
-        assert!(far.size().is_finite() && far.without_change(0.01).is_finite(), "{measure:?}");
+        assert!(far.distance().is_finite() && far.without_change(0.01).is_finite(), "{measure:?}");
     }
 }

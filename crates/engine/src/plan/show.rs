@@ -125,6 +125,7 @@ impl Plan {
             let when = if learns { ", each row predicted before it is learned" } else { ", of each row with a label" };
             steps.push(("evaluate", metrics.join(", ") + when));
         }
+        steps.extend(self.watch.iter().map(|watch| ("watch", watch.to_string())));
         steps
     }
 
@@ -137,7 +138,8 @@ impl Plan {
                 Format::Json => String::new(),
                 other => format!(" as {}", other.shown()),
             };
-            ("output", format!("{} to {}{format}{when}{select}", output.name, output.target))
+            let events = if output.events { ", events alone" } else { "" };
+            ("output", format!("{} to {}{format}{when}{select}{events}", output.name, output.target))
         };
         let dead_letters = match &self.dead_letters {
             Some(target) => target.to_string(),

@@ -4,6 +4,7 @@
 //! dependence on how the records were cut into batches.
 
 mod adapt;
+mod alarms;
 mod categories;
 mod classes;
 mod computed;
@@ -35,6 +36,7 @@ use gristmill_learn::{
 use crate::resources::RunnablePlan;
 use crate::rows::{Cell, Partition, Positions, Refusal, Rows, SchemaDrift, SharedPosition, Stage, count};
 use crate::spec::Size;
+use crate::watch::{Moment, error_of};
 use categories::usable;
 use decide::Answered;
 use pending::Waiting;
@@ -113,6 +115,8 @@ pub struct Shard {
     labels: Vec<(String, u64)>,
     features: Vec<f64>,
     predictions: Predictions,
+    /// Where the row stands that was scored last; of use only while a row is folded in.
+    moment: Moment,
 }
 
 impl Shard {
@@ -135,6 +139,7 @@ impl Shard {
             labels: Vec::new(),
             features: Vec::new(),
             predictions: Predictions::default(),
+            moment: Moment::default(),
         };
         if let Some(saved) = snapshot {
             StateReader::into(saved, &mut shard)
@@ -271,23 +276,21 @@ impl Shard {
         answered: &mut Answered,
     ) -> Result<(), LearnError> {
         let plan = Arc::clone(&self.plan);
-        let time = plan.time.and_then(|time| match rows.columns.get(time)?.cell(row) {
-            Cell::Timestamp(micros) => Some(micros),
-            _ => None,
-        });
+        let time = plan.time_of(rows, row);
+        self.moment = Moment { time, position: self.at.get(), record };
         if let Some(now) = time {
             self.learn_what_is_due(now)?;
         }
         self.predict(rows, row, answer)?;
+        self.watch_scored(rows, row);
         self.counts.scored += 1;
         self.counts.decisions += 1;
-        let task = self.plan.output.task;
         let learns = self.sections.model.is_some() || self.outside_learns();
         let version = if learns { self.counts.learned } else { self.version() };
         answered.push(row, record, self.predictions.row(0), version);
         let said = plan.output.prediction(self.predictions.row(0));
         // Clusters are measured without a label: none of their metrics reads it.
-        let clusters = (task == Task::Clustering).then_some(Truth::Value(f64::NAN));
+        let clusters = (plan.output.task == Task::Clustering).then_some(Truth::Value(f64::NAN));
         let segment =
             |column: &usize| rows.columns.get(*column).map_or(Cell::Missing, |column| column.cell(row)).text();
         if let (Some(pending), Some(time), Some(truth)) = (&mut self.sections.pending, time, truth) {
@@ -296,14 +299,16 @@ impl Shard {
             let segments = plan.segments.iter().map(|(_, column)| segment(column).into_owned()).collect();
             pending.push(Waiting { due: pending.due(time), time, features, said, truth, segments });
             // A model that learns without labels need not wait for one.
-            return if task.is_unsupervised() { self.learn(None) } else { Ok(()) };
+            return if plan.output.task.is_unsupervised() { self.learn(None) } else { Ok(()) };
         }
         if let Some(truth) = truth.or(clusters) {
             for (metric, column) in &plan.segments {
                 self.sections.evaluation.of(*metric, &segment(column));
             }
+            let error = error_of(truth, said);
             self.sections.evaluation.update(truth, said, time);
             self.evaluate_shadow(truth, answer.unwrap_or_default(), time);
+            self.watch_labelled(error, time);
         }
         self.learn(truth)
     }
@@ -317,8 +322,10 @@ impl Shard {
             }
             let own = row.said.get(..self.said_width()).unwrap_or(&row.said);
             let said = self.plan.output.prediction(own);
+            let error = error_of(row.truth, said);
             self.sections.evaluation.update(row.truth, said, Some(row.time));
             self.evaluate_shadow(row.truth, &row.said, Some(row.time));
+            self.watch_labelled(error, Some(row.time));
             if !self.plan.output.task.is_unsupervised() {
                 self.features = row.features;
                 self.learn(Some(row.truth))?;

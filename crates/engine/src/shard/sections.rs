@@ -16,6 +16,7 @@ use crate::plan::{Definition, Plan};
 use crate::resources::Resources;
 use crate::rows::Partition;
 use crate::section::{Counted, Lost, Section};
+use crate::watch::Watching;
 
 macro_rules! sections {
     ($($(#[$doc:meta])* $name:ident: $section:ty,)*) => {
@@ -85,6 +86,8 @@ sections! {
     model: Option<Chain>,
     /// The metrics.
     evaluation: Evaluation,
+    /// The watches.
+    watch: Watching,
 }
 
 impl Plan {

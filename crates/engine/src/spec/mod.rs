@@ -30,6 +30,7 @@ pub use crate::connect::{
     Create, FileInput, FileTarget, Format, Http, Input, KafkaInput, KafkaTarget, Lookup, LookupFile, LookupTopic,
     Output, Shards, Stdout, Target,
 };
+use crate::watch::Watch;
 
 /// A pipeline: where records come from, what they mean, what learns from them and where the answers go.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -69,6 +70,10 @@ pub struct Pipeline {
     /// Metrics over the labelled rows, each predicted before it is learned. Baselines are always shown beside them.
     #[serde(default)]
     pub evaluate: Vec<MetricKind>,
+    /// What is watched for a change: inputs, scores, errors and rules, each with what an alarm does. Alarms are events, which
+    /// an output with `events: true` takes.
+    #[serde(default)]
+    pub watch: Vec<Watch>,
     /// Where decisions go, by a name of your choice. Each row's decision goes to every output whose `when` it meets.
     #[serde(default)]
     pub outputs: Entries<Output>,

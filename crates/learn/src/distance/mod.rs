@@ -10,7 +10,7 @@
 //! (0..1000).for_each(|index| watched.number(f64::from(index % 100)));
 //! watched.fix();
 //! (0..500).for_each(|index| watched.number(f64::from(index % 100 + 20)));
-//! assert!((watched.size() - 0.2).abs() < 1e-9);
+//! assert!((watched.distance() - 0.2).abs() < 1e-9);
 //! assert!(watched.without_change(0.01) < 0.1);
 //! ```
 
@@ -298,7 +298,7 @@ impl Comparison {
     }
 
     /// The distance of the window from the reference; NaN where one of them has no values.
-    pub fn size(&self) -> f64 {
+    pub fn distance(&self) -> f64 {
         let rows = self.rows();
         if rows.0 == 0 || rows.1 == 0 {
             return f64::NAN;
@@ -320,7 +320,7 @@ impl Comparison {
         }
     }
 
-    /// What [`Self::size`] exceeds without a change, with this probability, given the rows of both; NaN where one of
+    /// What [`Self::distance`] exceeds without a change, with this probability, given the rows of both; NaN where one of
     /// them has none. For rows that do not depend on each other.
     pub fn without_change(&self, chance: f64) -> f64 {
         let rows = self.rows();
