@@ -303,7 +303,7 @@ fn every_rule_of_the_law_is_used() {
 fn every_watch_of_the_law_is_used() {
     let plan = plan_of(&watched(&cleaned()));
     let wave = |row: usize| {
-        let level = if row / 30 % 2 == 0 { 0.0 } else { 3.0 };
+        let level = if (row / 30).is_multiple_of(2) { 0.0 } else { 3.0 };
         ((row * 37 % 17) as f64 / 10.0 + level - 2.0, (row * 53 % 13) as f64 / 10.0 + level - 2.0)
     };
     let some = |row: usize| if (row / 20).is_multiple_of(2) == row.is_multiple_of(3) { "a" } else { "b" };

@@ -53,8 +53,8 @@ impl<'a> Taken<'a> {
 
 #[derive(Debug)]
 enum Means {
-    Compared(Compared),
-    Detected(Detected),
+    Compared(Box<Compared>),
+    Detected(Box<Detected>),
 }
 
 /// A watch of one thing, with its state.
@@ -84,8 +84,8 @@ pub(super) struct Around<'a> {
 impl Watcher {
     pub(super) fn new(plan: &WatchPlan) -> Self {
         let means = match &plan.kind {
-            Kind::Compared(comparing) => Means::Compared(Compared::new(comparing)),
-            Kind::Detected { detector, quiet } => Means::Detected(Detected::new(detector, *quiet)),
+            Kind::Compared(comparing) => Means::Compared(Box::new(Compared::new(comparing))),
+            Kind::Detected { detector, quiet } => Means::Detected(Box::new(Detected::new(detector, *quiet))),
         };
         Self {
             plan: plan.clone(),

@@ -202,8 +202,7 @@ impl Comparison {
 
     /// Counts a number; one that is not finite, or beyond 1e140, is missing.
     pub fn number(&mut self, value: f64) {
-        // NaN is missing, too.
-        if !(value.abs() < ABSURD) {
+        if value.is_nan() || value.abs() >= ABSURD {
             return self.absent();
         }
         match &mut self.content {
