@@ -102,8 +102,7 @@ impl HttpSink {
         }
     }
 
-    fn deliver(&self, decision: &Decision<'_>) -> Result<(), SinkError> {
-        let key = self.key(decision);
+    fn deliver(&self, decision: &Decision<'_>, key: &str) -> Result<(), SinkError> {
         let (mut wait, mut stopping) = (FIRST_WAIT, None);
         let failed = |why: String| {
             let place = format!("offset {} of {}", decision.position, decision.partition);
@@ -111,7 +110,7 @@ impl HttpSink {
             Err(SinkError::Write { target: self.http.url.clone(), why })
         };
         for tried in 0_u32.. {
-            let why = match self.attempt(&key, decision.value) {
+            let why = match self.attempt(key, decision.value) {
                 Outcome::Done => return Ok(()),
                 Outcome::Refused(why) => {
                     return failed(format!("{why}. Is the address right, and may this user post?"));
@@ -137,8 +136,15 @@ impl HttpSink {
 
 impl Sink for HttpSink {
     fn write(&mut self, part: &PartitionCommit) -> Result<(), SinkError> {
-        let mut mine = part.outbox.decisions().filter(|decision| decision.output == self.output);
-        mine.try_for_each(|decision| self.deliver(&decision))
+        let mut before = (None, 0);
+        for decision in part.outbox.decisions().filter(|decision| decision.output == self.output) {
+            // Of one record there is one decision, and any number of events.
+            let number = if before.0 == Some(decision.position) { before.1 + 1 } else { 0 };
+            let key = self.key(&decision);
+            self.deliver(&decision, &if number == 0 { key } else { format!("{key}/{number}") })?;
+            before = (Some(decision.position), number);
+        }
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {

@@ -9,6 +9,7 @@ use crate::clean::Clean;
 use crate::document::{nearest, summary};
 use crate::schema;
 use crate::spec::settings_line;
+use crate::watch::Watch;
 
 /// A component of a kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,11 +23,12 @@ pub struct Listed {
 }
 
 /// The place of each kind's components in the schema.
-const KINDS: [(&str, &str); 6] = [
+const KINDS: [(&str, &str); 7] = [
     ("clean", "Clean"),
     ("augment", "Augment"),
     ("model", "Step"),
     ("evaluate", "MetricKind"),
+    ("watch", "Watch"),
     ("detectors", "DetectorKind"),
     ("columns", "ColumnType"),
 ];
@@ -142,7 +144,7 @@ pub fn describe(name: &str) -> Result<String, String> {
 fn page(name: &str, kind: &str, description: &str, settings: &'static Value) -> String {
     let mut page = format!("# {name} ({kind})\n\n{}", without_code(description));
     if let Some(example) = example(name, kind) {
-        let with = if matches!(kind, "clean" | "augment") { "For example" } else { "With its defaults" };
+        let with = if matches!(kind, "clean" | "augment" | "watch") { "For example" } else { "With its defaults" };
         page.push_str(&format!("\n{with}:\n\n```yaml\n{example}\n```\n"));
     }
     let properties = settings.get("properties").and_then(Value::as_object);
@@ -180,6 +182,7 @@ fn example(name: &str, kind: &str) -> Option<String> {
         "evaluate" => values(MetricKind::every()),
         "clean" => values(Clean::every(false)),
         "augment" => values(Augment::every()),
+        "watch" => values(Watch::every(Some("outliers"))),
         _ => return None,
     };
     let given = match every.iter().find_map(|one| one.get(name))? {

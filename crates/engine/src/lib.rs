@@ -48,3 +48,4 @@ mod section;
 pub mod shard;
 pub mod spec;
 pub mod timestamp;
+pub mod watch;

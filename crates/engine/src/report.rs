@@ -12,8 +12,8 @@ use serde::ser::{Error as _, Serializer};
 use serde_json::{Map, Value};
 
 use crate::doubts::{Labels, doubts};
-use crate::label::LabelReport;
 use crate::estimate;
+use crate::label::LabelReport;
 use crate::plan::Plan;
 use crate::rows::{Partition, SchemaDrift, count};
 use crate::shard::{Counted, Counts, Evaluation, Scores, ShadowEvaluation, Shard};

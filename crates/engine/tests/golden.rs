@@ -19,6 +19,7 @@ use gristmill::plan::Plan;
 use gristmill::resources::{Resources, RunnablePlan};
 use gristmill::rows::{Column, Partition, Position, RawRecord, RawRows, Rows, SchemaDrift};
 use gristmill::shard::{Outbox, Shard, saved_parts};
+use gristmill::watch::Watch;
 use gristmill_formats::encoder;
 
 const HEAD: &str = "
@@ -55,6 +56,8 @@ fn documents() -> Vec<(&'static str, String)> {
     let clean = |grace| format!("clean: {}\n", serde_json::to_string(&Clean::every(grace)).unwrap());
     let (rules, patient) = (clean(false), clean(true));
     let learning = LEARNING.replace("RULES", &serde_json::to_string(&Augment::every()).unwrap());
+    let watch = format!("watch: {}\n", serde_json::to_string(&Watch::every(Some("outliers"))).unwrap());
+    let told = TAIL.replace("out}}}", "out}}, alarms: {file: {path: alarms}, events: true}}");
     let table = "lookup:\n  shops: {kafka: {topic: shops}, format: json, columns: {code: string, rent: float64}, key: code, on: card}\n";
     let looked = "features: [x, shops.rent]\nlabel: {column: y}\nmodel: [standard_scaler, linear_regression]\n";
     let number = "features: [x, y]\nmodel: [half_space_trees]\n";
@@ -65,6 +68,7 @@ fn documents() -> Vec<(&'static str, String)> {
         ("classes", format!("{HEAD}{plain}{TAIL}")),
         ("lookup", format!("{HEAD}kafka: {{bootstrap.servers: localhost}}\n{table}{looked}{TAIL}")),
         ("anomalies", format!("{HEAD}{number}{TAIL}")),
+        ("watch", format!("{HEAD}{rules}{FEATURES}{learning}{watch}{told}")),
         ("shards", format!("{shards}{plain}{TAIL}")),
     ]
 }
@@ -224,7 +228,12 @@ fn every_part_has_a_golden_file() {
         let rule = format!("\"{}\":", rule.name());
         assert!(augmented.iter().any(|of| of.contains(&rule)), "no golden file has {rule}");
     }
+    for watch in Watch::every(Some("outliers")) {
+        let watch = watch.name();
+        assert!(parts.iter().any(|part| part.starts_with(watch)), "no golden file has `{watch}`: {parts:?}");
+    }
     for part in [
+        "watched errors",
         "label",
         "shards and label",
         "grace",

@@ -10,6 +10,7 @@ use gristmill::plan::Plan;
 use gristmill::resources::RunnablePlan;
 use gristmill::rows::{Column, Partition, Position, RawRecord, RawRows, Refusal, Rows, SchemaDrift};
 use gristmill::shard::{Outbox, Shard};
+use gristmill::watch::Watch;
 use gristmill_formats::encoder;
 use proptest::prelude::*;
 
@@ -125,6 +126,13 @@ fn patient(grace: &str) -> String {
     cleaned_by(&Clean::every(true)).replace("  time: ts\n", &format!("  time: ts\n  grace: {grace}\n"))
 }
 
+/// The same with every watch; some alarms reset the model.
+fn watched(document: &str) -> String {
+    let watch = serde_json::to_string(&Watch::every(Some("outliers"))).unwrap();
+    document.replace("dead_letters:", &format!("watch: {watch}\ndead_letters:"))
+        + "  alarms: {stdout: {}, events: true}\n"
+}
+
 fn plan_of(document: &str) -> Arc<Plan> {
     Arc::new(Plan::read("t.yaml", document, &|_| None).unwrap_or_else(|problems| panic!("{problems}")))
 }
@@ -173,7 +181,11 @@ proptest! {
         rows in proptest::collection::vec(row(), 0..60),
         cuts in proptest::collection::vec(0_usize..100, 0..6),
     ) {
-        for document in [delayed().as_str(), &cleaned(), &patient("2 s"), &patient("4 s"), &augmented(), DOCUMENT] {
+        let late = watched(&cleaned().replace("label: {", "label: {delay: 3 s, "));
+        let watched = [late, watched(&cleaned()), watched(&patient("2 s"))];
+        let [late, watched, patiently] = watched.each_ref().map(String::as_str);
+        let cleaned = [delayed(), cleaned(), patient("2 s"), patient("4 s"), augmented()];
+        for document in cleaned.iter().map(String::as_str).chain([DOCUMENT, late, watched, patiently]) {
             let plan = plan_of(document);
             let whole = fold(&plan, &rows, &[], false);
             prop_assert!(fold(&plan, &rows, &cuts, false) == whole, "batches matter");
@@ -284,6 +296,35 @@ fn every_rule_of_the_law_is_used() {
         counts.iter().find(|(name, _)| name == "outliers[y]").unwrap().1 as usize,
         refusals.iter().filter(|one| one.reason == "outlier").count()
     );
+}
+
+/// Each watch of the law above raises an alarm, and clears one, on rows of which many are alike.
+#[test]
+fn every_watch_of_the_law_is_used() {
+    let plan = plan_of(&watched(&cleaned()));
+    let wave = |row: usize| {
+        let level = if (row / 30).is_multiple_of(2) { 0.0 } else { 3.0 };
+        ((row * 37 % 17) as f64 / 10.0 + level - 2.0, (row * 53 % 13) as f64 / 10.0 + level - 2.0)
+    };
+    let some = |row: usize| if (row / 20).is_multiple_of(2) == row.is_multiple_of(3) { "a" } else { "b" };
+    let rows: Vec<Row> =
+        (0..600).map(|row| (Some(wave(row).0).filter(|_| row % 60 > 9), Some(wave(row).1), Some(some(row)))).collect();
+    let (answers, ..) = fold(&plan, &rows, &[], false);
+    let alarms = plan.outputs.iter().position(|output| output.events).unwrap();
+    let events: Vec<serde_json::Value> =
+        answers.iter().filter(|one| one.0 == alarms).map(|one| serde_json::from_slice(&one.2).unwrap()).collect();
+    let told = |state: &str, name: &str| events.iter().any(|event| event["state"] == state && event["alarm"] == name);
+    // What needs many rows without a reset, or changes of another kind, is tried elsewhere.
+    for watch in plan.watch.iter().filter(|watch| !told("raised", &watch.name)) {
+        println!("{} has nothing to tell", watch.name);
+    }
+    for name in ["psi[x]", "psi[score]", "kolmogorov_smirnov[x]", "wasserstein[y]", "rules[outliers[x]]"] {
+        assert!(told("raised", name), "{name}");
+    }
+    for name in ["psi[x]", "kolmogorov_smirnov[x]"] {
+        assert!(told("cleared", name), "{name}");
+    }
+    assert!(events.iter().any(|event| event["then"] == "reset_model"));
 }
 
 #[test]

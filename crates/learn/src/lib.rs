@@ -36,6 +36,7 @@ mod catalog;
 mod chain;
 pub mod cluster;
 mod density;
+pub mod distance;
 pub mod drift;
 pub mod ensemble;
 pub mod estimate;

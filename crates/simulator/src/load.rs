@@ -11,6 +11,7 @@ use gristmill::pretrained::{Candidate, Pretrained, Reading, Version};
 use gristmill::resources::{Resources, RunnablePlan};
 use gristmill::rows::Column;
 use gristmill::spec::{Commit, Format, Guarantee, Snapshot, Span, State};
+use gristmill::watch::{Action, Watch};
 use gristmill_formats::encoder;
 use gristmill_learn::{Component, Signature, Task};
 
@@ -87,7 +88,12 @@ pub(crate) fn with_inputs(plan: &Arc<Plan>, system: System) -> Arc<Plan> {
 
 /// A pipeline whose model changes while it runs, with immediate labels.
 pub fn changing() -> Result<Plan, String> {
-    read("changing.yaml", &document("[{file: {path: m0.txt}}]", Some(Task::BinaryClassification)))
+    let watch = "watch: [{kolmogorov_smirnov: {of: a, window: 4, reference: previous, threshold: 0.6}}]\nmodel:";
+    let text = document("[{file: {path: m0.txt}}]", Some(Task::BinaryClassification)).replace("model:", watch);
+    let mut plan = read("changing.yaml", &text)?;
+    // A document can say so where there are candidates: in a group.
+    plan.watch.iter_mut().for_each(|watch| watch.then = Action::PromoteCandidate);
+    Ok(plan)
 }
 
 /// The same with a learner after the model.
@@ -149,7 +155,9 @@ fn cleaned_by(rules: &[Clean]) -> Result<String, String> {
     let flags: String = rules.iter().filter_map(Clean::flag).map(|flag| format!("  - {flag}\n")).collect();
     let clean = serde_json::to_string(rules).map_err(|error| error.to_string())?;
     let augment = serde_json::to_string(&Augment::every()).map_err(|error| error.to_string())?;
-    Ok(PREPARED.replace("FLAGS", &flags).replace("CLEAN", &clean).replace("AUGMENT", &augment))
+    let watch = serde_json::to_string(&Watch::every(Some("outliers"))).map_err(|error| error.to_string())?;
+    let text = PREPARED.replace("FLAGS", &flags).replace("CLEAN", &clean).replace("AUGMENT", &augment);
+    Ok(text.replace("WATCH", &watch))
 }
 
 /// The content of every table.
@@ -231,9 +239,11 @@ label: {column: class, positive: a, negative: b, delay: 2 days}
 augment: AUGMENT
 model: [standard_scaler, one_hot_encoder, logistic_regression]
 evaluate: [accuracy]
+watch: WATCH
 outputs:
   all: {file: {path: all.ndjson}}
   some: {file: {path: some.ndjson}, when: n > 2}
+  alarms: {file: {path: alarms.ndjson}, events: true}
 dead_letters: {file: {path: dead.ndjson}}
 ";
 

@@ -63,6 +63,8 @@ pub(crate) struct Batch<'a> {
     refused: Vec<bool>,
     refusals: &'a mut Vec<Refusal>,
     count: u64,
+    /// The rows that were changed, flagged or rejected since they were last taken.
+    touched: Vec<usize>,
 }
 
 impl<'a> Batch<'a> {
@@ -71,7 +73,14 @@ impl<'a> Batch<'a> {
         let mut columns = rows.columns.clone();
         let unset = BooleanArray::from(vec![false; rows.len()]);
         columns.extend((0..flags).map(|_| Column::Boolean(unset.clone())));
-        Self { columns, records: &rows.records, refused: vec![false; rows.len()], refusals, count: 0 }
+        Self {
+            columns,
+            records: &rows.records,
+            refused: vec![false; rows.len()],
+            refusals,
+            count: 0,
+            touched: Vec::new(),
+        }
     }
 
     /// The rows that are not rejected, in order.
@@ -99,11 +108,13 @@ impl<'a> Batch<'a> {
             *refused = true;
         }
         self.count += 1;
+        self.touched.push(row);
     }
 
     /// Replaces values, in the order of rows.
     pub(crate) fn change(&mut self, column: usize, changes: &[(usize, Given)]) {
         self.count += changes.len() as u64;
+        self.touched.extend(changes.iter().map(|(row, _)| row));
         let Some(column) = self.columns.get_mut(column).filter(|_| !changes.is_empty()) else { return };
         let mut given = vec![None; self.refused.len()];
         for (row, value) in changes {
@@ -123,6 +134,11 @@ impl<'a> Batch<'a> {
     /// The number of changes and rejections since the last call.
     pub(crate) fn take_count(&mut self) -> u64 {
         std::mem::take(&mut self.count)
+    }
+
+    /// The rows that were changed, flagged or rejected since the last call, in any order, and some several times.
+    pub(crate) fn take_touched(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.touched)
     }
 
     /// The rows that are not rejected, in memory of their own.

@@ -191,13 +191,24 @@ pub struct Cleaner {
     pub written: Clean,
     rule: Box<dyn Rule>,
     count: u64,
+    /// Whether it is watched for which rows it fires.
+    watched: bool,
+    /// If so, the rows of the last block that it saw, and whether it fired; of use only while the block is folded in.
+    seen: Vec<(usize, bool)>,
 }
 
 impl Cleaner {
     pub(crate) fn new(written: &Clean, known: &Known<'_>) -> Result<Self, RuleError> {
         let subject = written.settings().subject();
         let name = if subject.is_empty() { written.name().into() } else { format!("{}[{subject}]", written.name()) };
-        Ok(Self { name, written: written.clone(), rule: written.settings().build(known)?, count: 0 })
+        Ok(Self {
+            name,
+            written: written.clone(),
+            rule: written.settings().build(known)?,
+            count: 0,
+            watched: false,
+            seen: Vec::new(),
+        })
     }
 
     /// The number of values or records that it has changed, flagged or rejected.
@@ -209,9 +220,26 @@ impl Cleaner {
         self.rule.forgotten()
     }
 
+    /// It is watched from now on.
+    pub(crate) fn watch(&mut self) {
+        self.watched = true;
+    }
+
+    /// The rows of the last block that it saw, and whether it fired, if it is watched.
+    pub(crate) fn seen(&self) -> impl Iterator<Item = (usize, bool)> {
+        self.seen.iter().copied()
+    }
+
     pub(crate) fn apply(&mut self, batch: &mut Batch<'_>) {
+        let before = if self.watched { batch.standing() } else { Vec::new() };
         self.rule.apply(batch);
         self.count += batch.take_count();
+        let mut fired = batch.take_touched();
+        if !self.watched {
+            return;
+        }
+        fired.sort_unstable();
+        self.seen = before.into_iter().map(|row| (row, fired.binary_search(&row).is_ok())).collect();
     }
 }
 
@@ -226,8 +254,9 @@ impl fmt::Display for Cleaner {
 
 impl Clone for Cleaner {
     fn clone(&self) -> Self {
-        let Self { name, written, rule, count } = self;
-        Self { name: name.clone(), written: written.clone(), rule: rule.copy(), count: *count }
+        let Self { name, written, rule, count, watched, .. } = self;
+        let (name, written) = (name.clone(), written.clone());
+        Self { name, written, rule: rule.copy(), count: *count, watched: *watched, seen: Vec::new() }
     }
 }
 

@@ -30,6 +30,9 @@ pub struct Output {
     /// How decisions are written: `json`, or `csv` with the fields of `select`, whose files begin with a line of their
     /// names. Default: `json`.
     pub format: Option<Format>,
+    /// Whether it takes events, such as the alarms of `watch`, and no decisions: JSON objects, each under the name of its
+    /// watch as key. Default false.
+    pub events: bool,
     /// What is written: names as in `when`, or `{name: SQL expression}`. What is missing or cannot be computed is `null`, in
     /// CSV an empty field. Default: the whole decision.
     pub select: Vec<Feature>,

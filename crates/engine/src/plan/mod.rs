@@ -28,8 +28,10 @@ use crate::estimate::Estimate;
 use crate::lookup::LookupPlan;
 use crate::output_query::OutputQuery;
 use crate::pretrained::{ModelFiles, Scoring};
+use crate::rows::{Cell, Rows};
 use crate::schema;
 use crate::spec::{Batch, Commit, Format, Guarantee, Pipeline, Snapshot, State, Windows};
+use crate::watch::WatchPlan;
 
 /// A pipeline ready to run.
 #[derive(Debug, Clone)]
@@ -93,6 +95,8 @@ pub struct Plan {
     pub segments: Vec<(usize, usize)>,
     /// The metrics that are estimated before labels come.
     pub estimate: Option<Estimate>,
+    /// What is watched.
+    pub watch: Vec<WatchPlan>,
     /// Where decisions go.
     pub outputs: Vec<OutputPlan>,
     /// Where dead letters go.
@@ -155,6 +159,8 @@ pub struct OutputPlan {
     pub acting: Option<OutputQuery>,
     /// Which decisions, as written.
     pub when_text: Option<String>,
+    /// Whether it takes events, and no decisions.
+    pub events: bool,
 }
 
 impl OutputPlan {
@@ -256,8 +262,22 @@ impl Plan {
         windows
             || self.scoring.is_some()
             || self.grace.is_some()
+            || !self.watch.is_empty()
             || !self.lookups.is_empty()
             || self.clean.iter().any(|rule| rule.written.settings().remembers())
+    }
+
+    /// The event time of a row.
+    pub(crate) fn time_of(&self, rows: &Rows, row: usize) -> Option<i64> {
+        match rows.columns.get(self.time?)?.cell(row) {
+            Cell::Timestamp(micros) => Some(micros),
+            _ => None,
+        }
+    }
+
+    /// How many rules have looked at rows before they were buffered, if they are.
+    pub(crate) fn on_arrival_with_grace(&self) -> usize {
+        if self.grace.is_some() { self.on_arrival } else { 0 }
     }
 
     /// How much later than their rows labels are known, in microseconds of event time.

@@ -152,6 +152,7 @@ impl Plan {
             let estimated = format!("{} of each {chunk}, from the last {from} labels", metrics.join(", "));
             steps.push(("estimate", estimated));
         }
+        steps.extend(self.watch.iter().map(|watch| ("watch", watch.to_string())));
         steps
     }
 
@@ -164,7 +165,8 @@ impl Plan {
                 Format::Json => String::new(),
                 other => format!(" as {}", other.shown()),
             };
-            ("output", format!("{} to {}{format}{when}{select}", output.name, output.target))
+            let events = if output.events { ", events alone" } else { "" };
+            ("output", format!("{} to {}{format}{when}{select}{events}", output.name, output.target))
         };
         let dead_letters = match &self.dead_letters {
             Some(target) => target.to_string(),

@@ -223,7 +223,7 @@ impl Shard {
             // Outputs of one format share a decision that is not selected from.
             let mut shared = None;
             for (number, (output, acted)) in plan.outputs.iter().zip(&acted).enumerate() {
-                if acted.as_ref().is_some_and(|acted| !acted.takes(place)) {
+                if output.events || acted.as_ref().is_some_and(|acted| !acted.takes(place)) {
                     continue;
                 }
                 let encoder = (self.plan.resources.encoders)(output.format);
@@ -240,5 +240,11 @@ impl Shard {
             }
         }
         answered.clear();
+    }
+
+    /// The same with the names that classes have now.
+    pub(super) fn decide_so_far(&mut self, of: (&RawRows, &Rows), answered: &mut Answered, outbox: &mut Outbox) {
+        let classes = self.sections.classes.clone();
+        self.decide(of.0, of.1, answered, &classes, outbox);
     }
 }

@@ -9,8 +9,9 @@ use super::{Outbox, Shard, ShardError, unknown_label};
 use crate::estimate;
 use crate::label::{Example, LabelInput, Labelled, Pending};
 use crate::plan::LabelPlan;
-use crate::rows::{Cell, Partition, RawRows, Refusal, Rows};
+use crate::rows::{Cell, Partition, Position, RawRows, Refusal, Rows};
 use crate::spec::OnLimit;
+use crate::watch::{Moment, error_of};
 
 impl Shard {
     /// What labels of this partition are, if it is one of the labels' own input.
@@ -25,13 +26,16 @@ impl Shard {
         raw: &RawRows,
         rows: &Rows,
         refusals: &mut Vec<Refusal>,
+        outbox: &mut Outbox,
     ) -> Result<(), ShardError> {
         let plan = Arc::clone(&self.plan);
         let Some(labels) = plan.labels() else { return Ok(()) };
         let cell =
             |column: usize, row: usize| rows.columns.get(column).map_or(Cell::Missing, |column| column.cell(row));
         for (row, record) in rows.records.iter().enumerate() {
+            self.tell(*record, raw, outbox)?;
             self.stands_at(raw, *record);
+            self.moment = Moment { time: self.latest(), position: self.at.get(), record: *record };
             let known = match labels.time.map(|time| cell(time, row)) {
                 Some(Cell::Timestamp(time)) => Some(time),
                 _ => raw.get(*record).and_then(|record| record.timestamp).map(|time| time.saturating_mul(1000)),
@@ -42,6 +46,7 @@ impl Shard {
                 Err(message) => refusals.push(unknown_label(*record, message)),
             }
         }
+        self.tell(usize::MAX, raw, outbox)?;
         self.within_limit()
     }
 
@@ -136,8 +141,10 @@ impl Shard {
         for ((metric, _), segment) in self.plan.segments.iter().zip(&row.segments) {
             self.sections.evaluation.of(*metric, segment);
         }
+        let error = error_of(truth, said);
         self.sections.evaluation.update(truth, said, Some(row.time));
         self.evaluate_shadow(truth, &row.said, Some(row.time));
+        self.watch_labelled(error, Some(row.time));
         if row.learned {
             return Ok(());
         }
@@ -153,9 +160,11 @@ impl Shard {
     }
 
     /// Rows that have a label are evaluated, since no more will come.
-    pub(super) fn settle_labelled(&mut self) -> Result<(), ShardError> {
+    pub(super) fn settle_labelled(&mut self, outbox: &mut Outbox) -> Result<(), ShardError> {
+        self.moment = Moment { time: self.latest(), position: self.next_position(), record: 0 };
         let rows = self.sections.pending.as_mut().map(Pending::flush).unwrap_or_default();
-        rows.into_iter().try_for_each(|row| self.settle(row)).map_err(|source| self.model_error(source))
+        rows.into_iter().try_for_each(|row| self.settle(row)).map_err(|source| self.model_error(source))?;
+        self.tell(usize::MAX, &RawRows::new(self.partition.clone()), outbox)
     }
 
     /// The document may say to stop rather than to forget rows.
@@ -171,6 +180,11 @@ impl Shard {
             otherwise: "the earliest of them are forgotten",
             limit: labels.max_memory,
         })
+    }
+
+    /// The next record of the first input: where time moves on without one.
+    pub(super) fn next_position(&self) -> Position {
+        self.positions.get(&self.partition.topic).unwrap_or_default()
     }
 
     /// The latest event time, where rows may wait for it to move on.
@@ -195,7 +209,9 @@ impl Shard {
             None => Released::default(),
         };
         let now = to.saturating_sub(self.plan.grace.unwrap_or(0));
+        self.moment = Moment { time: Some(to), position: self.next_position(), record: 0 };
         self.learn_what_is_due(now).map_err(|source| self.model_error(source))?;
+        self.tell(usize::MAX, &RawRows::new(self.partition.clone()), outbox)?;
         Ok(released)
     }
 }

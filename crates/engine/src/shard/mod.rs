@@ -4,6 +4,7 @@
 //! dependence on how the records were cut into batches.
 
 mod adapt;
+mod alarms;
 mod categories;
 mod classes;
 mod computed;
@@ -33,12 +34,13 @@ use gristmill_learn::{
     Features, Labels, LearnError, Learner, MAX_CLASSES, Predictions, StateError, StateReader, StateWriter, Task, Truth,
 };
 
+use crate::estimate;
 use crate::label::{Example, LabelReport, Pending};
 use crate::plan::LabelPlan;
-use crate::estimate;
 use crate::resources::RunnablePlan;
 use crate::rows::{Cell, Partition, Positions, Refusal, Rows, SchemaDrift, SharedPosition, Stage, count};
 use crate::spec::Size;
+use crate::watch::{Moment, error_of};
 use categories::usable;
 use decide::Answered;
 use reorder_buffer::ReorderBuffer;
@@ -118,6 +120,8 @@ pub struct Shard {
     labels: Vec<(String, u64)>,
     features: Vec<f64>,
     predictions: Predictions,
+    /// Where the row stands that was scored last; of use only while a row is folded in.
+    moment: Moment,
 }
 
 impl Shard {
@@ -140,6 +144,7 @@ impl Shard {
             labels: Vec::new(),
             features: Vec::new(),
             predictions: Predictions::default(),
+            moment: Moment::default(),
         };
         if let Some(saved) = snapshot {
             StateReader::into(saved, &mut shard)
@@ -292,49 +297,44 @@ impl Shard {
         answered: &mut Answered,
     ) -> Result<(), LearnError> {
         let plan = Arc::clone(&self.plan);
-        let time = self.event_time(rows, row);
+        let time = plan.time_of(rows, row);
+        self.moment = Moment { time, position: self.at.get(), record };
         if let Some(now) = time {
             self.learn_what_is_due(now)?;
         }
         self.predict(rows, row, answer)?;
+        self.watch_scored(rows, row);
         self.counts.scored += 1;
         self.counts.decisions += 1;
-        let task = self.plan.output.task;
         let learns = self.sections.model.is_some() || self.outside_learns();
         let version = if learns { self.counts.learned } else { self.version() };
         answered.push(row, record, self.predictions.row(0), version);
         let said = plan.output.prediction(self.predictions.row(0));
         let chunk = estimate::scored(&mut self.sections.estimate, &self.features, said, time)?;
         // Clusters are measured without a label: none of their metrics reads it.
-        let clusters = (task == Task::Clustering).then_some(Truth::Value(f64::NAN));
+        let clusters = (plan.output.task == Task::Clustering).then_some(Truth::Value(f64::NAN));
         let segment =
             |column: &usize| rows.columns.get(*column).map_or(Cell::Missing, |column| column.cell(row)).text();
         if let Some(time) = time.filter(|_| self.waits(truth)) {
             let all = if self.sections.model.is_some() { self.predictions.row(0) } else { answer.unwrap_or_default() };
             let segments = plan.segments.iter().map(|(_, column)| segment(column).into_owned()).collect();
-            let (id, due) = (plan.id.map(|id| segment(&id)), self.due(time));
-            let (features, said, id) = (self.features.clone(), all.to_vec(), id.as_deref().map(Into::into));
+            let (id, due) = (plan.id.filter(|_| plan.labels().is_some()), self.due(time));
+            let (features, said, id) = (self.features.clone(), all.to_vec(), id.map(|id| segment(&id).into()));
             self.wait(Example { due, time, id, features, said, version, segments, truth, learned: false, chunk })?;
             // A model that learns without labels need not wait for one.
-            return if task.is_unsupervised() { self.learn(None) } else { Ok(()) };
+            return if plan.output.task.is_unsupervised() { self.learn(None) } else { Ok(()) };
         }
         estimate::labelled(&mut self.sections.estimate, chunk, (&self.features, said), truth)?;
         if let Some(truth) = truth.or(clusters) {
             for (metric, column) in &plan.segments {
                 self.sections.evaluation.of(*metric, &segment(column));
             }
+            let error = error_of(truth, said);
             self.sections.evaluation.update(truth, said, time);
             self.evaluate_shadow(truth, answer.unwrap_or_default(), time);
+            self.watch_labelled(error, time);
         }
         self.learn(truth)
-    }
-
-    /// The event time of a row, in microseconds.
-    fn event_time(&self, rows: &Rows, row: usize) -> Option<i64> {
-        match rows.columns.get(self.plan.time?)?.cell(row) {
-            Cell::Timestamp(micros) => Some(micros),
-            _ => None,
-        }
     }
 
     /// How many numbers a row's score has, if a pretrained model decides alone; any number otherwise.

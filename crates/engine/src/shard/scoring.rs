@@ -32,6 +32,8 @@ pub(super) struct Scorer {
     name: String,
     /// How many training batches were learned since the shard was opened: earlier scores are then invalid.
     lessons: u64,
+    /// Whether the shadow of the version has taken its place in this shard.
+    promoted: bool,
 }
 
 /// The number of scorers created.
@@ -81,6 +83,7 @@ impl Scorer {
             taught,
             name,
             lessons: 0,
+            promoted: false,
         })
     }
 
@@ -114,7 +117,18 @@ impl Scorer {
             let new = || Evaluation::alone(&self.metrics, self.output.task);
             self.trial = trial.map(|number| Trial { number, rows: 0, model: new(), candidate: new() });
         }
-        self.version = version;
+        (self.version, self.promoted) = (version, false);
+        true
+    }
+
+    /// The shadow takes the place of the model, if there is one. The version keeps its number: what a shard has seen is the
+    /// reason, and no change of the group.
+    pub(super) fn promote(&mut self) -> bool {
+        let Some(shadow) = self.version.shadow.clone() else { return false };
+        self.version = Arc::new(Version { number: self.version.number, model: shadow.model, shadow: None });
+        (self.trial, self.promoted) = (None, true);
+        // Scores of the model before are invalid.
+        self.lessons += 1;
         true
     }
 
@@ -152,7 +166,8 @@ const NAME: &str = "model file";
 
 impl Stateful for Scorer {
     fn save(&self, to: &mut StateWriter) {
-        to.begin(NAME, 1);
+        // Only a shard that has promoted its shadow needs to say so.
+        to.begin(NAME, if self.promoted { 2 } else { 1 });
         to.u64(self.version.number);
         if let Some(taught) = &self.taught {
             taught.save(to);
@@ -165,11 +180,14 @@ impl Stateful for Scorer {
     }
 
     fn load(&mut self, from: &mut StateReader<'_>) -> Result<(), StateError> {
-        from.begin(NAME, 1)?;
+        let layout = from.begin(NAME, 2)?;
         let number = from.u64()?;
         if !self.take(number) {
             let why = format!("version {number} of the model scored last, and its bytes are no longer there");
             return Err(StateError::Unfit { component: NAME.into(), why });
+        }
+        if layout > 1 {
+            self.promote();
         }
         if let Some(taught) = &mut self.taught {
             taught.load(from)?;
@@ -249,6 +267,11 @@ impl Shard {
     /// How many training batches a pretrained model has learned.
     pub(super) fn lessons(&self) -> u64 {
         self.sections.scorer.as_ref().map_or(0, |scorer| scorer.lessons)
+    }
+
+    /// Whether a pretrained model has yet to score a row.
+    pub(super) fn needs_score(&self, scored: Option<&Scored>, row: usize) -> bool {
+        self.sections.scorer.is_some() && scored.is_none_or(|scored| !scored.covers(row, self.lessons()))
     }
 
     /// Scores rows at once with a pretrained model: all from this one on, or as many as may come before it learns.

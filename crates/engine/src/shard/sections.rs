@@ -17,6 +17,7 @@ use crate::plan::{Definition, Plan};
 use crate::resources::Resources;
 use crate::rows::Partition;
 use crate::section::{Counted, Lost, Section};
+use crate::watch::Watching;
 
 macro_rules! sections {
     ($($(#[$doc:meta])* $name:ident: $section:ty,)*) => {
@@ -90,6 +91,8 @@ sections! {
     evaluation_then: Option<Evaluation>,
     /// Metrics estimated before labels come.
     estimate: Option<Estimation>,
+    /// The watches.
+    watch: Watching,
 }
 
 impl Plan {

@@ -82,7 +82,7 @@ impl Shard {
         self.stands_at(raw, 0);
         self.drift.absorb(&rows.drift);
         if self.labels_of(&raw.partition).is_some() {
-            self.take_labels(raw, rows, refusals)?;
+            self.take_labels(raw, rows, refusals, outbox)?;
             self.count(refusals);
             self.moved(raw);
             return Ok(Released::default());
@@ -113,7 +113,7 @@ impl Shard {
             Some(turn) => self.take(turn, outbox)?,
             None => Released::default(),
         };
-        self.settle_labelled()?;
+        self.settle_labelled(outbox)?;
         Ok(released)
     }
 
@@ -155,14 +155,15 @@ impl Shard {
         refusals: &mut Vec<Refusal>,
         outbox: &mut Outbox,
     ) -> Result<(), ShardError> {
-        let rows = &*self.compute(rows, refusals)?;
+        let prepared = self.compute(rows, refusals)?;
+        self.watch_rules(raw, rows);
+        let rows = &*prepared;
         let refused = |partition: &Partition, source| ShardError::Model { partition: partition.clone(), source };
         let (mut answered, mut scored) = (Answered::default(), None::<Scored>);
         for (row, record) in rows.records.iter().enumerate() {
+            self.tell_before(*record, (raw, rows), &mut answered, outbox)?;
             self.stands_at(raw, *record);
-            if self.sections.scorer.is_some()
-                && scored.as_ref().is_none_or(|scored| !scored.covers(row, self.lessons()))
-            {
+            if self.needs_score(scored.as_ref(), row) {
                 scored = self.score(rows, row).map_err(|source| refused(&self.partition, source))?;
             }
             let answer = match scored.as_ref().map(|scored| scored.row(row)).transpose() {
@@ -188,9 +189,8 @@ impl Shard {
             }
             .map_err(|source| refused(&self.partition, source))?;
         }
-        let classes = self.sections.classes.clone();
-        self.decide(raw, rows, &mut answered, &classes, outbox);
-        Ok(())
+        self.decide_so_far((raw, rows), &mut answered, outbox);
+        self.tell_before(usize::MAX, (raw, rows), &mut answered, outbox)
     }
 
     /// Cleans rows and computes their features: the columns of the plan, then those that rules flag, then the computed

@@ -30,8 +30,9 @@ pub use crate::connect::{
     Create, FileInput, FileTarget, Format, Http, Input, KafkaInput, KafkaTarget, Lookup, LookupFile, LookupTopic,
     Output, Shards, Stdout, Target,
 };
-pub use crate::label::Label;
 pub use crate::estimate::Estimate;
+pub use crate::label::Label;
+use crate::watch::Watch;
 
 /// A pipeline: where records come from, what they mean, what learns from them and where the answers go.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -74,6 +75,10 @@ pub struct Pipeline {
     /// Metrics estimated before labels come. Default: none.
     #[serde(default)]
     pub estimate: Option<Estimate>,
+    /// What is watched for a change: inputs, scores, errors and rules, each with what an alarm does. Alarms are events, which
+    /// an output with `events: true` takes.
+    #[serde(default)]
+    pub watch: Vec<Watch>,
     /// Where decisions go, by a name of your choice. Each row's decision goes to every output whose `when` it meets.
     #[serde(default)]
     pub outputs: Entries<Output>,

@@ -3,10 +3,15 @@
 use std::f64::consts::PI;
 
 /// `SplitMix64`.
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    fn uniform(&mut self) -> f64 {
+    #[allow(dead_code, reason = "not everyone makes numbers of its own")]
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn uniform(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -18,7 +23,7 @@ impl Random {
         low + (high - low) * self.uniform()
     }
 
-    fn noise(&mut self) -> f64 {
+    pub(crate) fn noise(&mut self) -> f64 {
         (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
     }
 }
@@ -62,6 +67,7 @@ fn mv(random: &mut Random) -> Row {
     (vec![x1, x2, x3, x4, x5, x6, x7, x8, x9, x10], y)
 }
 
+#[allow(dead_code, reason = "not everyone asks for whole streams")]
 /// This many rows of a stream: its nominal columns, and its rows and labels.
 pub(crate) fn rows(name: &str, count: usize) -> Option<(&'static [usize], Vec<Row>)> {
     let (make, nominal): (fn(&mut Random) -> Row, &[usize]) = match name {

@@ -8,6 +8,7 @@ mod learning;
 mod lookups;
 mod outputs;
 mod pretrained;
+mod watching;
 
 use std::ops::{Deref, DerefMut};
 use std::sync::OnceLock;
@@ -21,6 +22,7 @@ use crate::document::{Document, Mistakes, Path, Place, Problem, path, with_neare
 use crate::lookup::LookupPlan;
 use crate::pretrained::{ModelFiles, Scoring};
 use crate::spec::{ColumnType, Format, Guarantee, Pipeline, Step};
+use crate::watch::WatchPlan;
 use gristmill_learn::{Component, Signature, Task};
 
 /// The plan, or every semantic mistake.
@@ -41,6 +43,7 @@ struct Surroundings {
     start: Start,
     input: InputPlan,
     format: Format,
+    watch: Vec<WatchPlan>,
     outputs: Vec<OutputPlan>,
     dead_letters: Option<TargetPlan>,
 }
@@ -104,14 +107,19 @@ impl Checker<'_> {
         let input = input.as_ref();
         let format = self.format(input);
         self.columns();
-        let rows = self.rows(input);
+        let mut rows = self.rows(input);
         let model = self.model_of(files, input, &rows);
+        let watch = self.watch(&watching::Sight::new(files, &rows, &model, input));
+        watch.iter().filter_map(WatchPlan::rule).for_each(|rule| {
+            rows.clean.iter_mut().skip(rule).take(1).for_each(Cleaner::watch);
+        });
         let outputs = self.outputs(model.task, model.decision_values, rows.computed.as_ref());
+        self.alarms_are_told(&outputs);
         let dead_letters = self.dead_letters();
         self.state(input);
         let guarantee = input.map(|input| self.guarantee(input, &outputs, dead_letters.as_ref()));
         let (input, format) = (input?.clone(), format?);
-        let around = Surroundings { connections, group, start, input, format, outputs, dead_letters };
+        let around = Surroundings { connections, group, start, input, format, watch, outputs, dead_letters };
         let plan = Plan { guarantee: guarantee?, ..self.put_together(around, rows, model)? };
         plan.connections.check(&plan.systems(), plan.inputs.len(), &mut self.mistakes);
         self.loops(&plan);
@@ -157,7 +165,6 @@ impl Checker<'_> {
     fn put_together(&self, around: Surroundings, rows: RowsPlan, model: ModelPlan) -> Option<Plan> {
         let pipeline = self.pipeline;
         let used = rows.computed.as_ref().map(|computed| computed.program.reads()).unwrap_or_default();
-        let columns = self.column_plans(&[rows.features.as_slice(), &used].concat(), [rows.id, rows.time]);
         let apart = model.label.as_ref().and_then(LabelPlan::input).map(|labels| labels.input.name());
         Some(Plan {
             name: pipeline.name.as_str().into(),
@@ -172,7 +179,7 @@ impl Checker<'_> {
             time: rows.time,
             flags: rows.flags,
             lookups: rows.lookups,
-            columns,
+            columns: self.column_plans(&[rows.features.as_slice(), &used].concat(), [rows.id, rows.time]),
             clean: rows.clean,
             on_arrival: rows.on_arrival,
             grace: rows.grace,
@@ -189,6 +196,7 @@ impl Checker<'_> {
             metrics: pipeline.evaluate.clone(),
             segments: model.segments,
             estimate: pipeline.estimate.clone(),
+            watch: around.watch,
             outputs: around.outputs,
             dead_letters: around.dead_letters,
             guarantee: Guarantee::AtLeastOnce,

@@ -21,10 +21,11 @@ impl Checker<'_> {
             let at = path(["outputs", name]);
             let target = output.written().plan(self, &at);
             let acting = self.acting(output, name, (task, at_zero), computed);
+            self.events(output, name);
             if let Some(target) = target {
                 let format = self.written_as(output, name, &target);
                 let (name, when_text) = (name.clone(), output.when.clone());
-                plans.push(OutputPlan { name, target, format, acting, when_text });
+                plans.push(OutputPlan { name, target, format, acting, when_text, events: output.events });
             }
         }
         plans
@@ -37,7 +38,7 @@ impl Checker<'_> {
         if !target.takes(format) {
             let message = format!("{target} takes JSON, and not {}", format.shown());
             self.wrong_with_help(at, message, "leave `format` out");
-        } else if format == Format::Csv && output.select.is_empty() {
+        } else if format == Format::Csv && output.select.is_empty() && !output.events {
             let message = "a whole decision holds an object of probabilities, which CSV has no form for";
             self.wrong_with_help(
                 at,
@@ -50,6 +51,22 @@ impl Checker<'_> {
             self.warnings.push(format!("{message}: `format: {key}` writes {file}"));
         }
         format
+    }
+
+    /// Events are written as they are.
+    fn events(&mut self, output: &Output, name: &str) {
+        let wrong = [
+            ("when", output.when.is_some()),
+            ("select", !output.select.is_empty()),
+            ("format", output.format.is_some_and(|format| format != Format::Json)),
+        ];
+        for (key, _) in wrong.into_iter().filter(|(_, written)| *written && output.events) {
+            let message = match key {
+                "format" => "an event is an object of objects, which only JSON has a form for".to_string(),
+                key => format!("`{key}` is about decisions, and this output takes events"),
+            };
+            self.wrong_with_help(path(["outputs", name, key]), message, "leave it out, or write two outputs");
+        }
     }
 
     /// The condition and the payload of an output, if it has any.
