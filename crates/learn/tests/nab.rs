@@ -1,5 +1,5 @@
 //! The Numenta Anomaly Benchmark by its own scorer, with one configuration for all series.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, missing_docs)]
 
 mod corpus;
 #[path = "../../../tests/data.rs"]
