@@ -113,6 +113,7 @@ components! {
         Autoencoder: neural::AutoencoderSettings,
         KMeans: cluster::KMeansSettings,
         HalfSpaceTrees: anomaly::HalfSpaceTreesSettings,
+        KnnAnomalyDetector: anomaly::KnnAnomalyDetectorSettings,
         PlattCalibration: calibrate::PlattCalibrationSettings,
         IsotonicCalibration: calibrate::IsotonicCalibrationSettings,
     }

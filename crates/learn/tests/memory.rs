@@ -79,6 +79,7 @@ fn documented(name: &str) -> usize {
         "autoencoder" => 40 * (2 * (WIDTH + 1) + WIDTH * 3),
         "k_means" => 8 * 5 * WIDTH,
         "half_space_trees" => 24 * 10 * (1 << 9),
+        "knn_anomaly_detector" => 4_000 * (8 * WIDTH + 8) + 24 * WIDTH,
         "platt_calibration" => 64,
         "isotonic_calibration" => 32 * 100,
         other => panic!("{other}: what does its documentation say?"),

@@ -2,7 +2,7 @@
 
 mod knn_classifier;
 mod knn_regressor;
-mod window;
+pub(crate) mod window;
 
 pub use knn_classifier::{KnnClassifier, KnnClassifierSettings};
 pub use knn_regressor::{KnnRegressor, KnnRegressorSettings, Neighbourhood};
