@@ -4,6 +4,7 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -146,20 +147,48 @@ fn text(records: &[Record]) -> String {
     records.iter().map(|one| String::from_utf8(one.value.clone().unwrap()).unwrap() + "\n").collect()
 }
 
+/// What a file of rows and a file of labels say: the decisions, and the report.
+fn by_files(folder: &Path, rows: &[Record], labels: &[Record]) -> (BTreeMap<String, String>, Value) {
+    write(folder, "rows.ndjson", text(rows));
+    write(folder, "labels.ndjson", text(labels));
+    let shards = format!("shards: {{key: customer, count: {SHARDS}}}");
+    let input = format!("input:\n  file: {{path: rows.ndjson, {shards}}}");
+    let own = format!("{{file: {{path: labels.ndjson, {shards}}}, {OWN}, otherwise: \"false\"}}");
+    write(folder, "file.yaml", document(&input, &own, "", "outputs: {all: {file: {path: all.ndjson}}}"));
+    let said = run(folder, &["run", "file.yaml", "--json", "--quiet"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    (lines(&std::fs::read_to_string(folder.join("all.ndjson")).unwrap()), said.report())
+}
+
+/// Runs a group over both topics, after members were killed if there are three; the report.
+fn by_topics(folder: &Path, topic: &str, members: usize, protocol: &str) -> Value {
+    let (group, late) = (format!("{topic}-{members}"), format!("{topic}-labels"));
+    let input = format!(
+        "kafka: {{bootstrap.servers: \"{}\", group.id: {group}, group.protocol: {protocol}}}\ninput:\n  kafka: {{topics: \
+         [{topic}]}}",
+        broker()
+    );
+    let own = format!("{{kafka: {{topics: [{late}]}}, {OWN}, otherwise: \"false\"}}");
+    let outputs = format!("outputs: {{all: {{kafka: {{topic: {group}-out, create: {{partitions: {SHARDS}}}}}}}}}");
+    write(folder, "group.yaml", document(&input, &own, "", &outputs));
+    let arguments = ["run", "group.yaml", "--json", "--until-end", "--members", &members.to_string()];
+    for _ in 0..if members == 3 { 2 } else { 0 } {
+        let mut child = gristmill(folder, &arguments).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(900));
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    let said = run(folder, &arguments);
+    assert_eq!(said.code, 0, "{said:?}");
+    said.report()
+}
+
 /// Topics say what files say, for one member and for several, and after members are killed.
 #[test]
 fn topics_of_rows_and_labels_say_what_files_say() {
     let (topic, folder) = (unique("labels"), folder("label-topics"));
     let (rows, labels) = records(&payments());
-    write(&folder, "rows.ndjson", text(&rows));
-    write(&folder, "labels.ndjson", text(&labels));
-    let shards = |key: &str| format!("shards: {{key: {key}, count: {SHARDS}}}");
-    let input = format!("input:\n  file: {{path: rows.ndjson, {}}}", shards("customer"));
-    let own = format!("{{file: {{path: labels.ndjson, {}}}, {OWN}, otherwise: \"false\"}}", shards("customer"));
-    write(&folder, "file.yaml", document(&input, &own, "", "outputs: {all: {file: {path: all.ndjson}}}"));
-    let said = run(&folder, &["run", "file.yaml", "--json", "--quiet"]);
-    assert_eq!(said.code, 0, "{said:?}");
-    let (file, expected) = (lines(&std::fs::read_to_string(folder.join("all.ndjson")).unwrap()), said.report());
+    let (file, expected) = by_files(&folder, &rows, &labels);
     let counts = &expected["labels"];
     assert!(counts["corrected"].as_u64() > Some(1_000) && counts["repeated"].as_u64() > Some(1_000), "{counts}");
     assert!(counts["unlabelled"].as_u64() > Some(2_000) && counts["unknown"].as_u64() > Some(1_000), "{counts}");
@@ -171,34 +200,13 @@ fn topics_of_rows_and_labels_say_what_files_say() {
     produce_by_key(&topic, &rows);
     produce_by_key(&late, &labels);
     for (members, protocol) in [(1, "consumer"), (3, "consumer"), (2, "classic")] {
-        let group = format!("{topic}-{members}");
-        let input = format!(
-            "kafka: {{bootstrap.servers: \"{}\", group.id: {group}, group.protocol: {protocol}}}\ninput:\n  kafka: {{topics: \
-             [{topic}]}}",
-            broker()
-        );
-        let own = format!("{{kafka: {{topics: [{late}]}}, {OWN}, otherwise: \"false\"}}");
-        let outputs = format!("outputs: {{all: {{kafka: {{topic: {group}-out, create: {{partitions: {SHARDS}}}}}}}}}");
-        write(&folder, "group.yaml", document(&input, &own, "", &outputs));
-        let arguments = ["run", "group.yaml", "--json", "--until-end", "--members", &members.to_string()];
-        if members == 3 {
-            // Killed in the middle, twice.
-            for _ in 0..2 {
-                let mut child = gristmill(&folder, &arguments).spawn().unwrap();
-                std::thread::sleep(Duration::from_millis(900));
-                let _ = child.kill();
-                let _ = child.wait();
-            }
-        }
-        let said = run(&folder, &arguments);
-        assert_eq!(said.code, 0, "{said:?}");
-        let decisions = consume(&format!("{group}-out"));
+        let report = by_topics(&folder, &topic, members, protocol);
+        let decisions = consume(&format!("{topic}-{members}-out"));
         assert_eq!(decisions.len(), ROWS, "{members} members");
         let found = by_id(decisions.into_iter().map(|one| String::from_utf8(one.value.unwrap()).unwrap()));
         for (id, decision) in &file {
             assert_eq!(found.get(id), Some(decision), "{members} members, {id}");
         }
-        let report = said.report();
         for figure in ["learned", "metrics", "metrics_at_label_time", "labels"] {
             assert_eq!(report[figure], expected[figure], "{members} members, {figure}");
         }

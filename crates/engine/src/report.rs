@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
 use gristmill_learn::estimate::Estimates;
 use gristmill_learn::metric::Detail;
@@ -13,11 +12,10 @@ use serde_json::{Map, Value};
 
 use crate::doubts::{Labels, doubts};
 use crate::estimate;
-use crate::label::LabelReport;
+use crate::label::{self, LabelReport};
 use crate::plan::Plan;
 use crate::rows::{Partition, SchemaDrift, count};
 use crate::shard::{Counted, Counts, Evaluation, Scores, ShadowEvaluation, Shard};
-use crate::spec::Span;
 
 /// The result of a run. As JSON it is one object; as text a table.
 #[derive(Debug, Clone, Serialize)]
@@ -425,7 +423,12 @@ impl fmt::Display for Report {
         for (partition, rows) in &self.partitions {
             writeln!(f, "partition     {partition}: {rows} rows")?;
         }
-        self.labels(f)?;
+        for line in self.labels.iter().flat_map(label::in_words) {
+            writeln!(f, "{line}")?;
+        }
+        for (metric, value) in &self.metrics_at_label_time {
+            writeln!(f, "              {metric} as it was known when they came: {}", figure(Some(value)))?;
+        }
         let Self { cpu_seconds, run_seconds, peak_memory_mb, .. } = self;
         writeln!(f, "resources     {cpu_seconds:.2} s of CPU in {run_seconds:.1} s, {peak_memory_mb} MB at the peak")?;
         if !self.metrics.is_empty() {
@@ -439,41 +442,6 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// What has come of labels in records of their own.
-    fn labels(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(labels) = &self.labels else { return Ok(()) };
-        let count = |name: &str| labels.get(name).and_then(Value::as_u64).unwrap_or(0);
-        let said = [
-            ("joined", "joined"),
-            ("corrected", "corrections"),
-            ("repeated", "repeated"),
-            ("unknown", "without a row"),
-            ("missing", "empty"),
-            ("forgotten", "forgotten, for want of room"),
-            ("waiting", "rows wait"),
-        ];
-        let counts: Vec<String> = said
-            .iter()
-            .filter(|(name, _)| count(name) > 0)
-            .map(|(name, said)| format!("{} {said}", count(name)))
-            .collect();
-        writeln!(f, "labels        {}: {}", count("labels"), counts.join(", "))?;
-        if let Some(share) = labels.get("unlabelled_share").and_then(Value::as_f64) {
-            let (rows, settled) = (count("unlabelled"), count("settled"));
-            writeln!(f, "              {rows} of {settled} rows had none after their wait ({:.1} %)", 100.0 * share)?;
-        }
-        let delay =
-            |share: &str| labels.get("delay_seconds").and_then(|delays| delays.get(share)).and_then(Value::as_f64);
-        if let (Some(half), Some(most)) = (delay("p50"), delay("p99")) {
-            let said = |seconds: f64| Span(Duration::from_secs_f64(seconds.max(0.0)));
-            writeln!(f, "              half of them within {}, 99 % within {}", said(half), said(most))?;
-        }
-        for (metric, value) in &self.metrics_at_label_time {
-            writeln!(f, "              {metric} as it was known when they came: {}", figure(Some(value)))?;
-        }
-        Ok(())
-    }
-
     /// The shadow's metrics.
     fn beside(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(shadow) = &self.shadow else { return Ok(()) };

@@ -98,8 +98,8 @@ pub(super) fn consumer(plan: &Plan, member: usize, consumer_protocol: bool) -> R
     }
     if plan.inputs.len() > 1 {
         // The only way of assigning partitions that keeps those with the same number together.
-        let (protocol, name) = (consumer_protocol, ["partition.assignment.strategy", "group.remote.assignor"]);
-        config.set(name[usize::from(protocol)], "range");
+        let name = if consumer_protocol { "group.remote.assignor" } else { "partition.assignment.strategy" };
+        config.set(name, "range");
     }
     if let Some(instance) = config.get("group.instance.id").map(str::to_string) {
         config.set("group.instance.id", format!("{instance}-{member}"));

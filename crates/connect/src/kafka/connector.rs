@@ -143,7 +143,9 @@ fn extent(plan: &Plan, topics: &Topics) -> Extent {
     let filled: BTreeSet<i32> =
         bounds().filter(|(.., (begin, end))| end > begin).map(|(_, number, _)| number).collect();
     let ends = bounds().map(|(topic, number, (_, end))| (Partition::new(topic, number), position_of(end))).collect();
-    let total: i64 = bounds().map(|(.., (begin, end))| end - begin).sum();
+    // The progress of a run is that of its rows.
+    let total: i64 =
+        bounds().filter(|(topic, ..)| ***topic == *plan.input_name()).map(|(.., (from, to))| to - from).sum();
     Extent {
         filled: filled.into_iter().map(|number| Partition::new(plan.input_name(), number)).collect(),
         ends,

@@ -4,6 +4,7 @@ mod assigned;
 mod comeback;
 mod inputs;
 mod lookout;
+mod rebalance;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use gristmill::plan::Plan;
 use gristmill::rows::{Partition, Position, RawRows};
 use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use self::assigned::Assigned;
@@ -21,12 +23,12 @@ use self::lookout::{Lookout, Sight};
 use super::blocks::{BATCH, BATCH_BYTES, push};
 use super::replay_reader::ReplayReader;
 use super::{
-    Consumer, GroupMember, Reader, Rebalance, connection_refused, consumer, failure_of, is_transient, offset_of,
-    offsets_client, position_of,
+    Consumer, GroupMember, Reader, connection_refused, consumer, failure_of, is_transient, offset_of, offsets_client,
+    position_of,
 };
 use crate::broker::{BrokerError, Kind};
 use crate::interleave::Interleaver;
-use crate::source::{Ahead, Assignment, Event, Reread, Source, SourceError};
+use crate::source::{Ahead, Event, Reread, Source, SourceError};
 
 /// For requests to the group's coordinator.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -163,61 +165,6 @@ impl KafkaSource {
         list
     }
 
-    /// Answers a change of the assignment as far as the member has nothing to do with it. A shard is the member's while it
-    /// has the partitions of all inputs.
-    fn rebalance(&mut self, change: Rebalance) -> Result<Option<Event>, SourceError> {
-        let numbered = |list: Vec<(String, i32)>| -> Vec<InputPartition> {
-            list.into_iter().filter_map(|(topic, number)| Some((self.input(&topic)?, number))).collect()
-        };
-        match change {
-            Rebalance::Assign(list) => {
-                let partitions = numbered(list);
-                self.take(&partitions)?;
-                let whole = self.assigned.add(&partitions);
-                let shards = self.shards(whole);
-                let assigned = shards.into_iter().map(|partition| Assignment { partition, headers: Vec::new() });
-                let assigned: Vec<Assignment> = assigned.collect();
-                Ok((!assigned.is_empty() || self.topics.len() == 1).then_some(Event::Assigned(assigned)))
-            }
-            Rebalance::Revoke { partitions, lost } => {
-                let partitions = numbered(partitions);
-                let broken = self.assigned.remove(partitions);
-                let shards = self.shards(broken);
-                if shards.is_empty() {
-                    self.acknowledge()?;
-                    return Ok(None);
-                }
-                Ok(Some(if lost { Event::Lost(shards) } else { Event::Revoked(shards) }))
-            }
-        }
-    }
-
-    /// Takes partitions without reading them yet.
-    fn take(&self, partitions: &[InputPartition]) -> Result<(), SourceError> {
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for partition in partitions {
-            let Partition { topic, number } = self.partition(*partition);
-            let added = list.add_partition_offset(&topic, number, Offset::Beginning);
-            added.map_err(|error| self.failure("taking partitions", &error))?;
-        }
-        let answer =
-            if self.cooperative() { self.consumer.incremental_assign(&list) } else { self.consumer.assign(&list) };
-        let answer = answer.and_then(|()| self.consumer.pause(&list));
-        Ok(answer.map_err(|error| self.failure("taking partitions", &error))?)
-    }
-
-    /// Acknowledges the earliest revocation.
-    fn acknowledge(&mut self) -> Result<(), SourceError> {
-        let revoked = self.assigned.acknowledged();
-        let partitions: Vec<Partition> = revoked.iter().map(|partition| self.partition(*partition)).collect();
-        let answer = if self.cooperative() {
-            self.consumer.incremental_unassign(&self.list(&partitions))
-        } else {
-            self.consumer.unassign()
-        };
-        Ok(answer.map_err(|error| self.failure("giving partitions up", &error))?)
-    }
-
     /// Handles an error of the poll loop: some are transient, some end the run.
     fn on_poll_error(&mut self, error: KafkaError) -> Result<(), SourceError> {
         if let KafkaError::PartitionEOF(number) = error {
@@ -268,6 +215,19 @@ impl KafkaSource {
         self.plan.connections.kafka.consumer_protocol.unwrap_or(!self.fell_back)
     }
 
+    /// Adds a message to the block of its partition; the partition, if it was read from the wrong position.
+    fn place(&self, message: &BorrowedMessage<'_>, blocks: &mut Vec<RawRows>) -> Option<InputPartition> {
+        // One topic is the usual case, and its name need not be looked at.
+        let input = if self.topics.len() == 1 { 0 } else { self.input(message.topic())? };
+        let at = (input, message.partition());
+        let from = self.reading.get(&at)?;
+        if position_of(message.offset()) < *from {
+            return Some(at);
+        }
+        push(blocks, self.usual, self.topics.get(input)?, message);
+        None
+    }
+
     /// Takes what has arrived, up to a batch, and turns it into events in order.
     fn receive(&mut self, wait: Duration) -> Result<(), SourceError> {
         let mut blocks: Vec<RawRows> = Vec::new();
@@ -278,18 +238,7 @@ impl KafkaSource {
                 Some(Ok(message)) => {
                     bytes += message.payload_len() + 64;
                     count += 1;
-                    // One topic is the usual case, and its name need not be looked at.
-                    let input = if self.topics.len() == 1 { Some(0) } else { self.input(message.topic()) };
-                    let at = input.map(|input| (input, message.partition()));
-                    match at.and_then(|at| Some((at, self.reading.get(&at)?))) {
-                        Some(((input, _), from)) if position_of(message.offset()) >= *from => {
-                            if let Some(topic) = self.topics.get(input) {
-                                push(&mut blocks, self.usual, topic, &message);
-                            }
-                        }
-                        Some((at, _)) => astray = Some(at),
-                        None => {}
-                    }
+                    astray = self.place(&message, &mut blocks).or(astray);
                 }
                 Some(Err(found)) => {
                     error = Some(found);

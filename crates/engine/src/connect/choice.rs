@@ -22,7 +22,7 @@ macro_rules! choice {
     };
 }
 
-pub(crate) use choice;
+pub(super) use choice;
 
 impl<'a, T: ?Sized> Choice<'a, T> {
     /// Whether none is written.

@@ -9,11 +9,11 @@ mod format;
 mod http;
 mod input;
 mod kafka;
+mod label;
 mod lookup;
 mod output;
 mod properties;
 
-pub(crate) use choice::{Choice, choice};
 pub use file::{
     FileInput, FilePlan, FileTarget, FileTargetPlan, LookupFile, LookupFilePlan, Shards, Stdout, StdoutPlan,
 };
@@ -21,6 +21,7 @@ pub use format::Format;
 pub use http::{Http, HttpPlan};
 pub use input::Input;
 pub use kafka::{Create, CreatePlan, KafkaInput, KafkaPlan, KafkaTarget, LookupTopic, LookupTopicPlan, TopicPlan};
+pub use label::Label;
 pub use lookup::Lookup;
 pub(crate) use output::ADD_DEAD_LETTERS;
 pub use output::{Output, Target};

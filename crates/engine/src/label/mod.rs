@@ -5,12 +5,14 @@ mod early;
 mod example;
 mod pending;
 mod plan;
+mod report;
 mod section;
-mod spec;
 
 pub use delays::Delays;
 pub(crate) use example::Example;
 pub(crate) use pending::{Labelled, Pending};
 pub use plan::{LabelFrom, LabelInput, LabelPlan};
-pub use section::{LabelCounts, LabelReport};
-pub use spec::Label;
+pub(crate) use report::in_words;
+pub use report::{LabelCounts, LabelReport};
+
+pub use crate::connect::Label;

@@ -306,8 +306,7 @@ impl Shard {
         self.watch_scored(rows, row);
         self.counts.scored += 1;
         self.counts.decisions += 1;
-        let learns = self.sections.model.is_some() || self.outside_learns();
-        let version = if learns { self.counts.learned } else { self.version() };
+        let version = self.answering_version();
         answered.push(row, record, self.predictions.row(0), version);
         let said = plan.output.prediction(self.predictions.row(0));
         let chunk = estimate::scored(&mut self.sections.estimate, &self.features, said, time)?;
@@ -335,6 +334,12 @@ impl Shard {
             self.watch_labelled(error, time);
         }
         self.learn(truth)
+    }
+
+    /// How many rows the model has learned from, or which version scores.
+    fn answering_version(&self) -> u64 {
+        let learns = self.sections.model.is_some() || self.outside_learns();
+        if learns { self.counts.learned } else { self.version() }
     }
 
     /// How many numbers a row's score has, if a pretrained model decides alone; any number otherwise.

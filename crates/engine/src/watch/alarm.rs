@@ -7,7 +7,7 @@ use super::compare::Compared;
 use super::detect::Detected;
 use super::grade::{Mark, Moments};
 use super::segments::Changed;
-use super::watcher::Moment;
+use super::taken::Moment;
 use super::{Action, Subject, WatchPlan};
 use crate::rows::Position;
 use crate::timestamp;

@@ -4,9 +4,9 @@ use gristmill_learn::distance::Comparison;
 use gristmill_learn::metric::Window;
 use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 
-use super::Taken;
 use super::plan::{Comparing, Source};
 use super::segments::Segments;
+use super::taken::Taken;
 
 /// A window by time is not compared while it has less rows than these.
 const LEAST_ROWS: u64 = 30;

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 
 use gristmill_learn::{Prediction, StateError, StateReader, StateWriter, Stateful, Truth};
 
-use super::Moment;
+use super::taken::Moment;
 use crate::rows::Position;
 
 const BEFORE: usize = 1_000;

@@ -12,6 +12,7 @@ mod profile;
 mod section;
 mod segments;
 mod spec;
+mod taken;
 mod watched;
 mod watcher;
 
@@ -25,8 +26,8 @@ pub use spec::{
     Action, ChiSquare, JensenShannon, KolmogorovSmirnov, Limit, Missing, Names, NewCategories, Psi, Reference, Rules,
     Wasserstein,
 };
+pub(crate) use taken::{Moment, Taken};
 pub use watched::{Of, Watched};
-pub(crate) use watcher::{Moment, Taken};
 
 use gristmill_learn::distance::Measure;
 use gristmill_learn::drift::{

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use gristmill_learn::distance::{Comparison, Measure, Values};
 use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 
-use super::Taken;
+use super::taken::Taken;
 
 /// The segments that are told apart; the rows of further ones are together.
 const MOST: usize = 100;

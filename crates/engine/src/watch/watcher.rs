@@ -1,8 +1,6 @@
 //! A watch at work: what it counts, whether its alarm is raised, and how its alarms were graded.
 
-use std::borrow::Cow;
-
-use gristmill_learn::distance::{Comparison, Values};
+use gristmill_learn::distance::Values;
 use gristmill_learn::{StateError, StateReader, StateWriter, Stateful};
 
 use super::alarm::{self, Event, Origin};
@@ -10,46 +8,8 @@ use super::compare::Compared;
 use super::detect::{Detected, Told};
 use super::grade::{Errors, Mark};
 use super::plan::Kind;
+use super::taken::{Moment, Taken};
 use super::{Subject, WatchPlan};
-use crate::rows::{Cell, Position};
-
-/// Where the shard is.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Moment {
-    /// The event time of the row, if it has one.
-    pub(crate) time: Option<i64>,
-    /// The position of its record.
-    pub(crate) position: Position,
-    /// The number of the record in its block.
-    pub(crate) record: usize,
-}
-
-/// A value that is watched.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Taken<'a> {
-    Number(f64),
-    Category(Cow<'a, str>),
-    Missing,
-}
-
-impl<'a> Taken<'a> {
-    /// A cell as it is compared.
-    pub(crate) fn of(cell: Cell<'a>, values: Values) -> Self {
-        match values {
-            _ if cell.is_missing() => Self::Missing,
-            Values::Numbers => Self::Number(cell.number()),
-            Values::Categories => Self::Category(cell.text()),
-        }
-    }
-
-    pub(super) fn count_in(&self, comparison: &mut Comparison) {
-        match self {
-            Self::Number(number) => comparison.number(*number),
-            Self::Category(name) => comparison.category(name),
-            Self::Missing => comparison.absent(),
-        }
-    }
-}
 
 #[derive(Debug)]
 enum Means {

@@ -178,7 +178,7 @@ impl Estimation {
         current.ended = Some((estimates, reference));
         let number = current.number;
         self.grade(number);
-        self.make_room();
+        self.drop_oldest();
     }
 
     fn place(&self, number: u64) -> Option<usize> {
@@ -217,7 +217,7 @@ impl Estimation {
         self.known += open.known() - before;
         let number = open.number;
         self.grade(number);
-        self.make_room();
+        self.drop_oldest();
     }
 
     /// Compares a chunk with its labels, once they are known, and forgets it.
@@ -242,7 +242,7 @@ impl Estimation {
     }
 
     /// Gives the oldest chunks up where too much waits.
-    fn make_room(&mut self) {
+    fn drop_oldest(&mut self) {
         while self.open.len() > MOST_WAITING || self.known > MOST_KNOWN {
             let Some(oldest) = self.open.pop_front() else { return };
             self.known -= oldest.known().min(self.known);

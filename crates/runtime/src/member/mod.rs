@@ -280,7 +280,10 @@ impl Member {
         let bad = live.step(raw);
         self.control.rests(self.number);
         let bad = bad?;
-        self.control.progress(bad.as_ref().map_or(raw.len(), |refusal| refusal.record) as u64);
+        // A report counts rows; labels in records of their own have counts of their own.
+        let label = self.plan.labels().is_some_and(|labels| *labels.input.name() == *partition.topic);
+        let taken = bad.as_ref().map_or(raw.len(), |refusal| refusal.record) as u64;
+        self.control.progress(if label { 0 } else { taken });
         self.since.get_or_insert(self.clock.now());
         if let Some(refusal) = bad {
             self.failed = Some(self.refused(raw, &refusal));

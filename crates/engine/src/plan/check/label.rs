@@ -49,7 +49,7 @@ impl Checker<'_> {
         for key in label.of_their_own() {
             let message =
                 format!("`{key}` is about labels in records of their own, and this one is a column of the row");
-            let help = "add `kafka: {topics: […]}` or `file: {path: …}` under `label`, or leave it out";
+            let help = format!("add {} under `label`, or leave it out", label.source().keys(": …"));
             self.wrong_with_help(path(["label", key]), message, help);
         }
         let column = self.column(Some(&label.column), path(["label", "column"]))?;

@@ -11,7 +11,7 @@ mod pretrained;
 mod watching;
 
 use std::ops::{Deref, DerefMut};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::{
     ColumnPlan, Computed, InputPlan, LabelPlan, Need, OutputPlan, OutputSchema, Plan, Reading, Start, TargetPlan,
@@ -72,6 +72,12 @@ struct ModelPlan {
     decision_values: bool,
     label: Option<LabelPlan>,
     segments: Vec<(usize, usize)>,
+}
+
+/// The names of a shard's inputs: that of its rows, and that of labels in records of their own.
+fn inputs_of(input: &InputPlan, label: Option<&LabelPlan>) -> Vec<Arc<str>> {
+    let labels = label.and_then(LabelPlan::input).map(|labels| labels.input.name());
+    std::iter::once(input.name()).chain(labels).map(Into::into).collect()
 }
 
 struct Checker<'a> {
@@ -165,13 +171,12 @@ impl Checker<'_> {
     fn put_together(&self, around: Surroundings, rows: RowsPlan, model: ModelPlan) -> Option<Plan> {
         let pipeline = self.pipeline;
         let used = rows.computed.as_ref().map(|computed| computed.program.reads()).unwrap_or_default();
-        let apart = model.label.as_ref().and_then(LabelPlan::input).map(|labels| labels.input.name());
         Some(Plan {
             name: pipeline.name.as_str().into(),
             group: around.group,
             start: around.start,
+            inputs: inputs_of(&around.input, model.label.as_ref()),
             connections: around.connections,
-            inputs: std::iter::once(around.input.name()).chain(apart).map(Into::into).collect(),
             input: around.input,
             format: around.format,
             id: rows.id,

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::connect::{Choice, FileInput, Format, InputSpec, KafkaInput, choice};
+use super::choice::{Choice, choice};
+use super::{FileInput, Format, InputSpec, KafkaInput};
 use crate::spec::{ColumnType, Entries, OnLimit, Size, Span};
 
 /// Where the truth is: in a column of the row itself, or in records of their own, in a topic (`kafka`) or a file (`file`),
