@@ -1,5 +1,7 @@
 //! The report of a run, as text and as JSON.
 
+mod classes;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -9,6 +11,8 @@ use gristmill_learn::{StateError, Task};
 use serde::Serialize;
 use serde::ser::{Error as _, Serializer};
 use serde_json::{Map, Value};
+
+use classes::numbered;
 
 use crate::doubts::{Labels, doubts};
 use crate::estimate;
@@ -347,18 +351,6 @@ fn named(all: &[Counted], key: &str) -> Map<String, Value> {
     of.map(|one| (one.of.clone(), one.count.into())).collect()
 }
 
-/// The index of each class among the names known so far; new names are added.
-fn numbered(classes: &[String], names: &mut Vec<String>) -> Vec<u32> {
-    let place = |class: &String| {
-        let known = names.iter().position(|name| name == class);
-        known.unwrap_or_else(|| {
-            names.push(class.clone());
-            names.len() - 1
-        }) as u32
-    };
-    classes.iter().map(place).collect()
-}
-
 fn details(merged: &Evaluation, names: &[String]) -> Map<String, Value> {
     let name = |class: u32| names.get(class as usize).cloned().unwrap_or_else(|| class.to_string());
     let mut all = Map::new();
@@ -423,12 +415,9 @@ impl fmt::Display for Report {
         for (partition, rows) in &self.partitions {
             writeln!(f, "partition     {partition}: {rows} rows")?;
         }
-        for line in self.labels.iter().flat_map(label::in_words) {
-            writeln!(f, "{line}")?;
-        }
-        for (metric, value) in &self.metrics_at_label_time {
-            writeln!(f, "              {metric} as it was known when they came: {}", figure(Some(value)))?;
-        }
+        let then = self.metrics_at_label_time.iter().map(|(metric, value)| format!("{metric} {}", figure(Some(value))));
+        let labels = self.labels.iter().flat_map(|labels| label::in_words(labels, then.clone()));
+        labels.into_iter().try_for_each(|line| writeln!(f, "{line}"))?;
         let Self { cpu_seconds, run_seconds, peak_memory_mb, .. } = self;
         writeln!(f, "resources     {cpu_seconds:.2} s of CPU in {run_seconds:.1} s, {peak_memory_mb} MB at the peak")?;
         if !self.metrics.is_empty() {
@@ -489,19 +478,5 @@ impl Report {
             }
         }
         writeln!(f)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn classes_of_all_shards_come_to_one_numbering() {
-        let mut names = Vec::new();
-        let classes = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<String>>();
-        assert_eq!(numbered(&classes(&["a", "b"]), &mut names), [0, 1]);
-        assert_eq!(numbered(&classes(&["c", "b", "a"]), &mut names), [2, 1, 0]);
-        assert_eq!(names, classes(&["a", "b", "c"]));
     }
 }

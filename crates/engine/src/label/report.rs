@@ -99,8 +99,8 @@ impl LabelReport {
     }
 }
 
-/// A report of them in words, line by line.
-pub(crate) fn in_words(labels: &Value) -> Vec<String> {
+/// A report of them in words, line by line, with the metrics as they were known when they came.
+pub(crate) fn in_words(labels: &Value, then: impl Iterator<Item = String>) -> Vec<String> {
     let count = |name: &str| labels.get(name).and_then(Value::as_u64).unwrap_or(0);
     let said = [
         ("joined", "joined"),
@@ -125,5 +125,6 @@ pub(crate) fn in_words(labels: &Value) -> Vec<String> {
     if let (Some(half), Some(most)) = (delay("p50"), delay("p99")) {
         lines.push(format!("              half of them within {half}, 99 % within {most}"));
     }
+    lines.extend(then.map(|metric| format!("              as it was known when they came: {metric}")));
     lines
 }

@@ -299,9 +299,7 @@ impl Shard {
         let plan = Arc::clone(&self.plan);
         let time = plan.time_of(rows, row);
         self.moment = Moment { time, position: self.at.get(), record };
-        if let Some(now) = time {
-            self.learn_what_is_due(now)?;
-        }
+        time.map_or(Ok(()), |now| self.learn_what_is_due(now))?;
         self.predict(rows, row, answer)?;
         self.watch_scored(rows, row);
         self.counts.scored += 1;

@@ -170,9 +170,9 @@ impl Checker<'_> {
 
     fn put_together(&self, around: Surroundings, rows: RowsPlan, model: ModelPlan) -> Option<Plan> {
         let pipeline = self.pipeline;
-        let used = rows.computed.as_ref().map(|computed| computed.program.reads()).unwrap_or_default();
         Some(Plan {
             name: pipeline.name.as_str().into(),
+            columns: self.column_plans(&rows),
             group: around.group,
             start: around.start,
             inputs: inputs_of(&around.input, model.label.as_ref()),
@@ -184,7 +184,6 @@ impl Checker<'_> {
             time: rows.time,
             flags: rows.flags,
             lookups: rows.lookups,
-            columns: self.column_plans(&[rows.features.as_slice(), &used].concat(), [rows.id, rows.time]),
             clean: rows.clean,
             on_arrival: rows.on_arrival,
             grace: rows.grace,
@@ -336,7 +335,9 @@ impl Checker<'_> {
         time
     }
 
-    fn column_plans(&self, features: &[usize], identity: [Option<usize>; 2]) -> Vec<ColumnPlan> {
+    fn column_plans(&self, rows: &RowsPlan) -> Vec<ColumnPlan> {
+        let used = rows.computed.as_ref().map(|computed| computed.program.reads()).unwrap_or_default();
+        let (features, identity) = ([rows.features.as_slice(), &used].concat(), [rows.id, rows.time]);
         let takes_absence: Vec<&String> =
             self.pipeline.clean.iter().flat_map(|rule| rule.settings().takes_absence()).collect();
         let need = |index: usize, name: &String, kind: &ColumnType| match index {
