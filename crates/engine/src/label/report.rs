@@ -1,12 +1,9 @@
 //! What is reported of labels in records of their own.
 
-use std::time::Duration;
-
 use gristmill_learn::{StateError, StateReader, StateWriter};
 use serde_json::{Value, json};
 
 use super::Delays;
-use crate::spec::Span;
 
 /// What has come of labels in records of their own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -120,11 +117,34 @@ pub(crate) fn in_words(labels: &Value, then: impl Iterator<Item = String>) -> Ve
     }
     let delay = |share: &str| {
         let seconds = labels.get("delay_seconds").and_then(|delays| delays.get(share)).and_then(Value::as_f64)?;
-        Some(Span(Duration::from_secs_f64(seconds.max(0.0))))
+        Some(roughly(seconds))
     };
     if let (Some(half), Some(most)) = (delay("p50"), delay("p99")) {
         lines.push(format!("              half of them within {half}, 99 % within {most}"));
     }
     lines.extend(then.map(|metric| format!("              as it was known when they came: {metric}")));
     lines
+}
+
+/// A length of time, to about two digits.
+fn roughly(seconds: f64) -> String {
+    let units = [(86_400.0, "days"), (3_600.0, "hours"), (60.0, "min"), (1.0, "s")];
+    match units.into_iter().find(|(unit, _)| seconds >= 2.0 * unit) {
+        Some((unit, name)) if seconds >= 10.0 * unit => format!("{:.0} {name}", seconds / unit),
+        Some((unit, name)) => format!("{:.1} {name}", seconds / unit),
+        None => format!("{:.0} ms", seconds * 1_000.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_of_time_is_said_as_people_do() {
+        let said = [0.0, 0.0123, 1.5, 2.0, 59.0, 119.0, 1_800.0, 68_719.0, 604_799.0, 9e6].map(roughly);
+        let expected =
+            ["0 ms", "12 ms", "1500 ms", "2.0 s", "59 s", "119 s", "30 min", "19 hours", "7.0 days", "104 days"];
+        assert_eq!(said, expected);
+    }
 }
