@@ -1,6 +1,8 @@
 //! Labels in records of their own, from files and from topics.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+#[path = "../../../tests/data.rs"]
+mod data;
 mod support;
 
 use std::collections::BTreeMap;
@@ -269,4 +271,115 @@ fn topics_that_are_cut_differently_are_refused() {
         assert_eq!(said.code, 1, "{said:?}");
         assert!(said.err.contains(&format!("the labels' topic {late} has 3 partitions")), "{said:?}");
     }
+}
+
+/// Runs over a data set whose rows get a time each, with their labels in a file of their own, so much later; a metric.
+fn of_their_own(name: &str, set: &Set<'_>, metric: &str) -> Option<f64> {
+    let path = data::find(set.file)?.join(set.file);
+    let text = String::from_utf8(zstd::decode_all(&std::fs::read(path).unwrap()[..]).unwrap()).unwrap();
+    let mut records = text.lines();
+    let header: Vec<&str> = records.next().unwrap().split(',').collect();
+    let label = header.iter().position(|column| *column == set.label).unwrap();
+    let without = |fields: &[&str]| {
+        let rest: Vec<&str> =
+            fields.iter().enumerate().filter(|(at, _)| *at != label).map(|(_, field)| *field).collect();
+        rest.join(",")
+    };
+    let (mut rows, mut labels) = (format!("id,ts,{}\n", without(&header)), "row,at,label\n".to_string());
+    for (number, record) in records.enumerate() {
+        let fields: Vec<&str> = record.split(',').collect();
+        let time = (set.time)(number, &fields);
+        rows += &format!("r{number},{time},{}\n", without(&fields));
+        labels += &format!("r{number},{},{}\n", time + set.delay, fields[label]);
+    }
+    let folder = folder(name);
+    write(&folder, "rows.csv", rows);
+    write(&folder, "labels.csv", labels);
+    let document = format!(
+        "name: set
+input: {{file: {{path: rows.csv}}, columns: {{id: string, ts: {{timestamp: {{unit: s}}}}, {}}}, id: id, time: ts}}
+label:
+  file: {{path: labels.csv}}
+  columns: {{row: string, at: {{timestamp: {{unit: s}}}}, label: {}}}
+  id: row
+  time: at
+  column: label
+  wait: {} s
+{}
+",
+        set.columns,
+        set.kind,
+        2 * set.delay,
+        set.rest
+    );
+    write(&folder, "set.yaml", document);
+    let said = run(&folder, &["run", "set.yaml", "--json", "--quiet"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    said.report()["metrics"][metric].as_f64()
+}
+
+/// A data set, and what is learned of it.
+struct Set<'a> {
+    file: &'a str,
+    columns: &'a str,
+    label: &'a str,
+    kind: &'a str,
+    /// The second of a row, by its number and fields.
+    time: fn(usize, &[&str]) -> i64,
+    /// How many seconds later its label is known.
+    delay: i64,
+    rest: &'a str,
+}
+
+/// River 0.26.1: `progressive_val_score(delay=1 day)` of `StandardScaler | LogisticRegression` on Elec2, a row every 30 minutes.
+#[test]
+fn elec2_with_labels_a_day_late_is_rivers() {
+    let set = Set {
+        file: "elec2/electricity.csv.zst",
+        columns: "date: float64, day: float64, period: float64, nswprice: float64, nswdemand: float64, vicprice: float64, \
+                  vicdemand: float64, transfer: float64",
+        label: "class",
+        kind: "string",
+        time: |number, _| 831_427_200 + 1_800 * number as i64,
+        delay: 86_400,
+        rest: "  positive: UP
+features: [date, day, period, nswprice, nswdemand, vicprice, vicdemand, transfer]
+model: [standard_scaler, {logistic_regression: {optimizer: {sgd: {lr: 0.01}}, intercept_lr: 0.01}}]
+evaluate: [accuracy]",
+    };
+    let Some(accuracy) = of_their_own("elec2-late", &set, "accuracy") else { return };
+    assert!((accuracy - 0.780919).abs() < 1e-6, "{accuracy}");
+}
+
+/// The second since 1970 of a time such as 2016-04-01 00:00:07, by H. Hinnant's `days_from_civil`.
+fn seconds(text: &str) -> i64 {
+    let parts: Vec<i64> = text.split(['-', ' ', ':']).map(|part| part.parse().unwrap()).collect();
+    let (year, month) = if parts[1] <= 2 { (parts[0] - 1, parts[1] + 9) } else { (parts[0], parts[1] - 3) };
+    let (era, of_era) = (year / 400, year % 400);
+    let days =
+        era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * month + 2) / 5 + parts[2] - 1 - 719_468;
+    ((days * 24 + parts[3]) * 60 + parts[4]) * 60 + parts[5]
+}
+
+/// Bikes at stations of Toulouse, labels 30 minutes late: River publishes a mean absolute error of 2.293.
+#[test]
+fn bikes_with_labels_half_an_hour_late() {
+    let set = Set {
+        file: "toulouse_bikes/toulouse_bikes.csv.zst",
+        columns: "moment: string, station: string, clouds: float64, description: string, humidity: float64, pressure: float64, \
+                  temperature: float64, wind: float64",
+        label: "bikes",
+        kind: "int64",
+        time: |_, fields| seconds(fields[0]),
+        delay: 1_800,
+        rest: "
+features: [clouds, humidity, pressure, temperature, wind, station]
+model:
+  - target_encoder: {prior_weight: 0, fading_factor: 0.8}
+  - standard_scaler
+  - linear_regression: {optimizer: {sgd: {lr: 0.002}}, intercept_lr: 0.01}
+evaluate: [mae]",
+    };
+    let Some(error) = of_their_own("bikes-late", &set, "mae") else { return };
+    assert!(error <= 2.293, "{error}");
 }
