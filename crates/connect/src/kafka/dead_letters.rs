@@ -102,9 +102,9 @@ impl DeadLetters for LetterTopic {
     }
 }
 
-/// Sends records back to the input's topic.
+/// Sends records back to the topic of the input that they came from.
 pub(super) struct Resender {
-    input: String,
+    inputs: Vec<Arc<str>>,
     kafka: KafkaPlan,
     producer: Producer,
 }
@@ -112,7 +112,7 @@ pub(super) struct Resender {
 impl Resender {
     pub(super) fn open(plan: &Plan) -> Result<Self, BrokerError> {
         let kafka = plan.connections.kafka.clone();
-        Ok(Self { input: plan.input_name().to_string(), producer: producer(&kafka)?, kafka })
+        Ok(Self { inputs: plan.inputs.clone(), producer: producer(&kafka)?, kafka })
     }
 
     fn failure(&self, error: &KafkaError) -> BrokerError {
@@ -123,7 +123,10 @@ impl Resender {
 impl Resend for Resender {
     fn send(&mut self, letter: &DeadLetter) -> Result<(), SourceError> {
         let headers = to_headers(&letter.headers, 0);
-        let mut record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&self.input, 0)
+        // A letter of an input that the document does not read any longer goes to that of rows.
+        let known = self.inputs.iter().find(|input| **input == letter.partition.topic);
+        let topic = known.or(self.inputs.first()).map_or("", |topic| topic);
+        let mut record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(topic, 0)
             .partition(letter.partition.number)
             .headers(headers);
         record.key = letter.key.as_deref();

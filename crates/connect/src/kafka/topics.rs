@@ -112,13 +112,14 @@ impl TopicAdministrator<'_> {
     /// The group's internal topics: created if they are missing, checked if they exist.
     fn internal_topics(&self, partitions: i32) -> Result<(), BrokerError> {
         let (journal, state) = (self.plan.journal_topic(), self.plan.state_topic());
-        let input = self.plan.input_name();
         let replication = self.plan.state.as_ref().and_then(|state| state.replication);
         let create = CreatePlan { partitions, replication: replication.and_then(|count| i32::try_from(count).ok()) };
         // What was consumed must be known as long as it can be read again.
         let week = 7 * 24 * 3_600_000_i64;
-        let retention = self.setting(input, "retention.ms").and_then(|text| text.parse::<i64>().ok());
-        let retention = retention.map_or(-1, |time| if time < 0 { -1 } else { time.max(week) });
+        let retention = |input| self.setting(input, "retention.ms").and_then(|text| text.parse::<i64>().ok());
+        let kept = self.plan.inputs.iter().map(|input| retention(input).filter(|time| *time >= 0));
+        let retention = kept.collect::<Option<Vec<i64>>>().and_then(|all| all.into_iter().max());
+        let retention = retention.map_or(-1, |time| time.max(week));
         let delete = [
             ("cleanup.policy", "delete".to_string()),
             ("retention.ms", retention.to_string()),

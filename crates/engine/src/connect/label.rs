@@ -35,8 +35,8 @@ pub struct Label {
     pub column: String,
     /// For labels in the row: how long after its row the label is known, by event time, as with frauds that are found days
     /// later: the row is scored at once and learned and evaluated when time has moved on so far, with the features it had.
-    /// Windows that end at least so long before the row may look at the label. At the end of a bounded run nothing waits any
-    /// longer. Default: known at once, and no feature may use it.
+    /// Windows that end at least so long before the row may look at the label. At the end of a file whose state is not kept
+    /// nothing waits any longer. Default: known at once, and no feature may use it.
     #[serde(default)]
     pub delay: Option<Span>,
     /// For labels of their own, required: how long a row waits for its label, by event time. A label that comes by then is

@@ -220,9 +220,10 @@ impl Shard {
         }
     }
 
-    /// The number of rows that are released when no more will come: buffered ones, and those that have a label.
+    /// The number of rows that [`Self::flush`] would release or learn.
     pub fn waiting(&self) -> u64 {
-        let labelled = self.sections.pending.as_ref().map_or(0, Pending::labelled);
+        let pending = self.sections.pending.as_ref().filter(|_| !self.plan.journals());
+        let labelled = pending.map_or(0, Pending::labelled);
         self.sections.reorder.as_ref().map_or(0, ReorderBuffer::waiting) + labelled
     }
 

@@ -107,13 +107,16 @@ impl Shard {
         }
     }
 
-    /// Releases all buffered rows and learns those that have a label, since no more will arrive.
+    /// Releases all buffered rows, since no more will arrive. Those that wait for their labels are learned, as far as they have
+    /// any, if nothing goes on with the state: else their labels are known when they are known.
     pub fn flush(&mut self, outbox: &mut Outbox) -> Result<Released, ShardError> {
         let released = match self.sections.reorder.as_mut().map(ReorderBuffer::flush) {
             Some(turn) => self.take(turn, outbox)?,
             None => Released::default(),
         };
-        self.settle_labelled(outbox)?;
+        if !self.plan.journals() {
+            self.settle_labelled(outbox)?;
+        }
         Ok(released)
     }
 

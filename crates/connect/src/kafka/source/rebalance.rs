@@ -30,7 +30,8 @@ impl KafkaSource {
                 let broken = self.assigned.remove(partitions);
                 let shards = self.shards(broken);
                 if shards.is_empty() {
-                    self.acknowledge()?;
+                    let revoked = self.assigned.acknowledged_at_once();
+                    self.unassign(&revoked)?;
                     return Ok(None);
                 }
                 Ok(Some(if lost { Event::Lost(shards) } else { Event::Revoked(shards) }))
@@ -55,6 +56,10 @@ impl KafkaSource {
     /// Acknowledges the earliest revocation.
     pub(super) fn acknowledge(&mut self) -> Result<(), SourceError> {
         let revoked = self.assigned.acknowledged();
+        self.unassign(&revoked)
+    }
+
+    fn unassign(&self, revoked: &[InputPartition]) -> Result<(), SourceError> {
         let partitions: Vec<Partition> = revoked.iter().map(|partition| self.partition(*partition)).collect();
         let answer = if self.cooperative() {
             self.consumer.incremental_unassign(&self.list(&partitions))
