@@ -79,7 +79,9 @@ fn a_file_in_shards_and_a_group_of_any_size_say_the_same() {
     let lines: Vec<String> = all.iter().map(|one| String::from_utf8(one.value.clone().unwrap()).unwrap()).collect();
     write(&folder, "rows.ndjson", lines.join("\n"));
     let shards = format!("input:\n  file: {{path: rows.ndjson, shards: {{key: customer, count: {SHARDS}}}}}");
-    let outputs = "outputs: {all: {file: {path: all.ndjson}}}\ndead_letters: {file: {path: dead.ndjson}}";
+    // A state that is kept goes on waiting for labels at the end, as a group's does.
+    let outputs = "outputs: {all: {file: {path: all.ndjson}}}\ndead_letters: {file: {path: dead.ndjson}}\n\
+                   state: {directory: state}";
     write(&folder, "file.yaml", document(&shards, outputs));
     let said = run(&folder, &["run", "file.yaml", "--json", "--quiet"]);
     let text = std::fs::read_to_string(folder.join("all.ndjson")).unwrap();

@@ -1,5 +1,6 @@
 //! Dead letters in a topic: reading them, and giving them back to the input.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gristmill::connect::KafkaPlan;
