@@ -1,6 +1,8 @@
 //! A newcomer's mistakes in a document: each is reported, with its line and column, and the nearest valid name.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod support;
+
 use gristmill::document::Problems;
 use gristmill::plan::{Need, Plan};
 
@@ -40,19 +42,7 @@ fn check(from: &str, to: &str, expected: &[(usize, usize, &str)]) {
         Err(problems) => problems,
         Ok(_) => panic!("`{to}` was accepted"),
     };
-    let found: Vec<(usize, usize, String)> = problems
-        .list()
-        .iter()
-        .map(|problem| {
-            let (line, column) = problems.line_and_column(problem.place.start);
-            (line, column, format!("{} {}", problem.message, problem.help.as_deref().unwrap_or_default()))
-        })
-        .collect();
-    assert_eq!(found.len(), expected.len(), "{to}\n{problems}");
-    for ((line, column, words), (expected_line, expected_column, expected_words)) in found.iter().zip(expected) {
-        assert!(words.contains(expected_words), "`{to}`: expected `{expected_words}`\n{problems}");
-        assert_eq!((line, column), (expected_line, expected_column), "`{to}`\n{problems}");
-    }
+    support::problems_are(&problems, to, expected);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What is watched in a whole shard: mistakes in documents, what alarms do, and what they say.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod support;
+
 use std::sync::Arc;
 
 use arrow_array::{Float64Array, StringArray, TimestampMicrosecondArray};
@@ -45,19 +47,7 @@ fn check(from: &str, to: &str, expected: &[(usize, usize, &str)]) {
         Err(problems) => problems,
         Ok(_) => panic!("`{to}` was accepted"),
     };
-    let found: Vec<(usize, usize, String)> = problems
-        .list()
-        .iter()
-        .map(|problem| {
-            let (line, column) = problems.line_and_column(problem.place.start);
-            (line, column, format!("{} {}", problem.message, problem.help.as_deref().unwrap_or_default()))
-        })
-        .collect();
-    assert_eq!(found.len(), expected.len(), "{to}\n{problems}");
-    for ((line, column, words), (expected_line, expected_column, expected_words)) in found.iter().zip(expected) {
-        assert!(words.contains(expected_words), "`{to}`: expected `{expected_words}`\n{problems}");
-        assert_eq!((line, column), (expected_line, expected_column), "`{to}`\n{problems}");
-    }
+    support::problems_are(&problems, to, expected);
 }
 
 fn read(watch: &str) -> Plan {

@@ -154,10 +154,16 @@ impl Pending {
 
     /// A label has come for an id. `known`: when it became known; none: now.
     pub(crate) fn label(&mut self, id: &str, truth: Truth, known: Option<i64>) -> Labelled {
-        let known = known.or(self.latest).unwrap_or_default();
+        if let Some(joined) = &mut self.joined {
+            joined.counts.labels += 1;
+        }
+        self.apply(id, truth, known.or(self.latest).unwrap_or_default())
+    }
+
+    /// Gives a label to the rows that wait for it; without one it waits itself.
+    pub(crate) fn apply(&mut self, id: &str, truth: Truth, known: i64) -> Labelled {
         let (until, places) = (self.latest.map(|latest| self.due(latest)), self.rows_of(id));
         let Some(joined) = &mut self.joined else { return Labelled::default() };
-        joined.counts.labels += 1;
         let (mut labelled, mut found) = (Labelled::default(), false);
         for place in places {
             let Some(row) = self.rows.get_mut(place) else { continue };
@@ -182,16 +188,6 @@ impl Pending {
             (true, true) => joined.counts.repeated += 1,
             (true, false) if labelled.corrects => joined.counts.corrected += 1,
             (true, false) => joined.counts.joined += 1,
-        }
-        labelled
-    }
-
-    /// A label that had come before its row has found it.
-    pub(crate) fn label_early(&mut self, id: &str, truth: Truth, known: i64) -> Labelled {
-        let labelled = self.label(id, truth, Some(known));
-        if let Some(joined) = &mut self.joined {
-            // It was counted when it came.
-            joined.counts.labels -= 1;
         }
         labelled
     }

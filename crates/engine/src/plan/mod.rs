@@ -290,6 +290,11 @@ impl Plan {
         self.label.as_ref()?.input()
     }
 
+    /// The labels that have records of their own, if this is the input that they come from.
+    pub fn labels_in(&self, input: &str) -> Option<&LabelInput> {
+        self.labels().filter(|labels| labels.input.name() == input)
+    }
+
     /// The topic of the group's journal.
     pub fn journal_topic(&self) -> String {
         format!("{}.journal", self.group)

@@ -59,7 +59,7 @@ impl Shard {
         }
         for event in events {
             let done = self.act(event.action);
-            done.map_err(|source| ShardError::Model { partition: self.partition.clone(), source })?;
+            done.map_err(|source| self.model_error(source))?;
             // Time that moves on without a record has none.
             let nothing =
                 RawRecord { position: self.next_position(), timestamp: None, key: None, value: None, headers: &[] };

@@ -67,9 +67,15 @@ impl Evaluation {
         }
     }
 
-    /// Sets the next row's segment for one metric.
-    pub(super) fn of(&mut self, metric: usize, segment: &str) {
-        self.each(|metrics| metrics.iter_mut().skip(metric).take(1).for_each(|metric| metric.of(segment)));
+    /// Sets the next row's segment for each metric by segment, which the plan's `segments` number.
+    pub(super) fn in_segments<S: AsRef<str>>(
+        &mut self,
+        segments: &[(usize, usize)],
+        of_row: impl IntoIterator<Item = S>,
+    ) {
+        for ((metric, _), segment) in segments.iter().zip(of_row) {
+            self.each(|metrics| metrics.iter_mut().skip(*metric).take(1).for_each(|one| one.of(segment.as_ref())));
+        }
     }
 
     /// The model's metrics, then those of each baseline.

@@ -7,19 +7,13 @@ use gristmill_learn::{LearnError, Truth};
 use super::step::Released;
 use super::{Outbox, Shard, ShardError, unknown_label};
 use crate::estimate;
-use crate::label::{Example, LabelInput, Labelled, Pending};
+use crate::label::{Example, Labelled, Pending};
 use crate::plan::LabelPlan;
-use crate::rows::{Cell, Partition, Position, RawRows, Refusal, Rows};
+use crate::rows::{Cell, Position, RawRows, Refusal, Rows};
 use crate::spec::OnLimit;
 use crate::watch::{Moment, error_of};
 
 impl Shard {
-    /// What labels of this partition are, if it is one of the labels' own input.
-    pub(super) fn labels_of(&self, partition: &Partition) -> Option<&LabelInput> {
-        let labels = self.plan.labels()?;
-        (self.plan.inputs.last() == Some(&partition.topic)).then_some(labels)
-    }
-
     /// Folds labels in that have records of their own.
     pub(super) fn take_labels(
         &mut self,
@@ -56,7 +50,7 @@ impl Shard {
         learned.and_then(|()| self.settle_beyond_limit()).map_err(|source| self.model_error(source))
     }
 
-    fn model_error(&self, source: LearnError) -> ShardError {
+    pub(super) fn model_error(&self, source: LearnError) -> ShardError {
         ShardError::Model { partition: self.partition.clone(), source }
     }
 
@@ -75,7 +69,7 @@ impl Shard {
         let id = example.id.clone();
         let Some(pending) = &mut self.sections.pending else { return Ok(()) };
         if let Some(((truth, known), id)) = pending.push(example).zip(id) {
-            let labelled = pending.label_early(&id, truth, known);
+            let labelled = pending.apply(&id, truth, known);
             self.learn_labelled(labelled)?;
         }
         self.settle_beyond_limit()
@@ -103,13 +97,15 @@ impl Shard {
 
     /// Measures a row at the time of its label.
     fn evaluate_then(&mut self, row: &Example, truth: Truth) {
-        let (now, width) = (self.sections.pending.as_ref().and_then(Pending::latest), self.said_width());
+        let (now, own) = (self.sections.pending.as_ref().and_then(Pending::latest), self.own(&row.said));
         let Some(evaluation) = &mut self.sections.evaluation_then else { return };
-        for ((metric, _), segment) in self.plan.segments.iter().zip(&row.segments) {
-            evaluation.of(*metric, segment);
-        }
-        let own = row.said.get(..width).unwrap_or(&row.said);
+        evaluation.in_segments(&self.plan.segments, &row.segments);
         evaluation.update(truth, self.plan.output.prediction(own), now);
+    }
+
+    /// The numbers of a score without those of a shadow.
+    fn own<'a>(&self, said: &'a [f64]) -> &'a [f64] {
+        said.get(..self.said_width()).unwrap_or(said)
     }
 
     /// Evaluates and learns the rows that have waited long enough by now, with the features and scores of the time when
@@ -134,13 +130,10 @@ impl Shard {
     /// A row waits no longer: it is evaluated with the label that it has, and learned if it was not when that came.
     fn settle(&mut self, row: Example) -> Result<(), LearnError> {
         let truth = row.truth.or_else(|| self.otherwise());
-        let own = row.said.get(..self.said_width()).unwrap_or(&row.said);
-        let said = self.plan.output.prediction(own);
+        let said = self.plan.output.prediction(self.own(&row.said));
         estimate::labelled(&mut self.sections.estimate, row.chunk, (&row.features, said), truth)?;
         let Some(truth) = truth else { return Ok(()) };
-        for ((metric, _), segment) in self.plan.segments.iter().zip(&row.segments) {
-            self.sections.evaluation.of(*metric, segment);
-        }
+        self.sections.evaluation.in_segments(&self.plan.segments, &row.segments);
         let error = error_of(truth, said);
         self.sections.evaluation.update(truth, said, Some(row.time));
         self.evaluate_shadow(truth, &row.said, Some(row.time));

@@ -324,9 +324,8 @@ impl Shard {
         }
         estimate::labelled(&mut self.sections.estimate, chunk, (&self.features, said), truth)?;
         if let Some(truth) = truth.or(clusters) {
-            for (metric, column) in &plan.segments {
-                self.sections.evaluation.of(*metric, &segment(column));
-            }
+            let of_row = plan.segments.iter().map(|(_, column)| segment(column));
+            self.sections.evaluation.in_segments(&plan.segments, of_row);
             let error = error_of(truth, said);
             self.sections.evaluation.update(truth, said, time);
             self.evaluate_shadow(truth, answer.unwrap_or_default(), time);

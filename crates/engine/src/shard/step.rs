@@ -12,7 +12,7 @@ use super::{Outbox, Shard, ShardError, computed, unknown_label};
 use crate::clean::{Batch, Cleaner};
 use crate::lookup::Lookup;
 use crate::plan::{LabelPlan, Plan};
-use crate::rows::{Partition, RawRows, Refusal, Rows};
+use crate::rows::{RawRows, Refusal, Rows};
 use crate::spec::OnLimit;
 
 /// Released rows of earlier blocks.
@@ -30,7 +30,7 @@ impl Shard {
     /// Adds the rows that [`Self::step`] would reject, and changes nothing: a caller that must stop at a bad row has to
     /// know before later rows are folded in.
     pub fn check(&self, raw: &RawRows, rows: &Rows, refusals: &mut Vec<Refusal>) {
-        if let Some(labels) = self.labels_of(&raw.partition) {
+        if let Some(labels) = self.plan.labels_in(&raw.partition.topic) {
             return self.check_labels(labels.column, rows, refusals);
         }
         // Rules that reject need dead letters, so there are none; everything else that may reject a row is tried.
@@ -81,7 +81,7 @@ impl Shard {
     ) -> Result<Released, ShardError> {
         self.stands_at(raw, 0);
         self.drift.absorb(&rows.drift);
-        if self.labels_of(&raw.partition).is_some() {
+        if self.plan.labels_in(&raw.partition.topic).is_some() {
             self.take_labels(raw, rows, refusals, outbox)?;
             self.count(refusals);
             self.moved(raw);
@@ -161,13 +161,12 @@ impl Shard {
         let prepared = self.compute(rows, refusals)?;
         self.watch_rules(raw, rows);
         let rows = &*prepared;
-        let refused = |partition: &Partition, source| ShardError::Model { partition: partition.clone(), source };
         let (mut answered, mut scored) = (Answered::default(), None::<Scored>);
         for (row, record) in rows.records.iter().enumerate() {
             self.tell_before(*record, (raw, rows), &mut answered, outbox)?;
             self.stands_at(raw, *record);
             if self.needs_score(scored.as_ref(), row) {
-                scored = self.score(rows, row).map_err(|source| refused(&self.partition, source))?;
+                scored = self.score(rows, row).map_err(|source| self.model_error(source))?;
             }
             let answer = match scored.as_ref().map(|scored| scored.row(row)).transpose() {
                 Ok(answer) => answer,
@@ -190,7 +189,7 @@ impl Shard {
                     Ok(())
                 }
             }
-            .map_err(|source| refused(&self.partition, source))?;
+            .map_err(|source| self.model_error(source))?;
         }
         self.decide_so_far((raw, rows), &mut answered, outbox);
         self.tell_before(usize::MAX, (raw, rows), &mut answered, outbox)

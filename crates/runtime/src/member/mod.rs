@@ -281,7 +281,7 @@ impl Member {
         self.control.rests(self.number);
         let bad = bad?;
         // A report counts rows; labels in records of their own have counts of their own.
-        let label = self.plan.labels().is_some_and(|labels| *labels.input.name() == *partition.topic);
+        let label = self.plan.labels_in(&partition.topic).is_some();
         let taken = bad.as_ref().map_or(raw.len(), |refusal| refusal.record) as u64;
         self.control.progress(if label { 0 } else { taken });
         self.since.get_or_insert(self.clock.now());

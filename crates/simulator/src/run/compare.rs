@@ -110,7 +110,7 @@ impl Simulation {
                 let waited = shard.flush(&mut outbox).map_err(|error| error.to_string())?;
                 letters.extend(DeadLetter::of(&raw, &[], &waited));
             }
-            let label = self.plan.labels().is_some_and(|labels| *raw.partition.topic == *labels.input.name());
+            let label = self.plan.labels_in(&raw.partition.topic).is_some();
             total += if label { 0 } else { raw.len() };
         }
         let mut answers = vec![Vec::new(); self.plan.outputs.len()];

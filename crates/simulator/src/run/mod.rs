@@ -152,7 +152,7 @@ impl Simulation {
             let (shard, end) = (Partition::new(INPUT, partition.number), log.stable_end(transactions));
             let count = log.committed(transactions, Position::START, end).count() as u64;
             // A report counts rows; labels that have records of their own have counts of their own.
-            let label = self.plan.labels().is_some_and(|labels| *labels.input.name() == *partition.topic);
+            let label = self.plan.labels_in(&partition.topic).is_some();
             *held.entry(shard.to_string()).or_default() += if label { 0 } else { count };
             if log.number(end) > 0 {
                 filled.insert(shard);
@@ -298,11 +298,9 @@ impl Simulation {
         for _ in 0..count {
             let which = if inputs.len() > 1 { self.random.below(inputs.len() as u64) as usize } else { 0 };
             let Some(input) = inputs.get(which) else { continue };
-            let value = match self.plan.labels() {
-                Some(labels) if labels.input.name() == &**input => {
-                    load::label(&self.plan, self.records, &mut self.random)
-                }
-                _ => load::record(&self.plan, self.records, &mut self.random),
+            let value = match self.plan.labels_in(input) {
+                Some(_) => load::label(&self.plan, self.records, &mut self.random),
+                None => load::record(&self.plan, self.records, &mut self.random),
             };
             self.records += u64::from(which == 0);
             let key = format!("k{}", self.random.below(5)).into_bytes();

@@ -3,8 +3,8 @@
 use gristmill_learn::Task;
 
 use super::Checker;
-use crate::connect::{Around, Format, InputPlan};
-use crate::document::{Path, path, with_nearest};
+use crate::connect::{Around, InputPlan};
+use crate::document::{Path, path};
 use crate::label::{Label, LabelFrom, LabelInput, LabelPlan};
 use crate::plan::{ColumnPlan, Need};
 use crate::spec::{ColumnType, Entries, Size, Span, Step};
@@ -67,7 +67,8 @@ impl Checker<'_> {
     fn label_input(&mut self, label: &Label, input: Option<&InputPlan>) -> Option<(ColumnPlan, LabelFrom)> {
         let before = self.problems.len();
         let (source, at) = self.label_source(label, input)?;
-        let format = self.label_format(label, &source, &at);
+        let file_at = [at.as_slice(), &path(["path"])].concat();
+        let format = self.format_of(label.format, source.file(), (&path(["label"]), file_at));
         let columns = label.columns.as_ref().filter(|columns| !columns.0.is_empty());
         if columns.is_none() {
             let help = "name the columns of a label's record and their types: `columns: {…}` under `label`";
@@ -138,30 +139,13 @@ impl Checker<'_> {
         Some((source, at))
     }
 
-    fn label_format(&mut self, label: &Label, source: &InputPlan, at: &Path) -> Option<Format> {
-        match (label.format, source.file()) {
-            (Some(format), _) => Some(format),
-            (None, Some(file)) => self.format_of(file, [at.as_slice(), &path(["path"])].concat()),
-            (None, None) => {
-                self.wrong_with_help(path(["label"]), "`format` is missing", Format::choice());
-                None
-            }
-        }
-    }
-
     fn label_column(&mut self, columns: &Entries<ColumnType>, name: &str, key: &str) -> Option<usize> {
         self.label_column_at(columns, name, path(["label", key]))
     }
 
     /// A column of the labels' records; a problem if there is none.
     fn label_column_at(&mut self, columns: &Entries<ColumnType>, name: &str, at: Path) -> Option<usize> {
-        let found = columns.keys().position(|column| column == name);
-        if found.is_none() {
-            let message = with_nearest(format!("labels have no column `{name}`"), name, columns.keys());
-            let help = format!("columns of the labels: {}", columns.keys().collect::<Vec<_>>().join(", "));
-            self.wrong_with_help(at, message, help);
-        }
-        found
+        self.column_among(columns, ["labels have", "the labels"], name, at)
     }
 
     /// The column that names the row, of the type of the input's.

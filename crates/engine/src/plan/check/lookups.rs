@@ -4,7 +4,7 @@ use super::Checker;
 use crate::document::{Path, path, with_nearest};
 use crate::lookup::LookupPlan;
 use crate::plan::{ColumnPlan, Need};
-use crate::spec::{ColumnType, Format, Lookup};
+use crate::spec::{ColumnType, Entries, Format, Lookup};
 
 impl Checker<'_> {
     /// The tables; the columns that rows gain are known from then on.
@@ -31,14 +31,8 @@ impl Checker<'_> {
         }
         let source = table.source(self, at);
         let source = source.as_ref();
-        let format = match (table.format, source.and_then(|source| source.file())) {
-            (Some(format), _) => Some(format),
-            (None, Some(file)) => self.format_of(file, under(&["file", "path"])),
-            (None, None) => {
-                self.wrong_with_help(at.clone(), "`format` is missing", Format::choice());
-                None
-            }
-        };
+        let file = source.and_then(|source| source.file());
+        let format = self.format_of(table.format, file, (at, under(&["file", "path"])));
         let on = self.column(Some(&table.on), under(&["on"]));
         let key = match &table.key {
             Some(key) => self.lookup_column(table, key, under(&["key"])),
@@ -76,8 +70,19 @@ impl Checker<'_> {
         time
     }
 
-    /// The format that a file's name tells.
-    pub(super) fn format_of(&mut self, file: &str, at: Path) -> Option<Format> {
+    /// The format that is written, or that a file's name tells. A mistake is in the section, or in the path of the file.
+    pub(super) fn format_of(
+        &mut self,
+        written: Option<Format>,
+        file: Option<&str>,
+        (section, at): (&Path, Path),
+    ) -> Option<Format> {
+        let (None, Some(file)) = (written, file) else {
+            if written.is_none() {
+                self.wrong_with_help(section.clone(), "`format` is missing", Format::choice());
+            }
+            return written;
+        };
         let format = Format::of_name(file);
         if format.is_none() {
             let message = format!("the name `{file}` does not say how its records are written");
@@ -87,11 +92,22 @@ impl Checker<'_> {
     }
 
     fn lookup_column(&mut self, table: &Lookup, name: &str, at: Path) -> Option<usize> {
-        let found = table.columns.keys().position(|column| column == name);
+        self.column_among(&table.columns, ["the table has", "the table"], name, at)
+    }
+
+    /// A column of what has columns of its own: what is said of it, and its name. A problem if there is none.
+    pub(super) fn column_among(
+        &mut self,
+        columns: &Entries<ColumnType>,
+        [has, whose]: [&str; 2],
+        name: &str,
+        at: Path,
+    ) -> Option<usize> {
+        let found = columns.keys().position(|column| column == name);
         if found.is_none() {
-            let message = with_nearest(format!("the table has no column `{name}`"), name, table.columns.keys());
-            let known: Vec<&str> = table.columns.keys().collect();
-            self.wrong_with_help(at, message, format!("columns of the table: {}", known.join(", ")));
+            let message = with_nearest(format!("{has} no column `{name}`"), name, columns.keys());
+            let known: Vec<&str> = columns.keys().collect();
+            self.wrong_with_help(at, message, format!("columns of {whose}: {}", known.join(", ")));
         }
         found
     }

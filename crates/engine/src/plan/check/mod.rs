@@ -284,14 +284,8 @@ impl Checker<'_> {
     }
 
     fn format(&mut self, input: Option<&InputPlan>) -> Option<Format> {
-        match (self.pipeline.input.format, input?.file()) {
-            (Some(format), _) => Some(format),
-            (None, Some(file)) => self.format_of(file, path(["input", "file", "path"])),
-            (None, None) => {
-                self.wrong_with_help(path(["input"]), "`format` is missing", Format::choice());
-                None
-            }
-        }
+        let at = (&path(["input"]), path(["input", "file", "path"]));
+        self.format_of(self.pipeline.input.format, input?.file(), at)
     }
 
     fn columns(&mut self) {
